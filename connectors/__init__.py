@@ -1,0 +1,189 @@
+"""Facts in, cases and notices out: the columns of each role, and what a source, a desk and a receiver must do.
+
+One file under `sources/`, `desks/` or `receivers/` is one kind: its name is the `kind` of a config block, its single public
+class takes the block's other keys as keyword-only options. Nothing is registered; `connectors.kinds` finds the files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol, runtime_checkable
+
+import pyarrow as pa
+
+Cursor = dict[str, Any]
+"""Where a source stopped: small, JSON-able, opaque to everyone else. Committed with the decisions that its rows led to."""
+
+TIME = pa.timestamp("us", tz="UTC")
+MONEY = pa.decimal128(18, 2)
+
+ROLES: Mapping[str, pa.Schema] = {
+    "transactions": pa.schema(
+        [
+            ("timestamp", TIME),
+            ("product", pa.string()),
+            ("channel", pa.string()),
+            ("client_id", pa.string()),
+            ("status", pa.string()),
+            ("error_code", pa.string()),
+            ("latency_ms", pa.float64()),
+            ("amount", MONEY),
+            ("count", pa.int64()),
+            ("id", pa.string()),
+        ]
+    ),
+    "metrics": pa.schema(
+        [
+            ("timestamp", TIME),
+            ("series", pa.string()),
+            ("value", pa.float64()),
+            ("product", pa.string()),
+            ("channel", pa.string()),
+        ]
+    ),
+    "cases": pa.schema(
+        [
+            ("case_id", pa.string()),
+            ("client_id", pa.string()),
+            ("product", pa.string()),
+            ("channel", pa.string()),
+            ("kind", pa.string()),
+            ("typology", pa.string()),
+            ("status", pa.string()),
+            ("opened_at", TIME),
+            ("resolved_at", TIME),
+            ("closed_at", TIME),
+            ("updated_at", TIME),
+            ("level", pa.string()),
+            ("returns", pa.int64()),
+            ("reopened", pa.int64()),
+            ("reported_by", pa.string()),
+            ("reported_at", TIME),
+            ("subject", pa.string()),
+        ]
+    ),
+    "clients": pa.schema(
+        [
+            ("client_id", pa.string()),
+            ("name", pa.string()),
+            ("segment", pa.string()),
+            ("value_rank", pa.int64()),
+            ("sensitivity", pa.float64()),
+            ("post_sale", pa.string()),
+            ("substitute", pa.string()),
+            ("manager", pa.string()),
+            ("group_id", pa.string()),
+            ("sector", pa.string()),
+        ]
+    ),
+    "holdings": pa.schema(
+        [
+            ("client_id", pa.string()),
+            ("product", pa.string()),
+            ("channel", pa.string()),
+            ("since", TIME),
+            ("until", TIME),
+        ]
+    ),
+}
+"""Our names and types, by role. A text that a source lacks is '', never null; a number or a time that it lacks is null."""
+
+REQUIRED: Mapping[str, tuple[str, ...]] = {
+    "transactions": ("timestamp", "status"),
+    "metrics": ("timestamp",),
+    "cases": ("case_id", "opened_at"),
+    "clients": ("client_id",),
+    "holdings": ("client_id", "product"),
+}
+"""What a row must have to mean anything: a row without it is rejected, told and counted; the others go on."""
+
+STATUSES = ("ok", "failed", "rejected", "reversed", "pending", "other")
+"""Status classes. `other` is what no class names: counted in `total`, and reported."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """One row that could not be used: where it stands (file and line, or key), and why."""
+
+    where: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What one poll brought, under **their** column names.
+
+    table: rows in order of arrival; cursor: where to go on from; drained: nothing more was waiting; complete_until: the source
+    vouches that every row which happened before this time has been delivered (None: it cannot say, which is normal while a
+    backlog is being read); rejects: rows that could not even be read.
+    """
+
+    table: pa.Table
+    cursor: Cursor
+    drained: bool
+    complete_until: datetime | None = None
+    rejects: tuple[Reject, ...] = ()
+
+
+class SourceError(Exception):
+    """The source or desk could not be used, said in words for people.
+
+    permanent: asking again will not help until somebody changes something (wrong password, no such table).
+    """
+
+    def __init__(self, message: str, *, permanent: bool = False) -> None:
+        super().__init__(message)
+        self.permanent = permanent
+
+
+@runtime_checkable
+class Source(Protocol):
+    """Polled for rows; stateless between polls but for what the cursor says."""
+
+    def poll(self, cursor: Cursor | None, now: datetime, since: datetime | None) -> Batch:
+        """Rows after `cursor` (None: from the beginning, but nothing older than `since` need be brought).
+
+        `now` is the time at which the poll starts: a drained poll is complete until then. Raises SourceError.
+        """
+        ...
+
+    def check(self) -> str:
+        """Touch the source and say in a line what is there; raises SourceError with the cause in words."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A case as a desk is asked to open or to change it: `key` is ours, and the same key is the same case for ever."""
+
+    key: str
+    incident_id: str
+    client_id: str
+    product: str
+    channel: str
+    opened_at: datetime
+    priority: int
+    subject: str
+    body: str
+    kind: str = "soporte"
+    status: str = "abierto"
+    note: str = ""
+
+
+@runtime_checkable
+class CaseDesk(Protocol):
+    """Where cases are opened. `open` and `update` may be called again with the same case after a crash: no harm done."""
+
+    def open(self, case: Case) -> str:
+        """Open the case unless one with its key exists; the desk's own number for it. Raises SourceError."""
+        ...
+
+    def update(self, case: Case) -> None:
+        """Write the case's present state over the one with its key; raises SourceError (permanent if there is none)."""
+        ...
+
+    def check(self) -> str:
+        """As for a source."""
+        ...
