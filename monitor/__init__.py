@@ -1,0 +1,1 @@
+"""Time, state, wiring and the outside face of Vigía."""

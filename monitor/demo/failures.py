@@ -1,0 +1,67 @@
+"""What goes wrong and when: failures that strike a product through a channel, and the demo's timetable of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from monitor.demo.bank import Rows, milliseconds
+from monitor.demo.profile import FAILED, REVERSED, Pair
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """From `start` up to `end`, this share of the transactions of one pair ends in `status` with `error_code`.
+
+    `status` None is a silence: they never arrive. `slowdown` multiplies the latency of all the pair's transactions,
+    struck or not.
+    """
+
+    product: str
+    channel: str
+    start: datetime
+    end: datetime
+    share: float
+    status: str | None = FAILED
+    error_code: str | None = None
+    slowdown: float = 1.0
+
+    def strike(self, rows: Rows, pairs: Sequence[Pair]) -> Rows:
+        """The rows as they look under this failure; whatever lies outside its scope and time is as it was."""
+        scope = [(pair.product, pair.channel) == (self.product, self.channel) for pair in pairs]
+        inside = (rows.at >= milliseconds(self.start)) & (rows.at < milliseconds(self.end)) & np.array(scope)[rows.pair]
+        struck = inside & (rows.chance < self.share)
+        if self.status is None:
+            return rows.only(~struck)
+        status, error_code = rows.status.copy(), rows.error_code.copy()
+        status[struck], error_code[struck] = self.status, self.error_code
+        return replace(
+            rows,
+            status=status,
+            error_code=error_code,
+            latency_ms=np.where(inside, rows.latency_ms * self.slowdown, rows.latency_ms),
+        )
+
+
+FIRST = timedelta(seconds=60)
+EVERY = timedelta(minutes=15)
+LASTS = timedelta(minutes=8)
+
+
+def timetable(started: datetime, end: datetime) -> Iterable[Failure]:
+    """The demo's failures that begin before `end`: a minute after the feed `started`, then one every `EVERY`."""
+    begin, turn = started + FIRST, 0
+    while begin < end:
+        until = begin + LASTS
+        yield (
+            Failure("pagos", "conexion_directa", begin, until, 0.7, FAILED, "E504", slowdown=6.0),
+            Failure("recaudos", "conexion_directa", begin, until, 1.0, None),
+            Failure("tarjetas", "sucursal_digital", begin, until, 0.4, REVERSED, "V91"),
+        )[turn % 3]
+        begin, turn = begin + EVERY, turn + 1
