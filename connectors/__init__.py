@@ -1,20 +1,23 @@
 """Facts in, cases and notices out: the columns of each role, and what a source, a desk and a receiver must do.
 
-One file under `sources/`, `desks/` or `receivers/` is one kind: its name is the `kind` of a config block, its single public
-class takes the block's other keys as keyword-only options. Nothing is registered; `connectors.kinds` finds the files.
+One file under `sources/`, `desks/` or `receivers/` is one kind: its name is the `kind` of a config block, its single
+public class takes the block's other keys as keyword-only options. Nothing is registered; `connectors.kinds` finds the
+files.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import pyarrow as pa
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
 Cursor = dict[str, Any]
-"""Where a source stopped: small, JSON-able, opaque to everyone else. Committed with the decisions that its rows led to."""
+"""Where a source stopped: small, JSON-able, opaque to everyone else. Committed with the decisions its rows led to."""
 
 TIME = pa.timestamp("us", tz="UTC")
 MONEY = pa.decimal128(18, 2)
@@ -88,7 +91,7 @@ ROLES: Mapping[str, pa.Schema] = {
         ]
     ),
 }
-"""Our names and types, by role. A text that a source lacks is '', never null; a number or a time that it lacks is null."""
+"""Our names and types, by role. A text that a source lacks is '', never null; a number or a time it lacks is null."""
 
 REQUIRED: Mapping[str, tuple[str, ...]] = {
     "transactions": ("timestamp", "status"),
@@ -115,9 +118,9 @@ class Reject:
 class Batch:
     """What one poll brought, under **their** column names.
 
-    table: rows in order of arrival; cursor: where to go on from; drained: nothing more was waiting; complete_until: the source
-    vouches that every row which happened before this time has been delivered (None: it cannot say, which is normal while a
-    backlog is being read); rejects: rows that could not even be read.
+    table: rows in order of arrival; cursor: where to go on from; drained: nothing more was waiting; complete_until: the
+    source vouches that every row which happened before this time has been delivered (None: it cannot say, which is
+    normal while a backlog is being read); rejects: rows that could not even be read.
     """
 
     table: pa.Table
@@ -174,7 +177,7 @@ class Case:
 
 @runtime_checkable
 class CaseDesk(Protocol):
-    """Where cases are opened. `open` and `update` may be called again with the same case after a crash: no harm done."""
+    """Where cases are opened. `open` and `update` may be called again with the same case after a crash: no harm."""
 
     def open(self, case: Case) -> str:
         """Open the case unless one with its key exists; the desk's own number for it. Raises SourceError."""

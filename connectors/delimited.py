@@ -1,0 +1,98 @@
+"""CSV text into columns of text: whole records only, malformed rows told with their lines."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+
+import pyarrow as pa
+import pyarrow.csv
+
+EXACT = 1 << 20
+"""Chunks up to this size are searched for an open quotation mark exactly; larger ones only if marks do not pair up."""
+
+
+def whole(chunk: bytes, delimiter: str) -> int:
+    """Length of the complete records at the beginning of `chunk`; a line end inside quotation marks ends no record."""
+    end = chunk.rfind(b"\n") + 1
+    marks = chunk.count(b'"', 0, end)
+    if not marks or (end > EXACT and marks % 2 == 0):
+        return end
+    quoted = re.compile(rb'"(?:(?<=[\n\r%b]")|(?<=\A"))(?:[^"]++|"")*+(")?' % re.escape(delimiter.encode()))
+    spanning: list[tuple[int, int]] = []
+    for field in quoted.finditer(chunk, 0, end):
+        if field[1] is None:
+            return _record_start(chunk, field.start(), spanning)
+        if chunk.find(b"\n", *field.span()) >= 0:
+            spanning.append(field.span())
+    return end
+
+
+def _record_start(chunk: bytes, inside: int, spanning: list[tuple[int, int]]) -> int:
+    start = chunk.rfind(b"\n", 0, inside) + 1
+    while spanning and start > spanning[-1][0]:
+        first, last = spanning.pop()
+        if start <= last:
+            start = chunk.rfind(b"\n", 0, first) + 1
+    return start
+
+
+def header(line: str, delimiter: str) -> list[str]:
+    """Column names of a header line; ValueError if two are the same."""
+    names = [name.strip() for name in next(csv.reader(io.StringIO(line), delimiter=delimiter), [])]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(f"its header names a column twice: {', '.join(map(repr, twice))}")
+    return names
+
+
+def parse(chunk: bytes, names: list[str], delimiter: str) -> tuple[pa.Table, list[tuple[int, str]]]:
+    """Whole records to a table of text columns, and the malformed rows: (line ends before it, why).
+
+    An empty cell is ''. '007' stays '007'. UnicodeDecodeError if the text is not UTF-8.
+    """
+    schema = pa.schema([(name, pa.string()) for name in names])
+    if not chunk or chunk.isspace():
+        return schema.empty_table(), []
+    malformed: list[tuple[str, str]] = []
+
+    def skip(row: pyarrow.csv.InvalidRow) -> str:
+        malformed.append((row.text, f"{row.actual_columns} columns instead of {row.expected_columns}"))
+        return "skip"
+
+    def columns(*, threads: bool) -> pa.Table:
+        return pyarrow.csv.read_csv(
+            pa.BufferReader(chunk),
+            read_options=pyarrow.csv.ReadOptions(column_names=names, block_size=2 << 20, use_threads=threads),
+            parse_options=pyarrow.csv.ParseOptions(
+                delimiter=delimiter, newlines_in_values=b'"' in chunk, invalid_row_handler=skip
+            ),
+            convert_options=pyarrow.csv.ConvertOptions(column_types=schema, null_values=[]),
+        )
+
+    try:
+        table = columns(threads=True)
+    except pa.ArrowInvalid:
+        chunk.decode()  # says which byte
+        raise
+    if malformed:  # threads tell of them in any order
+        malformed.clear()
+        columns(threads=False)
+    return table, _lines(chunk, malformed)
+
+
+def _lines(chunk: bytes, malformed: list[tuple[str, str]]) -> list[tuple[int, str]]:
+    """Each malformed row, in order, with the number of line ends before it."""
+    told, line, seen = [], 0, 0
+    for text, why in malformed:
+        row = re.compile(rb"^%b\r?$" % re.escape(text.encode()), re.MULTILINE)
+        found = row.search(chunk, seen)
+        if found:
+            line += chunk.count(b"\n", seen, found.start())
+            seen = found.start()
+        told.append((line, why))
+        if found:
+            line += chunk.count(b"\n", seen, found.end())
+            seen = found.end()
+    return told

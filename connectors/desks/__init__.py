@@ -1,0 +1,1 @@
+"""Where cases are opened: one file is one kind of desk."""

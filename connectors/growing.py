@@ -1,0 +1,118 @@
+"""A file that grows: where its reading stopped, and whether it is still the same file."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, NotRequired, TypedDict, cast
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterable
+
+    import pyarrow as pa
+
+    from connectors import Reject
+
+MARGIN = 256
+"""Bytes remembered (as a hash) at the beginning of a file and before the place where reading stopped."""
+
+
+class Place(TypedDict):
+    """How far a file has been read, JSON-able.
+
+    at: bytes taken (after decompression; of a Parquet file, rows); line: line ends in them; mark: what they look like;
+    seen: size and time of the file when its last poll found no more; tail: where a last row began that was taken
+    without a line end.
+    """
+
+    at: int
+    line: int
+    mark: str
+    seen: str
+    tail: NotRequired[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """What one poll took from one file, where it stopped, and whether more was waiting."""
+
+    table: pa.Table
+    place: Place
+    more: bool = False
+    rejects: tuple[Reject, ...] = ()
+
+
+def beginning() -> Place:
+    """The place of a file of which nothing has been read."""
+    return {"at": 0, "line": 0, "mark": "", "seen": ""}
+
+
+def appearance(status: os.stat_result) -> str:
+    """Size and time of modification: a file that looks as it did has nothing new."""
+    return f"{status.st_size}:{status.st_mtime_ns}"
+
+
+def open_bytes(path: str) -> IO[bytes]:
+    """The file's bytes, decompressed if its name ends in `.gz`."""
+    return cast("IO[bytes]", gzip.open(path, "rb")) if path.lower().endswith(".gz") else Path(path).open("rb")
+
+
+def read(stream: IO[bytes], limit: int) -> tuple[bytes, bool]:
+    """Up to `limit` bytes, and whether the stream is whole so far (a half-written `.gz` is not: its rest will come)."""
+    pieces: list[bytes] = []
+    left = limit
+    while left > 0:
+        try:
+            piece = stream.read(min(left, 1 << 20) if isinstance(stream, gzip.GzipFile) else left)
+        except EOFError:
+            return b"".join(pieces), False
+        except zlib.error as error:
+            raise gzip.BadGzipFile(str(error)) from error
+        if not piece:
+            break
+        pieces.append(piece)
+        left -= len(piece)
+    return (pieces[0] if len(pieces) == 1 else b"".join(pieces)), True
+
+
+def window(stream: IO[bytes], start: int, length: int) -> bytes:
+    """`length` bytes from `start`, fewer at the end."""
+    stream.seek(start)
+    return read(stream, length)[0]
+
+
+def mark(head: bytes, before: bytes, at: int) -> str:
+    """What the first `at` bytes look like, from their first and last few."""
+    return hashlib.sha256(head[: min(MARGIN, at)] + b"\0" + before[-MARGIN:]).hexdigest()[:20]
+
+
+def same(stream: IO[bytes], head: bytes, place: Place) -> bool:
+    """Whether the bytes that were taken still stand where they stood: neither truncated nor replaced."""
+    at = place["at"]
+    before = window(stream, max(0, at - MARGIN), min(at, MARGIN))
+    return len(before) == min(at, MARGIN) and mark(head, before, at) == place["mark"]
+
+
+def still(path: str, place: Place) -> bool:
+    """Whether the file under this name is the one whose place this is."""
+    try:
+        if place["seen"] == appearance(Path(path).stat()) or not place["mark"]:
+            return True
+        with open_bytes(path) as stream:
+            return same(stream, read(stream, MARGIN)[0], place)
+    except OSError:
+        return False
+
+
+def resume(stream: IO[bytes], head: bytes, places: Iterable[Place]) -> Place:
+    """Where this file goes on: the place whose bytes it still begins with, else its beginning."""
+    for place in places:
+        if place["mark"] and same(stream, head, place):
+            if "tail" in place and window(stream, place["at"], 1) not in {b"", b"\n", b"\r"}:
+                return {**place, "at": place["tail"]}  # the last row was not whole after all
+            return place
+    return beginning()

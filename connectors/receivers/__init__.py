@@ -1,0 +1,1 @@
+"""Where notices are sent: one file is one kind of receiver."""

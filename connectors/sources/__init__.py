@@ -1,0 +1,1 @@
+"""Where facts are read from: one file is one kind of source."""

@@ -1,0 +1,303 @@
+"""Files are followed: every whole record once, whatever happens to the file."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from connectors import Batch, SourceError, delimited
+from connectors.sources import file
+from connectors.sources.file import File
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NOW = datetime(2026, 3, 3, 12, tzinfo=UTC)
+HEADER = "timestamp,product,status\n"
+
+
+class Reader:
+    """Polls a path with a new File each time, as after a restart, and keeps what came."""
+
+    def __init__(self, path: Path, **options: Any) -> None:
+        self.path, self.options = str(path), options
+        self.cursor: dict[str, Any] | None = None
+        self.last: Batch | None = None
+
+    def poll(self, now: datetime = NOW) -> list[dict[str, Any]]:
+        self.last = File(path=self.path, **self.options).poll(self.cursor, now, None)
+        self.cursor = json.loads(json.dumps(self.last.cursor))
+        return self.last.table.to_pylist()
+
+    def products(self, now: datetime = NOW) -> list[str]:
+        return [row["product"] for row in self.poll(now)]
+
+
+def append(path: Path, text: str) -> None:
+    with path.open("a", newline="") as out:
+        out.write(text)
+
+
+def test_cells_stay_as_they_are_written(tmp_path: Path) -> None:
+    path = tmp_path / "orders.csv"
+    path.write_text('\ufeffid,code,note\n0900123456,00,"a ""b"", c"\n,NULL,NA\n')
+    assert Reader(path).poll() == [
+        {"id": "0900123456", "code": "00", "note": 'a "b", c'},
+        {"id": "", "code": "NULL", "note": "NA"},
+    ]
+
+
+def test_growing_file_is_followed_by_whole_lines(tmp_path: Path) -> None:
+    path = tmp_path / "orders.csv"
+    reader = Reader(path)
+    append(path, "timestamp,prod")
+    assert reader.poll() == []
+    append(path, "uct,status\n1,pagos,ok\n2,swi")
+    assert reader.products() == ["pagos"]
+    assert reader.last is not None
+    assert reader.last.drained
+    assert reader.last.complete_until == NOW
+    assert reader.products() == []
+    append(path, "ft,ok\n3,recaudos,ok\n")
+    assert reader.products() == ["swift", "recaudos"]
+
+
+def test_record_with_a_line_end_inside_waits_until_it_is_whole(tmp_path: Path) -> None:
+    path = tmp_path / "orders.csv"
+    reader = Reader(path)
+    append(path, HEADER + '1,pagos,ok\n2,"two\nlines",ok\n3,"torn\nhere')
+    assert reader.products() == ["pagos", "two\nlines"]
+    append(path, '\nand there",ok\n4,swift,ok\n')
+    assert reader.products() == ["torn\nhere\nand there", "swift"]
+
+
+def test_quotation_mark_inside_a_cell_opens_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "orders.csv"
+    append(path, HEADER + '1,tube 5",ok\n2,swift,ok\n')
+    assert Reader(path).products() == ['tube 5"', "swift"]
+
+
+def test_quotation_mark_that_is_never_closed_costs_one_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(file, "LONGEST", 200)
+    path = tmp_path / "orders.csv"
+    reader = Reader(path)
+    append(path, HEADER + '1,pagos,ok\n2,"swift,ok\n')
+    assert reader.products() == ["pagos"]
+    append(path, "3,recaudos,ok\n" * 20)
+    assert reader.products() == []
+    assert reader.last is not None
+    assert [str(reject.where) for reject in reader.last.rejects] == ["orders.csv:line 3"]
+    assert not reader.last.drained
+    assert reader.products() == ["recaudos"] * 20
+
+
+def test_malformed_rows_are_told_with_their_lines_also_later(tmp_path: Path) -> None:
+    path = tmp_path / "orders.csv"
+    reader = Reader(path)
+    append(path, HEADER + '1,"two\nlines",ok\n2,pagos\n\n2,pagos\n3,swift,ok\n4,a,b,c,d\n')
+    assert reader.products() == ["two\nlines", "swift"]
+    assert reader.last is not None
+    assert [(r.where, r.why) for r in reader.last.rejects] == [
+        ("orders.csv:line 4", "2 columns instead of 3"),
+        ("orders.csv:line 6", "2 columns instead of 3"),
+        ("orders.csv:line 8", "5 columns instead of 3"),
+    ]
+    append(path, "5,pagos,ok\ntorn\n")
+    assert reader.products() == ["pagos"]
+    assert [r.where for r in reader.last.rejects] == ["orders.csv:line 10"]
+
+
+def test_last_row_without_line_end_is_taken_once_the_file_lies_still(tmp_path: Path) -> None:
+    path = tmp_path / "orders.csv"
+    reader = Reader(path)
+    append(path, HEADER + "1,pagos,ok\n2,swift,o")
+    os.utime(path, (NOW.timestamp(), NOW.timestamp()))
+    assert reader.products() == ["pagos"]
+    assert reader.products(NOW + timedelta(minutes=2)) == ["swift"]
+    append(path, "\n3,recaudos,ok\n")
+    assert reader.products() == ["recaudos"]
+
+
+def test_last_row_that_was_torn_after_all_comes_again_whole(tmp_path: Path) -> None:
+    path = tmp_path / "orders.csv"
+    reader = Reader(path)
+    append(path, HEADER + "1,pagos,ok\n2,swift,fail")
+    os.utime(path, (NOW.timestamp(), NOW.timestamp()))
+    assert [row["status"] for row in reader.poll(NOW + timedelta(minutes=2))] == ["ok", "fail"]
+    append(path, "ed\n3,recaudos,ok\n")
+    assert [row["status"] for row in reader.poll()] == ["failed", "ok"]
+
+
+@pytest.mark.parametrize("text", ["1,swift,ok\n", "1,swift,failed\n2,swift,failed\n3,recaudos,failed\n"])
+def test_replaced_or_truncated_file_is_read_from_its_beginning(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "orders.csv"
+    reader = Reader(path)
+    append(path, HEADER + "1,pagos,ok\n2,pagos,ok\n")
+    assert len(reader.poll()) == 2
+    path.write_text(HEADER + text)
+    assert len(reader.poll()) == text.count("\n")
+
+
+def test_rotation_inside_the_glob_reads_nothing_twice(tmp_path: Path) -> None:
+    path = tmp_path / "orders.csv"
+    reader = Reader(tmp_path / "orders.csv*")
+    append(path, HEADER + "1,pagos,ok\n")
+    assert reader.products() == ["pagos"]
+    append(path, "2,swift,ok\n")
+    path.rename(tmp_path / "orders.csv.1")
+    append(path, HEADER + "3,recaudos,ok\n")
+    assert sorted(reader.products()) == ["recaudos", "swift"]
+    (tmp_path / "orders.csv.2.gz").write_bytes(gzip.compress((tmp_path / "orders.csv.1").read_bytes()))
+    (tmp_path / "orders.csv.1").unlink()
+    assert reader.products() == []
+
+
+def test_glob_picks_up_new_files_in_the_order_of_their_names(tmp_path: Path) -> None:
+    reader = Reader(tmp_path / "*.csv")
+    assert reader.poll() == []
+    assert reader.last is not None
+    assert reader.last.drained
+    append(tmp_path / "b.csv", HEADER + "1,b,ok\n")
+    append(tmp_path / "a.csv", "product,extra\na,1\n")
+    assert reader.products() == ["a", "b"]
+    append(tmp_path / "c.csv", HEADER + "1,c,ok\n")
+    (tmp_path / "a.csv").unlink()
+    assert reader.products() == ["c"]
+
+
+def test_files_of_unlike_columns_come_in_batches_of_their_own(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text('{"product": "a", "count": 1}\n')
+    (tmp_path / "b.jsonl").write_text('{"product": "b", "count": "2"}\n')
+    reader = Reader(tmp_path / "*.jsonl")
+    assert reader.products() == ["a"]
+    assert reader.last is not None
+    assert not reader.last.drained
+    assert reader.products() == ["b"]
+    assert reader.last.drained
+
+
+def test_one_broken_file_does_not_hold_up_the_others(tmp_path: Path) -> None:
+    (tmp_path / "a.parquet").write_bytes(b"PAR1 half written")
+    pq.write_table(pa.table({"product": ["b"]}), tmp_path / "b.parquet")
+    reader = Reader(tmp_path / "*.parquet")
+    assert reader.products() == ["b"]
+    assert reader.last is not None
+    assert reader.last.complete_until is None
+    with pytest.raises(SourceError, match=r"a\.parquet: cannot be read"):
+        reader.poll()
+
+
+def test_backlog_is_read_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(file, "LIMIT", 400)
+    path = tmp_path / "orders.csv"
+    append(path, HEADER + "".join(f"{i},p{i},ok\n" for i in range(200)))
+    reader, seen, polls = Reader(path), [], 0
+    while not (reader.last and reader.last.drained):
+        seen += reader.products()
+        polls += 1
+        assert reader.last is not None
+        assert reader.last.complete_until == (NOW if reader.last.drained else None)
+    assert seen == [f"p{i}" for i in range(200)]
+    assert polls > 3
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "cp1252"])
+def test_other_encodings(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "orders.csv"
+    path.write_text("product;año\nDepósitos;1\n", encoding=encoding)
+    assert Reader(path, delimiter=";", encoding=encoding).poll() == [{"product": "Depósitos", "año": "1"}]
+    with pytest.raises(SourceError, match=r"orders\.csv: not utf-8.*set `encoding`"):
+        Reader(path, delimiter=";").poll()
+
+
+@pytest.mark.parametrize("option", [{"encoding": "utf-16"}, {"encoding": "klingon"}, {"delimiter": "ab"}])
+def test_impossible_options(option: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match=next(iter(option))):
+        File(path="x.csv", **option)
+
+
+def test_json_lines(tmp_path: Path) -> None:
+    path = tmp_path / "orders.jsonl"
+    reader = Reader(path)
+    append(path, '{"id": "007", "at": "2026-03-03 10:00:00", "n": 1}\n{"id": "8", "n": 1.5, "x": true}\n')
+    assert reader.poll() == [
+        {"id": "007", "at": "2026-03-03 10:00:00", "n": 1.0, "x": None},
+        {"id": "8", "at": None, "n": 1.5, "x": True},
+    ]
+    append(path, '{"id": 9}\n{"id": \n[1]\n\n{"id": "x"}\n{"id": "to')
+    assert [row["id"] for row in reader.poll()] == ["9", "x"]
+    assert reader.last is not None
+    assert [r.where for r in reader.last.rejects] == ["orders.jsonl:line 4", "orders.jsonl:line 5"]
+    append(path, 'rn"}')
+    assert reader.poll() == [{"id": "torn"}]
+    append(path, '\n{"id": "z"}\n')
+    assert reader.poll() == [{"id": "z"}]
+
+
+def test_compressed(tmp_path: Path) -> None:
+    path = tmp_path / "orders.csv.gz"
+    reader = Reader(path)
+    whole = gzip.compress((HEADER + "".join(f"{i},p{i},ok\n" for i in range(5000)) + "x,last,ok").encode())
+    path.write_bytes(whole[: len(whole) // 2])
+    first = reader.products()
+    path.write_bytes(whole)
+    assert first + reader.products() == [f"p{i}" for i in range(5000)] + ["last"]
+    path.write_bytes(whole + gzip.compress(b"\nx,more,ok\n"))
+    assert reader.products() == ["more"]
+    path.write_bytes(b"not gzip at all")
+    with pytest.raises(SourceError, match="cannot be read"):
+        reader.poll()
+
+
+def test_parquet_in_pieces_then_only_what_was_added(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(file, "LIMIT", 500)
+    path = tmp_path / "orders.parquet"
+    rows = [{"n": i, "at": NOW} for i in range(300)]
+    pq.write_table(pa.Table.from_pylist(rows[:200]), path, row_group_size=30)
+    reader, seen = Reader(path), []
+    for _ in range(20):
+        seen += reader.poll()
+    assert seen == rows[:200]
+    pq.write_table(pa.Table.from_pylist(rows), path, row_group_size=70)
+    for _ in range(20):
+        seen += reader.poll()
+    assert seen == rows
+
+
+def test_what_is_not_there_is_told_in_words(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="there is no such file") as missing:
+        Reader(tmp_path / "orders.csv").poll()
+    assert not missing.value.permanent
+    with pytest.raises(SourceError, match=r"is a folder.*\*\.csv") as folder:
+        Reader(tmp_path).poll()
+    assert folder.value.permanent
+    (tmp_path / "orders.xls").write_text("x")
+    with pytest.raises(SourceError, match="does not say the format"):
+        Reader(tmp_path / "orders.xls").poll()
+    (tmp_path / "twice.csv").write_text("a,b,a\n1,2,3\n")
+    with pytest.raises(SourceError, match="names a column twice: 'a'"):
+        Reader(tmp_path / "twice.csv").poll()
+
+
+CELL = st.text(st.sampled_from('ab",\n;'), max_size=6)
+
+
+def written(rows: list[list[str]]) -> bytes:
+    return "".join(",".join('"' + cell.replace('"', '""') + '"' for cell in row) + "\n" for row in rows).encode()
+
+
+@given(st.lists(st.lists(CELL, min_size=2, max_size=2), min_size=1, max_size=6), st.data())
+def test_wherever_a_file_is_cut_whole_records_are_found(rows: list[list[str]], data: st.DataObject) -> None:
+    text = written(rows)
+    ends = [len(written(rows[:n])) for n in range(len(rows) + 1)]
+    cut = data.draw(st.integers(0, len(text)))
+    assert delimited.whole(text[:cut], ",") == max(end for end in ends if end <= cut)
