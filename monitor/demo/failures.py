@@ -12,7 +12,7 @@ from monitor.demo.bank import Rows, milliseconds
 from monitor.demo.profile import FAILED, REVERSED, Pair
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterator, Sequence
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +54,15 @@ EVERY = timedelta(minutes=15)
 LASTS = timedelta(minutes=8)
 
 
-def timetable(started: datetime, end: datetime) -> Iterable[Failure]:
-    """The demo's failures that begin before `end`: a minute after the feed `started`, then one every `EVERY`."""
-    begin, turn = started + FIRST, 0
-    while begin < end:
-        until = begin + LASTS
+def timetable(started: datetime, since: datetime, until: datetime) -> Iterator[Failure]:
+    """The demo's failures that may touch `since` to `until`: a minute after the feed `started`, then one every `EVERY`."""
+    first = started + FIRST
+    turn = max(0, (since - first) // EVERY)
+    while (begin := first + turn * EVERY) < until:
+        end = begin + LASTS
         yield (
-            Failure("pagos", "conexion_directa", begin, until, 0.7, FAILED, "E504", slowdown=6.0),
-            Failure("recaudos", "conexion_directa", begin, until, 1.0, None),
-            Failure("tarjetas", "sucursal_digital", begin, until, 0.4, REVERSED, "V91"),
+            Failure("pagos", "conexion_directa", begin, end, 0.7, FAILED, "E504", slowdown=6.0),
+            Failure("recaudos", "conexion_directa", begin, end, 1.0, None),
+            Failure("tarjetas", "sucursal_digital", begin, end, 0.4, REVERSED, "V91"),
         )[turn % 3]
-        begin, turn = begin + EVERY, turn + 1
+        turn += 1

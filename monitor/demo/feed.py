@@ -8,9 +8,9 @@ on, so that a reader's cursor stays good.
 from __future__ import annotations
 
 import sqlite3
-from contextlib import closing, contextmanager
+from contextlib import closing
 from datetime import datetime, timedelta
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -75,8 +75,8 @@ def follow(path: Path, clock: Callable[[], datetime], stop: Callable[[float], bo
     with closing(_connect(path)) as database:
         now = started
         while True:
-            with _transaction(database):
-                _advance(database, now, now - timedelta(hours=HISTORY), timetable(started, now))
+            with database:
+                _advance(database, now, now - timedelta(hours=HISTORY), partial(timetable, started))
             if stop(1.0):
                 return
             now = clock()
@@ -87,26 +87,33 @@ def _fill(path: Path, now: datetime, hours: int) -> int:
     with closing(_connect(path)) as database:
         for statement in TABLES.split(";"):
             database.execute(statement)
-        with _transaction(database):
+        with database:
+            rows = _advance(database, now, oldest, lambda _since, _until: ())
             _write_clients(database)
-            rows = _advance(database, now, oldest, ())
             # After the insert: an emptied table would number its rows from 1 again.
             database.execute("DELETE FROM transacciones WHERE ocurrio_en < ?", (_text(oldest),))
     return rows
 
 
-def _advance(database: sqlite3.Connection, now: datetime, oldest: datetime, failures: Iterable[Failure]) -> int:
-    """Add what happened after the last row (from `oldest` on) and before `now`.
+def _advance(
+    database: sqlite3.Connection,
+    now: datetime,
+    oldest: datetime,
+    failures: Callable[[datetime, datetime], Iterable[Failure]],
+) -> int:
+    """Begin a transaction and add what happened after the last row (from `oldest` on) and before `now`.
 
-    The last row itself says how far the file has come: all rows up to it were written with it, none after it.
+    The last row itself says how far the file has come: all rows up to it were written with it, none after it. The write
+    lock is taken before it is read, so two feeds of one file never write the same second twice.
     """
+    database.execute("BEGIN IMMEDIATE")
     last = database.execute("SELECT ocurrio_en FROM transacciones ORDER BY id DESC LIMIT 1").fetchone()
     start = max(oldest, datetime.fromisoformat(last[0]) + timedelta(milliseconds=1)) if last else oldest
     if start >= now:
         return 0
     bank = demo_bank()
     rows = bank.rows(start, now)
-    for failure in failures:
+    for failure in failures(start, now):
         rows = failure.strike(rows, bank.profile.pairs)
     database.executemany(
         "INSERT INTO transacciones (ocurrio_en, producto, canal, nit, estado, codigo_error, latencia_ms, valor)"
@@ -164,18 +171,6 @@ def _connect(path: Path) -> sqlite3.Connection:
         database.close()
         raise
     return database
-
-
-@contextmanager
-def _transaction(database: sqlite3.Connection) -> Iterator[None]:
-    """All of the block or nothing, locked from its start: two feeds of one file never write the same second twice."""
-    database.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-    except BaseException:
-        database.execute("ROLLBACK")
-        raise
-    database.execute("COMMIT")
 
 
 def _text(moment: datetime) -> str:

@@ -146,6 +146,16 @@ def test_two_feeds_of_one_file_write_each_second_once(path: Path) -> None:
     assert times(path) == expected(NOW - timedelta(hours=1), mine.end)
 
 
+def test_a_reader_in_the_middle_of_a_query_neither_blocks_nor_is_blocked(path: Path) -> None:
+    preload(path, NOW, hours=1)
+    with closing(sqlite3.connect(path, timeout=0)) as reader:
+        rows = reader.execute("SELECT id FROM transacciones ORDER BY id")
+        first = rows.fetchone()
+        run(path, NOW, minutes=1)
+        seen = [first, *rows]
+    assert len(seen) == len(expected(NOW - timedelta(hours=1), NOW)) < len(times(path))
+
+
 @pytest.mark.parametrize("before", [[], [NOW]], ids=["no file", "a file"])
 def test_a_preload_that_dies_leaves_what_there_was(
     path: Path, monkeypatch: pytest.MonkeyPatch, before: list[datetime]
