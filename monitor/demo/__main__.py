@@ -25,8 +25,8 @@ def main() -> int:
         time.sleep(seconds)
         return os.getppid() != parent  # an orphan would write for ever
 
-    # As Ctrl-C: every write is a transaction, so it may end anywhere.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for wish in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(wish, _end)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         begun = time.monotonic()
@@ -39,6 +39,13 @@ def main() -> int:
         print(f"{path}: {error}; remove the file to begin afresh", file=sys.stderr)  # noqa: T201 - a command's error
         return 1
     return 0
+
+
+def _end(*_: object) -> None:
+    """Leave from wherever it stands, as every write is a transaction; once, for Ctrl-C is often followed by a SIGTERM."""
+    for wish in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(wish, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 def _now() -> datetime:

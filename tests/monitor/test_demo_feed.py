@@ -213,6 +213,7 @@ def test_the_command_says_one_line_and_ends_when_told(path: Path) -> None:
     command = [sys.executable, "-m", "monitor.demo", "--database", str(path)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as bank:
         line = bank.stdout.readline()
+        bank.send_signal(signal.SIGINT)
         bank.send_signal(signal.SIGTERM)
         rest, errors = bank.communicate(timeout=20)
     assert (bank.returncode, rest, errors) == (0, "", "")
