@@ -42,9 +42,9 @@ def main() -> int:
 
 
 def _end(*_: object) -> None:
-    """Leave from wherever it stands, as every write is a transaction; once, for Ctrl-C is often followed by a SIGTERM."""
+    """Leave at once, as every write is a transaction; but once, for Ctrl-C is often followed by a SIGTERM."""
     for wish in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(wish, signal.SIG_IGN)
+        signal.signal(wish, lambda *_: None)
     raise KeyboardInterrupt
 
 

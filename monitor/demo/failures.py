@@ -55,7 +55,7 @@ LASTS = timedelta(minutes=8)
 
 
 def timetable(started: datetime, since: datetime, until: datetime) -> Iterator[Failure]:
-    """The demo's failures between `since` and `until`: the first `FIRST` after the feed `started`, then one each `EVERY`."""
+    """The failures between `since` and `until`: one `FIRST` after the feed `started`, then another each `EVERY`."""
     first = started + FIRST
     turn = max(0, (since - first) // EVERY)
     while (begin := first + turn * EVERY) < until:
