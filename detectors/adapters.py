@@ -1,0 +1,60 @@
+"""One shape in the other's place: many single detectors as a bank, one series of a bank as a detector."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from detectors import Bank, Bools, Detector, Floats, Score, Scores
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Many:
+    """A bank over one detector a series, made as series appear: for kinds that cannot live in arrays."""
+
+    def __init__(self, new: Callable[[], Detector]) -> None:
+        self._new = new
+        self._detectors: list[Detector] = []
+
+    def grow(self, series: int) -> None:
+        """Make room for `series` series in all."""
+        self._detectors += [self._new() for _ in range(series - len(self._detectors))]
+
+    def score(self, x: Floats, slot: int) -> Scores:
+        """Score one reading a series; NaN where its detector has no score."""
+        columns = np.full((5, len(self._detectors)), np.nan)
+        for i, (detector, reading) in enumerate(zip(self._detectors, x.tolist(), strict=True)):
+            if s := detector.score_one(reading, slot):
+                columns[:, i] = s.score, s.tail, s.expected, s.lower, s.upper
+        return Scores(*columns)
+
+    def learn(self, x: Floats, slot: int, mask: Bools) -> None:
+        """Learn the readings where `mask` is true and the reading is finite."""
+        taken = (mask & np.isfinite(x)).tolist()
+        for detector, reading, take in zip(self._detectors, x.tolist(), taken, strict=True):
+            if take:
+                detector.learn_one(reading, slot)
+
+
+class One:
+    """The first and only series of a bank, one reading at a time."""
+
+    def __init__(self, bank: Bank) -> None:
+        bank.grow(1)
+        self._bank = bank
+        self._always = np.ones(1, dtype=np.bool_)
+
+    def score_one(self, x: float, slot: int = 0) -> Score | None:
+        """None while warming or where x is not a finite number."""
+        scores = self._bank.score(np.array([x], dtype=np.float64), slot)
+        if np.isnan(scores.score[0]):
+            return None
+        return Score(**{f.name: float(getattr(scores, f.name)[0]) for f in fields(Score)})
+
+    def learn_one(self, x: float, slot: int = 0) -> None:
+        """Take the reading in as normal."""
+        self._bank.learn(np.array([x], dtype=np.float64), slot, self._always)
