@@ -1,0 +1,206 @@
+"""Signals in; incidents, the clients they touch, and the decision on each client's case out.
+
+What people call an *afectación* is an `Incident` here. Everything in this package is pure: time comes as an argument, state is
+handed in, and what changed is handed back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from rules import Scope, Severity, Spec, Verdict, Way
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """One rule's word on one window: `start` to `at` is the window."""
+
+    spec: Spec
+    ways: frozenset[Way]
+    scope: Scope
+    start: datetime
+    at: datetime
+    verdict: Verdict
+    value: float | None = None
+    expected: float | None = None
+    score: float | None = None
+
+
+class AlertState(StrEnum):
+    """A rule at a scope: in breach but not for long enough, or firing."""
+
+    PENDING = "pending"
+    FIRING = "firing"
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """A rule in breach at a scope: since the start of the first breaching window; last_breach: the end of the newest one."""
+
+    rule: str
+    scope: Scope
+    state: AlertState
+    since: datetime
+    last_breach: datetime
+    incident_id: str = ""
+    value: float | None = None
+    expected: float | None = None
+    score: float | None = None
+
+
+class IncidentState(StrEnum):
+    """merged: found to be a symptom of another incident (`parent_id`), which goes on for both."""
+
+    FIRING = "firing"
+    RESOLVED = "resolved"
+    MERGED = "merged"
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """One cause, from its first bad minute (started_at) over its detection to its last bad minute (ended_at) and its end.
+
+    The id is made of scope and first bad minute, so that a rerun meets its own. kind: how it hurts, by its first signal;
+    ways: all the ways in which it does. resolved_by: who ended it by hand, '' where it healed.
+    """
+
+    id: str
+    scope: Scope
+    kind: Way
+    severity: Severity
+    state: IncidentState
+    started_at: datetime
+    detected_at: datetime
+    rules: tuple[str, ...]
+    ways: frozenset[Way]
+    ended_at: datetime | None = None
+    resolved_at: datetime | None = None
+    parent_id: str = ""
+    resolved_by: str = ""
+    acknowledged_by: str = ""
+    guide: str = ""
+    value: float | None = None
+    expected: float | None = None
+
+
+class Touch(StrEnum):
+    """affected: their own transactions failed, were slow or did not come; exposed: they hold it and have not hit it yet."""
+
+    AFFECTED = "affected"
+    EXPOSED = "exposed"
+
+
+@dataclass(frozen=True, slots=True)
+class Impact:
+    """What an incident did to a client on one product. missing: transactions that were due and did not come."""
+
+    incident_id: str
+    client_id: str
+    product: str
+    touch: Touch
+    failures: int = 0
+    missing: int = 0
+    amount: Decimal = Decimal(0)
+    first_failure_at: datetime | None = None
+    priority: int = 0
+    terms: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """A corporate client as the bank knows it."""
+
+    client_id: str
+    name: str = ""
+    segment: str = ""
+    value_rank: int | None = None
+    sensitivity: float | None = None
+    post_sale: str = ""
+    substitute: str = ""
+    manager: str = ""
+    group_id: str = ""
+    sector: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """A client holds a product, perhaps through one channel."""
+
+    client_id: str
+    product: str
+    channel: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TheirCase:
+    """A case in one of the bank's tools, whoever opened it. Known from opened_at on."""
+
+    case_id: str
+    source: str
+    client_id: str
+    opened_at: datetime
+    reported_at: datetime
+    product: str = ""
+    channel: str = ""
+    kind: str = ""
+    status: str = ""
+    reported_by: str = ""
+    resolved_at: datetime | None = None
+    closed_at: datetime | None = None
+    updated_at: datetime | None = None
+    subject: str = ""
+
+    def open_at(self, time: datetime) -> bool:
+        """Whether it is open at that time, by its own dates."""
+        ends = [end for end in (self.resolved_at, self.closed_at) if end]
+        return self.opened_at <= time and not any(end <= time for end in ends)
+
+
+class Action(StrEnum):
+    """open: we open a preventive case; link: the client's own open case stands for it; none: left alone."""
+
+    OPEN = "open"
+    LINK = "link"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What was decided for one client in one incident, and how it compared with the client's own report."""
+
+    key: str
+    incident_id: str
+    client_id: str
+    product: str
+    action: Action
+    reason: str
+    opened_at: datetime
+    priority: int = 0
+    desk: str = ""
+    linked_case_id: str = ""
+    client_reported_at: datetime | None = None
+
+    @property
+    def lead_seconds(self) -> int | None:
+        """By how much we were first; negative where the client was."""
+        return (
+            None
+            if self.client_reported_at is None
+            else round((self.client_reported_at - self.opened_at).total_seconds())
+        )
+
+
+@dataclass(slots=True)
+class Changes:
+    """What a step changed, to be committed together: newest state of each, in order of first change."""
+
+    alerts: dict[tuple[str, Scope], Alert | None] = field(default_factory=dict)
+    incidents: dict[str, Incident] = field(default_factory=dict)
+    impacts: dict[tuple[str, str, str], Impact | None] = field(default_factory=dict)
+    decisions: dict[str, Decision] = field(default_factory=dict)
+    ended: list[Decision] = field(default_factory=list)

@@ -1,0 +1,146 @@
+"""Signals to incidents: pending, firing, resolved; one incident a cause.
+
+A rule at a scope fires once it has been in breach for its `for`, counted from the start of the first breaching window; it is over
+once a healthy verdict comes `keep_firing_for` after the last breach. UNKNOWN moves nothing. Between the two an alert may flap as it
+likes: the incident stays one.
+
+A newly firing alert belongs to an open incident whose scope meets its own, or that shares its product or its channel and began within
+ONSET of it (a channel that takes several products down, a product that fails through two channels). Where it ties several open incidents
+together, the oldest goes on and the others are merged into it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from hashlib import blake2s
+
+from alerts import Alert, AlertState, Changes, Incident, IncidentState, Signal
+from rules import Scope, Severity, Verdict
+
+ONSET = timedelta(minutes=5)
+"""Alerts that begin this close together on the same product or channel are taken for one cause."""
+
+
+def incident_key(scope: Scope, started_at: datetime) -> str:
+    """The id of the incident that began at that minute in that scope: the same in every run."""
+    digest = blake2s("\x1f".join(scope.values).encode(), digest_size=3).hexdigest()
+    return f"AF-{started_at.astimezone(UTC):%Y%m%dT%H%M}-{digest}"
+
+
+class Incidents:
+    """The alerts and open incidents of the moment."""
+
+    def __init__(self, alerts: Iterable[Alert] = (), incidents: Iterable[Incident] = ()) -> None:
+        self.alerts = {(alert.rule, alert.scope): alert for alert in alerts}
+        self.open = {incident.id: incident for incident in incidents if incident.state is IncidentState.FIRING}
+
+    def advance(self, signals: Iterable[Signal], at: datetime, detected_at: datetime, changes: Changes) -> None:
+        """Take one minute's signals, of the windows that ended at `at`; what changes is noted in `changes`."""
+        before = dict(self.open)
+        for signal in signals:
+            if signal.verdict is Verdict.BREACH:
+                self._breach(signal, detected_at, changes)
+            elif signal.verdict is Verdict.HEALTHY:
+                self._healthy(signal, changes)
+        self._resolve(at, detected_at, changes)
+        for key, incident in self.open.items():
+            if before.get(key) != incident:
+                changes.incidents[key] = incident
+
+    def forget(self, rules: Collection[str], at: datetime, changes: Changes) -> None:
+        """Drop the alerts of rules that are no more: what only they held up is resolved."""
+        for key in [key for key in self.alerts if key[0] not in rules]:
+            del self.alerts[key]
+            changes.alerts[key] = None
+        self._resolve(at, at, changes)
+
+    def _breach(self, signal: Signal, detected_at: datetime, changes: Changes) -> None:
+        key = (signal.spec.name, signal.scope)
+        alert = self.alerts.get(key)
+        stale = alert and alert.state is AlertState.PENDING and signal.start - alert.last_breach > signal.spec.for_
+        if alert is None or stale:
+            alert = Alert(signal.spec.name, signal.scope, AlertState.PENDING, signal.start, signal.at)
+        alert = replace(alert, last_breach=signal.at, value=signal.value, expected=signal.expected, score=signal.score)
+        if alert.state is AlertState.PENDING and signal.at - alert.since >= signal.spec.for_:
+            incident = self._join(signal, alert.since, detected_at, changes)
+            alert = replace(alert, state=AlertState.FIRING, incident_id=incident.id)
+        self.alerts[key] = changes.alerts[key] = alert
+
+    def _healthy(self, signal: Signal, changes: Changes) -> None:
+        key = (signal.spec.name, signal.scope)
+        alert = self.alerts.get(key)
+        if alert and (
+            alert.state is AlertState.PENDING or signal.at - alert.last_breach >= signal.spec.keep_firing_for
+        ):
+            del self.alerts[key]
+            changes.alerts[key] = None
+            incident = self.open.get(alert.incident_id)
+            if incident:
+                ended = max(incident.ended_at or alert.last_breach, alert.last_breach)
+                self.open[incident.id] = replace(incident, ended_at=ended)
+
+    def _join(self, signal: Signal, since: datetime, detected_at: datetime, changes: Changes) -> Incident:
+        kin = sorted(
+            (i for i in self.open.values() if _same_cause(i, signal.scope, since)), key=lambda i: (i.started_at, i.id)
+        )
+        if not kin:
+            kind = sorted(signal.ways)[0]
+            incident = Incident(
+                id=incident_key(signal.scope, since), scope=signal.scope, kind=kind, severity=signal.spec.severity,
+                state=IncidentState.FIRING, started_at=since, detected_at=detected_at, rules=(signal.spec.name,), ways=signal.ways,
+                guide=signal.spec.guide, value=signal.value, expected=signal.expected,
+            )  # fmt: skip
+        else:
+            incident = kin[0]
+            for other in kin[1:]:
+                incident = self._merge(incident, other, changes)
+            incident = replace(
+                incident,
+                scope=incident.scope.widened(signal.scope),
+                severity=_worse(incident.severity, signal.spec.severity),
+                rules=_union(incident.rules, (signal.spec.name,)),
+                ways=incident.ways | signal.ways,
+            )
+        self.open[incident.id] = incident
+        return incident
+
+    def _merge(self, incident: Incident, other: Incident, changes: Changes) -> Incident:
+        del self.open[other.id]
+        changes.incidents[other.id] = replace(other, state=IncidentState.MERGED, parent_id=incident.id)
+        for key, alert in self.alerts.items():
+            if alert.incident_id == other.id:
+                self.alerts[key] = changes.alerts[key] = replace(alert, incident_id=incident.id)
+        return replace(
+            incident,
+            scope=incident.scope.widened(other.scope),
+            severity=_worse(incident.severity, other.severity),
+            rules=_union(incident.rules, other.rules),
+            ways=incident.ways | other.ways,
+        )
+
+    def _resolve(self, at: datetime, detected_at: datetime, changes: Changes) -> None:
+        held = {alert.incident_id for alert in self.alerts.values()}
+        for incident in [i for key, i in self.open.items() if key not in held]:
+            done = replace(
+                incident, state=IncidentState.RESOLVED, ended_at=incident.ended_at or at, resolved_at=detected_at
+            )
+            del self.open[incident.id]
+            changes.incidents[incident.id] = done
+
+
+def _same_cause(incident: Incident, scope: Scope, since: datetime) -> bool:
+    together = abs(incident.started_at - since) <= ONSET
+    meets = incident.scope.overlaps(scope)
+    named = any(a and a == b for a, b in zip(incident.scope.values, scope.values, strict=True))
+    whole = not any(incident.scope.values) or not any(scope.values)
+    return (meets and (named or whole)) or (together and (meets or incident.scope.shares(scope)))
+
+
+def _worse(a: Severity, b: Severity) -> Severity:
+    return max(a, b, key=lambda severity: severity.rank)
+
+
+def _union(a: tuple[str, ...], b: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*a, *b)))

@@ -1,0 +1,208 @@
+"""The tables of the state, as SQLAlchemy knows them; `monitor/migrations` makes them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    DateTime,
+    Float,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Numeric,
+    Table,
+    Text,
+    types,
+)
+from sqlalchemy.engine import Dialect
+
+metadata = MetaData()
+SERIAL = BigInteger().with_variant(Integer, "sqlite")
+
+
+class Utc(types.TypeDecorator[datetime]):
+    """An aware time, kept in UTC also where the database forgets zones."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - the face of SQLAlchemy
+        return None if value is None else value.astimezone(UTC)
+
+    def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - as above
+        return None if value is None else value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def _text(name: str, *, key: bool = False) -> Column[str]:
+    return Column(name, Text, primary_key=key, nullable=False, server_default=None if key else "")
+
+
+def _scope(*, key: bool = False) -> list[Column[str]]:
+    return [_text(name, key=key) for name in ("product", "channel", "client_id", "series")]
+
+
+meta = Table("meta", metadata, _text("key", key=True), _text("value"))
+
+cursors = Table(
+    "cursors",
+    metadata,
+    _text("source", key=True),
+    Column("cursor", JSON, nullable=False),
+    Column("complete_until", Utc),
+)
+
+cells = Table(
+    "cells",
+    metadata,
+    Column("id", SERIAL, primary_key=True),
+    _text("kind"),
+    Column("first_minute", BigInteger, nullable=False),
+    Column("last_minute", BigInteger, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("blob", LargeBinary, nullable=False),
+    Index("cells_by_minute", "kind", "last_minute"),
+)
+
+gaps = Table(
+    "gaps",
+    metadata,
+    _text("source", key=True),
+    Column("start", BigInteger, primary_key=True),
+    Column("stop", BigInteger, nullable=False),
+)
+
+alerts = Table(
+    "alerts",
+    metadata,
+    _text("rule", key=True),
+    *_scope(key=True),
+    _text("state"),
+    Column("since", Utc, nullable=False),
+    Column("last_breach", Utc, nullable=False),
+    _text("incident_id"),
+    *(Column(name, Float) for name in ("value", "expected", "score")),
+)
+
+incidents = Table(
+    "incidents",
+    metadata,
+    _text("id", key=True),
+    *_scope(),
+    _text("kind"),
+    _text("severity"),
+    _text("state"),
+    Column("started_at", Utc, nullable=False),
+    Column("detected_at", Utc, nullable=False),
+    Column("ended_at", Utc),
+    Column("resolved_at", Utc),
+    Column("rules", JSON, nullable=False),
+    Column("ways", JSON, nullable=False),
+    _text("parent_id"),
+    _text("resolved_by"),
+    _text("acknowledged_by"),
+    _text("guide"),
+    Column("value", Float),
+    Column("expected", Float),
+    Index("incidents_by_state", "state", "started_at"),
+)
+
+impacts = Table(
+    "impacts",
+    metadata,
+    _text("incident_id", key=True),
+    _text("client_id", key=True),
+    _text("product", key=True),
+    _text("touch"),
+    Column("failures", BigInteger, nullable=False),
+    Column("missing", BigInteger, nullable=False),
+    Column("amount", Numeric(38, 2), nullable=False),
+    Column("first_failure_at", Utc),
+    Column("priority", Integer, nullable=False),
+    Column("terms", JSON, nullable=False),
+    Index("impacts_by_client", "client_id"),
+)
+
+decisions = Table(
+    "decisions",
+    metadata,
+    _text("key", key=True),
+    _text("incident_id"),
+    _text("client_id"),
+    _text("product"),
+    _text("action"),
+    _text("reason"),
+    Column("opened_at", Utc, nullable=False),
+    Column("priority", Integer, nullable=False),
+    _text("desk"),
+    _text("linked_case_id"),
+    Column("client_reported_at", Utc),
+    Index("decisions_by_incident", "incident_id"),
+    Index("decisions_by_client", "client_id"),
+)
+
+their_cases = Table(
+    "their_cases",
+    metadata,
+    _text("source", key=True),
+    _text("case_id", key=True),
+    *(_text(name) for name in ("client_id", "product", "channel", "kind", "status", "reported_by", "subject")),
+    Column("opened_at", Utc, nullable=False),
+    Column("reported_at", Utc, nullable=False),
+    *(Column(name, Utc) for name in ("resolved_at", "closed_at", "updated_at")),
+    Index("their_cases_by_client", "client_id"),
+)
+
+clients = Table(
+    "clients",
+    metadata,
+    _text("client_id", key=True),
+    *(_text(name) for name in ("name", "segment", "post_sale", "substitute", "manager", "group_id", "sector")),
+    Column("value_rank", Integer),
+    Column("sensitivity", Float),
+)
+
+holdings = Table(
+    "holdings",
+    metadata,
+    _text("client_id", key=True),
+    _text("product", key=True),
+    _text("channel", key=True),
+    Column("since", Utc),
+    Column("until", Utc),
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("id", SERIAL, primary_key=True),
+    Column("key", Text, nullable=False, unique=True),
+    _text("desk"),
+    _text("action"),
+    Column("payload", JSON, nullable=False),
+    _text("state"),
+    Column("attempts", Integer, nullable=False),
+    Column("due_at", Utc, nullable=False),
+    Column("created_at", Utc, nullable=False),
+    Column("sent_at", Utc),
+    _text("reference"),
+    _text("error"),
+    Index("outbox_due", "state", "due_at"),
+)
+
+acts = Table(
+    "acts",
+    metadata,
+    Column("id", SERIAL, primary_key=True),
+    _text("incident_id"),
+    Column("at", Utc, nullable=False),
+    _text("who"),
+    _text("action"),
+    _text("text"),
+    Index("acts_by_incident", "incident_id"),
+)

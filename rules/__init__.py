@@ -1,0 +1,215 @@
+"""Windows in, verdicts out: what a rule is, what it sees, and what it says.
+
+One file is one kind: its name is the rule's `kind`, its single public class takes the rule's own keys as keyword-only options.
+Rules do no I/O and never ask the clock. They see a span of closed minutes at once (live it is one minute, in a backtest a day)
+and must say the same however the minutes are cut into spans.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import IntEnum, StrEnum
+from functools import cached_property
+from typing import Literal, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+DIMENSIONS = ("product", "channel", "client_id", "series")
+"""What a scope is made of. `series` belongs to metrics, `client_id` to transactions."""
+
+CLASSES = ("ok", "failed", "rejected", "reversed", "pending", "other")
+COUNTS = ("total", *CLASSES)
+RATES = tuple(f"{status}_rate" for status in CLASSES)
+LATENCIES = ("latency_p50", "latency_p95", "latency_p99")
+MEASURES = (
+    *COUNTS,
+    *RATES,
+    "amount",
+    "failed_amount",
+    *LATENCIES,
+    "clients",
+    "clients_failing",
+    "new_error_codes",
+    "value",
+)
+"""What a window knows. `value` is of metrics, all others of transactions; a rate without denominator is NULL."""
+
+
+class Verdict(IntEnum):
+    """UNKNOWN (warming, no denominator, too few rows, source down) neither fires nor resolves: it is never healthy."""
+
+    HEALTHY = 0
+    BREACH = 1
+    UNKNOWN = 2
+
+
+class Severity(StrEnum):
+    """How bad, from the bank's side."""
+
+    MINOR = "minor"
+    MAJOR = "major"
+    CRITICAL = "critical"
+
+    @property
+    def rank(self) -> int:
+        """0 minor, 1 major, 2 critical."""
+        return list(Severity).index(self)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Scope:
+    """Where something holds; an empty dimension is all of it."""
+
+    product: str = ""
+    channel: str = ""
+    client_id: str = ""
+    series: str = ""
+
+    def overlaps(self, other: Scope) -> bool:
+        """Equal wherever both are given."""
+        return all(not a or not b or a == b for a, b in zip(self.values, other.values, strict=True))
+
+    def shares(self, other: Scope) -> bool:
+        """Both name the same product or the same channel."""
+        return bool(self.product and self.product == other.product) or bool(
+            self.channel and self.channel == other.channel
+        )
+
+    def widened(self, other: Scope) -> Scope:
+        """The narrowest scope that holds both."""
+        return Scope(*(a if a == b else "" for a, b in zip(self.values, other.values, strict=True)))
+
+    @property
+    def values(self) -> tuple[str, str, str, str]:
+        """In the order of DIMENSIONS."""
+        return (self.product, self.channel, self.client_id, self.series)
+
+
+@dataclass(frozen=True, slots=True)
+class Grain:
+    """Which windows a rule is judged on: split by these dimensions, this many minutes long, of these rows only."""
+
+    by: tuple[str, ...] = ("product", "channel")
+    minutes: int = 1
+    where: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spec:
+    """What every rule has, whatever its kind.
+
+    for_: how long it must have been in breach, counted from the start of the first breaching window, before it fires;
+    keep_firing_for: how long it must have been healthy before it is over; min_total: below this volume the verdict is UNKNOWN;
+    guide: the first-instance guide shown in the alert.
+    """
+
+    name: str
+    kind: str = ""
+    grain: Grain = field(default_factory=Grain)
+    for_: timedelta = timedelta(0)
+    keep_firing_for: timedelta = timedelta(minutes=10)
+    min_total: int = 0
+    severity: Severity = Severity.MAJOR
+    guide: str = ""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Closed windows of one grain over a span, sorted by scope and then by minute; a row a window.
+
+    scopes: S of them; series: which scope each row is of; minute: the window's last minute (minutes since the epoch);
+    columns: a measure a key, NaN where it is not known; flags: what each expression says, 1, 0, or NaN where it cannot say.
+    A window with no rows stands here with zero counts if its sources answered, and is missing if they did not.
+    """
+
+    start: int
+    end: int
+    scopes: tuple[Scope, ...]
+    series: Ints
+    minute: Ints
+    columns: Mapping[str, Floats]
+    flags: Mapping[str, Floats] = field(default_factory=dict)
+
+    @cached_property
+    def cell(self) -> tuple[Ints, Ints]:
+        """Where each row stands in a (minutes, scopes) block."""
+        return self.minute - self.start, self.series
+
+    def block(self, column: Floats) -> Floats:
+        """The column as (minutes, scopes), NaN where there is no window."""
+        out = np.full((self.end - self.start, len(self.scopes)), np.nan)
+        out[self.cell] = column
+        return out
+
+
+class Slots(Protocol):
+    """The calendar as rules see it."""
+
+    def slots(self, start: int, end: int) -> Ints:
+        """The clock slot of each minute of [start, end), in the bank's local time."""
+        ...
+
+
+class View(Protocol):
+    """What rules are shown: a span of closed minutes, [start, end) in minutes since the epoch."""
+
+    start: int
+    end: int
+    calendar: Slots
+
+    def frame(self, grain: Grain) -> Frame:
+        """The windows of one grain."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Verdicts:
+    """What a rule says of each row of its frame; arrays as long as the frame, NaN where there is nothing to show."""
+
+    frame: Frame
+    verdict: NDArray[np.int8]
+    value: Floats
+    expected: Floats
+    lower: Floats
+    upper: Floats
+    score: Floats
+
+
+Way = Literal["failed", "rejected", "reversed", "pending", "other", "missing", "slow", "value"]
+"""How a client is hurt by what a rule saw: by rows of a class, by rows that did not come, by slow ones, or unknown."""
+
+
+@runtime_checkable
+class Rule(Protocol):
+    """One thing that is watched. May hold models, which learn as they check; never told twice of the same minute."""
+
+    spec: Spec
+    measures: frozenset[str]
+    expressions: tuple[str, ...]
+    ways: frozenset[Way]
+
+    def check(self, view: View) -> Verdicts:
+        """A verdict for every window of the span."""
+        ...
+
+
+def ways_of(measures: frozenset[str]) -> frozenset[Way]:
+    """How what shows in these measures hurts a client."""
+    found: set[Way] = set()
+    for measure in measures:
+        stem = measure.removesuffix("_rate").removesuffix("_amount")
+        if measure.startswith("latency"):
+            found.add("slow")
+        elif measure == "value":
+            found.add("value")
+        elif measure in ("clients_failing", "new_error_codes"):
+            found.add("failed")
+        elif stem in CLASSES and stem != "ok":
+            found.add(stem)  # type: ignore[arg-type]  # a class other than ok is a way
+    return frozenset(found or {"missing"})

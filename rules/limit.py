@@ -1,0 +1,34 @@
+"""`limit`: an expression over a window's measures, such as `failed_rate > 0.05`."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from rules import DIMENSIONS, MEASURES, Spec, Verdict, Verdicts, View, ways_of
+from rules.expression import parse
+
+
+class Limit:
+    """In breach where `when` is true; UNKNOWN where it cannot say, or where the window has fewer than `min_total` rows."""
+
+    def __init__(self, spec: Spec, *, when: str) -> None:
+        self.spec = spec
+        self.when = parse(when, (*MEASURES, *DIMENSIONS))
+        named = self.when.columns & set(MEASURES)
+        self.shown = min(named, key=self.when.text.lower().find, default="total")
+        self.measures = frozenset(named | {self.shown}) | ({"total"} if "value" not in named else set())
+        self.expressions = (self.when.text,)
+        self.ways = ways_of(named)
+
+    def check(self, view: View) -> Verdicts:
+        """One flag a window, computed for all rules of the grain at once."""
+        frame = view.frame(self.spec.grain)
+        flag = frame.flags[self.when.text]
+        unknown = np.isnan(flag)
+        if self.spec.min_total and "total" in frame.columns:
+            unknown |= frame.columns["total"] < self.spec.min_total
+        verdict = np.where(unknown, Verdict.UNKNOWN, np.where(flag == 1, Verdict.BREACH, Verdict.HEALTHY)).astype(
+            np.int8
+        )
+        nothing = np.full(len(flag), np.nan)
+        return Verdicts(frame, verdict, frame.columns[self.shown], nothing, nothing, nothing, nothing)
