@@ -93,6 +93,9 @@ ROLES: Mapping[str, pa.Schema] = {
 }
 """Our names and types, by role. A text that a source lacks is '', never null; a number or a time it lacks is null."""
 
+SPARSE: Mapping[bytes, bytes] = {b"vigia": b"sparse"}
+"""Schema metadata of a batch whose rows name only the keys they have (JSON): it may lack a column that others have."""
+
 REQUIRED: Mapping[str, tuple[str, ...]] = {
     "transactions": ("timestamp", "status"),
     "metrics": ("timestamp",),

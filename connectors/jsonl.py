@@ -9,6 +9,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.json
 
+from connectors import SPARSE
+
 BLOCK = 4 << 20
 
 
@@ -38,9 +40,12 @@ def parse(chunk: bytes) -> tuple[pa.Table, list[tuple[int, str]]]:
     try:
         table = _columns(chunk, None)
         times = [(field.name, pa.string()) for field in table.schema if pa.types.is_timestamp(field.type)]
-        return (_columns(chunk, pa.schema(times)) if times else table), []  # text that looks like a time is still text
+        if times:  # text that looks like a time is still text
+            table = _columns(chunk, pa.schema(times))
+        malformed: list[tuple[int, str]] = []
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-        return _line_by_line(chunk)
+        table, malformed = _line_by_line(chunk)
+    return table.replace_schema_metadata(SPARSE), malformed
 
 
 def _columns(chunk: bytes, schema: pa.Schema | None) -> pa.Table:

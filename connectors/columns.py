@@ -1,0 +1,112 @@
+"""Columns of any kind into ours: text trimmed, times in UTC, numbers; empty cells told from unreadable ones."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from connectors import TIME, SourceError
+
+_EPOCH = """CASE WHEN {0} BETWEEN 631152000 AND 7258118400 THEN to_timestamp({0})
+ WHEN {0} BETWEEN 631152000000 AND 7258118400000 THEN to_timestamp({0} / 1000) END"""
+"""Seconds or milliseconds since 1970, told apart by magnitude, of the years 1990 to 2200: `20260303` is neither."""
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A column in our type: null where the cell was empty or `unreadable` (a mask; None if every cell was read)."""
+
+    values: pa.ChunkedArray
+    unreadable: pa.ChunkedArray | None
+
+
+def text(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """A column as trimmed text, '' for null; whole numbers without a point: 900123456.0 is '900123456'."""
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        column = column.cast(kind.value_type)
+    if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+        with suppress(pa.ArrowInvalid):  # not all of them are whole
+            column = pc.if_else(pc.is_null(column, nan_is_null=True), None, column).cast(pa.int64())
+    try:
+        column = column.cast(pa.string())
+    except (pa.ArrowNotImplementedError, pa.ArrowInvalid) as error:
+        raise SourceError(f"a column of {kind} cannot be read as text", permanent=True) from error
+    return pc.utf8_trim_whitespace(column.fill_null(""))
+
+
+class Reader:
+    """Reads columns of times and numbers by DuckDB, all in one query. For one thread at a time.
+
+    timezone: of times that carry no offset.
+    """
+
+    def __init__(self, timezone: str) -> None:
+        self._duck = duckdb.connect(
+            config={
+                "autoinstall_known_extensions": "false",
+                "autoload_known_extensions": "false",
+                "enable_external_access": "false",
+            }
+        )
+        self._duck.execute(f"SET TimeZone = '{timezone.replace(chr(39), '')}'")
+
+    def read(self, columns: dict[str, pa.ChunkedArray], kinds: dict[str, pa.DataType]) -> dict[str, Read]:
+        """Each column in its kind: a timestamp, a decimal, float64 or int64."""
+        if not columns:
+            return {}
+        columns = {name: _plain(column) for name, column in columns.items()}
+        names = list(columns)
+        self._duck.register("cells", pa.table([columns[name] for name in names], [f"c{i}" for i in range(len(names))]))
+        try:
+            query = ", ".join(f"{_expression(f'c{i}', columns[n].type, kinds[n])} AS c{i}" for i, n in enumerate(names))
+            read = self._duck.sql(f"SELECT {query} FROM cells").to_arrow_table()
+        except duckdb.Error as error:
+            raise SourceError(f"columns {', '.join(names)}: {str(error).splitlines()[0]}", permanent=True) from error
+        finally:
+            self._duck.unregister("cells")
+        return {
+            name: Read(values := read.column(i).cast(kinds[name]), _unreadable(columns[name], values))
+            for i, name in enumerate(names)
+        }
+
+
+def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    return column.cast(pa.string()) if pa.types.is_null(column.type) else column
+
+
+def _unreadable(cells: pa.ChunkedArray, values: pa.ChunkedArray) -> pa.ChunkedArray | None:
+    """Cells that hold something, and yet gave no value."""
+    if not values.null_count:
+        return None
+    empty = pc.is_null(cells, nan_is_null=True)
+    if pa.types.is_string(cells.type) or pa.types.is_large_string(cells.type):
+        blank = pc.is_in(pc.utf8_lower(pc.utf8_trim_whitespace(cells)), value_set=pa.array(["", "nan"], cells.type))
+        empty = pc.or_(empty, blank)
+    wrong = pc.and_(pc.is_null(values), pc.invert(empty))
+    return wrong if pc.any(wrong).as_py() else None
+
+
+def _expression(cell: str, kind: pa.DataType, wanted: pa.DataType) -> str:
+    written = pa.types.is_string(kind) or pa.types.is_large_string(kind)
+    number = f"TRY_CAST({cell} AS DOUBLE)"
+    if wanted == TIME:
+        if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
+            time = f"TRY_CAST({cell} AS TIMESTAMPTZ)"
+        elif written:
+            time = f"coalesce(TRY_CAST({cell} AS TIMESTAMPTZ), {_EPOCH.format(number)})"
+        else:
+            time = _EPOCH.format(number)
+        return f"CASE WHEN {time} BETWEEN TIMESTAMPTZ '1900-01-01' AND TIMESTAMPTZ '2200-01-01' THEN {time} END"
+    if pa.types.is_decimal(wanted):
+        return f"TRY_CAST({cell} AS DECIMAL({wanted.precision}, {wanted.scale}))"
+    if pa.types.is_integer(wanted):
+        whole = f"TRY_CAST({cell} AS BIGINT)"
+        return whole if pa.types.is_integer(kind) else f"CASE WHEN {number} = {whole} THEN {whole} END"
+    return f"CASE WHEN isfinite({number}) THEN {number} END"

@@ -1,0 +1,55 @@
+"""Cells that make a row unusable, gathered column by column and told row by row."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from connectors import Reject
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class Faults:
+    """The unusable rows of a table. theirs: our column names -> the table's."""
+
+    def __init__(self, table: pa.Table, theirs: Mapping[str, str]) -> None:
+        self._table, self._theirs = table, theirs
+        self._why: dict[int, list[str]] = {}
+
+    def add(self, name: str, wrong: pa.ChunkedArray | None, why: str) -> None:
+        """Rows for which `wrong` is true cannot be used, because of what their column `name` (ours) holds."""
+        if wrong is None or not pc.any(wrong).as_py():
+            return
+        rows = pc.indices_nonzero(wrong)
+        theirs = self._theirs.get(name, name)
+        called = name if theirs == name else f"{name} ({theirs})"
+        cells = self._table.column(theirs).take(rows).to_pylist() if theirs in self._table.column_names else []
+        for i, row in enumerate(rows.to_pylist()):
+            held = f" {cells[i]!r}" if cells and cells[i] not in (None, "") else ""
+            self._why.setdefault(row, []).append(f"{called}{held} {why}")
+
+    @property
+    def rows(self) -> list[int]:
+        """Numbers of the unusable rows, from 0, in order."""
+        return sorted(self._why)
+
+    def usable(self, rows: pa.Table) -> pa.Table:
+        """The rows without a fault."""
+        if not self._why:
+            return rows
+        return rows.filter(pc.invert(pc.is_in(pa.array(range(rows.num_rows)), value_set=pa.array(self.rows))))
+
+    def told(self, key: str) -> tuple[Reject, ...]:
+        """One reject a row, naming the row by the column `key` (ours) where it has one."""
+        if not self._why:
+            return ()
+        theirs = self._theirs.get(key, key)
+        keys = self._table.column(theirs).take(self.rows).to_pylist() if theirs in self._table.column_names else []
+        return tuple(
+            Reject(f"row {row + 1}" + (f" ({key} {keys[i]})" if keys and keys[i] else ""), "; ".join(self._why[row]))
+            for i, row in enumerate(self.rows)
+        )

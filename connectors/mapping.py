@@ -1,0 +1,234 @@
+"""From a source's own columns and words to ours."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from connectors import REQUIRED, ROLES, SPARSE, STATUSES, Reject, SourceError, nit
+from connectors.columns import Reader, text
+from connectors.faults import Faults
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping as Names
+
+_FORMS: dict[str, nit.Form] = {"nit": "nit", "nit_dv": "nit_dv", "other": "other"}
+_KEYS = {"transactions": "id", "metrics": "series", "cases": "case_id", "clients": "client_id", "holdings": "client_id"}
+"""The column that tells people which row a reject is about."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mapped:
+    """Rows in the schema of their role, and what could not be used or understood.
+
+    rejects: rows left out, with the column and the value that was wrong; unknown_statuses: words that no class names,
+    with their number of rows (these count as `other`); wrong_digits: client ids whose check digit is wrong, as written, and their
+    number of rows (`connectors.nit` says what becomes of them).
+    """
+
+    table: pa.Table
+    rejects: tuple[Reject, ...] = ()
+    unknown_statuses: dict[str, int] = field(default_factory=dict)
+    wrong_digits: dict[str, int] = field(default_factory=dict)
+
+
+class Mapping:
+    """What a source calls our columns. Made once per source, used by one thread at a time.
+
+    role: a key of ROLES; columns: ours -> theirs, where they differ; defaults: ours -> the value of a column that the
+    source lacks and of empty cells; status: class -> their words for it (none given: our own class names are theirs);
+    timezone: of times without offset; client_form: how client ids are written (None: a check digit only after a dash).
+    A column `id_type` (`nit`, `nit_dv` or `other`) decides row by row.
+
+    Of the role `metrics`, a table without a `value` column is wide: every other column that holds numbers is a series.
+
+    Raises ValueError, naming the key, if the mapping itself is wrong.
+    """
+
+    def __init__(
+        self,
+        *,
+        role: str,
+        columns: Names[str, str] | None = None,
+        defaults: Names[str, Any] | None = None,
+        status: Names[str, list[str]] | None = None,
+        timezone: str = "UTC",
+        client_form: nit.Form | None = None,
+    ) -> None:
+        if role not in ROLES:
+            raise ValueError(f"role: {role!r} is none of {', '.join(ROLES)}")
+        self.role, self.client_form = role, client_form
+        self._columns, self._defaults = dict(columns or {}), dict(defaults or {})
+        self._types = {column.name: column.type for column in ROLES[role]}
+        try:
+            ZoneInfo(timezone)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ValueError(f"timezone: {timezone!r} is not a time zone") from error
+        self._reader = Reader(timezone)
+        self._classes = _classes(status)
+        self._check_names()
+        if role == "transactions":
+            self._defaults.setdefault("count", 1)
+        for name, value in self._defaults.items():
+            self._defaults[name] = self._default(name, value)
+
+    def apply(self, table: pa.Table) -> Mapped:
+        """The table's rows in our schema.
+
+        Raises SourceError (permanent) if a column that the mapping names, or that the role requires, is not there.
+        """
+        if not table.num_columns:
+            return Mapped(ROLES[self.role].empty_table())
+        if dict(table.schema.metadata or {}) != SPARSE:
+            self._check_columns(table)
+        if self.role == "metrics" and self._theirs("value") not in table.column_names and "value" not in self._defaults:
+            return self._melt(table)
+        faults = Faults(table, {name: self._theirs(name) for name in [*self._types, "id_type"]})
+        ours = self._convert(table, faults)
+        wrong: dict[str, int] = {}
+        unknown: dict[str, int] = {}
+        if "client_id" in ours:
+            ours["client_id"], wrong = self._identities(table, ours["client_id"], faults)
+        if self.role == "transactions":
+            ours["status"], unknown = self._statuses(ours["status"])
+        rows = pa.table([ours[name] for name in self._types], schema=ROLES[self.role])
+        return Mapped(faults.usable(rows), faults.told(_KEYS[self.role]), unknown, wrong)
+
+    def _theirs(self, name: str) -> str:
+        return self._columns.get(name, name)
+
+    def _check_names(self) -> None:
+        known = [*self._types, "id_type"] if "client_id" in self._types else list(self._types)
+        for key, names in (("columns", self._columns), ("defaults", self._defaults)):
+            for name in names:
+                if name not in known or (key == "defaults" and name not in self._types):
+                    raise ValueError(f"{key}.{name}: {self.role} have no such column; there are: {', '.join(known)}")
+
+    def _check_columns(self, table: pa.Table) -> None:
+        there = ", ".join(table.column_names)
+        for ours, theirs in self._columns.items():
+            if theirs not in table.column_names:
+                raise SourceError(f"columns.{ours}: there is no column {theirs!r}; there are: {there}", permanent=True)
+        for ours in REQUIRED[self.role]:
+            if self._theirs(ours) not in table.column_names and ours not in self._defaults:
+                raise SourceError(f"columns.{ours} must say which column it is; there are: {there}", permanent=True)
+
+    def _default(self, name: str, value: Any) -> pa.Scalar:
+        """A default in the type of its column."""
+        cell = pa.chunked_array([[value if isinstance(value, str) else str(value)]])
+        if self._types[name] == pa.string():
+            return text(cell)[0]
+        read = self._reader.read({name: cell}, self._types)[name].values[0]
+        if not read.is_valid:
+            raise ValueError(f"defaults.{name}: {value!r} is not a {_kind(self._types[name])}")
+        return read
+
+    def _convert(self, table: pa.Table, faults: Faults) -> dict[str, pa.ChunkedArray]:
+        """Every column of the role in its type, defaults filled in."""
+        found = {
+            name: table.column(self._theirs(name)) for name in self._types if self._theirs(name) in table.column_names
+        }
+        read = self._reader.read({n: c for n, c in found.items() if self._types[n] != pa.string()}, self._types)
+        ours: dict[str, pa.ChunkedArray] = {}
+        for name, kind in self._types.items():
+            default = self._defaults.get(name)
+            if name in read:
+                ours[name] = read[name].values if default is None else read[name].values.fill_null(default)
+                faults.add(name, read[name].unreadable, f"is not a {_kind(kind)}")
+            elif name in found:
+                cells = text(found[name])
+                ours[name] = cells if default is None else pc.if_else(pc.equal(cells, ""), default, cells)
+            else:
+                blank = pa.scalar("" if kind == pa.string() else None, kind) if default is None else default
+                ours[name] = pa.chunked_array([pa.repeat(blank, table.num_rows)])
+        for name in REQUIRED[self.role]:
+            held = ours[name]
+            absent = pc.equal(held, "") if held.type == pa.string() else pc.is_null(held)
+            if name in read and read[name].unreadable is not None:
+                absent = pc.and_not(absent, read[name].unreadable)
+            faults.add(name, absent, "is missing")
+        if "count" in ours:
+            faults.add("count", pc.less(ours["count"], 1), "is less than 1")
+        return ours
+
+    def _identities(
+        self, table: pa.Table, ids: pa.ChunkedArray, faults: Faults
+    ) -> tuple[pa.ChunkedArray, dict[str, int]]:
+        """Client ids in the one form, and the ones whose check digit is wrong. Works on the distinct ones."""
+        written = ids
+        if self._theirs("id_type") in table.column_names:
+            types = pc.utf8_lower(text(table.column(self._theirs("id_type"))))
+            unknown = pc.invert(pc.is_in(types, value_set=pa.array(["", *_FORMS])))
+            faults.add("id_type", unknown, f"is none of {', '.join(_FORMS)}")
+            written = pc.binary_join_element_wise(types, ids, "\0")
+        codes = pc.dictionary_encode(written).combine_chunks()
+        wrong: dict[int, str] = {}
+        canonical: list[str] = []
+        for code, one in enumerate(codes.dictionary.to_pylist()):
+            *kind, number = one.split("\0", 1)
+            form = _FORMS.get(kind[0], self.client_form) if kind else self.client_form
+            identity, right = nit.canonical(number, form) if number else ("", True)
+            canonical.append(identity)
+            if not right:
+                wrong[code] = number
+        told: dict[str, int] = {}
+        if wrong:
+            for count in pc.value_counts(codes.indices).to_pylist():
+                if count["values"] in wrong:
+                    number = wrong[count["values"]]
+                    told[number] = told.get(number, 0) + count["counts"]
+        return pa.chunked_array([pa.array(canonical, pa.string()).take(codes.indices)]), told
+
+    def _statuses(self, words: pa.ChunkedArray) -> tuple[pa.ChunkedArray, dict[str, int]]:
+        """Their words as classes, and the words that no class names."""
+        unknown: dict[str, int] = {}
+        for count in pc.value_counts(words).to_pylist():
+            word = count["values"]
+            if word and word.casefold() not in self._classes:
+                unknown[word] = count["counts"]
+        codes = pc.dictionary_encode(words).combine_chunks()
+        classes = [self._classes.get(word.casefold(), "other") for word in codes.dictionary.to_pylist()]
+        return pa.chunked_array([pa.array(classes, pa.string()).take(codes.indices)]), unknown
+
+    def _melt(self, table: pa.Table) -> Mapped:
+        """One row for each number of a wide table."""
+        named = {self._theirs(name) for name in self._types}
+        cells = {name: table.column(name) for name in table.column_names if name not in named}
+        read = self._reader.read(cells, dict.fromkeys(cells, pa.float64()))
+        series = [name for name in cells if read[name].values.null_count < table.num_rows]
+        if not series and table.num_rows:
+            there = ", ".join(table.column_names)
+            raise SourceError(f"columns.value: no column holds numbers; there are: {there}", permanent=True)
+        faults = Faults(table, {name: self._theirs(name) for name in self._types})
+        ours = self._convert(table, faults)
+        pieces = [ROLES[self.role].empty_table()]
+        for name in series:
+            faults.add(name, read[name].unreadable, "is not a number")
+            column = {**ours, "series": pa.chunked_array([pa.repeat(name, table.num_rows)]), "value": read[name].values}
+            pieces.append(pa.table([column[n] for n in self._types], schema=ROLES[self.role]))
+        rows = pa.concat_tables([pieces[0], *(faults.usable(piece) for piece in pieces[1:])])
+        return Mapped(rows.filter(pc.is_valid(rows["value"])), faults.told("timestamp"))
+
+
+def _kind(kind: pa.DataType) -> str:
+    if pa.types.is_timestamp(kind):
+        return "time"
+    return "whole number" if pa.types.is_integer(kind) else "number"
+
+
+def _classes(status: Names[str, list[str]] | None) -> dict[str, str]:
+    """Their word, in small letters -> class."""
+    if not status:
+        return {name: name for name in STATUSES}
+    classes: dict[str, str] = {}
+    for name, words in status.items():
+        if name not in STATUSES:
+            raise ValueError(f"status.{name}: there is no such class; there are: {', '.join(STATUSES)}")
+        for word in words:
+            if classes.setdefault(word.strip().casefold(), name) != name:
+                raise ValueError(f"status: {word!r} is both {classes[word.strip().casefold()]} and {name}")
+    return classes
