@@ -32,12 +32,12 @@ class Block:
 class Walk:
     """Steps a bank so that an incident is not learned at once, yet a lasting change is learned in bounded time.
 
-    A reading in breach is withheld from learning while its series has credit. Credit is `freeze` steps: a step in breach
-    spends one, a healthy step earns one back, a missing reading does neither; once some is spent, half the tail is bad
-    enough, or the milder minutes of an incident would wear the forecast down to it. So a lasting shift is learned after
-    `freeze` steps; a short pause in an incident does not buy it another `freeze`; and a storm that is bad for a part
-    d > 1/2 of the time is learned after at most freeze / (2 d - 1) steps. Below one half it stays withheld for as long as
-    it lasts: most of what the series does is then healthy, and that is learned.
+    A reading in breach is withheld from learning while its series has credit. Credit is `freeze` steps: a step in
+    breach spends one, a healthy step earns one back, a missing reading does neither; once some is spent, half the
+    tail is bad enough, or the milder minutes of an incident would wear the forecast down to it. So a lasting shift is
+    learned after `freeze` steps; a short pause in an incident does not buy it another `freeze`; and a storm that is
+    bad for a part d > 1/2 of the time is learned after at most freeze / (2 d - 1) steps. Below one half it stays
+    withheld for as long as it lasts: most of what the series does is then healthy, and that is learned.
 
     tail: -log10 of the probability below which a reading is in breach. freeze: steps, 0 = learn everything.
     """
@@ -71,8 +71,8 @@ class Walk:
             block.lower[t] = scores.lower
             block.upper[t] = scores.upper
             bad = scores.tail > self._tail
-            if material is not None and bad.any():
-                bad &= material(x[t], scores)
+            if material is not None:
+                bad &= material(t, scores)
             block.breach[t] = bad
             self._bank.learn(x[t], slot, self._may_learn(scores.tail, bad))
         return block
