@@ -90,23 +90,32 @@ def kinds() -> list[str]:
     return sorted(module.name for module in iter_modules(__path__) if _class_of(module.name))
 
 
-def make(kind: str, **options: Any) -> Bank:
+def options(kind: str) -> frozenset[str]:
+    """The names of a kind's options. LookupError: no such kind."""
+    return frozenset(inspect.signature(_kind(kind)).parameters)
+
+
+def make(kind: str, **chosen: Any) -> Bank:
     """A bank of that kind, without series as yet.
 
     LookupError: no such kind; TypeError: no such option; ValueError: the option cannot have that value.
     """
-    made = _class_of(kind) if kind in kinds() else None
-    if made is None:
-        raise LookupError(f"no detector kind {kind!r}, only {', '.join(kinds())}")
-    known = inspect.signature(made).parameters
-    if unknown := sorted(options.keys() - known.keys()):
-        raise TypeError(f"detector kind {kind!r} has no option {', '.join(unknown)}, only {', '.join(known)}")
-    one = made(**options)
+    made = _kind(kind)
+    if unknown := sorted(chosen.keys() - options(kind)):
+        known = ", ".join(inspect.signature(made).parameters)
+        raise TypeError(f"detector kind {kind!r} has no option {', '.join(unknown)}, only {known}")
+    one = made(**chosen)
     if isinstance(one, Bank):
         return one
     from detectors.adapters import Many  # noqa: PLC0415  the adapters need the types of this door
 
-    return Many(cast("Callable[[], Detector]", partial(made, **options)))
+    return Many(cast("Callable[[], Detector]", partial(made, **chosen)))
+
+
+def _kind(kind: str) -> type[Detector | Bank]:
+    if kind in kinds() and (found := _class_of(kind)):
+        return found
+    raise LookupError(f"no detector kind {kind!r}, only {', '.join(kinds())}")
 
 
 @cache

@@ -13,8 +13,9 @@ from detectors import Bank, Bools, Floats, Scores
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-Material = Callable[[Floats, Scores], Bools]
-"""Which breaches of one step are large enough to matter; asked only where there are some."""
+Material = Callable[[int, Scores], Bools]
+"""Which series a breach would matter for, from the step's place in the block and its scores; asked once a step, in
+order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +40,14 @@ class Walk:
     bad for a part d > 1/2 of the time is learned after at most freeze / (2 d - 1) steps. Below one half it stays
     withheld for as long as it lasts: most of what the series does is then healthy, and that is learned.
 
-    tail: -log10 of the probability below which a reading is in breach. freeze: steps, 0 = learn everything.
+    tail: -log10 of the probability below which a reading is in breach; 0 leaves that to what is material alone. freeze:
+    steps, 0 = learn everything.
     """
 
     def __init__(self, bank: Bank, *, tail: float, freeze: int) -> None:
         self._bank = bank
         self._tail = tail
+        self._suspect = tail / 2 if tail > 0 else np.inf
         self._freeze = freeze
         self._spent = np.zeros(0, dtype=np.int64)
 
@@ -81,7 +84,7 @@ class Walk:
         """Which series learn this step; spends and earns credit."""
         if not (bad.any() or self._spent.any()):
             return ~bad
-        bad = bad | ((self._spent > 0) & (tail > self._tail / 2))
+        bad = bad | ((self._spent > 0) & (tail > self._suspect))
         learn = ~bad | (self._spent >= self._freeze)
         change = np.where(bad, 1, np.where(np.isnan(tail), 0, -1))
         self._spent = np.minimum(np.maximum(self._spent + change, 0), self._freeze)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from detectors import Bank, Detector, kinds, make
+from detectors import Bank, Detector, kinds, make, options
 from detectors.adapters import Many, One
 from detectors.half_space_trees import HalfSpaceTrees
 
@@ -26,6 +26,12 @@ def test_an_unknown_kind_is_told_the_known_ones(kind):
         make(kind)
 
 
+def test_the_options_of_a_kind_are_those_of_its_class():
+    assert options("ewma") == {"direction", "alpha", "warmup", "floor"}
+    with pytest.raises(LookupError, match="no detector kind 'esma'"):
+        options("esma")
+
+
 @pytest.mark.parametrize("kind", kinds())
 def test_an_unknown_option_is_told_the_known_ones(kind):
     with pytest.raises(TypeError, match=rf"'{kind}' has no option directoin, only direction"):
@@ -39,7 +45,7 @@ def test_a_wrong_direction_is_told_when_the_bank_is_made(kind):
 
 
 @pytest.mark.parametrize(
-    ("kind", "options", "fault"),
+    ("kind", "chosen", "fault"),
     [
         ("ewma", {"alpha": 0}, "alpha"),
         ("ewma", {"warmup": 1}, "warmup"),
@@ -49,9 +55,9 @@ def test_a_wrong_direction_is_told_when_the_bank_is_made(kind):
         ("half_space_trees", {"window": 0}, "window"),
     ],
 )
-def test_an_impossible_option_is_told_by_name(kind, options, fault):
+def test_an_impossible_option_is_told_by_name(kind, chosen, fault):
     with pytest.raises(ValueError, match=fault):
-        make(kind, **options)
+        make(kind, **chosen)
 
 
 @pytest.mark.parametrize("kind", kinds())

@@ -48,7 +48,7 @@ def test_a_first_day_gives_no_alarm(kind, direction):
 
 
 @pytest.mark.parametrize("direction", ["down", "both"])
-@pytest.mark.parametrize("freeze", [0, 10, 30, 240])
+@pytest.mark.parametrize("freeze", [0, 10, 30, 360])
 def test_a_nightly_closing_is_known_after_three_days_however_long_alarms_freeze_it(freeze, direction):
     block = walked(np.tile(open_hours(), 6), slots(6) % 96, freeze=freeze, direction=direction)
     by_day = alarms(block).reshape(6, -1).sum(1)

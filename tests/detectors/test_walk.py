@@ -79,14 +79,31 @@ def test_a_breach_is_beyond_the_tail_and_material():
     x[[200, 300]] = [[30], [60]]
     asked = []
 
-    def at_least_50(readings, scores):
-        asked.append(scores.tail)
-        return readings >= 50
+    def at_least_50(t, scores):
+        asked.append(t)
+        assert scores.tail.shape == (1,)
+        return x[t] >= 50
 
     block = walk().step_block(x, quarters(STEPS), at_least_50)
     assert np.flatnonzero(block.breach).tolist() == [300]
     assert (block.tail[[200, 300]] > 6).all()
-    assert len(asked) == 2, "nothing is asked where nothing is beyond the tail"
+    assert asked == list(range(STEPS))
+
+
+def test_without_a_tail_what_is_material_decides_and_the_rest_is_learned():
+    x = np.vstack([CALM, CALM + 3])
+    block = Walk(make("ewma"), tail=0, freeze=FREEZE).step_block(x, quarters(len(x)), lambda t, _: np.array([t == 100]))
+    assert np.flatnonzero(block.breach).tolist() == [100]
+    assert block.expected[-1] == pytest.approx(13, abs=1)
+
+
+def test_the_milder_minutes_of_an_incident_do_not_wear_the_forecast_down():
+    """Every other minute of it is not far enough out for a breach of its own."""
+    x = np.vstack([CALM, np.tile([[18.0], [15.0]], (FREEZE // 2, 1))])
+    block = walk().step_block(x, quarters(len(x)))
+    assert (block.tail[STEPS + 1 :: 2] < 6).all()
+    assert block.breach[STEPS::2].all()
+    assert (block.expected[STEPS:] == block.expected[STEPS]).all()
 
 
 def test_an_incident_is_in_breach_to_its_end_and_not_learned():
