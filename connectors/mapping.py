@@ -26,8 +26,8 @@ class Mapped:
     """Rows in the schema of their role, and what could not be used or understood.
 
     rejects: rows left out, with the column and the value that was wrong; unknown_statuses: words that no class names,
-    with their number of rows (these count as `other`); wrong_digits: client ids whose check digit is wrong, as written, and their
-    number of rows (`connectors.nit` says what becomes of them).
+    with their number of rows (these count as `other`); wrong_digits: client ids whose check digit is wrong, as written,
+    with their number of rows (`connectors.nit` says what becomes of them).
     """
 
     table: pa.Table

@@ -1,0 +1,77 @@
+"""Values of databases: into columns, and into a cursor and back with their types."""
+
+from __future__ import annotations
+
+import json
+from datetime import date, datetime
+from decimal import Decimal
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import pyarrow as pa
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def column(cells: Sequence[Any]) -> pa.Array:
+    """Cells of one column: text stays text, numbers numbers, times times; of mixed kinds, or others, become text."""
+    try:
+        return pa.array(cells)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
+        return pa.array([None if cell is None else _text(cell) for cell in cells], pa.string())
+
+
+def _text(cell: Any) -> str:
+    if isinstance(cell, dict | list):
+        return json.dumps(cell, ensure_ascii=False, default=str)
+    return cell.decode(errors="replace") if isinstance(cell, bytes) else str(cell)
+
+
+def encoded(value: Any) -> Any:
+    """A value as JSON that keeps its type."""
+    match value:
+        case datetime():
+            return {"time": value.isoformat()}
+        case date():
+            return {"date": value.isoformat()}
+        case Decimal():
+            return {"decimal": str(value)}
+        case UUID():
+            return {"uuid": str(value)}
+        case bytes():
+            return {"bytes": value.hex()}
+        case _:
+            return value
+
+
+def decoded(value: Any) -> Any:
+    """The value that `encoded` was given."""
+    match value:
+        case {"time": text}:
+            return datetime.fromisoformat(text)
+        case {"date": text}:
+            return date.fromisoformat(text)
+        case {"decimal": text}:
+            return Decimal(text)
+        case {"uuid": text}:
+            return UUID(text)
+        case {"bytes": text}:
+            return bytes.fromhex(text)
+        case _:
+            return value
+
+
+def newest_time(value: Any, now: datetime) -> datetime | None:
+    """The value as a time not after `now`, if it is one and says its offset."""
+    try:
+        time = datetime.fromisoformat(value) if isinstance(value, str) else value
+    except ValueError:
+        return None
+    return min(time, now) if isinstance(time, datetime) and time.tzinfo else None
+
+
+def digest(row: Sequence[Any]) -> str:
+    """16 hexadecimal digits by which a row is known again."""
+    return blake2b(repr(tuple(row)).encode(), digest_size=8).hexdigest()
