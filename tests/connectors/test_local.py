@@ -1,0 +1,137 @@
+"""The local desk: one row a key, whoever writes and whatever breaks."""
+
+from __future__ import annotations
+
+import csv
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from connectors import Case, SourceError
+from connectors.desks.local import Local
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def case(key: str = "k1", **changes: object) -> Case:
+    one = Case(
+        key=key,
+        incident_id="i1",
+        client_id="900123456",
+        product="pagos",
+        channel="",
+        opened_at=datetime(2026, 3, 3, 12, tzinfo=UTC),
+        priority=80,
+        subject="Afectación en pagos",
+        body='Línea 1\nLínea 2, con «comillas» y "dobles"',
+    )
+    return replace(one, **changes)  # type: ignore[arg-type] - named fields of the case
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8-sig", newline="") as lines:
+        return list(csv.DictReader(lines))
+
+
+def test_people_read_it(tmp_path: Path) -> None:
+    path = tmp_path / "var" / "casos.csv"
+    assert Local(path=str(path)).open(case()) == "C-000001"
+    assert rows(path) == [
+        {
+            "clave": "k1",
+            "caso": "C-000001",
+            "incidente": "i1",
+            "cliente": "900123456",
+            "producto": "pagos",
+            "canal": "",
+            "abierto": "2026-03-03 12:00:00+00:00",
+            "prioridad": "80",
+            "tipo": "soporte",
+            "estado": "abierto",
+            "asunto": "Afectación en pagos",
+            "detalle": 'Línea 1\nLínea 2, con «comillas» y "dobles"',
+            "nota": "",
+        }
+    ]
+
+
+def test_same_key_is_the_same_case_also_after_a_restart(tmp_path: Path) -> None:
+    path = tmp_path / "casos.csv"
+    first = Local(path=str(path))
+    assert [first.open(case("a")), first.open(case("b")), first.open(case("a"))] == ["C-000001", "C-000002", "C-000001"]
+    assert Local(path=str(path)).open(case("b")) == "C-000002"
+    assert len(rows(path)) == 2
+
+
+def test_update_writes_over_the_row_and_keeps_what_people_added(tmp_path: Path) -> None:
+    path = tmp_path / "casos.csv"
+    desk = Local(path=str(path))
+    for key in "abc":
+        desk.open(case(key))
+    lines = (
+        path.read_text(encoding="utf-8-sig")
+        .replace("nota\n", "nota,responsable\n")
+        .replace('dobles"""\n', 'dobles""",x\n')
+    )
+    path.write_text(lines.replace(',"\n', ',",x\n').replace('dobles""",\n', 'dobles""",,Ana\n'), encoding="utf-8-sig")
+    desk.update(case("b", status="cerrado", note="listo"))
+    assert [row["estado"] for row in rows(path)] == ["abierto", "cerrado", "abierto"]
+    assert [row["responsable"] for row in rows(path)] == ["Ana", "Ana", "Ana"]
+    assert desk.open(case("c")) == "C-000003"
+    with pytest.raises(SourceError, match="no case with key z") as error:
+        desk.update(case("z"))
+    assert error.value.permanent
+
+
+@pytest.mark.parametrize("cut", [1, 5, 20, 60, 100])
+def test_torn_last_row_is_cut_off_and_opened_again(tmp_path: Path, cut: int) -> None:
+    path = tmp_path / "casos.csv"
+    desk = Local(path=str(path))
+    desk.open(case("a"))
+    desk.open(case("b"))
+    path.write_bytes(path.read_bytes()[:-cut])
+    for reader in (desk, Local(path=str(path))):
+        assert reader.open(case("b")) == "C-000002"
+    assert [row["clave"] for row in rows(path)] == ["a", "b"]
+
+
+def test_many_threads_open_each_case_once(tmp_path: Path) -> None:
+    path = tmp_path / "casos.csv"
+    desks = [Local(path=str(path)) for _ in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        numbers = list(pool.map(lambda n: desks[n % 4].open(case(f"k{n // 4}")), range(80)))
+    assert len(set(numbers)) == len(rows(path)) == 20
+
+
+def test_foreign_file_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "casos.csv"
+    path.write_text("something,else\n1,2\n")
+    with pytest.raises(SourceError, match="first line is not clave,caso"):
+        Local(path=str(path)).open(case())
+    assert path.read_text() == "something,else\n1,2\n"
+    with pytest.raises(SourceError):
+        Local(path=str(path / "below" / "casos.csv")).open(case())
+
+
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20),
+    st.sampled_from(["", "=", "+", "-", "@", "'"]),
+)
+def test_no_cell_is_a_formula_and_every_key_is_found_again(tmp_path: Path, text: str, first: str) -> None:
+    path = tmp_path / "casos.csv"
+    path.unlink(missing_ok=True)
+    key = f"{first}{text}"
+    number = Local(path=str(path)).open(case(key, subject=key))
+    desk = Local(path=str(path))
+    assert desk.open(case(key)) == number
+    desk.update(case(key, body=key))
+    assert Local(path=str(path)).open(case(key)) == number
+    assert not any(cell.startswith(("=", "+", "-", "@")) for row in rows(path) for cell in row.values())
+    assert len(rows(path)) == 1
