@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from heapq import heappop, heappush
 
 from alerts import Action, Changes, Decision, Impact, Incident, TheirCase
 
@@ -29,6 +30,7 @@ class CaseBook:
         self.decisions = {(d.incident_id, d.client_id): d for d in decisions}
         self.cases: dict[tuple[str, str], TheirCase] = {}
         self._by_client: dict[str, dict[tuple[str, str], TheirCase]] = {}
+        self._unseen: list[tuple[datetime, tuple[str, str]]] = []
         self.learn(cases)
 
     def learn(self, cases: Iterable[TheirCase]) -> list[TheirCase]:
@@ -43,6 +45,7 @@ class CaseBook:
             news.append(case)
             if case.reported_by != "monitor":
                 self._by_client.setdefault(case.client_id, {})[key] = case
+                heappush(self._unseen, (case.opened_at, key))
         return news
 
     def decide(self, incident: Incident, impacts: Sequence[Impact], at: datetime, desk: str, changes: Changes) -> None:
@@ -66,14 +69,19 @@ class CaseBook:
                 decision = replace(decision, linked_case_id=theirs.case_id, client_reported_at=theirs.reported_at)
             self._note(decision, changes)
 
-    def attach(self, incident: Incident, at: datetime, changes: Changes) -> None:
-        """Tie cases that clients opened since to the ones that we had opened for them."""
-        for decision in [d for d in self.decisions.values() if d.incident_id == incident.id and not d.linked_case_id]:
-            theirs = self._theirs(incident, decision.client_id, [decision.product] if decision.product else [], at)
-            if theirs:
-                self._note(
-                    replace(decision, linked_case_id=theirs.case_id, client_reported_at=theirs.reported_at), changes
-                )
+    def attach(self, incidents: Iterable[Incident], at: datetime, changes: Changes) -> None:
+        """Tie the cases that became known by `at` to the ones that we had opened for their clients."""
+        known = []
+        while self._unseen and self._unseen[0][0] <= at:
+            known.append(self.cases[heappop(self._unseen)[1]].client_id)
+        for incident in incidents if known else ():
+            for client in dict.fromkeys(known):
+                decision = self.decisions.get((incident.id, client))
+                if decision is None or decision.linked_case_id:
+                    continue
+                theirs = self._theirs(incident, client, [decision.product] if decision.product else [], at)
+                if theirs:
+                    self._note(replace(decision, linked_case_id=theirs.case_id, client_reported_at=theirs.reported_at), changes)
 
     def follow(self, merged: Incident, changes: Changes) -> None:
         """Decisions of an incident that was merged go on under its parent, unless it has one for that client already."""

@@ -206,8 +206,7 @@ class Pipeline:
     def _attach(self, at: datetime, changes: Changes) -> None:
         for incident in [i for i in self.recent.values() if i.resolved_at and at - i.resolved_at > AFTER]:
             del self.recent[incident.id]
-        for incident in (*self.incidents.open.values(), *self.recent.values()):
-            self.book.attach(incident, at, changes)
+        self.book.attach((*self.incidents.open.values(), *self.recent.values()), at, changes)
 
 
 def _known(value: float) -> float | None:

@@ -41,6 +41,18 @@ class Message:
     payload: dict[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Act:
+    """What a person did to an incident: ack, resolve or note."""
+
+    incident_id: str
+    at: datetime
+    who: str
+    action: str
+    text: str = ""
+    id: int = 0
+
+
 @dataclass(slots=True)
 class Step:
     """What is committed together."""
@@ -182,6 +194,19 @@ class Store:
             query.on_conflict_do_update(index_elements=keys, set_=others) if others else query.on_conflict_do_nothing()
         )
         c.execute(over, list(rows))
+
+    # ---- what people do --------------------------------------------------------------------------------------------
+
+    def act(self, act: Act) -> None:
+        """Note what somebody did; the judging thread takes it in at its next step."""
+        with self.engine.begin() as c:
+            row = {"incident_id": act.incident_id, "at": act.at, "who": act.who, "action": act.action, "text": act.text}
+            c.execute(sa.insert(t.acts).values(row))
+
+    def acts(self, *, incident_id: str | None = None, after: int = 0) -> list[Act]:
+        """What was done, in order; of one incident, or all after an id."""
+        wanted = sa.select(t.acts).where(t.acts.c.id > after).order_by(t.acts.c.id)
+        return [Act(**row) for row in self._all(wanted if incident_id is None else wanted.where(t.acts.c.incident_id == incident_id))]
 
     # ---- what is read at start -------------------------------------------------------------------------------------
 

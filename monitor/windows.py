@@ -131,12 +131,11 @@ class Windows:
         if self.ledger.num_rows:
             self.ledger = self.ledger.filter(pc.greater_equal(self.ledger["minute"], closing - self.hold))
 
-    def first_minute(self) -> int | None:
-        """The oldest minute held."""
-        ((oldest,),) = self.db.execute(
-            "SELECT least((SELECT min(known) FROM cells), (SELECT min(known) FROM metrics))"
-        ).fetchall()
-        return None if oldest is None else int(oldest)
+    def bounds(self) -> tuple[int, int]:
+        """The first and the last minute that anything is held of; (0, -1) where nothing is."""
+        query = "SELECT min(a), max(b) FROM (SELECT min(known) AS a, max(known) AS b FROM cells UNION ALL SELECT min(known), max(known) FROM metrics)"
+        ((first, last),) = self.db.execute(query).fetchall()
+        return (0, -1) if first is None else (int(first), int(last))
 
     # ---- windows out -----------------------------------------------------------------------------------------------
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import timedelta
-from inspect import signature
 from typing import Any
 
 import numpy as np
 
-from detectors import Scores, kind_class, make
+from detectors import Bank, Scores, make
+from detectors import options as options_of
 from detectors.walk import Walk
 from rules import COUNTS, LATENCIES, MEASURES, RATES, Floats, Frame, Scope, Spec, Verdict, Verdicts, View, ways_of
 
@@ -98,12 +98,15 @@ class Places:
         return out, at
 
 
-def _bank(measure: str, options: Mapping[str, Any]) -> Any:
+def _bank(measure: str, options: Mapping[str, Any]) -> Bank:
     chosen = dict(options)
     kind = chosen.pop("kind", "seasonal")
-    if measure in COUNTS and "floor" in signature(kind_class(kind)).parameters:
-        chosen.setdefault("floor", 0.5)  # the root of a Poisson count has this deviation whatever its mean
-    return make(kind, **chosen)
+    try:
+        if measure in COUNTS and "floor" in options_of(kind):
+            chosen.setdefault("floor", 0.5)  # the root of a Poisson count has this deviation whatever its mean
+        return make(kind, **chosen)
+    except (LookupError, TypeError, ValueError) as error:
+        raise ValueError(f"detector: {error.args[0]}") from None
 
 
 def _turns(measure: str) -> tuple[Turn, Turn]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from rules import DIMENSIONS, MEASURES, Spec, Verdict, Verdicts, View, ways_of
-from rules.expression import parse
+from rules.expression import ExpressionError, parse
 
 
 class Limit:
@@ -13,7 +13,10 @@ class Limit:
 
     def __init__(self, spec: Spec, *, when: str) -> None:
         self.spec = spec
-        self.when = parse(when, (*MEASURES, *DIMENSIONS))
+        try:
+            self.when = parse(when, (*MEASURES, *DIMENSIONS))
+        except ExpressionError as error:
+            raise ValueError(f"when: {error}") from None
         named = self.when.columns & set(MEASURES)
         self.shown = min(named, key=self.when.text.lower().find, default="total")
         self.measures = frozenset(named | {self.shown}) | ({"total"} if "value" not in named else set())

@@ -1,0 +1,179 @@
+"""`vigia backtest`: history through the very same pipeline, in event time; nothing is sent."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from alerts import Changes, Decision, Impact, Incident, IncidentState, Touch
+from connectors import Reject
+from monitor.calendar import Calendar
+from monitor.config import Config
+from monitor.intake import Intake, cases_of, clients_of, holdings_of
+from monitor.labels import Label, compare
+from monitor.pipeline import Pipeline, Portfolio
+from monitor.windows import DAY, HISTORY, Windows, minute_of, time_of
+
+Progress = Callable[[str, int, int], None]
+ENDLESS = datetime(9999, 1, 1, tzinfo=UTC)
+
+
+@dataclass
+class Outcome:
+    """What a backtest came to: the newest state of all that was decided."""
+
+    incidents: dict[str, Incident] = field(default_factory=dict)
+    impacts: dict[tuple[str, str, str], Impact] = field(default_factory=dict)
+    decisions: dict[str, Decision] = field(default_factory=dict)
+    summary: dict[str, Any] = field(default_factory=dict)
+    rejects: list[tuple[str, Reject]] = field(default_factory=list)
+
+    def take(self, changes: Changes) -> None:
+        """Write a step's changes over what there was."""
+        self.incidents |= changes.incidents
+        self.decisions |= changes.decisions
+        for key, impact in changes.impacts.items():
+            if impact is None:
+                self.impacts.pop(key, None)
+            else:
+                self.impacts[key] = impact
+
+
+def backtest(
+    config: Config,
+    *,
+    start: datetime | None = None,
+    until: datetime | None = None,
+    labels: Iterable[Label] | None = None,
+    span: int = DAY,
+    progress: Progress = lambda what, done, whole: None,  # noqa: ARG005 - the silent one
+) -> Outcome:
+    """Judge [start, until) (None: all there is) in spans of `span` minutes; what lies before `start` trains."""
+    began = perf_counter()
+    outcome, pipeline, rows = Outcome(), _pipeline(config), 0
+    for source in config.sources.values():
+        rows += _load(Intake(source), pipeline, outcome, progress)
+    first, last = pipeline.windows.bounds()
+    begin = first if start is None else minute_of(start)
+    end = last + 1 if until is None else minute_of(until)
+    for a in range(min(first, begin), end, span):
+        progress("judging", a - first, end - first)
+        pipeline.windows.prune(a - 2 * HISTORY)
+        if a < begin:
+            pipeline.train(a, min(a + span, begin))
+        if begin < (b := min(a + span, end)):
+            outcome.take(pipeline.judge(max(a, begin), b))
+    progress("judging", end - first, end - first)
+    outcome.summary = _summary(outcome, rows, begin, end, perf_counter() - began)
+    if labels is not None:
+        outcome.summary |= compare(list(labels), _shown(outcome), _affected(outcome), days=max(end - begin, 1) / DAY)
+    return outcome
+
+
+def _pipeline(config: Config) -> Pipeline:
+    monitor = config.monitor
+    windows = Windows(hold=int(monitor.hold.total_seconds() // 60))
+    calendar = Calendar(monitor.timezone, country=monitor.country)
+    return Pipeline(
+        config.rules(), windows, calendar, lateness=monitor.lateness, portfolio=Portfolio(desk_of=config.desk_of, weights=config.weights)
+    )
+
+
+def _load(intake: Intake, pipeline: Pipeline, outcome: Outcome, progress: Progress) -> int:
+    windows, counted = pipeline.windows, 0
+    for rows in intake.drain(ENDLESS):
+        counted += rows.table.num_rows
+        progress(f"reading {rows.source}", counted, 0)
+        outcome.rejects += [(rows.source, reject) for reject in rows.rejects]
+        match rows.role:
+            case "transactions":
+                counts = windows.count(rows.table, source=rows.source, closing=None)
+                windows.hold_cells(counts.cells)
+                windows.remember(counts.ledger)
+            case "metrics":
+                windows.hold_metrics(windows.place_metrics(rows.table, source=rows.source, closing=None)[0])
+            case "cases":
+                pipeline.book.learn(cases_of(rows.table, rows.source))
+            case "clients":
+                pipeline.portfolio.clients |= {client.client_id: client for client in clients_of(rows.table)}
+            case _:
+                pipeline.portfolio.holdings += holdings_of(rows.table)
+    return counted if intake.role == "transactions" else 0
+
+
+def _shown(outcome: Outcome) -> list[Incident]:
+    kept = [incident for incident in outcome.incidents.values() if incident.state is not IncidentState.MERGED]
+    return sorted(kept, key=lambda incident: (incident.detected_at, incident.id))
+
+
+def _affected(outcome: Outcome) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for impact in outcome.impacts.values():
+        if impact.touch is Touch.AFFECTED:
+            found.setdefault(impact.incident_id, set()).add(impact.client_id)
+    return found
+
+
+def _summary(outcome: Outcome, rows: int, begin: int, end: int, seconds: float) -> dict[str, Any]:
+    actions = [decision.action for decision in outcome.decisions.values()]
+    leads = [decision.lead_seconds for decision in outcome.decisions.values() if decision.lead_seconds is not None]
+    return {
+        "from": time_of(begin).isoformat(),
+        "until": time_of(end).isoformat(),
+        "transactions": rows,
+        "rejected_rows": len(outcome.rejects),
+        "seconds": round(seconds, 3),
+        "transactions_per_second": round(rows / seconds),
+        "incidents": len(_shown(outcome)),
+        "affected_clients": len({client for clients in _affected(outcome).values() for client in clients}),
+        "cases": {action: actions.count(action) for action in ("open", "link", "none")},
+        "clients_reached_first": sum(lead > 0 for lead in leads),
+        "clients_who_were_first": sum(lead <= 0 for lead in leads),
+    }
+
+
+def write(outcome: Outcome, out: Path, timezone: str) -> None:
+    """The files of the contract, times in the bank's own zone."""
+    out.mkdir(parents=True, exist_ok=True)
+    zone = ZoneInfo(timezone)
+
+    def time(value: datetime | None) -> str:
+        return "" if value is None else value.astimezone(zone).isoformat()
+
+    affected = _affected(outcome)
+    with _csv(out / "incidents.csv", "incident_id product channel client_id kind severity started_at detected_at resolved_at rules clients series ended_at") as row:
+        for i in _shown(outcome):
+            row(
+                i.id, i.scope.product, i.scope.channel, i.scope.client_id, i.kind, i.severity, time(i.started_at), time(i.detected_at),
+                time(i.resolved_at), ";".join(i.rules), len(affected.get(i.id, ())), i.scope.series, time(i.ended_at),
+            )  # fmt: skip
+    with _csv(out / "impacts.csv", "incident_id client_id product impact failures amount first_failure_at priority missing") as row:
+        for m in sorted(outcome.impacts.values(), key=lambda m: (m.incident_id, m.touch, -m.priority, m.client_id, m.product)):
+            row(m.incident_id, m.client_id, m.product, m.touch, m.failures, m.amount, time(m.first_failure_at), m.priority, m.missing)
+    header = "case_key incident_id client_id product action reason opened_at linked_case_id client_reported_at lead_seconds priority"
+    with _csv(out / "cases.csv", header) as row:
+        for d in sorted(outcome.decisions.values(), key=lambda d: (d.opened_at, -d.priority, d.key)):
+            lead = "" if d.lead_seconds is None else d.lead_seconds
+            reported = time(d.client_reported_at)
+            row(d.key, d.incident_id, d.client_id, d.product, d.action, d.reason, time(d.opened_at), d.linked_case_id, reported, lead, d.priority)
+    (out / "summary.json").write_text(json.dumps(outcome.summary, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+class _csv:  # noqa: N801 - used as a function is
+    def __init__(self, path: Path, header: str) -> None:
+        self._file = path.open("w", newline="", encoding="utf-8")
+        self._writer = csv.writer(self._file, lineterminator="\n")
+        self._writer.writerow(header.split())
+
+    def __enter__(self) -> Callable[..., None]:
+        return lambda *cells: self._writer.writerow(cells) and None
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()

@@ -1,0 +1,81 @@
+"""One source as the daemon reads it: polled, mapped to our columns, what could not be used told and counted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import pyarrow as pa
+
+from alerts import Client, Holding, TheirCase
+from connectors import Cursor, Reject
+from monitor.config import SourceConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """What one poll brought, in our columns (the role's schema), and where the source stands after it."""
+
+    source: str
+    role: str
+    table: pa.Table
+    cursor: Cursor
+    polled_at: datetime
+    drained: bool = True
+    complete_until: datetime | None = None
+    rejects: tuple[Reject, ...] = ()
+    unknown_statuses: dict[str, int] = field(default_factory=dict)
+
+
+class Intake:
+    """A source and its mapping; remembers the cursor of what it has fetched, which runs ahead of what is committed."""
+
+    def __init__(self, config: SourceConfig, cursor: Cursor | None = None) -> None:
+        self.name, self.role, self.config = config.name, config.block.role, config
+        self.cursor = cursor
+        self._source, self._mapping = config.make(), config.mapping()
+
+    def poll(self, now: datetime, since: datetime | None = None) -> Rows:
+        """The next rows; raises SourceError, after which it asks again from the same place."""
+        batch = self._source.poll(self.cursor, now, since)
+        mapped = self._mapping.apply(batch.table)
+        self.cursor = batch.cursor
+        until = batch.complete_until
+        return Rows(
+            self.name, self.role, mapped.table, batch.cursor, now, batch.drained,
+            min(until, now) if until else None, (*batch.rejects, *mapped.rejects), mapped.unknown_statuses,
+        )  # fmt: skip
+
+    def drain(self, now: datetime, since: datetime | None = None) -> Iterator[Rows]:
+        """Poll until nothing more is waiting."""
+        while True:
+            rows = self.poll(now, since)
+            yield rows
+            if rows.drained:
+                return
+
+
+def clients_of(table: pa.Table) -> list[Client]:
+    """Rows of the role clients."""
+    return [Client(**row) for row in table.to_pylist()]
+
+
+def holdings_of(table: pa.Table) -> list[Holding]:
+    """Rows of the role holdings."""
+    return [Holding(**{k: _utc(v) for k, v in row.items()}) for row in table.to_pylist()]
+
+
+def cases_of(table: pa.Table, source: str) -> list[TheirCase]:
+    """Rows of the role cases; who reported it when is the opening, unless it is told."""
+    names = TheirCase.__dataclass_fields__
+    found = []
+    for row in table.to_pylist():
+        kept = {k: _utc(v) for k, v in row.items() if k in names}
+        found.append(TheirCase(**kept | {"source": source, "reported_at": kept["reported_at"] or kept["opened_at"]}))
+    return found
+
+
+def _utc(value: Any) -> Any:
+    return value.astimezone(UTC) if isinstance(value, datetime) else value
