@@ -1,0 +1,105 @@
+"""One set-up for each kind: how to make one, feed it and break it. A new kind needs an entry here."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from connectors.kinds import load
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+@dataclass(frozen=True)
+class SourceSetup:
+    """options: of a source whose rows have a column `id`; add: rows with these ids appear; broken: options that lead nowhere."""
+
+    options: dict[str, Any]
+    add: Callable[[list[int]], None]
+    broken: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class DeskSetup:
+    """options: of an empty desk; broken: options that lead nowhere; shared: whether other processes reach the same desk."""
+
+    options: dict[str, Any]
+    broken: dict[str, Any]
+    shared: bool = True
+
+
+def file_source(folder: Path) -> SourceSetup:
+    path = folder / "rows.csv"
+    path.write_text("id,timestamp,status\n")
+
+    def add(ids: list[int]) -> None:
+        with path.open("a") as out:
+            out.writelines(f"{n},2026-03-03T10:{n // 60 % 60:02}:{n % 60:02}Z,ok\n" for n in ids)
+
+    return SourceSetup({"path": str(path)}, add, {"path": str(folder / "nowhere.csv")})
+
+
+def sql_source(folder: Path) -> SourceSetup:
+    path = folder / "rows.db"
+
+    def run(statement: str, rows: list[tuple[Any, ...]]) -> None:
+        connection = sqlite3.connect(path)
+        with connection:
+            connection.executemany(statement, rows)
+        connection.close()
+
+    run("CREATE TABLE rows (id integer, timestamp text, status text)", [()])
+
+    def add(ids: list[int]) -> None:
+        rows = [(n, f"2026-03-03T10:{n // 600:02}:{n // 10 % 60:02}Z", "ok") for n in ids]  # ten rows a second
+        run("INSERT INTO rows VALUES (?, ?, ?)", rows)
+
+    options = {"url": f"sqlite:///{path}", "table": "rows", "cursor": "timestamp", "key": "id", "batch": 64}
+    return SourceSetup(options, add, {**options, "table": "nowhere"})
+
+
+def local_desk(folder: Path) -> DeskSetup:
+    (folder / "file").write_text("")
+    return DeskSetup({"path": str(folder / "casos.csv")}, {"path": str(folder / "file" / "casos.csv")})
+
+
+SOURCES: dict[str, Callable[[Path], SourceSetup]] = {"file": file_source, "sql": sql_source}
+DESKS: dict[str, Callable[[Path], DeskSetup]] = {"local": local_desk}
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """A kind with its set-up; `make` gives a new object, as a restart does."""
+
+    kind: str
+    folder: Any
+    setup: Any
+
+    def make(self) -> Any:
+        return load(self.folder, self.kind)(**self.setup.options)
+
+    def make_broken(self) -> Any:
+        return load(self.folder, self.kind)(**self.setup.broken)
+
+
+def _plugin(request: pytest.FixtureRequest, folder: str, setups: dict[str, Callable[[Path], Any]]) -> Plugin:
+    if request.param not in setups:
+        pytest.fail(
+            f"{folder}/{request.param}.py has no set-up: add one to {Path(__file__).name}, so that it is run through"
+        )
+    return Plugin(request.param, folder, setups[request.param](request.getfixturevalue("tmp_path")))
+
+
+@pytest.fixture
+def source(request: pytest.FixtureRequest) -> Plugin:
+    return _plugin(request, "sources", SOURCES)
+
+
+@pytest.fixture
+def desk(request: pytest.FixtureRequest) -> Plugin:
+    return _plugin(request, "desks", DESKS)
