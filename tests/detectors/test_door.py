@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -89,3 +92,11 @@ def test_many_keeps_the_detectors_it_has_when_it_grows():
     scores = bank.score(np.array([0.0, 0.0]), 0)
     assert np.isfinite(scores.tail[0])
     assert np.isnan(scores.tail[1])
+
+
+def test_nothing_heavy_is_imported_before_it_is_needed():
+    code = (
+        "import sys, detectors, detectors.walk; [detectors.make(k) for k in detectors.kinds()];"
+        "sys.exit(bool({'river', 'scipy'} & sys.modules.keys()))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
