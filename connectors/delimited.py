@@ -47,15 +47,16 @@ def header(line: str, delimiter: str) -> list[str]:
     return names
 
 
-def parse(chunk: bytes, names: list[str], delimiter: str) -> tuple[pa.Table, list[tuple[int, str]]]:
-    """Whole records to a table of text columns, and the malformed rows: (line ends before it, why).
+def parse(chunk: bytes, end: int, names: list[str], delimiter: str) -> tuple[pa.Table, list[tuple[int, str]]]:
+    """Whole records, up to `end`, to a table of text columns, and the malformed rows: (line ends before it, why).
 
     An empty cell is ''. '007' stays '007'. UnicodeDecodeError if the text is not UTF-8.
     """
     schema = pa.schema([(name, pa.string()) for name in names])
-    if not chunk or chunk.isspace():
+    if not end or (end < EXACT and chunk[:end].isspace()):
         return schema.empty_table(), []
     malformed: list[tuple[str, str]] = []
+    quoted = chunk.find(b'"', 0, end) >= 0
 
     def skip(row: pyarrow.csv.InvalidRow) -> str:
         malformed.append((row.text, f"{row.actual_columns} columns instead of {row.expected_columns}"))
@@ -63,10 +64,10 @@ def parse(chunk: bytes, names: list[str], delimiter: str) -> tuple[pa.Table, lis
 
     def columns(*, threads: bool) -> pa.Table:
         return pyarrow.csv.read_csv(
-            pa.BufferReader(chunk),
+            pa.BufferReader(pa.py_buffer(chunk).slice(0, end)),  # not a copy
             read_options=pyarrow.csv.ReadOptions(column_names=names, block_size=2 << 20, use_threads=threads),
             parse_options=pyarrow.csv.ParseOptions(
-                delimiter=delimiter, newlines_in_values=b'"' in chunk, invalid_row_handler=skip
+                delimiter=delimiter, newlines_in_values=quoted, invalid_row_handler=skip
             ),
             convert_options=pyarrow.csv.ConvertOptions(column_types=schema, null_values=[]),
         )
@@ -74,7 +75,7 @@ def parse(chunk: bytes, names: list[str], delimiter: str) -> tuple[pa.Table, lis
     try:
         table = columns(threads=True)
     except pa.ArrowInvalid:
-        chunk.decode()  # says which byte
+        chunk[:end].decode()  # says which byte
         raise
     if malformed:  # threads tell of them in any order
         malformed.clear()

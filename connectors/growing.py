@@ -24,13 +24,14 @@ MARGIN = 256
 class Place(TypedDict):
     """How far a file has been read, JSON-able.
 
-    at: bytes taken (after decompression; of a Parquet file, rows); line: line ends in them; mark: what they look like;
+    at: bytes taken (after decompression; of a Parquet file, rows); mark: what they look like; lines: a place before it,
+    and the number of line ends up to there, known from the last time that a line had to be named;
     seen: size and time of the file when its last poll found no more; tail: where a last row began that was taken
     without a line end.
     """
 
     at: int
-    line: int
+    lines: tuple[int, int]
     mark: str
     seen: str
     tail: NotRequired[int]
@@ -48,7 +49,7 @@ class Piece:
 
 def beginning() -> Place:
     """The place of a file of which nothing has been read."""
-    return {"at": 0, "line": 0, "mark": "", "seen": ""}
+    return {"at": 0, "lines": (0, 0), "mark": "", "seen": ""}
 
 
 def appearance(status: os.stat_result) -> str:
@@ -95,6 +96,18 @@ def same(stream: IO[bytes], head: bytes, place: Place) -> bool:
     at = place["at"]
     before = window(stream, max(0, at - MARGIN), min(at, MARGIN))
     return len(before) == min(at, MARGIN) and mark(head, before, at) == place["mark"]
+
+
+def line_ends(stream: IO[bytes], place: Place) -> int:
+    """Line ends in the bytes taken, counted from where they were counted last."""
+    at, passed = place["lines"]
+    stream.seek(at)
+    while at < place["at"]:
+        piece, _ = read(stream, min(1 << 24, place["at"] - at))
+        if not piece:
+            break
+        at, passed = at + len(piece), passed + piece.count(b"\n")
+    return passed
 
 
 def still(path: str, place: Place) -> bool:

@@ -30,5 +30,5 @@ def take(path: str, place: Place, status: os.stat_result, limit: int) -> Piece:
                 size += held.total_byte_size
         table = file.read_row_groups(groups).slice(start - first) if groups else file.schema_arrow.empty_table()
     at = start + table.num_rows
-    after: Place = {"at": at, "line": 0, "mark": "", "seen": appearance(status) if at == total else ""}
+    after: Place = {"at": at, "lines": (0, 0), "mark": "", "seen": appearance(status) if at == total else ""}
     return Piece(table, after, more=at < total)

@@ -141,7 +141,7 @@ def _row(case: Case, number: str) -> list[str]:
 
 def _written(row: list[str]) -> bytes:
     line = io.StringIO()
-    csv.writer(line, lineterminator="\n").writerow([f"'{cell}" if cell.startswith(_ACTIVE) else cell for cell in row])
+    csv.writer(line, lineterminator="\r\n").writerow([f"'{cell}" if cell.startswith(_ACTIVE) else cell for cell in row])
     return line.getvalue().encode()
 
 

@@ -19,6 +19,7 @@ from connectors.growing import (
     Place,
     appearance,
     beginning,
+    line_ends,
     mark,
     open_bytes,
     read,
@@ -150,30 +151,35 @@ class File:
         first = 0 if _form(path) == "jsonl" else head.find(b"\n") + 1
         if not first and _form(path) == "csv":  # the header is still being written
             return Piece(pa.table({}), place)
-        names = self._header(head[:first])
-        at, line = max(place["at"], first), max(place["line"], int(first > 0))
+        names = self._header(head[:first]) if first else []
+        at = max(place["at"], first)
         before = window(stream, max(0, at - MARGIN), min(at, MARGIN))
         chunk, complete = read(stream, limit)
         more = len(chunk) == limit
         end = delimited.whole(chunk, self.delimiter) if first else jsonl.whole(chunk)
-        after: Place = {"at": at, "line": line, "mark": "", "seen": ""}
+        after: Place = {"at": at, "lines": place["lines"], "mark": "", "seen": ""}
         still_written = now.timestamp() - status.st_mtime <= SETTLED and not path.lower().endswith(".gz")
         if first and end < len(chunk) and b"\n" not in chunk[end:] and complete and not more and not still_written:
             after["tail"], end = at + end, len(chunk)
-        text = chunk[:end]
-        if self.encoding != "utf-8":
-            text = text.decode(self.encoding).encode()
-        table, malformed = delimited.parse(text, names, self.delimiter) if first else jsonl.parse(text)
+        table, malformed = self._parse(chunk, end, names)
         if len(chunk) - end > LONGEST:  # no record is so long: its first line is malformed, the next goes on
             malformed.append((chunk.count(b"\n", 0, end), "a quotation mark is never closed"))
             end, more = chunk.find(b"\n", end) + 1, True
+        if malformed:
+            after["lines"] = (at, line_ends(stream, after))
+        line = after["lines"][1] + 1
+        rejects = tuple(Reject(f"{Path(path).name}:line {line + passed}", why) for passed, why in malformed)
         after["at"] += end
-        after["line"] += chunk.count(b"\n", 0, end)
         after["mark"] = mark(head, before + chunk[max(0, end - MARGIN) : end], after["at"])
         if complete and not more and end == len(chunk):
             after["seen"] = appearance(status)
-        rejects = tuple(Reject(f"{Path(path).name}:line {line + passed + 1}", why) for passed, why in malformed)
         return Piece(table, after, more, rejects)
+
+    def _parse(self, chunk: bytes, end: int, names: list[str]) -> tuple[pa.Table, list[tuple[int, str]]]:
+        if self.encoding != "utf-8":
+            chunk = chunk[:end].decode(self.encoding).encode()
+            end = len(chunk)
+        return delimited.parse(chunk, end, names, self.delimiter) if names else jsonl.parse(chunk[:end])
 
     def _header(self, top: bytes) -> list[str]:
         return delimited.header(top.removeprefix(codecs.BOM_UTF8).decode(self.encoding), self.delimiter)

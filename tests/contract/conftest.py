@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,11 +12,12 @@ from connectors.kinds import load
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 
 @dataclass(frozen=True)
 class SourceSetup:
-    """options: of a source whose rows have a column `id`; add: rows with these ids appear; broken: options that lead nowhere."""
+    """options: of a source whose rows have a column `id`; add: rows of these ids appear; broken: options in vain."""
 
     options: dict[str, Any]
     add: Callable[[list[int]], None]
@@ -26,7 +26,7 @@ class SourceSetup:
 
 @dataclass(frozen=True)
 class DeskSetup:
-    """options: of an empty desk; broken: options that lead nowhere; shared: whether other processes reach the same desk."""
+    """options: of an empty desk; broken: options in vain; shared: whether other processes reach the same desk."""
 
     options: dict[str, Any]
     broken: dict[str, Any]
@@ -89,9 +89,7 @@ class Plugin:
 
 def _plugin(request: pytest.FixtureRequest, folder: str, setups: dict[str, Callable[[Path], Any]]) -> Plugin:
     if request.param not in setups:
-        pytest.fail(
-            f"{folder}/{request.param}.py has no set-up: add one to {Path(__file__).name}, so that it is run through"
-        )
+        pytest.fail(f"connectors/{folder}/{request.param}.py has no set-up: add one to {folder.upper()} in {__file__}")
     return Plugin(request.param, folder, setups[request.param](request.getfixturevalue("tmp_path")))
 
 
