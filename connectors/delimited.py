@@ -12,6 +12,8 @@ import pyarrow.csv
 EXACT = 1 << 20
 """Chunks up to this size are searched for an open quotation mark exactly; larger ones only if marks do not pair up."""
 
+_END = ord("\n")
+
 
 def whole(chunk: bytes, delimiter: str) -> int:
     """Length of the complete records at the beginning of `chunk`; a line end inside quotation marks ends no record."""
@@ -39,12 +41,10 @@ def _record_start(chunk: bytes, inside: int, spanning: list[tuple[int, int]]) ->
 
 
 def header(line: str, delimiter: str) -> list[str]:
-    """Column names of a header line; ValueError if two are the same."""
+    """Column names of a header line; of two `x`, neither is: they are `x (1)` and `x (2)`, so that nobody guesses."""
     names = [name.strip() for name in next(csv.reader(io.StringIO(line), delimiter=delimiter), [])]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise ValueError(f"its header names a column twice: {', '.join(map(repr, twice))}")
-    return names
+    twice = {name for name in names if names.count(name) > 1}
+    return [f"{name} ({names[: i + 1].count(name)})" if name in twice else name for i, name in enumerate(names)]
 
 
 def parse(chunk: bytes, end: int, names: list[str], delimiter: str) -> tuple[pa.Table, list[tuple[int, str]]]:
@@ -87,13 +87,17 @@ def _lines(chunk: bytes, malformed: list[tuple[str, str]]) -> list[tuple[int, st
     """Each malformed row, in order, with the number of line ends before it."""
     told, line, seen = [], 0, 0
     for text, why in malformed:
-        row = re.compile(rb"^%b\r?$" % re.escape(text.encode()), re.MULTILINE)
-        found = row.search(chunk, seen)
-        if found:
-            line += chunk.count(b"\n", seen, found.start())
-            seen = found.start()
+        row = text.encode()
+        start = chunk.find(row, seen)
+        while start >= 0 and not _is_row(chunk, start, start + len(row)):
+            start = chunk.find(row, start + 1)
+        line += chunk.count(b"\n", seen, max(start, seen))
         told.append((line, why))
-        if found:
-            line += chunk.count(b"\n", seen, found.end())
-            seen = found.end()
+        if start >= 0:
+            line += row.count(b"\n")
+            seen = start + len(row)
     return told
+
+
+def _is_row(chunk: bytes, start: int, end: int) -> bool:
+    return (start == 0 or chunk[start - 1] == _END) and chunk[end : end + 1] in {b"\r", b"\n", b""}

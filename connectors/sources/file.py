@@ -218,4 +218,4 @@ def _in_words(path: str, encoding: str, ask: Callable[[], _T]) -> _T:
         byte = f"byte 0x{error.object[error.start]:02x}"
         raise SourceError(f"{path}: not {encoding} ({byte}); set `encoding`", permanent=True) from error
     except (OSError, EOFError, ValueError, zlib.error, pa.ArrowException) as error:
-        raise SourceError(f"{path}: cannot be read: {str(error).splitlines()[0]}") from error
+        raise SourceError(f"{path}: cannot be read: {[*str(error).splitlines(), type(error).__name__][0]}") from error

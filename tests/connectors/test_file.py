@@ -283,9 +283,11 @@ def test_what_is_not_there_is_told_in_words(tmp_path: Path) -> None:
     (tmp_path / "orders.xls").write_text("x")
     with pytest.raises(SourceError, match="does not say the format"):
         Reader(tmp_path / "orders.xls").poll()
-    (tmp_path / "twice.csv").write_text("a,b,a\n1,2,3\n")
-    with pytest.raises(SourceError, match="names a column twice: 'a'"):
-        Reader(tmp_path / "twice.csv").poll()
+
+
+def test_of_two_columns_of_one_name_neither_is_guessed(tmp_path: Path) -> None:
+    append(tmp_path / "twice.csv", "a,b,a\n1,2,3\n")
+    assert Reader(tmp_path / "twice.csv").poll() == [{"a (1)": "1", "b": "2", "a (2)": "3"}]
 
 
 CELL = st.text(st.sampled_from('ab",\n;'), max_size=6)
@@ -301,3 +303,13 @@ def test_wherever_a_file_is_cut_whole_records_are_found(rows: list[list[str]], d
     ends = [len(written(rows[:n])) for n in range(len(rows) + 1)]
     cut = data.draw(st.integers(0, len(text)))
     assert delimited.whole(text[:cut], ",") == max(end for end in ends if end <= cut)
+
+
+@given(st.lists(st.sampled_from(["1,2", "1,2,3", "1", "1,2,3,4", '"1\n2",2', '"1\n2",2,3', ""]), min_size=1))
+def test_malformed_rows_are_named_by_their_lines(rows: list[str]) -> None:
+    text = "\n".join(rows).encode() + b"\n"
+    before = ["\n".join([*rows[:i], ""]).count("\n") for i in range(len(rows))]
+    wrong = [before[i] for i, row in enumerate(rows) if row and row.count(",") != 1]
+    table, malformed = delimited.parse(text, len(text), ["a", "b"], ",")
+    assert [line for line, _ in malformed] == wrong
+    assert table.num_rows == len([row for row in rows if row.count(",") == 1])

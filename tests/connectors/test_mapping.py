@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pytest
@@ -13,6 +13,10 @@ from hypothesis import strategies as st
 
 from connectors import ROLES, SPARSE, SourceError
 from connectors.mapping import Mapping
+from connectors.sources.file import File
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 WORDS = {"ok": ["approved"], "failed": ["failed", "Error"], "rejected": ["denied"]}
 MAPPING = Mapping(role="transactions", status=WORDS, timezone="America/Bogota")
@@ -163,6 +167,16 @@ def test_missing_columns_are_told_with_key_and_what_there_is() -> None:
     assert mapping.apply(pa.table({})).table.num_rows == 0
     sparse = pa.table({"timestamp": [T], "status": ["ok"]}).replace_schema_metadata(SPARSE)
     assert mapping.apply(sparse).table["latency_ms"].to_pylist() == [None]
+
+
+def test_json_lines_may_lack_an_optional_key(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text(f'{{"timestamp": "{T}", "status": "ok"}}\n')
+    (tmp_path / "b.jsonl").write_text(f'{{"timestamp": "{T}", "status": "ok", "elapsed": 7}}\n')
+    table = File(path=f"{tmp_path}/a.jsonl").poll(None, T0, None).table
+    both = File(path=f"{tmp_path}/*.jsonl").poll(None, T0, None).table
+    mapping = Mapping(role="transactions", columns={"latency_ms": "elapsed"})
+    assert mapping.apply(table).table["latency_ms"].to_pylist() == [None]
+    assert mapping.apply(both).table["latency_ms"].to_pylist() == [None, 7.0]
 
 
 @pytest.mark.parametrize(
