@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -133,6 +134,9 @@ class Mapping:
             name: table.column(self._theirs(name)) for name in self._types if self._theirs(name) in table.column_names
         }
         read = self._reader.read({n: c for n, c in found.items() if self._types[n] != pa.string()}, self._types)
+        texts = [name for name in found if name not in read]
+        with ThreadPoolExecutor(4) as pool:  # Arrow trims without the interpreter's lock
+            trimmed = dict(zip(texts, pool.map(text, [found[name] for name in texts]), strict=True))
         ours: dict[str, pa.ChunkedArray] = {}
         for name, kind in self._types.items():
             default = self._defaults.get(name)
@@ -140,7 +144,7 @@ class Mapping:
                 ours[name] = read[name].values if default is None else read[name].values.fill_null(default)
                 faults.add(name, read[name].unreadable, f"is not a {_kind(kind)}")
             elif name in found:
-                cells = text(found[name])
+                cells = trimmed[name]
                 ours[name] = cells if default is None else pc.if_else(pc.equal(cells, ""), default, cells)
             else:
                 blank = pa.scalar("" if kind == pa.string() else None, kind) if default is None else default
@@ -175,24 +179,16 @@ class Mapping:
             canonical.append(identity)
             if not right:
                 wrong[code] = number
-        told: dict[str, int] = {}
-        if wrong:
-            for count in pc.value_counts(codes.indices).to_pylist():
-                if count["values"] in wrong:
-                    number = wrong[count["values"]]
-                    told[number] = told.get(number, 0) + count["counts"]
-        return pa.chunked_array([pa.array(canonical, pa.string()).take(codes.indices)]), told
+        return _chosen(canonical, codes), _counted(wrong, codes)
 
     def _statuses(self, words: pa.ChunkedArray) -> tuple[pa.ChunkedArray, dict[str, int]]:
         """Their words as classes, and the words that no class names."""
-        unknown: dict[str, int] = {}
-        for count in pc.value_counts(words).to_pylist():
-            word = count["values"]
-            if word and word.casefold() not in self._classes:
-                unknown[word] = count["counts"]
         codes = pc.dictionary_encode(words).combine_chunks()
-        classes = [self._classes.get(word.casefold(), "other") for word in codes.dictionary.to_pylist()]
-        return pa.chunked_array([pa.array(classes, pa.string()).take(codes.indices)]), unknown
+        distinct = codes.dictionary.to_pylist()
+        unknown = {code: word for code, word in enumerate(distinct) if word and word.casefold() not in self._classes}
+        return _chosen([self._classes.get(word.casefold(), "other") for word in distinct], codes), _counted(
+            unknown, codes
+        )
 
     def _melt(self, table: pa.Table) -> Mapped:
         """One row for each number of a wide table."""
@@ -212,6 +208,21 @@ class Mapping:
             pieces.append(pa.table([column[n] for n in self._types], schema=ROLES[self.role]))
         rows = pa.concat_tables([pieces[0], *(faults.usable(piece) for piece in pieces[1:])])
         return Mapped(rows.filter(pc.is_valid(rows["value"])), faults.told("timestamp"))
+
+
+def _chosen(texts: list[str], codes: pa.DictionaryArray) -> pa.ChunkedArray:
+    """For each row the text at its code."""
+    return pa.chunked_array([pa.array(texts, pa.string()).take(codes.indices)])
+
+
+def _counted(named: dict[int, str], codes: pa.DictionaryArray) -> dict[str, int]:
+    """Rows by name, of the codes that have one."""
+    counts: dict[str, int] = {}
+    for one in pc.value_counts(codes.indices).to_pylist() if named else []:
+        if one["values"] in named:
+            name = named[one["values"]]
+            counts[name] = counts.get(name, 0) + one["counts"]
+    return counts
 
 
 def _kind(kind: pa.DataType) -> str:
