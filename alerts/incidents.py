@@ -56,6 +56,20 @@ class Incidents:
             changes.alerts[key] = None
         self._resolve(at, at, changes)
 
+    def acknowledge(self, incident_id: str, who: str, changes: Changes) -> None:
+        """Somebody has seen it."""
+        if incident := self.open.get(incident_id):
+            self.open[incident_id] = changes.incidents[incident_id] = replace(incident, acknowledged_by=who)
+
+    def close(self, incident_id: str, who: str, at: datetime, changes: Changes) -> Incident | None:
+        """Somebody says that it is over. Alerts that still fire keep its id, so they do not open it anew; they end when they heal."""
+        incident = self.open.pop(incident_id, None)
+        if incident is None:
+            return None
+        done = replace(incident, state=IncidentState.RESOLVED, ended_at=incident.ended_at or at, resolved_at=at, resolved_by=who)
+        changes.incidents[incident_id] = done
+        return done
+
     def _breach(self, signal: Signal, detected_at: datetime, changes: Changes) -> None:
         key = (signal.spec.name, signal.scope)
         alert = self.alerts.get(key)

@@ -26,9 +26,9 @@ class Seasonal:
     A *pass* is a run of steps in one slot: a quarter of an hour of one day. Until a slot has had `days` passes, it
     speaks as an `Ewma` of the recent readings does: the first day, the first weekend.
 
-    Readings withheld from learning (mask false) do not move the level. But a slot that was withheld on its last pass is
-    taken into the profile on this one: what comes again at the same time of day is the season, not an incident. Without
-    that, a nightly closing would be withheld, and alarm, every night.
+    Readings withheld from learning (mask false) do not move the level. But a slot's first pass is always taken into the
+    profile, for nothing is known of it yet, and so is a slot that was withheld on its last pass: what comes again at the
+    same time of day is the season, not an incident. Without that, a nightly closing would alarm every night.
 
     rate: weight of the newest reading in the level offset. days: passes before a slot's own profile is believed.
     direction, alpha, warmup, floor: as for `Ewma`.
@@ -96,7 +96,7 @@ class Seasonal:
         withheld = there & ~mask
         if withheld.any():
             self._pass_withheld = self._pass_withheld | withheld
-            profiled = take | (withheld & self._withheld[slot])
+            profiled = take | (withheld & (self._withheld[slot] | (self._passed[slot] == 0)))
         expected, scale = self._forecast(slot)
         e = np.where(profiled, x - expected, 0.0)
         limit = CLIP * scale

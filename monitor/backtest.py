@@ -34,6 +34,7 @@ class Outcome:
     decisions: dict[str, Decision] = field(default_factory=dict)
     summary: dict[str, Any] = field(default_factory=dict)
     rejects: list[tuple[str, Reject]] = field(default_factory=list)
+    unknown_statuses: dict[str, dict[str, int]] = field(default_factory=dict)
 
     def take(self, changes: Changes) -> None:
         """Write a step's changes over what there was."""
@@ -92,6 +93,9 @@ def _load(intake: Intake, pipeline: Pipeline, outcome: Outcome, progress: Progre
         counted += rows.table.num_rows
         progress(f"reading {rows.source}", counted, 0)
         outcome.rejects += [(rows.source, reject) for reject in rows.rejects]
+        for word, n in rows.unknown_statuses.items():
+            words = outcome.unknown_statuses.setdefault(rows.source, {})
+            words[word] = words.get(word, 0) + n
         match rows.role:
             case "transactions":
                 counts = windows.count(rows.table, source=rows.source, closing=None)

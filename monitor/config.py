@@ -107,7 +107,7 @@ class RuleBlock(_Block):
     where: Annotated[str, AfterValidator(_where)] = ""
     window: Minutes | None = None
     for_: Duration = Field(default=timedelta(0), alias="for")
-    keep_firing_for: Duration = timedelta(minutes=10)
+    keep_firing_for: Duration = timedelta(minutes=20)
     min_total: int = Field(default=0, ge=0)
     severity: Literal["minor", "major", "critical"] = "major"
     guide: str = ""

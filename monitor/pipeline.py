@@ -121,6 +121,17 @@ class Pipeline:
             self._attach(detected, changes)
         return changes
 
+    def people(self, action: str, incident_id: str, who: str, at: datetime, changes: Changes) -> None:
+        """Take in what somebody did: `ack` or `resolve`; a note changes nothing here."""
+        if action == "ack":
+            self.incidents.acknowledge(incident_id, who, changes)
+        elif action == "resolve" and (done := self.incidents.close(incident_id, who, at, changes)):
+            self._ended(done, changes)
+
+    def _ended(self, incident: Incident, changes: Changes) -> None:
+        self.recent[incident.id] = incident
+        changes.ended += [d for d in self.book.decisions.values() if d.incident_id == incident.id]
+
     # ---- signals ---------------------------------------------------------------------------------------------------
 
     def _signals(self, said: Sequence[tuple[Rule, Verdicts]]) -> dict[int, list[Signal]]:
@@ -192,8 +203,7 @@ class Pipeline:
         desk = self.portfolio.desk_of(incident.scope.product)
         self.book.decide(incident, [i for i in graded if i.touch is Touch.AFFECTED], at, desk, changes)
         if incident.resolved_at:
-            self.recent[incident.id] = incident
-            changes.ended += [d for d in self.book.decisions.values() if d.incident_id == incident.id]
+            self._ended(incident, changes)
 
     def _kept(self, incident: Incident, found: list[Impact]) -> Iterator[Impact]:
         """Who was once found affected stays so: a case may have been opened for them."""

@@ -7,9 +7,10 @@ acts are short transactions of their own, which the judging thread takes in at i
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+import fcntl
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -27,15 +28,20 @@ CELLS_VERSION = 1
 """Of the cells at rest. Cells of another version are refused, never misread."""
 
 
+LOCK = 0x76696769
+"""Number of the lock that the one judging Vigía holds on a PostgreSQL state."""
+
+
 class StoreError(Exception):
     """The state cannot be used, in words."""
 
 
 @dataclass(slots=True)
 class Message:
-    """One outside effect: `key` is what the outside knows it by, so that sending it again does no harm."""
+    """One outside effect: `key` makes it one; `case_key` is what the desk knows the case by, so that a repeat does no harm."""
 
     key: str
+    case_key: str
     desk: str
     action: str
     payload: dict[str, Any]
@@ -118,6 +124,24 @@ class Store:
         self.engine.dispose()
 
     @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Be the only one that judges on this state; StoreError if somebody else does."""
+        busy = StoreError(f"another Vigía is judging on {self.engine.url.render_as_string()}")
+        if self.engine.dialect.name == "sqlite":
+            with Path(f"{self.engine.url.database}.lock").open("w", encoding="utf-8") as file:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except OSError:
+                    raise busy from None
+                yield
+            return
+        with self.engine.connect() as connection:
+            if not connection.execute(sa.select(sa.func.pg_try_advisory_lock(LOCK))).scalar():
+                raise busy
+            connection.commit()
+            yield
+
+    @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A consistent look; waits for nobody. StoreError if there is no state there."""
         try:
@@ -145,7 +169,7 @@ class Store:
             self._put(c, t.holdings, [plain(holding) for holding in step.holdings])
             for message in step.messages:
                 row = {
-                    "key": message.key, "desk": message.desk, "action": message.action, "payload": message.payload,
+                    "key": message.key, "case_key": message.case_key, "desk": message.desk, "action": message.action, "payload": message.payload,
                     "state": "due", "attempts": 0, "due_at": now, "created_at": now,
                 }  # fmt: skip
                 c.execute(self._insert(t.outbox).values(row).on_conflict_do_nothing(index_elements=["key"]))
@@ -195,6 +219,82 @@ class Store:
         )
         c.execute(over, list(rows))
 
+    # ---- the outbox ------------------------------------------------------------------------------------------------
+
+    def claim(self, now: datetime, lease: timedelta) -> dict[str, Any] | None:
+        """The next message to send, held for `lease`; None where none is due. One of a case waits for the ones before it."""
+        o, earlier = t.outbox.c, t.outbox.alias().c
+        waits = sa.exists().where(earlier.case_key == o.case_key, earlier.id < o.id, earlier.state.not_in(("sent", "dead")))
+        ready = sa.select(t.outbox).where(o.state.in_(("due", "sending")), o.due_at <= now, ~waits).order_by(o.id).limit(1)
+        with self.engine.begin() as c:
+            row = c.execute(ready).mappings().first()
+            if row is None:
+                return None
+            held = sa.update(t.outbox).where(o.id == row["id"], o.state == row["state"], o.due_at == row["due_at"])
+            taken = c.execute(held.values(state="sending", due_at=now + lease, attempts=row["attempts"] + 1))
+            return dict(row) if taken.rowcount else None
+
+    def confirm(self, message_id: int, reference: str, now: datetime) -> None:
+        """It was sent; `reference` is the other side's number."""
+        values = {"state": "sent", "sent_at": now, "reference": reference, "error": ""}
+        with self.engine.begin() as c:
+            c.execute(sa.update(t.outbox).where(t.outbox.c.id == message_id).values(values))
+
+    def put_off(self, message_id: int, error: str, due_at: datetime, *, dead: bool) -> None:
+        """It was not sent: to be tried again at `due_at`, or given up."""
+        values = {"state": "dead" if dead else "due", "error": error, "due_at": due_at}
+        with self.engine.begin() as c:
+            c.execute(sa.update(t.outbox).where(t.outbox.c.id == message_id).values(values))
+
+    def waiting(self) -> list[datetime]:
+        """When each message that is still to be sent was made, oldest first."""
+        with self.reading() as c:
+            query = sa.select(t.outbox.c.created_at).where(t.outbox.c.state.in_(("due", "sending"))).order_by(t.outbox.c.id)
+            return list(c.execute(query).scalars())
+
+    # ---- retention -------------------------------------------------------------------------------------------------
+
+    def prune(self, limits: Mapping[str, datetime], *, step: int = 500) -> int:
+        """Drop what is older than its limit (cells, ledger, incidents, clients, outbox), `step` rows a transaction; how many."""
+        gone = sa.select(t.incidents.c.id).where(t.incidents.c.resolved_at < limits["clients"])
+        old: list[tuple[sa.Table, sa.ColumnElement[bool]]] = [
+            (t.cells, (t.cells.c.kind != "ledger") & (t.cells.c.last_minute < _minute(limits["cells"]))),
+            (t.cells, (t.cells.c.kind == "ledger") & (t.cells.c.last_minute < _minute(limits["ledger"]))),
+            (t.gaps, t.gaps.c.stop < _minute(limits["cells"])),
+            (t.impacts, t.impacts.c.incident_id.in_(gone)),
+            (t.decisions, t.decisions.c.incident_id.in_(gone)),
+            (t.their_cases, sa.func.coalesce(t.their_cases.c.closed_at, t.their_cases.c.resolved_at) < limits["clients"]),
+            (t.acts, t.acts.c.at < limits["incidents"]),
+            (t.incidents, t.incidents.c.resolved_at < limits["incidents"]),
+            (t.outbox, t.outbox.c.state.in_(("sent", "dead")) & (t.outbox.c.created_at < limits["outbox"])),
+        ]
+        dropped = 0
+        for table, where in old:
+            keys = [column for column in table.primary_key]
+            while True:
+                with self.engine.begin() as c:
+                    some = sa.select(*keys).where(where).limit(step)
+                    found = c.execute(sa.delete(table).where(sa.tuple_(*keys).in_(some))).rowcount
+                dropped += found
+                if found < step:
+                    break
+        return dropped
+
+    def compact(self, before: datetime, *, most: int = 2000) -> int:
+        """Join the many small blobs of each day that ended before `before` into one; how many were joined."""
+        joined = 0
+        day = t.cells.c.last_minute // 1440
+        with self.engine.begin() as c:
+            full = sa.select(t.cells.c.kind, day).where(t.cells.c.kind != "ledger", t.cells.c.last_minute < _minute(before))
+            days = c.execute(full.group_by(t.cells.c.kind, day).having(sa.func.count() > 1).limit(7)).all()
+        for kind, number in days:
+            with self.engine.begin() as c:
+                rows = c.execute(sa.select(t.cells).where(t.cells.c.kind == kind, day == number).order_by(t.cells.c.id).limit(most)).all()
+                self._put_blob(c, kind, pa.concat_tables(_unpacked(row) for row in rows))
+                c.execute(sa.delete(t.cells).where(t.cells.c.id.in_([row.id for row in rows])))
+                joined += len(rows)
+        return joined
+
     # ---- what people do --------------------------------------------------------------------------------------------
 
     def act(self, act: Act) -> None:
@@ -232,10 +332,7 @@ class Store:
                 sa.select(t.cells).where(t.cells.c.kind == kind, t.cells.c.last_minute >= since).order_by(t.cells.c.id)
             )
             for row in c.execute(query):
-                if row.version != CELLS_VERSION:
-                    raise StoreError(f"the stored {kind} are of version {row.version}, this is {CELLS_VERSION}")
-                with pa.ipc.open_stream(row.blob) as reader:
-                    yield reader.read_all()
+                yield _unpacked(row)
 
     def alerts(self) -> list[Alert]:
         """Pending and firing."""
@@ -274,3 +371,14 @@ class Store:
     def _all(self, query: sa.Select[Any]) -> list[dict[str, Any]]:
         with self.reading() as c:
             return [dict(row) for row in c.execute(query).mappings()]
+
+
+def _unpacked(row: Any) -> pa.Table:
+    if row.version != CELLS_VERSION:
+        raise StoreError(f"the stored {row.kind} are of version {row.version}, and this Vigía reads version {CELLS_VERSION}")
+    with pa.ipc.open_stream(row.blob) as reader:
+        return reader.read_all()
+
+
+def _minute(time: datetime) -> int:
+    return int(time.timestamp() // 60)

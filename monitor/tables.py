@@ -182,6 +182,7 @@ outbox = Table(
     metadata,
     Column("id", SERIAL, primary_key=True),
     Column("key", Text, nullable=False, unique=True),
+    _text("case_key"),
     _text("desk"),
     _text("action"),
     Column("payload", JSON, nullable=False),

@@ -113,7 +113,7 @@ class Spec:
     kind: str = ""
     grain: Grain = field(default_factory=Grain)
     for_: timedelta = timedelta(0)
-    keep_firing_for: timedelta = timedelta(minutes=10)
+    keep_firing_for: timedelta = timedelta(minutes=20)
     min_total: int = 0
     severity: Severity = Severity.MAJOR
     guide: str = ""

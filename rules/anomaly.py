@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from detectors import Bank, Scores, make
+from detectors import Bank, Bools, Scores, make
 from detectors import options as options_of
 from detectors.walk import Walk
 from rules import COUNTS, LATENCIES, MEASURES, RATES, Floats, Frame, Scope, Spec, Verdict, Verdicts, View, ways_of
@@ -61,11 +61,14 @@ class Anomaly:
         there, back = _turns(self.measure)
         seen = np.where(enough, raw, np.nan)
 
-        def material(t: int, scores: Scores) -> Floats:
+        large = np.zeros_like(raw, bool)
+
+        def material(t: int, scores: Scores) -> Bools:
             expected = back(scores.expected)
             change = seen[t] - expected
             size = np.abs(change)
             matters = (size >= self._min_change) & (size >= self._min_ratio * np.abs(expected))
+            large[t] = matters
             if counts:
                 matters &= np.maximum(seen[t], expected) >= self.spec.min_total
             if self.measure in RATES:
@@ -73,7 +76,8 @@ class Anomaly:
             return matters
 
         block = self._walk.step_block(there(seen), view.calendar.slots(frame.start, frame.end), material)
-        unknown = np.isnan(block.score)
+        # Half the tail is too much to be called healthy: it neither fires nor resolves.
+        unknown = np.isnan(block.score) | (~block.breach & large & (block.tail > self._tail / 2))
         if counts:
             unknown |= np.fmax(raw, back(block.expected)) < self.spec.min_total
         verdict = np.where(unknown, Verdict.UNKNOWN, np.where(block.breach, Verdict.BREACH, Verdict.HEALTHY)).astype(
@@ -118,10 +122,10 @@ def _turns(measure: str) -> tuple[Turn, Turn]:
     return lambda x: x, lambda x: x
 
 
-def _beyond_chance(hits: Floats, due: Floats, change: Floats, tail: float) -> Floats:
+def _beyond_chance(hits: Floats, due: Floats, change: Floats, tail: float) -> Bools:
     from scipy import special  # noqa: PLC0415 - costs a third of a second
 
     due = np.maximum(due, 1e-3)
     chance = np.where(change > 0, special.pdtrc(np.maximum(hits - 1, 0), due), special.pdtr(np.maximum(hits, 0), due))
-    found: Floats = chance < 10.0**-tail
+    found: Bools = chance < 10.0**-tail
     return found

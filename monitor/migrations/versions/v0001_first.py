@@ -155,6 +155,7 @@ def upgrade() -> None:
         "outbox",
         sa.Column("id", SERIAL, nullable=False),
         sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("case_key", sa.Text(), server_default="", nullable=False),
         sa.Column("desk", sa.Text(), server_default="", nullable=False),
         sa.Column("action", sa.Text(), server_default="", nullable=False),
         sa.Column("payload", sa.JSON(), nullable=False),

@@ -1,0 +1,302 @@
+"""The command line: thin; every command imports what it needs when it is called."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    from monitor.config import Config
+    from monitor.store import Store
+
+app = typer.Typer(
+    name="vigia", no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False,
+    help="Watches a bank's payments, finds which clients a failure touches, and opens their cases before they call.",
+)  # fmt: skip
+incidents_app = typer.Typer(no_args_is_help=True, help="What fails or failed: list, show, ack, resolve, note.")
+cases_app = typer.Typer(no_args_is_help=True, help="The preventive cases.")
+rules_app = typer.Typer(no_args_is_help=True, help="The rules that are loaded.")
+for name, part in (("incidents", incidents_app), ("cases", cases_app), ("rules", rules_app)):
+    app.add_typer(part, name=name)
+
+ConfigPath = Annotated[Path, typer.Option("--config", metavar="FILE", help="The configuration.")]
+AsJson = Annotated[bool, typer.Option("--json", help="JSON instead of a table.")]
+Who = Annotated[str, typer.Option("--who", help="Who does it.", default_factory=getpass.getuser, show_default="the user of this session")]
+CONFIG = Path("config.toml")
+
+
+def fail(*lines: object) -> NoReturn:
+    """A fault a line on stderr, and exit 1."""
+    for line in lines:
+        sys.stderr.write(f"{line}\n")
+    raise typer.Exit(1)
+
+
+def configured(path: Path) -> Config:
+    """The configuration, or every fault of it and exit 1."""
+    from monitor.config import read_config
+    from monitor.faults import ConfigError
+
+    try:
+        return read_config(path)
+    except ConfigError as error:
+        fail(*error.faults)
+
+
+@contextmanager
+def stored(path: Path) -> Iterator[tuple[Config, Store]]:
+    """The configuration and its state."""
+    from monitor.store import Store, StoreError
+
+    config = configured(path)
+    try:
+        store = Store(config.monitor.database)
+    except StoreError as error:
+        fail(error)
+    try:
+        yield config, store
+    except StoreError as error:
+        fail(error)
+    finally:
+        store.close()
+
+
+def time(text: str | None, zone: str) -> datetime | None:
+    """A time from the command line; without offset it is the bank's own."""
+    from zoneinfo import ZoneInfo
+
+    if text is None:
+        return None
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        fail(f"{text!r} is not a time: write it as 2026-03-03 or 2026-03-03T14:30:00-05:00")
+    return (found if found.tzinfo else found.replace(tzinfo=ZoneInfo(zone))).astimezone(UTC)
+
+
+@app.command()
+def run(config: ConfigPath = CONFIG) -> None:
+    """The daemon: until SIGTERM or Ctrl-C, after which it finishes what it has fetched."""
+    from monitor.daemon import run_daemon
+
+    with stored(config) as (settings, store):
+        run_daemon(settings, store)
+
+
+@app.command()
+def once(config: ConfigPath = CONFIG) -> None:
+    """One full cycle: poll, judge, deliver; then exit."""
+    from monitor.daemon import log_to_stderr
+    from monitor.service import Service
+
+    log_to_stderr()
+    with stored(config) as (settings, store), store.alone():
+        store.migrate()
+        service = Service(settings, store)
+        if not service.cycle():
+            fail(*(f"{name}: {error}" for name, error in service.errors.items()))
+
+
+@app.command()
+def check(config: ConfigPath = CONFIG, *, connect: Annotated[bool, typer.Option(help="Also try each source and desk.")] = False) -> None:
+    """Read the configuration and the rules; every fault with its file and key."""
+    from connectors import SourceError
+
+    settings = configured(config)
+    wrong = False
+    for kind, things in (("source", settings.sources), ("desk", settings.desks)) if connect else ():
+        for name, thing in things.items():
+            try:
+                typer.echo(f"{kind} {name}: {thing.make().check()}")
+            except SourceError as error:
+                wrong = True
+                sys.stderr.write(f"{kind} {name}: {error}\n")
+    if wrong:
+        raise typer.Exit(1)
+    typer.echo(f"{config}: {len(settings.sources)} sources, {len(settings.rule_factories)} rules, {len(settings.desks)} desks: no fault")
+
+
+@app.command()
+def backtest(
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the result files go.")],
+    config: ConfigPath = CONFIG,
+    start: Annotated[str | None, typer.Option("--from", metavar="TIME", help="Act from here on; what lies before trains.")] = None,
+    until: Annotated[str | None, typer.Option("--until", metavar="TIME", help="Up to here.")] = None,
+    labels: Annotated[Path | None, typer.Option("--labels", metavar="CSV", help="What really happened, to compare with.")] = None,
+) -> None:
+    """Replay history through the very same pipeline; nothing is sent."""
+    from connectors import SourceError
+    from monitor.backtest import backtest as replay
+    from monitor.backtest import write
+    from monitor.labels import LabelError, read_labels
+
+    settings = configured(config)
+    zone = settings.monitor.timezone
+    span = {"start": time(start, zone), "until": time(until, zone)}
+    try:
+        known = read_labels(labels, zone) if labels else None
+        with progress_bar() as progress:
+            outcome = replay(settings, labels=known, progress=progress, **span)
+        write(outcome, out, zone)
+    except (SourceError, LabelError) as error:
+        fail(error)
+    except OSError as error:
+        fail(f"{error.filename or out}: {error.strerror}")
+    for source, reject in outcome.rejects:
+        sys.stderr.write(f"{source}: {reject.where}: {reject.why}\n")
+    for source, statuses in outcome.unknown_statuses.items():
+        sys.stderr.write(f"{source}: statuses that no class names, counted as other: {statuses}\n")
+    shown = {key: value for key, value in outcome.summary.items() if key != "labels"}
+    typer.echo(json.dumps(shown, indent=2, ensure_ascii=False))
+
+
+@contextmanager
+def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
+    """A bar on a terminal, silence elsewhere."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
+        task = bar.add_task("reading", total=None)
+        yield lambda what, done, whole: bar.update(task, description=what, completed=done, total=whole or None)
+
+
+@app.command()
+def score(
+    source: Annotated[Path, typer.Argument(metavar="IN.csv", help="Rows of timestamp,value.")],
+    detector: Annotated[str, typer.Option(metavar="KIND", help="The kind of detector.")] = "seasonal",
+    out: Annotated[Path | None, typer.Option("--out", metavar="OUT.csv", help="Where to; standard output if not given.")] = None,
+    timezone: Annotated[str, typer.Option(help="Of times without offset, and of the clock that seasons follow.")] = "UTC",
+) -> None:
+    """One strictly online pass of a detector over a file of timestamp,value."""
+    from monitor.score import ScoreError, score_csv
+
+    try:
+        score_csv(source, out, kind=detector, timezone=timezone)
+    except (ScoreError, LookupError) as error:
+        fail(error.args[0])
+    except OSError as error:
+        fail(f"{error.filename}: {error.strerror}")
+
+
+@rules_app.command("list")
+def rules_list(config: ConfigPath = CONFIG, *, as_json: AsJson = False) -> None:
+    """What is watched."""
+    from alerts.rows import plain
+
+    specs = [plain(rule.spec) for rule in configured(config).rules()]
+    if as_json:
+        typer.echo(json.dumps(specs, default=str, ensure_ascii=False))
+        return
+    for spec in specs:
+        grain = spec["grain"]
+        where = f" where {grain.where}" if grain.where else ""
+        typer.echo(f"{spec['name']}  {spec['kind']}  by {', '.join(grain.by)}{where}  {grain.minutes}m  {spec['severity']}")
+
+
+@incidents_app.command("list")
+def incidents_list(
+    config: ConfigPath = CONFIG,
+    *,
+    state: Annotated[str, typer.Option(help="open, resolved or all.")] = "all",
+    as_json: AsJson = False,
+) -> None:
+    """The incidents, newest first."""
+    from monitor import people
+
+    if state not in ("open", "resolved", "all"):
+        raise typer.BadParameter("must be open, resolved or all", param_hint="--state")
+    with stored(config) as (settings, store):
+        show("show_incidents", people.incidents(store, state=state), settings, as_json=as_json)
+
+
+@incidents_app.command("show")
+def incidents_show(incident: str, config: ConfigPath = CONFIG, *, as_json: AsJson = False) -> None:
+    """One incident whole: since when, whom it touches, what was done."""
+    from monitor import people
+
+    with stored(config) as (settings, store):
+        show("show_incident", found(lambda: people.incident(store, incident)), settings, as_json=as_json)
+
+
+@incidents_app.command("ack")
+def incidents_ack(incident: str, who: Who, config: ConfigPath = CONFIG) -> None:
+    """Say that somebody has seen it."""
+    act("acknowledge", incident, who, "", config)
+
+
+@incidents_app.command("resolve")
+def incidents_resolve(incident: str, who: Who, config: ConfigPath = CONFIG, text: Annotated[str, typer.Option("--text", help="Why.")] = "") -> None:
+    """Say that it is over."""
+    act("resolve", incident, who, text, config)
+
+
+@incidents_app.command("note")
+def incidents_note(incident: str, text: str, who: Who, config: ConfigPath = CONFIG) -> None:
+    """Write something down with it."""
+    act("note", incident, who, text, config)
+
+
+@cases_app.command("list")
+def cases_list(config: ConfigPath = CONFIG, *, as_json: AsJson = False) -> None:
+    """What was decided for each client, and how it went."""
+    from monitor import people
+
+    with stored(config) as (settings, store):
+        show("show_cases", people.cases(store), settings, as_json=as_json)
+
+
+@app.command()
+def client(nit: str, config: ConfigPath = CONFIG, *, as_json: AsJson = False) -> None:
+    """One client: what they hold and how it is, what touches them, their cases."""
+    from monitor import people
+
+    with stored(config) as (settings, store):
+        show("show_client", found(lambda: people.client(store, nit)), settings, as_json=as_json)
+
+
+def found(ask: Callable[[], Any]) -> Any:
+    """What was asked for, or the reason why not and exit 1."""
+    try:
+        return ask()
+    except LookupError as error:
+        fail(error.args[0])
+
+
+def act(what: str, incident: str, who: str, text: str, config: Path) -> None:
+    """Note what somebody did to an incident."""
+    from monitor import people
+
+    with stored(config) as (_, store):
+        found(lambda: getattr(people, what)(store, incident, who, text, datetime.now(UTC)))
+
+
+def show(how: str, rows: Any, settings: Config, *, as_json: bool) -> None:
+    """As JSON, or as a table for people."""
+    if as_json:
+        from monitor.people import as_plain_json
+
+        typer.echo(as_plain_json(rows))
+        return
+    from rich.console import Console
+
+    from monitor import listing
+
+    getattr(listing, how)(rows, Console(), settings.monitor.timezone)
+
+
+def main() -> None:
+    """The console command."""
+    app(prog_name="vigia")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,243 @@
+"""The judging thread's work: rows and people's acts in, one committed step out.
+
+It alone writes cursors, cells and decisions. Built from the store, it is where it was before any crash: what was committed is
+known, what was not is polled again from the committed cursors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import pyarrow.compute as pc
+import structlog
+
+from alerts import Action, Changes, Incident, IncidentState
+from alerts.cases import AFTER, CaseBook
+from alerts.incidents import Incidents
+from monitor import tables as t
+from monitor.calendar import Calendar
+from monitor.config import Config
+from monitor.intake import Rows, cases_of, clients_of, holdings_of
+from monitor.outbox import to_end, to_open
+from monitor.pipeline import Pipeline, Portfolio, rules_by_name
+from monitor.store import Step, Store
+from monitor.windows import DAY, HISTORY, Counted, Windows, minute_of, time_of
+
+log = structlog.get_logger()
+EVENTS = ("transactions", "metrics")
+
+
+@dataclass(frozen=True, slots=True)
+class Down:
+    """A poll that failed: the source said why."""
+
+    source: str
+    error: str
+
+
+@dataclass(slots=True)
+class Standing:
+    """How far a source is. complete_until: it vouches for everything before; down: its last poll failed."""
+
+    complete_until: datetime | None = None
+    down: bool = False
+
+
+@dataclass(slots=True)
+class Done:
+    """What a step came to, for logs and metrics."""
+
+    judged: tuple[int, int] | None = None
+    changes: Changes = field(default_factory=Changes)
+    counted: dict[str, Counted] = field(default_factory=dict)
+
+
+class Judge:
+    """Takes what the pollers brought, judges the minutes that are closed by it, and commits both together."""
+
+    def __init__(self, config: Config, store: Store, clock: Callable[[], datetime]) -> None:
+        self.config, self.store, self.clock = config, store, clock
+        monitor = config.monitor
+        self.windows = Windows(hold=int(monitor.hold / timedelta(minutes=1)))
+        calendar = Calendar(monitor.timezone, country=monitor.country)
+        portfolio = Portfolio(
+            clients={client.client_id: client for client in store.clients()},
+            holdings=store.holdings(),
+            desk_of=config.desk_of,
+            weights=config.weights,
+        )
+        self.pipeline = Pipeline(config.rules(), self.windows, calendar, lateness=monitor.lateness, portfolio=portfolio)
+        self.sources = {name: Standing() for name, source in config.sources.items() if source.block.role in EVENTS}
+        self._began = clock()
+        self._restore()
+
+    # ---- from the store --------------------------------------------------------------------------------------------
+
+    def _restore(self) -> None:
+        marks = self.store.marks()
+        self.judged_until = int(marks["judged_until"]) if "judged_until" in marks else None
+        self._last_act = int(marks.get("last_act", 0))
+        for name, (_, until) in self.store.cursors().items():
+            if name in self.sources:
+                self.sources[name].complete_until = until
+        for cells in self.store.cells("cells", 0):
+            self.windows.hold_cells(cells)
+        for metrics in self.store.cells("metrics", 0):
+            self.windows.hold_metrics(metrics)
+        for source, start, stop in self.store.gaps():
+            self.windows.gap(source, start, stop)
+        if self.judged_until is None:
+            for ledger in self.store.cells("ledger", 0):
+                self.windows.remember(ledger)
+            return
+        for ledger in self.store.cells("ledger", self.judged_until - 2 * self.windows.hold):
+            self.windows.remember(ledger)
+        self._train(self.judged_until)
+        self._recall(time_of(self.judged_until))
+
+    def _train(self, end: int) -> None:
+        first, _ = self.windows.bounds()
+        for start in range(first, end, DAY):
+            self.windows.prune(min(start, end) - 2 * HISTORY)
+            self.pipeline.train(start, min(start + DAY, end))
+
+    def _recall(self, at: datetime) -> None:
+        """The alerts, incidents, decisions and cases that may still matter."""
+        i = t.incidents.c
+        live = self.store.incidents((i.state == IncidentState.FIRING) | (i.resolved_at > at - AFTER))
+        ids = [incident.id for incident in live]
+        self.pipeline.incidents = Incidents(self.store.alerts(), live)
+        self.pipeline.recent = {incident.id: incident for incident in live if incident.state is IncidentState.RESOLVED}
+        self.pipeline.impacts = {(m.incident_id, m.client_id, m.product): m for m in self.store.impacts(t.impacts.c.incident_id.in_(ids))}
+        known = self.store.decisions(t.decisions.c.incident_id.in_(ids))
+        theirs = t.their_cases.c
+        self.pipeline.book = CaseBook(known, self.store.their_cases(theirs.reported_at > at - 2 * AFTER))
+        changes = Changes()
+        self.pipeline.incidents.forget(rules_by_name(self.pipeline.rules).keys(), at, changes)
+        if changes.alerts or changes.incidents:
+            self.store.commit(Step(changes=changes), self.clock())
+
+    # ---- a step ----------------------------------------------------------------------------------------------------
+
+    def step(self, arrived: Iterable[Rows | Down]) -> Done:
+        """Take in what arrived, judge what it closes, commit. Anything that goes wrong leaves the store as it was."""
+        now = self.clock()
+        step, done = Step(), Done()
+        for item in arrived:
+            if isinstance(item, Down):
+                if item.source in self.sources:
+                    self.sources[item.source].down = True
+            else:
+                self._take(item, step, done)
+        until = self._closed(now)
+        if until is not None and self.judged_until is None:
+            self._train(until)
+            self.judged_until = until
+            log.info("history is read; watching from here on", since=time_of(until).isoformat())
+        self._people(step.changes, now)
+        if until is not None and self.judged_until is not None and until > self.judged_until:
+            self._judge(until, now, step, done)
+        step.judged_until = self.judged_until
+        step.marks["last_act"] = str(self._last_act)
+        step.messages += [
+            to_open(decision, self._incident(decision.incident_id, step.changes))
+            for decision in step.changes.decisions.values()
+            if decision.action is Action.OPEN
+        ]
+        step.messages += [
+            to_end(d, self._incident(d.incident_id, step.changes)) for d in step.changes.ended if d.action is Action.OPEN
+        ]
+        self.store.commit(step, now)
+        done.changes = step.changes
+        return done
+
+    def _take(self, rows: Rows, step: Step, done: Done) -> None:
+        step.cursors[rows.source] = (rows.cursor, rows.complete_until or self._until(rows.source))
+        match rows.role:
+            case "transactions" | "metrics":
+                self._count(rows, step, done)
+            case "cases":
+                step.cases += self.pipeline.book.learn(cases_of(rows.table, rows.source))
+            case "clients":
+                step.clients += clients_of(rows.table)
+                self.pipeline.portfolio.clients |= {client.client_id: client for client in step.clients}
+            case _:
+                step.holdings += (fresh := holdings_of(rows.table))
+                key = {(h.client_id, h.product, h.channel) for h in fresh}
+                old = [h for h in self.pipeline.portfolio.holdings if (h.client_id, h.product, h.channel) not in key]
+                self.pipeline.portfolio.holdings = [*old, *fresh]
+
+    def _until(self, source: str) -> datetime | None:
+        return self.sources[source].complete_until if source in self.sources else None
+
+    def _count(self, rows: Rows, step: Step, done: Done) -> None:
+        standing = self.sources[rows.source]
+        table, closing = rows.table, self.judged_until
+        if standing.complete_until is None:
+            # The source's first reading is history, however old: it is known from its own time on, and trains.
+            closing = None
+            since = self._began - self.config.sources[rows.source].block.start
+            table = table.filter(pc.greater_equal(table["timestamp"], since))
+        standing.down = False
+        standing.complete_until = rows.complete_until or standing.complete_until
+        if rows.role == "metrics":
+            placed, late = self.windows.place_metrics(table, source=rows.source, closing=closing)
+            self.windows.hold_metrics(placed)
+            step.cells.append(("metrics", placed))
+            done.counted[rows.source] = Counted(placed, placed, late)
+            return
+        counted = self.windows.count(table, source=rows.source, closing=closing)
+        self.windows.hold_cells(counted.cells)
+        self.windows.remember(counted.ledger)
+        step.cells += [("cells", counted.cells), ("ledger", counted.ledger)]
+        done.counted[rows.source] = counted
+
+    def _closed(self, now: datetime) -> int | None:
+        """The first minute that is still open, by the sources' own word; None until each has been read once."""
+        patience = self.config.monitor.patience
+        known = {name: s.complete_until for name, s in self.sources.items() if s.complete_until}
+        unread = [s for name, s in self.sources.items() if name not in known and not (s.down and now - self._began > patience)]
+        if unread or not known:
+            return None
+        waited = {n: until for n, until in known.items() if not (self.sources[n].down and now - until > patience)}
+        return minute_of(min((waited or known).values()) - self.config.monitor.lateness)
+
+    def _judge(self, until: int, now: datetime, step: Step, done: Done) -> None:
+        start = self.judged_until or 0
+        for name, standing in self.sources.items():
+            answered = minute_of(standing.complete_until - self.config.monitor.lateness) if standing.complete_until else start
+            if answered < until:
+                # Past our patience the others are judged without it: what it feeds is unknown, not zero.
+                dark = (name, max(answered, start), until)
+                self.windows.gap(*dark)
+                step.gaps.append(dark)
+        self.windows.prune(start - HISTORY - self._longest())
+        changes = self.pipeline.judge(start, until, now=now)
+        self.windows.release(until)
+        _merge(step.changes, changes)
+        self.judged_until = until
+        done.judged = (start, until)
+
+    def _longest(self) -> int:
+        """Minutes since the oldest open incident began: its clients' base rates come from before it."""
+        oldest = min((minute_of(i.started_at) for i in self.pipeline.incidents.open.values()), default=self.judged_until or 0)
+        return max((self.judged_until or 0) - oldest, 0)
+
+    def _people(self, changes: Changes, now: datetime) -> None:
+        for act in self.store.acts(after=self._last_act):
+            self.pipeline.people(act.action, act.incident_id, act.who, now, changes)
+            self._last_act = act.id
+
+    def _incident(self, incident_id: str, changes: Changes) -> Incident:
+        pipeline = self.pipeline
+        return changes.incidents.get(incident_id) or pipeline.incidents.open.get(incident_id) or pipeline.recent[incident_id]
+
+
+def _merge(into: Changes, later: Changes) -> None:
+    into.alerts |= later.alerts
+    into.incidents |= later.incidents
+    into.impacts |= later.impacts
+    into.decisions |= later.decisions
+    into.ended += later.ended

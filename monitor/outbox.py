@@ -1,0 +1,77 @@
+"""Delivery: claim, send, confirm; never confirm before sending.
+
+A crash between sending and confirming sends again: the desk knows the case by its key, and no second one comes of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import structlog
+
+from alerts import Decision, Incident
+from alerts.messages import case_text, end_text
+from connectors import Case, CaseDesk, SourceError
+from monitor.store import Message, Store
+
+LEASE = timedelta(minutes=2)
+FIRST_WAIT = timedelta(seconds=5)
+LONGEST_WAIT = timedelta(minutes=10)
+
+log = structlog.get_logger()
+
+
+def to_open(decision: Decision, incident: Incident) -> Message:
+    """The message that opens a client's preventive case."""
+    subject, body = case_text(incident, decision)
+    return Message(decision.key, decision.key, decision.desk, "open", _payload(decision, incident, subject, body, "abierto"))
+
+
+def to_end(decision: Decision, incident: Incident) -> Message:
+    """The message that tells a case that its incident is over."""
+    subject, body = case_text(incident, decision)
+    payload = _payload(decision, incident, subject, body, "afectación superada") | {"note": end_text(incident)}
+    return Message(f"{decision.key}:end", decision.key, decision.desk, "update", payload)
+
+
+def _payload(decision: Decision, incident: Incident, subject: str, body: str, status: str) -> dict[str, Any]:
+    return {
+        "key": decision.key, "incident_id": decision.incident_id, "client_id": decision.client_id, "product": decision.product,
+        "channel": incident.scope.channel, "opened_at": decision.opened_at.isoformat(), "priority": decision.priority,
+        "subject": subject, "body": body, "status": status,
+    }  # fmt: skip
+
+
+def deliver(
+    store: Store, desks: Mapping[str, CaseDesk], clock: Callable[[], datetime], sent: Callable[[str, str], None] = lambda desk, error: None  # noqa: ARG005
+) -> int:
+    """Send all that is due; `sent` is told of each with its desk and the error, if any. How many were sent."""
+    done = 0
+    while message := store.claim(clock(), LEASE):
+        desk = message["desk"]
+        try:
+            reference = _send(desks, message)
+        except SourceError as error:
+            wait = min(FIRST_WAIT * 2 ** message["attempts"], LONGEST_WAIT)
+            store.put_off(message["id"], str(error), clock() + wait, dead=error.permanent)
+            log.warning("not delivered", desk=desk, action=message["action"], error=str(error), given_up=error.permanent)
+            sent(desk, str(error))
+        else:
+            store.confirm(message["id"], reference, clock())
+            sent(desk, "")
+            done += 1
+    return done
+
+
+def _send(desks: Mapping[str, CaseDesk], message: Mapping[str, Any]) -> str:
+    desk = desks.get(message["desk"])
+    if desk is None:
+        raise SourceError(f"there is no desk {message['desk']!r} any more", permanent=True)
+    payload = message["payload"]
+    case = Case(**payload | {"opened_at": datetime.fromisoformat(payload["opened_at"]).astimezone(UTC)})
+    if message["action"] == "open":
+        return desk.open(case)
+    desk.update(case)
+    return str(message["reference"])

@@ -1,0 +1,251 @@
+"""What people ask and do, over the state: the one reading that command line, API and board share.
+
+Answers are plain lists and dicts: times are aware UTC, money is Decimal, all else is as JSON has it (see `as_json`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from alerts import Alert, Client, Holding, Impact, Incident, IncidentState, Touch
+from alerts.rows import plain
+from connectors.nit import canonical
+from monitor import tables as t
+from monitor.standing import Row, as_acted, only, rows, told
+from monitor.store import Act, Store
+from rules import DIMENSIONS
+
+STATES = {
+    "": (IncidentState.FIRING, IncidentState.RESOLVED),
+    "open": (IncidentState.FIRING,),
+    "firing": (IncidentState.FIRING,),
+    "resolved": (IncidentState.RESOLVED,),
+    "merged": (IncidentState.MERGED,),
+    "all": tuple(IncidentState),
+}
+"""What can be asked for; without a word, all that stands for itself (a merged one is told by the one it went into)."""
+
+
+class Unknown(LookupError):  # noqa: N818 - what was asked for is unknown; nothing went wrong
+    """There is none such, or more than one, in words for whoever asked."""
+
+
+class Refused(ValueError):  # noqa: N818 - as above
+    """What was asked cannot be done, in words."""
+
+
+# ---- incidents -----------------------------------------------------------------------------------------------------
+
+
+def incidents(
+    store: Store, now: datetime, *, state: str | None = None, since: datetime | None = None, limit: int | None = None
+) -> list[Row]:
+    """Newest first, at most `limit`, in a `state` of STATES. since: leave out what was resolved before."""
+    if (state or "") not in STATES:
+        raise Refused(f"no hay un estado «{state}»; hay {', '.join(filter(None, STATES))}")
+    wanted = STATES[state or ""]
+    found = [
+        incident
+        for incident in as_acted(store, store.incidents(t.incidents.c.state.in_([*wanted, IncidentState.FIRING])))
+        if incident.state in wanted and not (since and incident.resolved_at and incident.resolved_at < since)
+    ]
+    return told(store, found[:limit], now)
+
+
+def incident(store: Store, incident_id: str, now: datetime) -> Row:
+    """All of one: its rules' alerts, every client, the cases, and what people did. Unknown if there is none such.
+
+    incident_id: the id, or as much of its beginning or end as no other shares.
+    """
+    found = as_acted(store, [_find(store, incident_id)])
+    here = t.impacts.c.incident_id == found[0].id
+    impacts = store.impacts(here)
+    names = {c.client_id: c for c in store.clients(t.clients.c.client_id.in_(only(t.impacts, "client_id", here)))}
+
+    def touched(touch: Touch) -> list[Row]:
+        mine = [_named(_impact(impact), names) for impact in impacts if impact.touch is touch]
+        return sorted(mine, key=lambda row: (-row["priority"], row["client"] or row["client_id"], row["product"]))
+
+    return told(store, found, now)[0] | {
+        "alerts": _alerts(store, found[0]),
+        "affected_clients": touched(Touch.AFFECTED),
+        "exposed_clients": touched(Touch.EXPOSED),
+        "cases": cases(store, incident_id=found[0].id),
+        "acts": [plain(act) for act in store.acts(incident_id=found[0].id)],
+    }
+
+
+def _impact(impact: Impact) -> Row:
+    return plain(impact) | {"terms": dict(impact.terms)}
+
+
+def _named(row: Row, clients: Mapping[str, Client]) -> Row:
+    known = clients.get(row["client_id"])
+    return row | {"client": known.name if known else "", "segment": known.segment if known else ""}
+
+
+def _find(store: Store, text: str) -> Incident:
+    i = t.incidents.c
+    exact = store.incidents(i.id == text)
+    part = i.id.startswith(text, autoescape=True) | i.id.endswith(text, autoescape=True)
+    found = exact or (store.incidents(part) if text else [])
+    if not found:
+        raise Unknown(f"no hay una afectación «{text}»")
+    if len(found) > 1:
+        some = ", ".join(incident.id for incident in found[:3])
+        raise Unknown(f"«{text}» puede ser una de {len(found)} afectaciones ({some}...): escriba más del número")
+    return found[0]
+
+
+def _alerts(store: Store, incident: Incident) -> list[Row]:
+    """What its rules say now (pending or firing); of those that say nothing any more (over), what the detection saw."""
+    now = [a for a in store.alerts() if a.incident_id == incident.id]
+    silent = [rule for rule in incident.rules if rule not in {alert.rule for alert in now}]
+    blank = dict.fromkeys(f.name for f in fields(Alert)) | dict.fromkeys(DIMENSIONS, "") | {"state": "over"}
+    del blank["scope"]
+    first = {"value": incident.value, "expected": incident.expected}
+    over = [blank | {"rule": rule} | (first if rule == incident.rules[0] else {}) for rule in silent]
+    return [*map(plain, now), *over]
+
+
+# ---- cases ---------------------------------------------------------------------------------------------------------
+
+
+def cases(
+    store: Store,
+    *,
+    incident_id: str | None = None,
+    client_id: str | None = None,
+    since: datetime | None = None,
+    limit: int | None = None,
+) -> list[Row]:
+    """What was decided on each client's case, newest first, and how far it has come.
+
+    delivery: due, sending, sent or dead ('' where nothing is to be sent); reference: the desk's own number for it.
+    """
+    d, o = t.decisions.c, t.outbox.c
+    where = [
+        *([d.incident_id == incident_id] if incident_id is not None else []),
+        *([d.client_id == client_id] if client_id is not None else []),
+        *([d.opened_at >= since] if since is not None else []),
+    ]
+    concerned = store.clients(t.clients.c.client_id.in_(only(t.decisions, "client_id", *where)))
+    clients = {client.client_id: client for client in concerned}
+    opening = t.outbox.select().where(o.action == "open", o.key.in_(only(t.decisions, "key", *where)))
+    sent = {message["key"]: message for message in rows(store, opening)}
+    return [
+        _named(plain(decision), clients) | {"lead_seconds": decision.lead_seconds} | _delivery(sent.get(decision.key))
+        for decision in store.decisions(*where)[:limit]
+    ]
+
+
+def _delivery(message: Row | None) -> Row:
+    if message is None:
+        return {"delivery": "", "reference": "", "error": ""}
+    return {"delivery": message["state"], "reference": message["reference"], "error": message["error"]}
+
+
+# ---- clients -------------------------------------------------------------------------------------------------------
+
+
+def clients(store: Store) -> list[Row]:
+    """Every client that the bank has told of, by name."""
+    return [plain(client) for client in sorted(store.clients(), key=lambda client: (client.name, client.client_id))]
+
+
+def client(store: Store, nit: str, now: datetime) -> Row:
+    """One client across all that they hold; Unknown if nobody has that NIT, in whatever form it is written.
+
+    state of a holding: afectado (their own transactions fail there), expuesto (it fails around them), sin novedad.
+    """
+    client_id = _identity(store, nit)
+    found = store.clients(t.clients.c.client_id == client_id)
+    firing = as_acted(store, store.incidents(t.incidents.c.state == IncidentState.FIRING))
+    open_ = {incident.id: incident for incident in firing if incident.state is IncidentState.FIRING}
+    impacts = [i for i in store.impacts(t.impacts.c.client_id == client_id) if i.incident_id in open_]
+    held = [h for h in store.holdings(t.holdings.c.client_id == client_id) if h.until is None or h.until > now]
+    touching = told(store, [open_[key] for key in dict.fromkeys(impact.incident_id for impact in impacts)], now)
+    return {
+        **(plain(found[0]) if found else plain(Client(client_id))),
+        "holdings": [
+            plain(holding) | {"state": _state(holding, impacts, open_)}
+            for holding in sorted(held, key=lambda h: (h.product, h.channel))
+        ],
+        "incidents": [
+            row | {"touches": [_impact(impact) for impact in impacts if impact.incident_id == row["id"]]}
+            for row in touching
+        ],
+        "cases": cases(store, client_id=client_id),
+        "their_cases": [plain(case) for case in reversed(store.their_cases(t.their_cases.c.client_id == client_id))],
+    }
+
+
+def _state(holding: Holding, impacts: Sequence[Impact], open_: Mapping[str, Incident]) -> str:
+    here = {
+        impact.touch
+        for impact in impacts
+        for channel in [open_[impact.incident_id].scope.channel]
+        if impact.product in ("", holding.product) and (not channel or holding.channel in ("", channel))
+    }
+    return "afectado" if Touch.AFFECTED in here else "expuesto" if Touch.EXPOSED in here else "sin novedad"
+
+
+def _identity(store: Store, text: str) -> str:
+    """As it is written or, if nobody is known by that, with its last digit taken for the check digit."""
+    tables: Iterable[Any] = (t.clients, t.holdings, t.impacts, t.decisions, t.their_cases)
+    for nit in dict.fromkeys((canonical(text)[0], canonical(text, "nit_dv")[0])):
+        if nit and any(rows(store, only(table, "client_id", table.c.client_id == nit).limit(1)) for table in tables):
+            return nit
+    raise Unknown(f"no se conoce un cliente con NIT «{text}»")
+
+
+# ---- what people do ------------------------------------------------------------------------------------------------
+
+
+def acknowledge(store: Store, incident_id: str, who: str, text: str, now: datetime) -> str:
+    """Somebody takes it on; the full id. Unknown, or Refused if it is over."""
+    return _act(store, "ack", incident_id, who, text, now=now)
+
+
+def resolve(store: Store, incident_id: str, who: str, text: str, now: datetime) -> str:
+    """Somebody says that it is over; as `acknowledge`."""
+    return _act(store, "resolve", incident_id, who, text, now=now)
+
+
+def note(store: Store, incident_id: str, who: str, text: str, now: datetime) -> str:
+    """Somebody adds what is to be known of it; as `acknowledge`, but also afterwards."""
+    if not text.strip():
+        raise Refused("la nota está vacía")
+    return _act(store, "note", incident_id, who, text, now=now)
+
+
+def _act(store: Store, action: str, incident_id: str, who: str, text: str, *, now: datetime) -> str:
+    if not who.strip():
+        raise Refused("falta quién lo hace")
+    (found,) = as_acted(store, [_find(store, incident_id)])
+    if action != "note" and found.state is not IncidentState.FIRING:
+        over = f"hace parte de {found.parent_id}" if found.parent_id else "ya terminó"
+        raise Refused(f"la afectación {found.id} {over}")
+    store.act(Act(found.id, now, who.strip(), action, text.strip()))
+    return found.id
+
+
+# ---- writing -------------------------------------------------------------------------------------------
+
+
+def as_json(answer: Any) -> str:
+    """Any of these answers as JSON: times as ISO 8601, money as text."""
+    return json.dumps(answer, ensure_ascii=False, indent=2, default=_written)
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, Decimal):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} has no JSON form")

@@ -1,0 +1,91 @@
+"""Incidents as they stand this moment: with what people did a second ago, whom they touch and what cases came of them.
+
+The judging thread takes people's acts in at its next step; whoever looks in between sees them already.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from alerts import Action, Incident, IncidentState, Touch
+from alerts.rows import plain
+from monitor import tables as t
+from monitor.store import Store
+
+Row = dict[str, Any]
+_COUNTED = {Action.OPEN: "cases_opened", Action.LINK: "cases_linked", Action.NONE: "cases_left"}
+_NOTHING = dict.fromkeys(("affected", "exposed", "priority", *_COUNTED.values()), 0)
+
+
+def told(store: Store, found: Sequence[Incident], now: datetime) -> list[Row]:
+    """Each as a row. minutes: how long it has lasted, or lasted; client: the name, where it is about one client alone."""
+    counts = _counts(store, [incident.id for incident in found])
+    about = {incident.scope.client_id for incident in found if incident.scope.client_id}
+    names = {c.client_id: c.name for c in store.clients(t.clients.c.client_id.in_(about))} if about else {}
+    return [
+        plain(incident)
+        | {"client": names.get(incident.scope.client_id, ""), "minutes": _lasted(incident, now)}
+        | counts.get(incident.id, _NOTHING)
+        for incident in found
+    ]
+
+
+def as_acted(store: Store, found: Sequence[Incident]) -> list[Incident]:
+    """With what people did to the open ones, whether or not the judging thread has taken it in."""
+    firing = [incident.id for incident in found if incident.state is IncidentState.FIRING]
+    acts: dict[str, list[Row]] = defaultdict(list)
+    for act in rows(store, t.acts.select().where(t.acts.c.incident_id.in_(firing)).order_by(t.acts.c.id)):
+        acts[act["incident_id"]].append(act)
+    return [_acted(incident, acts[incident.id]) for incident in found]
+
+
+def rows(store: Store, query: Any) -> list[Row]:
+    """What a query of the state's tables brings, for questions that need less than whole facts."""
+    with store.reading() as connection:
+        return [dict(found) for found in connection.execute(query).mappings()]
+
+
+def only(table: Any, column: str, *where: Any) -> Any:
+    """One column of a table, to ask others by."""
+    return table.select().with_only_columns(table.c[column]).where(*where)
+
+
+def _lasted(incident: Incident, now: datetime) -> int:
+    over = incident.ended_at or incident.resolved_at or incident.detected_at
+    until = now if incident.state is IncidentState.FIRING else over
+    return max(0, int((until - incident.started_at).total_seconds() // 60))
+
+
+def _acted(incident: Incident, acts: Sequence[Row]) -> Incident:
+    for act in acts:
+        if act["action"] == "ack":
+            incident = replace(incident, acknowledged_by=act["who"])
+        if act["action"] == "resolve" and incident.state is IncidentState.FIRING:
+            at, ended = act["at"], incident.ended_at or act["at"]
+            over = IncidentState.RESOLVED
+            incident = replace(incident, state=over, ended_at=ended, resolved_at=at, resolved_by=act["who"])
+    return incident
+
+
+def _counts(store: Store, ids: Sequence[str]) -> dict[str, Row]:
+    """By incident: clients affected and exposed, the highest priority among the affected, cases by what was decided."""
+    i, d = t.impacts.c, t.decisions.c
+    found: dict[str, Row] = defaultdict(lambda: dict(_NOTHING))
+    clients: dict[str, dict[str, set[str]]] = defaultdict(lambda: {str(touch): set() for touch in Touch})
+    few = t.impacts.select().with_only_columns(i.incident_id, i.client_id, i.touch, i.priority)
+    for impact in rows(store, few.where(i.incident_id.in_(ids))):
+        clients[impact["incident_id"]][impact["touch"]].add(impact["client_id"])
+        if impact["touch"] == Touch.AFFECTED:
+            mine = found[impact["incident_id"]]
+            mine["priority"] = max(mine["priority"], impact["priority"])
+    for incident_id, touched in clients.items():
+        affected = touched[Touch.AFFECTED]
+        found[incident_id] |= {"affected": len(affected), "exposed": len(touched[Touch.EXPOSED] - affected)}
+    actions = t.decisions.select().with_only_columns(d.incident_id, d.action)
+    for decision in rows(store, actions.where(d.incident_id.in_(ids))):
+        found[decision["incident_id"]][_COUNTED[Action(decision["action"])]] += 1
+    return found

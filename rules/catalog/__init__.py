@@ -1,0 +1,1 @@
+"""What is watched, shipped: rule files that name no product and need no tuning."""
