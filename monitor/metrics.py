@@ -1,27 +1,19 @@
 """What Vigía says of itself to Prometheus: every metric with its meaning and unit, in one place.
 
-Labels are product, channel, segment, rule, severity, source and desk only: never a client. Gauges of what stands now (rules,
-open incidents, touched clients) are read from one snapshot, so that a scrape never meets half of a change.
+Labels are product, channel, segment, rule, severity, source and desk only: never a client. Gauges of what stands now
+(rules, incidents, clients) are made when they are read, each from one snapshot: a scrape never meets half of a change.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from prometheus_client import (
-    CollectorRegistry,
-    Counter,
-    Gauge,
-    Histogram,
-    ProcessCollector,
-    disable_created_metrics,
-    generate_latest,
-)
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest, metrics
 from prometheus_client.core import GaugeMetricFamily
 
 from alerts import Action, Changes, Client, Decision, Impact, Incident, IncidentState, Touch
@@ -29,8 +21,9 @@ from alerts.priority import SEGMENTS
 from monitor.pipeline import Status
 from rules import CLASSES, Severity, Verdict
 
-disable_created_metrics()  # a `_created` series beside each counter helps nobody here; the library has one switch for all
+metrics.disable_created_metrics()  # type: ignore[no-untyped-call]  # `_created` series help nobody; one switch for all
 
+Clients = Mapping[str, Client]
 PLACE = ("product", "channel")
 SECONDS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
 LEAD = (-14400, -3600, -900, -300, 0, 60, 300, 900, 1800, 3600, 7200, 14400, 28800, 86400)
@@ -41,7 +34,7 @@ _WORST = (Verdict.HEALTHY, Verdict.UNKNOWN, Verdict.BREACH)
 
 @dataclass(frozen=True, slots=True)
 class SourceStanding:
-    """How a source is. up: its last poll was answered; lag: seconds since the time until which it is complete, if known."""
+    """How a source is. up: its last poll was answered; lag: seconds since the time until which it is complete."""
 
     up: bool
     lag: float | None = None
@@ -196,18 +189,14 @@ class Metrics:
     # ---- incidents and cases ---------------------------------------------------------------------------------------
 
     def resume(
-        self,
-        incidents: Iterable[Incident],
-        impacts: Iterable[Impact],
-        decisions: Iterable[Decision],
-        clients: Mapping[str, Client],
+        self, incidents: Iterable[Incident], impacts: Iterable[Impact], decisions: Iterable[Decision], clients: Clients
     ) -> None:
         """What stood before this start: it shows, and is not counted again."""
         self._now.open = {i.id: i.severity for i in incidents if i.state is IncidentState.FIRING}
         self._now.touched = {(i.incident_id, i.client_id, i.product): (_segment(i, clients), i.touch) for i in impacts}
         self._decided |= {decision.key: decision.client_reported_at is not None for decision in decisions}
 
-    def decided(self, changes: Changes, clients: Mapping[str, Client]) -> None:
+    def decided(self, changes: Changes, clients: Clients) -> None:
         """What a step changed, once committed."""
         open_, touched = dict(self._now.open), dict(self._now.touched)
         for incident in changes.incidents.values():
@@ -280,7 +269,7 @@ class _Now:
             yield family
 
     def _rules(self) -> Iterator[GaugeMetricFamily]:
-        shown = {
+        shown: dict[str, tuple[str, Callable[[Status], float]]] = {
             "breach": ("1 if the rule is in breach, else 0.", lambda s: s.verdict == Verdict.BREACH),
             "unknown": ("1 if the rule cannot say, else 0.", lambda s: s.verdict == Verdict.UNKNOWN),
             "value": ("What the rule saw, in its measure's unit (rates: share of 1; latency: ms).", lambda s: s.value),
@@ -295,7 +284,7 @@ class _Now:
 
 
 def _worst(found: Iterable[Status]) -> dict[tuple[str, str, str], Status]:
-    """One a rule, product and channel: where it has several series, the one in breach, or else the one that cannot say."""
+    """One a rule, product and channel; where it has several series: one in breach, or else one that cannot say."""
     worst: dict[tuple[str, str, str], Status] = {}
     for status in found:
         key = (status.rule, status.scope.product, status.scope.channel)
@@ -305,6 +294,6 @@ def _worst(found: Iterable[Status]) -> dict[tuple[str, str, str], Status]:
     return worst
 
 
-def _segment(impact: Impact, clients: Mapping[str, Client]) -> str:
+def _segment(impact: Impact, clients: Clients) -> str:
     client = clients.get(impact.client_id)
     return client.segment.lower() if client else ""

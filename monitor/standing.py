@@ -22,7 +22,7 @@ _NOTHING = dict.fromkeys(("affected", "exposed", "priority", *_COUNTED.values())
 
 
 def told(store: Store, found: Sequence[Incident], now: datetime) -> list[Row]:
-    """Each as a row. minutes: how long it has lasted, or lasted; client: the name, where it is about one client alone."""
+    """Each as a row. minutes: how long it has lasted, or lasted; client: the name, if it is about one alone."""
     counts = _counts(store, [incident.id for incident in found])
     about = {incident.scope.client_id for incident in found if incident.scope.client_id}
     names = {c.client_id: c.name for c in store.clients(t.clients.c.client_id.in_(about))} if about else {}
