@@ -1,6 +1,6 @@
 """What people ask and do, over the state: the one reading that command line, API and board share.
 
-Answers are plain lists and dicts: times are aware UTC, money is Decimal, all else is as JSON has it (see `as_json`).
+Answers are plain lists and dicts: aware UTC times, money as Decimal, all else as JSON has it (see `as_plain_json`).
 """
 
 from __future__ import annotations
@@ -238,7 +238,7 @@ def _act(store: Store, action: str, incident_id: str, who: str, text: str, *, no
 # ---- writing -------------------------------------------------------------------------------------------
 
 
-def as_json(answer: Any) -> str:
+def as_plain_json(answer: Any) -> str:
     """Any of these answers as JSON: times as ISO 8601, money as text."""
     return json.dumps(answer, ensure_ascii=False, indent=2, default=_written)
 

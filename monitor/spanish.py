@@ -1,0 +1,155 @@
+"""What Vigía's words, times and numbers look like to the people of the bank: in Spanish, as written in Colombia."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, tzinfo
+from decimal import Decimal
+from math import isnan
+from typing import Any
+
+NAMES = {
+    "pagos": "Pagos",
+    "recaudos": "Recaudos",
+    "depositos": "Depósitos",
+    "transporte_efectivo": "Transporte de Efectivo",
+    "swift": "Swift",
+    "conexion_directa": "Conexión Directa",
+    "sucursal_digital": "Sucursal Digital",
+    "tarjetas": "Tarjetas",
+    "adquirencia": "Adquirencia",
+    "pasarela_pagos": "Pasarela de Pagos",
+}
+"""Of the products and channels that we know; others are shown by their ids."""
+KINDS = {
+    "failed": "Fallas",
+    "rejected": "Rechazos",
+    "reversed": "Reversos",
+    "pending": "En proceso",
+    "missing": "Volumen caído o sin transacciones",
+    "slow": "Lentitud",
+    "value": "Indicador fuera de lo normal",
+    "other": "Estados sin clasificar",
+}
+SEVERITIES = {"critical": "Crítica", "major": "Mayor", "minor": "Menor"}
+STATES = {"firing": "Abierta", "resolved": "Resuelta", "merged": "Unida a otra"}
+ALERTS = {"firing": "En alerta", "pending": "Por confirmar", "over": "Sin alerta"}
+ACTIONS = {"open": "Abierto por Vigía", "link": "Enlazado al caso del cliente", "none": "Sin caso"}
+DELIVERIES = {"due": "Por enviar", "sending": "Enviando", "sent": "Recibido", "dead": "No se pudo enviar", "": "—"}
+REASONS = {
+    "affected, no case of their own": "Afectado, sin caso propio",
+    "the client's own case is open": "Su propio caso está abierto",
+}
+ACTS = {"ack": "La atiende", "resolve": "La dio por resuelta", "note": "Nota"}
+TERMS = {
+    "segment": "segmento",
+    "impact": "impacto",
+    "value": "valor",
+    "sensitivity": "sensibilidad",
+    "criticality": "criticidad",
+}
+NOTHING = "—"
+_SHORT = 90
+_DAY = 1440
+_SMALL = 1000
+
+
+def name(identifier: str) -> str:
+    """A product or a channel."""
+    return NAMES.get(identifier) or identifier.replace("_", " ").strip().capitalize()
+
+
+def place(row: Mapping[str, Any]) -> str:
+    """Where something is: «Pagos · Conexión Directa»; the client where it is about one alone."""
+    parts = [name(row[key]) for key in ("product", "channel") if row.get(key)]
+    parts += [str(row["series"])] if row.get("series") else []
+    parts += [str(row.get("client") or nit(row["client_id"]))] if row.get("client_id") else []
+    return " · ".join(parts) or "Todos los productos y canales"
+
+
+def kind(row: Mapping[str, Any]) -> str:
+    """How it hurts: the first kind, and the others that came to it."""
+    ways = [row["kind"], *(way for way in row.get("ways", ()) if way != row["kind"])]
+    return ", ".join([KINDS.get(ways[0], ways[0]), *(KINDS.get(way, way).lower() for way in ways[1:])])
+
+
+def lasting(minutes: int) -> str:
+    """How long: 45 min, 2 h 5 min, 3 d 4 h."""
+    if minutes < _SHORT:
+        return f"{minutes} min"
+    if minutes < _DAY:
+        return f"{minutes // 60} h {minutes % 60} min" if minutes % 60 else f"{minutes // 60} h"
+    return f"{minutes // _DAY} d {minutes % _DAY // 60} h"
+
+
+def lead(seconds: int | None) -> str:
+    """By how much we were first."""
+    if seconds is None:
+        return "Aún no reporta"
+    length = lasting(abs(seconds) // 60) if abs(seconds) >= _SHORT else f"{abs(seconds)} s"
+    return f"{length} antes" if seconds >= 0 else f"{length} después"
+
+
+def when(time: datetime | None, now: datetime, *, seconds: bool = False) -> str:
+    """A moment in the zone of `now`: the hour if it is of that day, else with the day."""
+    if time is None:
+        return NOTHING
+    local = time.astimezone(now.tzinfo)
+    clock = f"{local:%H:%M:%S}" if seconds else f"{local:%H:%M}"
+    return clock if local.date() == now.date() else f"{local:%d/%m/%Y} {clock}"
+
+
+def moment(time: datetime | None, zone: tzinfo | None) -> str:
+    """A moment with its day and seconds."""
+    return NOTHING if time is None else f"{time.astimezone(zone):%d/%m/%Y %H:%M:%S}"
+
+
+def state(row: Mapping[str, Any]) -> str:
+    """Of an incident, with who acted on it: «Abierta (la atiende N. N.)»."""
+    if row["state"] == "firing" and row["acknowledged_by"]:
+        return f"Abierta (la atiende {row['acknowledged_by']})"
+    if row["state"] == "resolved" and row["resolved_by"]:
+        return f"Resuelta (por {row['resolved_by']})"
+    return f"Unida a {row['parent_id']}" if row["parent_id"] else STATES[row["state"]]
+
+
+def segment(identifier: str) -> str:
+    """A client's segment."""
+    return identifier.capitalize() or NOTHING
+
+
+def number(value: float | Decimal | None) -> str:
+    """1.234,5 as here written; small ones to three figures."""
+    if value is None or isnan(value):
+        return NOTHING
+    exact, size = value == int(value), abs(float(value))
+    figures = ",.0f" if exact or size >= _SMALL else ".3g" if size < 1 else ",.1f"
+    text = format(value, figures)
+    return text.replace(",", " ").replace(".", ",").replace(" ", ".")
+
+
+def measured(value: float | None, measure: str = "") -> str:
+    """What a rule saw, in its measure's unit; a plain number where the measure is not known."""
+    if value is None:
+        return NOTHING
+    if measure.endswith("_rate"):
+        return f"{number(round(100 * value, 1))} %"
+    if measure.startswith("latency"):
+        return f"{number(round(value))} ms"
+    return money(Decimal(value)) if measure.endswith("amount") else number(value)
+
+
+def money(amount: Decimal | None) -> str:
+    """Pesos, whole."""
+    return NOTHING if amount is None else f"$ {number(round(amount))}"
+
+
+def nit(client_id: str) -> str:
+    """900.123.456; what is no number stays as it is."""
+    digits = client_id.isascii() and client_id.isdigit() and not client_id.startswith("0")
+    return number(int(client_id)) if digits else client_id
+
+
+def terms(found: Mapping[str, float]) -> str:
+    """What makes a priority, in points: «segmento 30 + impacto 12,5»."""
+    return " + ".join(f"{TERMS.get(key, key)} {number(points)}" for key, points in found.items())
