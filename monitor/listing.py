@@ -156,7 +156,7 @@ def _moment(time: datetime | None, zone: str) -> str:
 
 
 def _cases(row: Row) -> str:
-    return f"{row['cases_opened']} abiertos, {row['cases_linked']} enlazados"
+    return f"{es.count(row['cases_opened'], 'abierto')}, {es.count(row['cases_linked'], 'enlazado')}"
 
 
 def _title(out: Console, text: str) -> None:

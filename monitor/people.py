@@ -10,9 +10,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime
 from decimal import Decimal
+from statistics import median
 from typing import Any
 
-from alerts import Alert, Client, Holding, Impact, Incident, IncidentState, Touch
+from alerts import Action, Alert, Client, Holding, Impact, Incident, IncidentState, Touch
 from alerts.rows import plain
 from connectors.nit import canonical
 from monitor import tables as t
@@ -77,6 +78,29 @@ def incident(store: Store, incident_id: str, now: datetime) -> Row:
         "exposed_clients": touched(Touch.EXPOSED),
         "cases": cases(store, incident_id=found[0].id),
         "acts": [plain(act) for act in store.acts(incident_id=found[0].id)],
+    }
+
+
+def figures(store: Store, since: datetime) -> Row:
+    """In a few numbers: clients touched by what is open, each counted once, and the cases since then.
+
+    reported: clients who have told of it themselves; first: those of them who had our case before; lead: median, s.
+    """
+    firing = as_acted(store, store.incidents(t.incidents.c.state == IncidentState.FIRING))
+    i = t.impacts.c
+    here = i.incident_id.in_([incident.id for incident in firing if incident.state is IncidentState.FIRING])
+    touched = rows(store, t.impacts.select().with_only_columns(i.client_id, i.touch).where(here).distinct())
+    affected = {row["client_id"] for row in touched if row["touch"] == Touch.AFFECTED}
+    decided = store.decisions(t.decisions.c.opened_at >= since)
+    leads = [decision.lead_seconds for decision in decided if decision.lead_seconds is not None]
+    return {
+        "affected": len(affected),
+        "exposed": len({row["client_id"] for row in touched} - affected),
+        "opened": sum(decision.action is Action.OPEN for decision in decided),
+        "linked": sum(decision.action is Action.LINK for decision in decided),
+        "reported": len(leads),
+        "first": sum(lead >= 0 for lead in leads),
+        "lead": round(median(leads)) if leads else None,
     }
 
 

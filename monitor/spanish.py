@@ -82,12 +82,15 @@ def lasting(minutes: int) -> str:
     return f"{minutes // _DAY} d {minutes % _DAY // 60} h"
 
 
+def length(seconds: float) -> str:
+    """A length of time, signed: 45 s, 12 min, -3 min."""
+    short = abs(seconds) < _SHORT
+    return ("-" if seconds < 0 else "") + (f"{abs(seconds):.0f} s" if short else lasting(int(abs(seconds) // 60)))
+
+
 def lead(seconds: int | None) -> str:
     """By how much we were first."""
-    if seconds is None:
-        return "Aún no reporta"
-    length = lasting(abs(seconds) // 60) if abs(seconds) >= _SHORT else f"{abs(seconds)} s"
-    return f"{length} antes" if seconds >= 0 else f"{length} después"
+    return "Aún no reporta" if seconds is None else f"{length(abs(seconds))} {'antes' if seconds >= 0 else 'después'}"
 
 
 def when(time: datetime | None, now: datetime, *, seconds: bool = False) -> str:
@@ -126,6 +129,11 @@ def number(value: float | Decimal | None) -> str:
     figures = ",.0f" if exact or size >= _SMALL else ".3g" if size < 1 else ",.1f"
     text = format(value, figures)
     return text.replace(",", " ").replace(".", ",").replace(" ", ".")
+
+
+def count(many: int, word: str) -> str:
+    """1 abierto, 2 abiertos."""
+    return f"{number(many)} {word}{'' if many == 1 else 's'}"
 
 
 def measured(value: float | None, measure: str = "") -> str:

@@ -1,0 +1,73 @@
+"""The control tower's pages, made on the server: what is happening, one incident, one client."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from fastapi import APIRouter
+from fastapi.responses import HTMLResponse
+
+from monitor import people
+from monitor.metrics import Metrics
+from monitor.standing import Row
+from monitor.store import Store
+from monitor.web.page import rendered
+from rules import Severity
+
+LATELY = timedelta(hours=24)
+"""For how long what is resolved stays on the board, and the time that its figures are of."""
+
+
+def pages(
+    store: Store,
+    metrics: Metrics,
+    ready: Callable[[], tuple[bool, str]],
+    clock: Callable[[], datetime],
+    measures: Mapping[str, str],
+) -> APIRouter:
+    """/, /incidents/{id} and /clients/{nit}."""
+    router = APIRouter(default_response_class=HTMLResponse, include_in_schema=False)
+
+    def shown(template: str, now: datetime, **values: Any) -> HTMLResponse:
+        ok, why = ready()
+        sources = sorted(metrics.sources.items())
+        dark = [name for name, standing in sources if not standing.up]
+        state: dict[str, Any] = {
+            "ready": ok,
+            "why": why,
+            "sources": sources,
+            "dark": dark,
+            "last_cycle": metrics.last_cycle,
+        }
+        return rendered(template, now=now, measures=measures, **state, **values)
+
+    @router.get("/")
+    def board() -> HTMLResponse:
+        now = clock()
+        firing = people.incidents(store, now, state="open")
+        over = people.incidents(store, now, state="resolved", since=now - LATELY)
+        figures = people.figures(store, now - LATELY)
+        return shown("board.html", now, firing=sorted(firing, key=_worst_first), over=over, figures=figures)
+
+    @router.get("/incidents/{incident_id}")
+    def incident(incident_id: str) -> HTMLResponse:
+        now = clock()
+        return shown("incident.html", now, incident=people.incident(store, incident_id, now))
+
+    @router.get("/clients/{nit}")
+    def client(nit: str) -> HTMLResponse:
+        now = clock()
+        return shown("client.html", now, client=people.client(store, nit, now))
+
+    return router
+
+
+def trouble(words: str, status: int) -> HTMLResponse:
+    """A page that says why there is none."""
+    return rendered("trouble.html", status, words=words)
+
+
+def _worst_first(row: Row) -> tuple[int, int, datetime]:
+    return (-Severity(row["severity"]).rank, -row["priority"], row["started_at"])

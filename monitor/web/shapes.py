@@ -1,0 +1,196 @@
+"""What the API answers with: the rows of `monitor.people`, typed, so that its description is of use."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, Field
+
+Severity = Literal["minor", "major", "critical"]
+State = Literal["firing", "resolved", "merged"]
+Way = Literal["failed", "rejected", "reversed", "pending", "other", "missing", "slow", "value"]
+Words = Annotated[str, Field(description="Empty where there is none.")]
+
+
+class Scope(BaseModel):
+    """Where something holds; an empty dimension is all of it."""
+
+    product: str
+    channel: str
+    client_id: str
+    series: str
+
+
+class Incident(Scope):
+    """An afectación: one cause, from its first bad minute to its last. merged: it went into `parent_id`."""
+
+    id: str
+    client: Annotated[str, Field(description="The client's name, where it is about one alone.")]
+    kind: Annotated[Way, Field(description="How it hurts, by its first signal.")]
+    ways: list[Way]
+    severity: Severity
+    state: State
+    started_at: datetime
+    detected_at: datetime
+    ended_at: datetime | None
+    resolved_at: datetime | None
+    minutes: Annotated[int, Field(description="How long it has lasted, or lasted.")]
+    rules: list[str]
+    value: Annotated[float | None, Field(description="What the first rule saw when it was detected.")]
+    expected: float | None
+    guide: Words
+    parent_id: Words
+    acknowledged_by: Words
+    resolved_by: Annotated[str, Field(description="Who ended it by hand; empty where it healed.")]
+    affected: Annotated[int, Field(description="Clients whose own transactions failed.")]
+    exposed: Annotated[int, Field(description="Clients who hold what fails and have not hit it.")]
+    priority: Annotated[int, Field(description="The highest of its affected clients, 0 to 100.")]
+    cases_opened: int
+    cases_linked: int
+    cases_left: int
+
+
+class Alert(Scope):
+    """A rule's word. over: it says nothing any more."""
+
+    rule: str
+    state: Literal["pending", "firing", "over"]
+    since: datetime | None
+    last_breach: datetime | None
+    incident_id: str | None
+    value: float | None
+    expected: float | None
+    score: float | None
+
+
+class Impact(BaseModel):
+    """What an incident did to a client on one product."""
+
+    incident_id: str
+    client_id: str
+    product: str
+    touch: Literal["affected", "exposed"]
+    failures: int
+    missing: Annotated[int, Field(description="Transactions that were due and did not come.")]
+    amount: Decimal
+    first_failure_at: datetime | None
+    priority: int
+    terms: Annotated[dict[str, float], Field(description="What makes the priority, in points.")]
+
+
+class Touched(Impact):
+    """The same, with who it is."""
+
+    client: str
+    segment: str
+
+
+class Case(BaseModel):
+    """What was decided on a client's case: open a preventive one, link the client's own, or none."""
+
+    key: str
+    incident_id: str
+    client_id: str
+    client: str
+    segment: str
+    product: str
+    action: Literal["open", "link", "none"]
+    reason: str
+    opened_at: datetime
+    priority: int
+    desk: Words
+    delivery: Literal["due", "sending", "sent", "dead", ""]
+    reference: Annotated[str, Field(description="The desk's own number for it.")]
+    error: Words
+    linked_case_id: Words
+    client_reported_at: datetime | None
+    lead_seconds: Annotated[int | None, Field(description="Positive: we were first; negative: the client was.")]
+
+
+class Act(BaseModel):
+    """What a person did."""
+
+    id: int
+    incident_id: str
+    at: datetime
+    who: str
+    action: Literal["ack", "resolve", "note"]
+    text: str
+
+
+class IncidentWhole(Incident):
+    """All of one. The lists of clients are never cut."""
+
+    alerts: list[Alert]
+    affected_clients: list[Touched]
+    exposed_clients: list[Touched]
+    cases: list[Case]
+    acts: list[Act]
+
+
+class Client(BaseModel):
+    """A client as the bank knows it."""
+
+    client_id: str
+    name: str
+    segment: str
+    value_rank: int | None
+    sensitivity: float | None
+    post_sale: str
+    substitute: str
+    manager: str
+    group_id: str
+    sector: str
+
+
+class Holding(BaseModel):
+    """A product that the client holds, perhaps through one channel, and how it is now."""
+
+    client_id: str
+    product: str
+    channel: str
+    since: datetime | None
+    until: datetime | None
+    state: Literal["afectado", "expuesto", "sin novedad"]
+
+
+class TheirCase(BaseModel):
+    """A case in one of the bank's tools."""
+
+    case_id: str
+    source: str
+    client_id: str
+    product: str
+    channel: str
+    kind: str
+    status: str
+    reported_by: str
+    opened_at: datetime
+    reported_at: datetime
+    resolved_at: datetime | None
+    closed_at: datetime | None
+    updated_at: datetime | None
+    subject: str
+
+
+class IncidentOfClient(Incident):
+    """An open incident that touches the client, and how, product by product."""
+
+    touches: list[Impact]
+
+
+class ClientWhole(Client):
+    """A client across all that they hold."""
+
+    holdings: list[Holding]
+    incidents: list[IncidentOfClient]
+    cases: list[Case]
+    their_cases: list[TheirCase]
+
+
+class Trouble(BaseModel):
+    """Why not, in words."""
+
+    detail: str
