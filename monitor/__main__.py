@@ -94,7 +94,7 @@ def run(config: ConfigPath = CONFIG) -> None:
 @app.command()
 def once(config: ConfigPath = CONFIG) -> None:
     """One full cycle: poll, judge, deliver; then exit."""
-    from monitor.daemon import log_to_stderr
+    from monitor.logs import log_to_stderr
     from monitor.service import Service
 
     log_to_stderr()
@@ -206,16 +206,14 @@ def rules_list(config: ConfigPath = CONFIG, *, as_json: AsJson = False) -> None:
 def incidents_list(
     config: ConfigPath = CONFIG,
     *,
-    state: Annotated[str, typer.Option(help="open, resolved or all.")] = "all",
+    state: Annotated[str | None, typer.Option(help="open, resolved, merged or all; else all that stand for themselves.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """The incidents, newest first."""
     from monitor import people
 
-    if state not in ("open", "resolved", "all"):
-        raise typer.BadParameter("must be open, resolved or all", param_hint="--state")
-    with stored(config) as (settings, store):
-        show("show_incidents", people.incidents(store, state=state), settings, as_json=as_json)
+    with stored(config) as (_, store):
+        show("show_incidents", found(lambda: people.incidents(store, now(), state=state)), as_json=as_json)
 
 
 @incidents_app.command("show")
@@ -224,7 +222,8 @@ def incidents_show(incident: str, config: ConfigPath = CONFIG, *, as_json: AsJso
     from monitor import people
 
     with stored(config) as (settings, store):
-        show("show_incident", found(lambda: people.incident(store, incident)), settings, as_json=as_json)
+        measures = {rule.spec.name: getattr(rule, "measure", getattr(rule, "shown", "")) for rule in settings.rules()}
+        show("show_incident", found(lambda: people.incident(store, incident, now())), measures, as_json=as_json)
 
 
 @incidents_app.command("ack")
@@ -250,8 +249,8 @@ def cases_list(config: ConfigPath = CONFIG, *, as_json: AsJson = False) -> None:
     """What was decided for each client, and how it went."""
     from monitor import people
 
-    with stored(config) as (settings, store):
-        show("show_cases", people.cases(store), settings, as_json=as_json)
+    with stored(config) as (_, store):
+        show("show_cases", people.cases(store), as_json=as_json)
 
 
 @app.command()
@@ -259,15 +258,17 @@ def client(nit: str, config: ConfigPath = CONFIG, *, as_json: AsJson = False) ->
     """One client: what they hold and how it is, what touches them, their cases."""
     from monitor import people
 
-    with stored(config) as (settings, store):
-        show("show_client", found(lambda: people.client(store, nit)), settings, as_json=as_json)
+    with stored(config) as (_, store):
+        show("show_client", found(lambda: people.client(store, nit, now())), as_json=as_json)
 
 
 def found(ask: Callable[[], Any]) -> Any:
     """What was asked for, or the reason why not and exit 1."""
+    from monitor.people import Refused, Unknown
+
     try:
         return ask()
-    except LookupError as error:
+    except (Unknown, Refused) as error:
         fail(error.args[0])
 
 
@@ -276,21 +277,24 @@ def act(what: str, incident: str, who: str, text: str, config: Path) -> None:
     from monitor import people
 
     with stored(config) as (_, store):
-        found(lambda: getattr(people, what)(store, incident, who, text, datetime.now(UTC)))
+        typer.echo(found(lambda: getattr(people, what)(store, incident, who, text, now())))
 
 
-def show(how: str, rows: Any, settings: Config, *, as_json: bool) -> None:
+def show(how: str, answer: Any, *more: Any, as_json: bool) -> None:
     """As JSON, or as a table for people."""
     if as_json:
-        from monitor.people import as_plain_json
+        from monitor.people import as_json as written
 
-        typer.echo(as_plain_json(rows))
+        typer.echo(written(answer))
         return
-    from rich.console import Console
-
     from monitor import listing
 
-    getattr(listing, how)(rows, Console(), settings.monitor.timezone)
+    getattr(listing, how)(answer, listing.console(), now(), *more)
+
+
+def now() -> datetime:
+    """The time."""
+    return datetime.now(UTC)
 
 
 def main() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import signal
 import subprocess
 import sys
@@ -10,34 +9,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Event
 
-import structlog
-
 from monitor.config import Config
+from monitor.logs import log_to_stderr
 from monitor.service import Service, wall
 from monitor.store import Store
 from monitor.web import app, serve
-
-
-def log_to_stderr() -> None:
-    """Structured logs: for people on a terminal, JSON elsewhere."""
-    terminal = sys.stderr.isatty()
-    shared: list[structlog.typing.Processor] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-    ]
-    last: list[structlog.typing.Processor] = (
-        [structlog.dev.ConsoleRenderer(colors=True)]
-        if terminal
-        else [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer(ensure_ascii=False)]
-    )
-    structlog.configure(
-        processors=[*shared, *last],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
-        cache_logger_on_first_use=True,
-    )
-    logging.basicConfig(level=logging.ERROR, stream=sys.stderr)
 
 
 def run_daemon(config: Config, store: Store) -> None:

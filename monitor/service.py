@@ -46,7 +46,7 @@ class Service:
 
     def __init__(self, config: Config, store: Store, *, clock: Callable[[], datetime] = wall) -> None:
         self.config, self.store, self.clock = config, store, clock
-        self.metrics = Metrics()
+        self.metrics = Metrics(sources=config.sources, desks=config.desks)
         self.desks = {name: desk.make() for name, desk in config.desks.items()}
         self.errors: dict[str, str] = {}
         self.last_cycle: datetime | None = None
@@ -62,6 +62,9 @@ class Service:
         self.judge = Judge(self.config, self.store, self.clock)
         order = sorted(self.config.sources.values(), key=lambda s: s.block.role in ("transactions", "metrics"))
         self._intakes = {s.name: Intake(s, cursors.get(s.name, (None, None))[0]) for s in order}
+        pipeline = self.judge.pipeline
+        known = pipeline.book.decisions.values()
+        self.metrics.resume(pipeline.incidents.open.values(), pipeline.impacts.values(), known, pipeline.portfolio.clients)
 
     # ---- one pass --------------------------------------------------------------------------------------------------
 
@@ -203,6 +206,7 @@ class Service:
                 arrived.append(self._queue.get(timeout=0.5))
                 while True:
                     arrived.append(self._queue.get_nowait())
+            self.metrics.queued(self._queue.qsize())
             if not arrived:
                 continue
             try:

@@ -49,14 +49,22 @@ class Failure:
         )
 
 
-FIRST = timedelta(seconds=60)
+SOON = timedelta(seconds=10)
 EVERY = timedelta(minutes=15)
 LASTS = timedelta(minutes=8)
+HALF = 30
+
+
+def first_failure(started: datetime) -> datetime:
+    """Soon after the start, and early enough in a minute that this minute shows it: two bad minutes tell a failure from a blip."""
+    if started.second < HALF:
+        return started + SOON
+    return started.replace(second=0, microsecond=0) + timedelta(minutes=1)
 
 
 def timetable(started: datetime, since: datetime, until: datetime) -> Iterator[Failure]:
-    """The failures between `since` and `until`: one `FIRST` after the feed `started`, then another each `EVERY`."""
-    first = started + FIRST
+    """The failures between `since` and `until`: the first soon after the feed `started`, then another each `EVERY`."""
+    first = first_failure(started)
     turn = max(0, (since - first) // EVERY)
     while (begin := first + turn * EVERY) < until:
         end = begin + LASTS

@@ -90,7 +90,7 @@ def test_every_fault_of_a_row_is_told_and_the_others_go_on() -> None:
             "timestamp": [T, "", T, T, None],
             "status": ["approved", "failed", "", "denied", "Error"],
             "amount": ["1,5", "2", "3", "4.50", "x"],
-            "count": ["1", "2", "1.5", None, "0"],
+            "count": ["1", "2", "1.5", None, "-1"],
         }
     )
     mapped = MAPPING.apply(table)
@@ -101,7 +101,7 @@ def test_every_fault_of_a_row_is_told_and_the_others_go_on() -> None:
         "row 1": "amount '1,5' is not a number",
         "row 2": "timestamp is missing",
         "row 3": "count '1.5' is not a whole number; status is missing",
-        "row 5": "amount 'x' is not a number; timestamp is missing; count '0' is less than 1",
+        "row 5": "amount 'x' is not a number; timestamp is missing; count '-1' is less than 0",
     }
 
 
@@ -241,3 +241,10 @@ def test_what_was_written_is_read_in_order_and_exactly(rows: list[tuple[datetime
     mapped = MAPPING.apply(table)
     assert mapped.rejects == ()
     assert [(r["timestamp"], r["amount"], r["count"]) for r in mapped.table.to_pylist()] == rows
+
+
+def test_a_row_of_zero_says_that_there_were_none():
+    table = pa.table({"timestamp": ["2026-03-03T10:00:00Z"] * 2, "status": ["ok", "failed"], "count": ["3", "0"]})
+    mapped = Mapping(role="transactions").apply(table)
+    assert mapped.table["status"].to_pylist() == ["ok"]
+    assert mapped.rejects == ()

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from monitor.demo.bank import Bank, Rows, milliseconds
 from monitor.demo.clients import SEGMENTS, WEIGHTS, check_digit, clients, written
-from monitor.demo.failures import Failure, timetable
+from monitor.demo.failures import Failure, first_failure, timetable
 from monitor.demo.profile import DEMO, FAILED, PENDING, REJECTED, REVERSED
 
 NOON = datetime(2026, 3, 11, 17, 0, tzinfo=UTC)
@@ -121,12 +121,17 @@ def test_a_silence_removes_its_rows() -> None:
     assert same(after, before.only(before.pair != PAGOS))
 
 
-def test_the_timetable_begins_after_a_minute_and_turns_through_its_kinds() -> None:
-    assert list(timetable(NOON, NOON, NOON + timedelta(seconds=60))) == []
+@pytest.mark.parametrize(("second", "begins"), [(0, 10), (29, 39), (30, 60), (59, 60)])
+def test_the_first_failure_comes_soon_and_fills_most_of_two_minutes(second: int, begins: int) -> None:
+    assert first_failure(NOON + timedelta(seconds=second)) == NOON + timedelta(seconds=begins)
+
+
+def test_the_timetable_begins_soon_and_turns_through_its_kinds() -> None:
+    assert list(timetable(NOON, NOON, NOON + timedelta(seconds=10))) == []
     failures = list(timetable(NOON, NOON, NOON + HOUR))
     first = failures[0]
     assert (first.product, first.channel, first.share, first.error_code) == ("pagos", "conexion_directa", 0.7, "E504")
-    assert (first.start - NOON, first.end - first.start) == (timedelta(seconds=60), timedelta(minutes=8))
+    assert (first.start - NOON, first.end - first.start) == (timedelta(seconds=10), timedelta(minutes=8))
     assert [f.status for f in failures] == [FAILED, None, REVERSED, FAILED]
     assert all(later.start - sooner.end == timedelta(minutes=7) for sooner, later in pairwise(failures))
     for minute in (0, 5, 8, 9, 15, 16, 40):

@@ -1,0 +1,30 @@
+"""The real daemon with an injected clock: `python process.py CONFIG CLOCK`. The time is what the file CLOCK says (ISO 8601)."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from datetime import datetime
+from pathlib import Path
+from threading import Event
+
+from monitor.config import read_config
+from monitor.logs import log_to_stderr
+from monitor.service import Service
+from monitor.store import Store
+
+
+def main(config: Path, clock: Path) -> None:
+    stop = Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    settings = read_config(config)
+    store = Store(settings.monitor.database)
+    log_to_stderr()
+    with store.alone():
+        store.migrate()
+        Service(settings, store, clock=lambda: datetime.fromisoformat(clock.read_text())).run(stop)
+    store.close()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))
