@@ -1,0 +1,189 @@
+"""The frames that rules are shown, and the detail that impact is measured on: SQL over the cells that are held."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+
+from monitor.cells import BUCKETS
+from rules import CLASSES, DIMENSIONS, LATENCIES, Floats, Frame, Grain, Ints, Scope
+from rules.expression import Expression, evaluate, parse
+
+BINS = tuple(f"b{i}" for i in range(BUCKETS))
+
+
+def frame(
+    db: duckdb.DuckDBPyConnection,
+    grain: Grain,
+    measures: Collection[str],
+    expressions: Sequence[str],
+    start: int,
+    end: int,
+) -> Frame:
+    """The closed windows whose last minute lies in [start, end), with what each expression says of them."""
+    table = _windows(db, grain, measures, start, end)
+    vetted: list[Expression] = [parse(text, table.column_names) for text in expressions]
+    scopes, series = _scopes(table)
+    columns = {name: table[name].cast(pa.float64()).to_numpy() for name in measures}
+    frame = Frame(start, end, scopes, series, table["m"].to_numpy(), columns)
+    return replace(frame, flags=dict(zip(expressions, evaluate(table, vetted), strict=True)))
+
+
+def _windows(db: duckdb.DuckDBPyConnection, grain: Grain, measures: Collection[str], start: int, end: int) -> pa.Table:
+    metrics = "value" in measures
+    by = [name for name in DIMENSIONS if name in grain.by]
+    dims = "".join(f"{name}, " for name in by)
+    where = f"AND ({parse(grain.where, DIMENSIONS).sql})" if grain.where else ""
+    sums = {"n": "sum(n)", "value": "sum(value)"} if metrics else _sums(measures)
+    inner = ", ".join(f"{how} AS {name}" for name, how in sums.items())
+    outer = ", ".join(f"sum({name}) AS {name}" for name in sums)
+    source = "metrics" if metrics else "cells"
+    where += " AND client_id <> ''" if "client_id" in by else ""
+    reach = f"minute > {start - grain.minutes} AND minute < {end} AND known < {end}"
+    # A cell counts in every window from the minute that it is known in to the last that reaches back to its own.
+    last = (
+        "minute AS m"
+        if grain.minutes == 1
+        else f"unnest(range(greatest(k, {start}), least(minute + {grain.minutes}, {end}))) AS m"
+    )
+    punctual = "WHERE k = minute" if grain.minutes == 1 else ""
+    picked = f"""SELECT minute, greatest(minute, known) AS k, {dims} {"bin, " if _latency(measures) else ""} {inner}
+                 FROM {source} WHERE {reach} {where} GROUP BY ALL"""
+    if _latency(measures):
+        # The counts by step are laid side by side only once the clients are summed up: far fewer rows.
+        steps = {name: f"coalesce(sum(total) FILTER (bin = {i}), 0)" for i, name in enumerate(BINS)}
+        side = ", ".join(f"{how} AS {name}" for name, how in steps.items())
+        picked = f"SELECT minute, k, {dims} {outer}, {side} FROM ({picked}) GROUP BY ALL"
+        sums |= dict.fromkeys(BINS, "")
+        outer += "".join(f", sum({name}) AS {name}" for name in BINS)
+    spread = f"SELECT {last}, * EXCLUDE (minute, k) FROM picked {punctual}"
+    summed = spread if grain.minutes == 1 else f"SELECT {dims} m, {outer} FROM ({spread}) GROUP BY {dims} m"
+    ctes = [f"picked AS ({picked})", f"summed AS ({summed})"]
+    counted = {name for name in ("clients", "clients_failing", "new_error_codes") if name in measures}
+    full = "summed"
+    if counted & {"clients", "clients_failing"}:
+        ctes.append(_distinct(dims, reach, where, last, punctual))
+        full = f"(SELECT * FROM {full} LEFT JOIN heads USING ({dims} m))"
+    if "new_error_codes" in counted:
+        ctes.append(_novel(dims, by, start, end, grain.minutes, where))
+        full = f"(SELECT * FROM {full} LEFT JOIN novel USING ({dims} m))"
+    if not metrics and "client_id" not in by:
+        # Series that are known stand in every minute: no rows is zero where the sources answered.
+        ctes.append(f"""grid AS (SELECT {dims} m, min(since) AS since FROM pairs, range({start}, {end}) AS r(m)
+                        WHERE series = '' AND m >= since {where.replace("client_id", "''")} GROUP BY {dims} m)""")
+        full = f"(SELECT * FROM {full} RIGHT JOIN grid USING ({dims} m))"
+    zero = ", ".join(f"coalesce({name}, 0) AS {name}" for name in (*sums, *(counted & {"clients", "clients_failing"})))
+    chosen = ", ".join(_measure(name) for name in measures)
+    dark = f"""(SELECT DISTINCT {dims} m FROM pairs JOIN gaps USING (source), range({start}, {end}) AS r(m)
+                WHERE m + 1 > gaps.start AND m - {grain.minutes} < gaps.stop {where.replace("client_id", "''")})"""
+    lit = f"ANTI JOIN {dark} AS dark USING ({dims} m)" if _has_gaps(db) and "client_id" not in by else ""
+    shown = "".join(f"{name if name in by else repr('')} AS {name}, " for name in DIMENSIONS)
+    query = f"""WITH {", ".join(ctes)}
+        SELECT {shown} m, {chosen} {"".join(f", {name}::DOUBLE AS {name}" for name in BINS) if _latency(measures) else ""}
+        FROM (SELECT * REPLACE ({zero}) FROM {full}) {lit} ORDER BY {dims} m"""
+    table = db.sql(query).to_arrow_table()
+    return _with_percentiles(table, measures) if _latency(measures) else table
+
+
+def _has_gaps(db: duckdb.DuckDBPyConnection) -> bool:
+    return bool(db.execute("SELECT 1 FROM gaps LIMIT 1").fetchall())
+
+
+def _distinct(dims: str, reach: str, where: str, last: str, punctual: str) -> str:
+    return f"""heads AS (
+        SELECT {dims} m, count(DISTINCT client_id) FILTER (n > 0) AS clients, count(DISTINCT client_id) FILTER (bad > 0) AS clients_failing
+        FROM (SELECT {dims} m, client_id, sum(n) AS n, sum(bad) AS bad FROM (
+                SELECT {last}, * EXCLUDE (minute, k) FROM (
+                    SELECT minute, greatest(minute, known) AS k, {dims} client_id AS client_id, sum(n) AS n,
+                           sum(n) FILTER (status = 'failed') AS bad
+                    FROM cells WHERE {reach} {where} AND client_id <> '' GROUP BY ALL) {punctual}) GROUP BY ALL)
+        GROUP BY {dims} m)""".replace("client_id, client_id AS client_id", "client_id")
+
+
+def _novel(dims: str, by: list[str], start: int, end: int, minutes: int, where: str) -> str:
+    """Error codes first seen in the window, by scope; not said within the scope's first hour, when every code is new."""
+    scope = ", ".join(by)
+    over = f"PARTITION BY {scope}" if by else ""
+    return f"""novel AS (
+        SELECT {dims} m, count(*) FILTER (code <> '' AND born > m - {minutes}) AS new_error_codes FROM (
+            SELECT {dims} error_code AS code, min(known) AS born, min(min(known)) OVER ({over}) AS since
+            FROM cells WHERE known < {end} {where} GROUP BY {dims} error_code), range({start}, {end}) AS r(m)
+        WHERE born <= m AND m - since >= 60 GROUP BY {dims} m)"""
+
+
+def detail(db: duckdb.DuckDBPyConnection, scope: Scope, start: int, end: int) -> pa.Table:
+    """What happened in a scope, by client, product, status and the minute that it was known in: for impact."""
+    held = [f"{name} = ?" for name, value in zip(DIMENSIONS[:3], scope.values, strict=False) if value]
+    values = [value for value in scope.values[:3] if value]
+    steps = ", ".join(f"coalesce(sum(n) FILTER (bin = {i}), 0)::BIGINT AS {name}" for i, name in enumerate(BINS))
+    return db.sql(
+        f"""SELECT greatest(minute, known) AS m, client_id, product, channel, status, sum(n)::BIGINT AS n,
+                   (sum(amount) * 100)::BIGINT AS cents, min(first) AS first, {steps}
+            FROM cells WHERE minute >= ? AND minute < ? AND known < ? AND client_id <> '' {"".join(" AND " + h for h in held)}
+            GROUP BY ALL ORDER BY ALL""",
+        params=[start, end, end, *values],
+    ).to_arrow_table()
+
+
+def _latency(measures: Iterable[str]) -> bool:
+    return any(name in LATENCIES for name in measures)
+
+
+def _sums(measures: Collection[str]) -> dict[str, str]:
+    needed = {status for status in CLASSES if {status, f"{status}_rate"} & set(measures)}
+    sums = {"total": "sum(n)"} | {
+        status: f"sum(n) FILTER (status = '{status}')" for status in CLASSES if status in needed
+    }
+    if "amount" in measures:
+        sums["amount"] = "sum(amount)"
+    if "failed_amount" in measures:
+        sums["failed_amount"] = "sum(amount) FILTER (status = 'failed')"
+    return sums
+
+
+def _measure(name: str) -> str:
+    if name.endswith("_rate"):
+        return f"{name.removesuffix('_rate')}::DOUBLE / nullif(total, 0) AS {name}"
+    if name == "value":
+        return "value / nullif(n, 0) AS value"
+    if name in LATENCIES:
+        return f"NULL::DOUBLE AS {name}"
+    return f"{name}::DOUBLE AS {name}"
+
+
+def _with_percentiles(table: pa.Table, measures: Collection[str]) -> pa.Table:
+    bins = np.stack([table[name].to_numpy() for name in BINS], axis=1)
+    for name in set(LATENCIES) & set(measures):
+        found = percentile(bins, int(name.removeprefix("latency_p")) / 100)
+        table = table.set_column(table.column_names.index(name), name, pa.array(found, from_pandas=True))
+    return table.drop_columns(list(BINS))
+
+
+def percentile(bins: Floats, share: float) -> Floats:
+    """The latency in ms below which `share` of the rows lie, from counts in doubling steps (rows x BUCKETS); NaN for none."""
+    total = np.clip(bins, 0, None).cumsum(axis=1)
+    wanted = share * total[:, -1:]
+    at = (total < wanted).sum(axis=1).clip(max=bins.shape[1] - 1)
+    row = np.arange(len(bins))
+    below = np.where(at > 0, total[row, at - 1], 0)
+    inside = np.clip(bins[row, at], 1, None)
+    found: Floats = 4.0 * 2.0 ** (at + np.clip((wanted[:, 0] - below) / inside, 0, 1))
+    return np.where(total[:, -1] > 0, found, np.nan)
+
+
+def _scopes(table: pa.Table) -> tuple[tuple[Scope, ...], Ints]:
+    """The distinct scopes of a table that is sorted by them, and the number of each row's."""
+    if not table.num_rows:
+        return (), np.empty(0, np.int64)
+    change = np.zeros(table.num_rows, bool)
+    for name in DIMENSIONS:
+        codes = table[name].combine_chunks().dictionary_encode().indices.to_numpy()
+        change[1:] |= codes[1:] != codes[:-1]
+    change[0] = True
+    firsts = table.take(pa.array(np.flatnonzero(change)))
+    scopes = tuple(Scope(*row) for row in zip(*(firsts[name].to_pylist() for name in DIMENSIONS), strict=True))
+    return scopes, np.cumsum(change) - 1
