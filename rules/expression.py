@@ -1,17 +1,18 @@
 """Rule expressions: SQL over a window's measures, parsed by DuckDB and let through node by node.
 
-An expression may name columns, constants, comparisons, AND/OR/NOT, arithmetic and a few pure functions. No subquery, aggregate,
-clock or random: what is not on the list is refused. It runs on a connection of its own, without access to files or network
-and with the configuration locked. A division by zero is NULL, so that the verdict is UNKNOWN (bare DuckDB says NaN, and NaN
-passes every `>`).
+An expression may name columns, constants, comparisons, AND/OR/NOT, arithmetic and a few pure functions. No subquery,
+aggregate, clock or random: what is not on the list is refused, and so is what compares a text with a number or says
+neither yes nor no. It runs on a connection of its own, without access to files or network and with the configuration
+locked. A division by zero is NULL, so that the verdict is UNKNOWN (bare DuckDB says NaN, and NaN passes every `>`).
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from threading import Lock
 from typing import Any
 
@@ -19,32 +20,11 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from rules import Floats
+from rules import DIMENSIONS, Floats
 
-FUNCTIONS = frozenset(
-    {
-        "+",
-        "-",
-        "*",
-        "/",
-        "//",
-        "%",
-        "~~",
-        "!~~",
-        "~~*",
-        "abs",
-        "least",
-        "greatest",
-        "sqrt",
-        "ln",
-        "log10",
-        "round",
-        "floor",
-        "ceil",
-        "nullif",
-    }
-)
-DIVISIONS = frozenset({"/", "//", "%"})
+FUNCTIONS = frozenset({"+", "-", "*", "/", "%", "~~", "!~~", "~~*", "abs", "round", "floor", "ceil", "nullif"})
+"""Each of them NULL where an argument is: `least` is not, and the root or logarithm of a negative number is NaN."""
+DIVISIONS = frozenset({"/", "%"})
 CLASSES = frozenset({"COLUMN_REF", "CONSTANT", "COMPARISON", "CONJUNCTION", "BETWEEN", "OPERATOR", "FUNCTION", "CASE"})
 OPERATORS = frozenset(
     {
@@ -87,6 +67,10 @@ def _connection() -> duckdb.DuckDBPyConnection:
     return connection
 
 
+def _words(error: Exception) -> str:
+    return re.sub(r"^[\w ]+ Error: ", "", str(error).splitlines()[0]).split(". You might")[0]
+
+
 def _ask(query: str, argument: str) -> str:
     with _LOCK:
         ((answer,),) = _connection().execute(query, [argument]).fetchall()
@@ -95,14 +79,23 @@ def _ask(query: str, argument: str) -> str:
 
 def parse(text: str, columns: Collection[str]) -> Expression:
     """Vet `text`, which may name only `columns`; raises ExpressionError."""
+    try:
+        return _parsed(text, tuple(columns))
+    except (duckdb.Error, RecursionError) as error:
+        raise ExpressionError(f"cannot be read: {_words(error)}") from None
+
+
+@lru_cache(maxsize=1024)
+def _parsed(text: str, columns: tuple[str, ...]) -> Expression:
     tree = json.loads(_ask("SELECT json_serialize_sql(?)", f"SELECT {text}\n"))
     if tree["error"]:
-        raise ExpressionError(f"cannot be read: {tree.get('error_message', 'not an expression')}")
+        raise ExpressionError(f"cannot be read: {' '.join(tree['error_message'].split())}")
     node = tree["statements"][0]["node"]
     bare = (
         node.get("from_table", {}).get("type") == "EMPTY"
         and not node.get("modifiers")
         and not node.get("cte_map", {}).get("map")
+        and node.get("aggregate_handling") == "STANDARD_HANDLING"
     )
     clauses = [key for key in ("where_clause", "having", "qualify", "group_expressions", "sample") if node.get(key)]
     if (
@@ -119,10 +112,25 @@ def parse(text: str, columns: Collection[str]) -> Expression:
         _vet(part, columns)
         if part["class"] == "COLUMN_REF":
             named.add(part["column_names"][0].lower())
-        if part["type"] == "FUNCTION" and part["function_name"] in DIVISIONS:
+        if part["type"] == "FUNCTION" and part["function_name"] in DIVISIONS and len(part["arguments"]) > 1:
             _null_by_zero(part)
     sql = _ask("SELECT json_deserialize_sql(?)", json.dumps(tree)).removeprefix("SELECT ")
-    return Expression(text, sql, frozenset(named))
+    expression = Expression(text, sql, frozenset(named))
+    _try(expression, columns)
+    return expression
+
+
+def _try(expression: Expression, columns: tuple[str, ...]) -> None:
+    """Ask it of two made-up windows: what does not fit together is told now, not when it is needed."""
+    texts, numbers = pa.array(["a", None], pa.string()), pa.array([1.0, None], pa.float64())
+    with _LOCK, _connection().cursor() as cursor:
+        cursor.register("frame", pa.table({name: texts if name in DIMENSIONS else numbers for name in columns}))
+        try:
+            answer = cursor.sql(f"SELECT {expression.sql} FROM frame").to_arrow_table()
+        except duckdb.Error as error:
+            raise ExpressionError(f"cannot be computed: {_words(error)}") from None
+    if not pa.types.is_boolean(answer.schema[0].type):
+        raise ExpressionError("says neither yes nor no: write a comparison such as failed_rate > 0.05")
 
 
 def _nodes(part: Any) -> Iterator[dict[str, Any]]:
@@ -167,7 +175,7 @@ def evaluate(table: pa.Table, expressions: Sequence[Expression]) -> list[Floats]
     """1, 0 or NaN (cannot say) for each row of `table`, for each expression: all of them in one SELECT."""
     if not expressions or not table.num_rows:
         return [np.empty(0) for _ in expressions]
-    picks = ", ".join(f"CAST(CAST(({e.sql}) AS BOOLEAN) AS DOUBLE) AS e{i}" for i, e in enumerate(expressions))
+    picks = ", ".join(f"TRY(CAST(({e.sql}) AS DOUBLE)) AS e{i}" for i, e in enumerate(expressions))
     with _LOCK:
         connection = _connection()
         connection.register("frame", table)
