@@ -222,7 +222,10 @@ def _state(holding: Holding, impacts: Sequence[Impact], open_: Mapping[str, Inci
 def _identity(store: Store, text: str) -> str:
     """As it is written or, if nobody is known by that, with its last digit taken for the check digit."""
     tables: Iterable[Any] = (t.clients, t.holdings, t.impacts, t.decisions, t.their_cases)
-    for nit in dict.fromkeys((canonical(text)[0], canonical(text, "nit_dv")[0])):
+    written, right = canonical(text)
+    if not right:
+        raise Unknown(f"el dígito de verificación de «{text}» no es el de ese NIT")
+    for nit in dict.fromkeys((written, canonical(text, "nit_dv")[0])):
         if nit and any(rows(store, only(table, "client_id", table.c.client_id == nit).limit(1)) for table in tables):
             return nit
     raise Unknown(f"no se conoce un cliente con NIT «{text}»")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 import time
 from threading import Thread
@@ -22,9 +23,10 @@ class Server:
         shown = f"[{host}]" if ":" in host else host
         self.address = f"http://{shown}:{self._socket.getsockname()[1]}"
         quiet = uvicorn.Config(
-            app, log_config=None, access_log=False, lifespan="off", ws="none", server_header=False,
+            app, log_config=None, log_level="warning", access_log=False, lifespan="off", ws="none", server_header=False,
             timeout_graceful_shutdown=int(PATIENCE),
         )  # fmt: skip
+        logging.getLogger("uvicorn.access").disabled = True  # paths name clients: none may reach any log
         self._server = uvicorn.Server(quiet)
         self._thread = Thread(target=self._server.run, args=([self._socket],), name="web", daemon=True)
         self._thread.start()

@@ -1,0 +1,258 @@
+"""The web face, asked over a real socket."""
+
+from __future__ import annotations
+
+import logging
+import re
+import socket
+from dataclasses import replace
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+import pytest
+import requests
+
+from alerts import Client
+from monitor import people
+from monitor.metrics import Metrics
+from monitor.store import Step, Store
+from monitor.web import Server, app, serve
+from tests.monitor.conftest import ACEROS, CLIENTS, INCIDENTS, MOLINOS, NOW, PAYMENTS, SLOW, ago
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+READY = (True, "ready")
+BOGOTA = NOW.astimezone(ZoneInfo("America/Bogota"))
+
+
+class Face:
+    """A served application whose readiness a test may change."""
+
+    def __init__(self, store: Store) -> None:
+        self.store, self.metrics, self.ready = store, Metrics(sources=["core"]), READY
+        self.metrics.source("core", up=True, lag=4.0)
+        self.metrics.cycle(ago(0.1))
+        made = app(
+            store, self.metrics, lambda: self.ready, lambda: BOGOTA, measures={"fallas_inusuales": "failed_rate"}
+        )
+        self.server: Server = serve(made, "127.0.0.1:0")
+
+    def get(self, path: str) -> requests.Response:
+        return requests.get(self.server.address + path, timeout=10)
+
+    def text(self, path: str) -> str:
+        """What a page says, without its marks."""
+        answer = self.get(path)
+        assert answer.status_code == 200, answer.text
+        assert answer.headers["content-type"] == "text/html; charset=utf-8"
+        main = answer.text.partition("</head>")[2]
+        return " ".join(re.sub(r"<[^>]*>", " ", main).split())
+
+
+@pytest.fixture
+def face(store: Store) -> Iterator[Face]:
+    made = Face(store)
+    yield made
+    made.server.stop()
+
+
+def test_healthy_ready_and_metrics(face: Face) -> None:
+    assert face.get("/-/healthy").status_code == 200
+    assert face.get("/-/ready").status_code == 200
+    found = face.get("/metrics")
+    assert found.headers["content-type"].startswith("text/plain; version=0.0.4")
+    assert 'vigia_source_up{source="core"} 1.0' in found.text
+
+
+def test_not_ready_says_why(face: Face) -> None:
+    face.ready = (False, "history is still being read")
+    answer = face.get("/-/ready")
+    assert (answer.status_code, answer.text) == (503, "history is still being read\n")
+    assert face.get("/-/healthy").status_code == 200, "it lives all the same"
+
+
+def test_the_board_says_what_happens_in_the_banks_time(face: Face) -> None:
+    text = face.text("/")
+    for words in (
+        "Vigía · Torre de control", "En vivo", "Último ciclo 10:29:54", "Fuente core: hace 4 s", "Crítica",
+        "Pagos · Conexión Directa", "Fallas, volumen caído o sin transacciones", "10:05 hace 25 min",
+        "1 abierto 1 enlazado", "Resueltas en las últimas 24 horas", "Recaudos Lentitud", "Se normalizó",
+    ):  # fmt: skip
+        assert words in text, words
+    assert "Todo en orden" not in text
+
+
+def test_all_is_well_only_if_vigia_can_know(face: Face) -> None:
+    people.resolve(face.store, PAYMENTS, "Mesa", "", ago(1))
+    assert "Todo en orden" in face.text("/")
+    face.metrics.source("bizagi", up=False)
+    partial = face.text("/")
+    assert "Todo en orden" not in partial
+    assert "No responde la fuente bizagi" in partial
+    face.ready = (False, "no source answers")
+    blind = face.text("/")
+    assert "SIN DATOS" in blind
+    assert "no source answers" in blind
+    assert "Todo en orden" not in blind
+
+
+def test_the_worst_stands_first(face: Face) -> None:
+    minor = replace(INCIDENTS[0], id="AF-20260303T1529-ffffff", severity=INCIDENTS[1].severity)
+    step = Step()
+    step.changes.incidents[minor.id] = minor
+    face.store.commit(step, NOW)
+    html = face.get("/").text
+    assert html.index(f"/incidents/{PAYMENTS}") < html.index(f"/incidents/{minor.id}")
+
+
+def test_an_incidents_page(face: Face) -> None:
+    people.note(face.store, PAYMENTS, "Mesa de turno", "N2 revisa el enlace", ago(3))
+    text = face.text(f"/incidents/{PAYMENTS}")
+    for words in (
+        "Desde 03/03/2026 10:05:00", "fallas_inusuales", "41 %", "1,1 %", "NIT 900.123.456", "$ 98.450.000",
+        "10 min antes", "60 s después", "segmento 30 + impacto 21,5", "C-000001", "SP-75", "Textiles Nube Alta",
+        "N2 revisa el enlace",
+    ):  # fmt: skip
+        assert words in text, words
+    assert text.index("Aceros del Istmo") < text.index("Molinos Borovanda")
+
+
+def test_a_clients_page(face: Face) -> None:
+    text = face.text("/clients/900.123.456-8")
+    for words in (
+        "Aceros del Istmo",
+        "posventa1@banco.example",
+        "Conexión Directa Afectado",
+        "Sucursal Digital Sin novedad",
+        "SP-77",
+    ):
+        assert words in text, words
+
+
+def test_an_unknown_page_says_so(face: Face) -> None:
+    for path in ("/incidents/nope", "/clients/1"):
+        answer = face.get(path)
+        assert answer.status_code == 404
+        assert answer.headers["content-type"].startswith("text/html")
+
+
+def test_what_the_bank_calls_a_client_is_never_markup(face: Face) -> None:
+    evil = "<script>alert(1)</script>"
+    face.store.commit(Step(clients=[replace(CLIENTS[0], name=evil), Client(MOLINOS, '"><img src=x>')]), NOW)
+    people.note(face.store, PAYMENTS, evil, evil, NOW)
+    people.acknowledge(face.store, PAYMENTS, evil, "", NOW)
+    for path in ("/", f"/incidents/{PAYMENTS}", f"/clients/{ACEROS}", "/incidents/<script>alert(1)<%2fscript>"):
+        html = face.get(path).text
+        assert "<script>alert" not in html, path
+        assert "<img" not in html, path
+    assert "&lt;script&gt;" in face.get(f"/incidents/{PAYMENTS}").text
+
+
+def test_incidents_as_json(face: Face) -> None:
+    found = face.get("/api/v1/incidents").json()
+    assert [row["id"] for row in found] == [PAYMENTS, SLOW]
+    first = found[0]
+    assert (first["product"], first["channel"], first["severity"], first["state"]) == (
+        "pagos", "conexion_directa", "critical", "firing",
+    )  # fmt: skip
+    assert (first["started_at"], first["affected"], first["exposed"]) == ("2026-03-03T15:05:00Z", 2, 1)
+    assert [row["id"] for row in face.get("/api/v1/incidents?state=resolved").json()] == [SLOW]
+    assert face.get("/api/v1/incidents?state=nope").status_code == 422
+
+
+def test_one_incident_as_json_has_everything_that_people_answers(face: Face) -> None:
+    found = face.get("/api/v1/incidents/a1b2c3").json()
+    asked = people.incident(face.store, PAYMENTS, NOW)
+    assert found.keys() == asked.keys()
+    for part in ("alerts", "affected_clients", "cases"):
+        assert [row.keys() for row in found[part]] == [row.keys() for row in asked[part]], part
+    assert found["affected_clients"][0]["amount"] == "98450000.00"
+
+
+def test_cases_and_clients_as_json(face: Face) -> None:
+    assert [case["lead_seconds"] for case in face.get("/api/v1/cases").json()] == [-60, 600, None]
+    assert [row["name"] for row in face.get("/api/v1/clients").json()] == [client.name for client in CLIENTS]
+    found = face.get("/api/v1/clients/9001234568").json()
+    assert found.keys() == people.client(face.store, ACEROS, NOW).keys()
+    assert found["holdings"][0]["state"] == "afectado"
+
+
+def test_what_is_not_there_is_told_as_json(face: Face) -> None:
+    answer = face.get("/api/v1/clients/1")
+    assert (answer.status_code, answer.json()) == (404, {"detail": "no se conoce un cliente con NIT «1»"})
+    assert "3 afectaciones" in face.get("/api/v1/incidents/AF-").json()["detail"]
+    assert face.get("/api/v1/nope").status_code == 404
+
+
+def test_a_lost_state_is_told_in_words(tmp_path: Path) -> None:
+    empty = Store(f"sqlite:///{tmp_path / 'none.db'}")
+    made = app(empty, Metrics(), lambda: READY, lambda: BOGOTA)
+    server = serve(made, "127.0.0.1:0")
+    answer = requests.get(f"{server.address}/api/v1/incidents", timeout=10)
+    server.stop()
+    empty.close()
+    assert answer.status_code == 503
+    assert "no state in" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("path", ["/", f"/incidents/{PAYMENTS}", "/api/docs", "/api/v1/incidents", "/incidents/nope"])
+def test_every_answer_is_guarded(face: Face, path: str) -> None:
+    headers = face.get(path).headers
+    assert "default-src 'self'" in headers["content-security-policy"]
+    assert "frame-ancestors 'none'" in headers["content-security-policy"]
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["referrer-policy"] == "no-referrer"
+    assert headers["cache-control"] == "no-store"
+
+
+@pytest.mark.parametrize("path", ["/", f"/incidents/{PAYMENTS}", f"/clients/{ACEROS}", "/api/docs"])
+def test_a_page_loads_nothing_from_elsewhere_and_all_that_it_names(face: Face, path: str) -> None:
+    html = face.get(path).text
+    assert "//" not in " ".join(re.findall(r'(?:src|href)="([^"]*)"', html))
+    assert not re.search(r"<[^>]* (style|on\w+)=", html), "the policy forbids what is inline"
+    assert "<script>" not in html
+    for found in re.findall(r'(?:src|href)="(/static/[^"]*)"', html):
+        assert face.get(found).status_code == 200, found
+
+
+def test_a_page_can_be_read_aloud(face: Face) -> None:
+    html = face.get(f"/incidents/{PAYMENTS}").text
+    assert '<html lang="es">' in html
+    for landmark in ("<header", "<main", "<footer", "<h1"):
+        assert html.count(landmark) == 1, landmark
+    assert html.count("<th ") == html.count('<th scope="')
+
+
+def test_the_reference_names_every_call_and_shape(face: Face) -> None:
+    html = face.get("/api/docs").text
+    schema = face.get("/api/openapi.json").json()
+    for path in schema["paths"]:
+        assert path in html
+    calls = ("incidents", "incidents/{incident_id}", "cases", "clients", "clients/{nit}")
+    assert set(schema["paths"]) == {f"/api/v1/{call}" for call in calls}
+    assert "lead_seconds" in html
+
+
+def test_no_log_names_a_client(face: Face, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.DEBUG):
+        face.get(f"/clients/{ACEROS}")
+        face.get(f"/api/v1/clients/{ACEROS}")
+        face.get("/api/v1/clients/900999999")
+    ours = [record.getMessage() for record in caplog.records if not record.name.startswith("urllib3")]
+    assert not [message for message in ours if ACEROS in message or "900999999" in message]
+
+
+def test_a_taken_port_is_told(face: Face) -> None:
+    port = face.server.address.rpartition(":")[2]
+    with pytest.raises(OSError, match="in use"):
+        serve(app(face.store, Metrics(), lambda: READY, lambda: BOGOTA), f"127.0.0.1:{port}")
+
+
+def test_stop_frees_the_port(store: Store) -> None:
+    made = Face(store)
+    made.get("/-/healthy")
+    made.server.stop()
+    port = int(made.server.address.rpartition(":")[2])
+    socket.create_server(("127.0.0.1", port)).close()
