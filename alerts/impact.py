@@ -109,6 +109,11 @@ def _drawn(hits: Floats, n: Floats) -> Floats:
     return np.clip((hits + PRIOR * whole) / (n + PRIOR), LEAST, 1.0)
 
 
+def _whole(n: Floats, hits: Floats) -> Ints:
+    """Transactions in all, as the binomial tail wants them: whole, and no fewer than the hits."""
+    return np.maximum(n, hits).astype(np.int64)
+
+
 def affected(incident: Incident, ground: Ground, base: Base, start: int, end: int) -> list[Impact]:
     """The clients whom the incident has affected by minute `end`, product by product."""
     from scipy import special  # noqa: PLC0415 - costs a third of a second, needed only once something fails
@@ -116,10 +121,10 @@ def affected(incident: Incident, ground: Ground, base: Base, start: int, end: in
     since = (ground.minute >= start) & (ground.minute < end)
     bad = since & _bad(ground, incident)
     n, hits = ground.total(ground.n, since), ground.total(ground.n, bad)
-    touched = (hits >= 1) & (special.bdtrc(hits - 1, np.maximum(n, hits), base.rate) < DOUBT)
+    touched = (hits >= 1) & (special.bdtrc(hits - 1, _whole(n, hits), base.rate) < DOUBT)
     if "slow" in incident.ways:
         slow = ground.total(ground.bins[:, base.slow_from :].sum(axis=1), since)
-        late = (slow >= 1) & (special.bdtrc(slow - 1, np.maximum(n, slow), base.slow_rate) < DOUBT)
+        late = (slow >= 1) & (special.bdtrc(slow - 1, _whole(n, slow), base.slow_rate) < DOUBT)
         hits, touched = np.where(late, np.maximum(hits, slow), hits), touched | late
     missing = np.zeros(len(n))
     if "missing" in incident.ways:

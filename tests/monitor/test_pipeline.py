@@ -1,0 +1,191 @@
+"""The law of spans: however the minutes are cut, the same is decided."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from decimal import Decimal
+from itertools import pairwise
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from alerts import Action, Changes, TheirCase, Touch
+from alerts.cases import CaseBook
+from monitor.backtest import Outcome
+from monitor.calendar import Calendar
+from monitor.pipeline import Pipeline, Portfolio
+from monitor.windows import Windows, time_of
+from rules import Grain, Rule, Severity, Spec
+from rules.absent import Absent
+from rules.anomaly import Anomaly
+from rules.limit import Limit
+from tests.characters import CAST, TEXTILES, at, every_minute, minute, transactions
+
+BEGIN = minute("08:00")
+TRAINED = 45
+JUDGED = 75
+END = BEGIN + TRAINED + JUDGED
+HOLD = 20
+CALENDAR = Calendar("America/Bogota")
+
+
+def rules() -> list[Rule]:
+    """A bit of everything, at five grains."""
+    quick = {"for_": timedelta(minutes=2), "keep_firing_for": timedelta(minutes=5)}
+    pairs, one, by_client = Grain(minutes=5), Grain(), Grain(("product", "channel", "client_id"), 5)
+    few = {"min_total": 10}
+    return [
+        Limit(Spec(name="fallas", grain=pairs, severity=Severity.CRITICAL, **few, **quick), when="failed_rate > 0.2"),
+        Limit(Spec(name="lentas", grain=pairs, **few, **quick), when="latency_p95 > 3000 or pending > 15"),
+        Limit(Spec(name="codigos", grain=pairs, **quick), when="new_error_codes > 0"),
+        Limit(Spec(name="varios", grain=Grain((), 3), **quick), when="clients_failing >= 3 and failed_amount > 500"),
+        Limit(Spec(name="un_cliente", grain=by_client, **quick), when="failed >= 4"),
+        Absent(Spec(name="nada", grain=one, **quick), freeze=timedelta(minutes=30)),
+        Anomaly(
+            Spec(name="raro", grain=one, min_total=3, **quick),
+            measure="failed_rate",
+            detector={"kind": "ewma"},
+            tail=3.0,
+        ),
+        Anomaly(
+            Spec(name="poco", grain=by_client, min_total=3, **quick),
+            measure="total",
+            detector={"kind": "seasonal", "direction": "down"},
+            tail=3.0,
+            freeze=timedelta(minutes=10),
+        ),
+    ]
+
+
+@dataclass(frozen=True)
+class Episode:
+    """Something goes wrong in a part of the bank, for a while."""
+
+    start: int
+    length: int
+    product: str
+    channel: str
+    client: str
+    way: str
+
+    def hits(self, m: int, row: dict) -> bool:
+        named = zip(
+            (self.product, self.channel, self.client), (row["product"], row["channel"], row["client_id"]), strict=True
+        )
+        return self.start <= m < self.start + self.length and all(ours in ("", theirs) for ours, theirs in named)
+
+
+episodes = st.builds(
+    Episode,
+    start=st.integers(20, TRAINED + JUDGED - 1),
+    length=st.integers(1, 40),
+    product=st.sampled_from(["", "pagos", "recaudos", "nomina"]),
+    channel=st.sampled_from(["", "web", "h2h"]),
+    client=st.sampled_from(["", "", *(who.nit for who in CAST)]),
+    way=st.sampled_from(["failed", "failed", "silent", "slow", "pending", "update"]),
+)
+
+
+def story(seed: int, happening: list[Episode], repeats: float) -> pa.Table:
+    """What the three clients send over two hours, with what goes wrong; some rows come again under their id, changed."""
+    rng, rows = np.random.default_rng(seed), []
+    for m in range(TRAINED + JUDGED):
+        for who in CAST:
+            for product, channel in who.products:
+                for _ in range(rng.poisson(2)):
+                    status = rng.choice(["ok", "ok", "ok", "ok", "ok", "ok", "rejected", "failed"])
+                    row = who.sends(time_of(BEGIN + m) + timedelta(seconds=int(rng.integers(60))), product, channel)
+                    row |= {
+                        "status": str(status),
+                        "latency_ms": float(rng.gamma(4, 100)),
+                        "amount": Decimal(int(rng.integers(500))),
+                    }
+                    row |= {"error_code": f"E{rng.integers(30)}"} if status == "failed" else {}
+                    row |= {"id": f"t{len(rows)}"} if rng.random() < 0.5 else {}
+                    ways = {episode.way for episode in happening if episode.hits(m, row)}
+                    if "silent" in ways:
+                        continue
+                    if "slow" in ways:
+                        row["latency_ms"] = float(rng.gamma(4, 3000))
+                    if ways & {"failed", "pending"}:
+                        row["status"] = "failed" if "failed" in ways else "pending"
+                    rows.append(row)
+                    if row.get("id") and (rng.random() < repeats or "update" in ways):
+                        again = row["timestamp"] + timedelta(minutes=int(rng.integers(0, 2 * HOLD)))
+                        rows.append(row | {"timestamp": again, "status": str(rng.choice(["failed", "ok"]))})
+    table = transactions(row for row in rows if row["timestamp"] < time_of(END))
+    return table.take(pc.sort_indices(table, [("timestamp", "ascending")]))
+
+
+their_cases = st.lists(
+    st.builds(
+        lambda who, opened, told, product, lasts, n: TheirCase(
+            f"C{n}", "mesa", who.nit, time_of(BEGIN + opened), time_of(BEGIN + opened - told), product,
+            reported_by="client", resolved_at=time_of(BEGIN + opened + lasts) if lasts else None,
+        ),
+        st.sampled_from(CAST), st.integers(-60, TRAINED + JUDGED), st.integers(0, 150), st.sampled_from(["", "pagos", "nomina", "otro"]),
+        st.integers(0, 60), st.integers(0, 10**6),
+    ),
+    max_size=4, unique_by=lambda case: case.case_id,
+)  # fmt: skip
+cuts = st.lists(st.integers(1, TRAINED + JUDGED - 1), max_size=12).map(
+    lambda inner: sorted({0, TRAINED, TRAINED + JUDGED, *inner})
+)
+
+
+def judged(windows: Windows, edges: list[int], cases: list[TheirCase]) -> tuple[Outcome, Pipeline, list]:
+    """Train and judge what the windows hold, cut at these minutes."""
+    clients = {who.nit: who.client for who in CAST}
+    portfolio = Portfolio(clients, [holding for who in CAST for holding in who.holdings])
+    pipeline = Pipeline(
+        rules(), windows, CALENDAR, lateness=timedelta(seconds=10), book=CaseBook((), cases), portfolio=portfolio
+    )
+    outcome, ended = Outcome(), []
+    for start, end in pairwise(edges):
+        if start < TRAINED:
+            pipeline.train(BEGIN + start, BEGIN + end)
+        else:
+            changes = pipeline.judge(BEGIN + start, BEGIN + end)
+            outcome.take(changes)
+            ended += changes.ended
+    return outcome, pipeline, ended
+
+
+def held(table: pa.Table) -> Windows:
+    """The rows read as history, in one go."""
+    windows = Windows(hold=HOLD)
+    counted = windows.count(table, source="core", closing=None)
+    windows.hold_cells(counted.cells)
+    return windows
+
+
+def same(a: tuple[Outcome, Pipeline, list], b: tuple[Outcome, Pipeline, list]) -> None:
+    assert a[0].incidents == b[0].incidents
+    assert list(a[0].incidents) == list(b[0].incidents)
+    assert a[0].impacts == b[0].impacts
+    assert a[0].decisions == b[0].decisions
+    assert a[1].incidents.alerts == b[1].incidents.alerts
+    assert a[2] == b[2]
+
+
+MINUTES = list(range(TRAINED + JUDGED + 1))
+
+
+@settings(max_examples=6, phases=(Phase.generate, Phase.explicit), deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(
+    st.integers(0, 2**32 - 1),
+    st.lists(episodes, min_size=1, max_size=4),
+    st.sampled_from([0.0, 0.1]),
+    their_cases,
+    cuts,
+)
+def test_minute_by_minute_and_all_at_once_decide_the_same(seed, happening, repeats, cases, edges):
+    windows = held(story(seed, happening, repeats))
+    at_once = judged(windows, [0, TRAINED, TRAINED + JUDGED], cases)
+    same(at_once, judged(windows, edges, cases))
+    same(at_once, judged(windows, MINUTES, cases))
