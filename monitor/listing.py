@@ -1,6 +1,6 @@
 """What people ask, as tables on a terminal: Spanish headers, nothing cut; plain and stable where it is no terminal.
 
-zone: of the times, such as America/Bogota.
+now: whose zone the times are shown in.
 """
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
 
 from monitor import spanish as es
 
@@ -29,7 +28,7 @@ def console() -> Console:
     return found if found.is_terminal else Console(highlight=False, width=WIDE, no_color=True)
 
 
-def show_incidents(rows: Sequence[Row], out: Console, zone: str) -> None:
+def show_incidents(rows: Sequence[Row], out: Console, now: datetime) -> None:
     """A line an incident."""
     columns: Columns = {
         "Afectación": lambda r: r["id"],
@@ -37,7 +36,7 @@ def show_incidents(rows: Sequence[Row], out: Console, zone: str) -> None:
         "Dónde": es.place,
         "Qué": es.kind,
         "Estado": es.state,
-        "Desde": lambda r: _moment(r["started_at"], zone),
+        "Desde": lambda r: es.moment(r["started_at"], now.tzinfo),
         "Dura": lambda r: es.lasting(r["minutes"]),
         "Afectados": lambda r: r["affected"],
         "Expuestos": lambda r: r["exposed"],
@@ -46,15 +45,15 @@ def show_incidents(rows: Sequence[Row], out: Console, zone: str) -> None:
     _table(out, rows, columns, "No hay afectaciones.")
 
 
-def show_incident(row: Row, out: Console, zone: str, measures: Mapping[str, str] | None = None) -> None:
+def show_incident(row: Row, out: Console, now: datetime, measures: Mapping[str, str] | None = None) -> None:
     """All of one. measures: what each rule measures, by its name, for the unit of its values."""
     units = measures or {}
     facts = {
         "Severidad": es.SEVERITIES[row["severity"]],
         "Estado": es.state(row),
-        "Desde": _moment(row["started_at"], zone),
-        "Detectada": _moment(row["detected_at"], zone),
-        "Resuelta": _moment(row["resolved_at"], zone),
+        "Desde": es.moment(row["started_at"], now.tzinfo),
+        "Detectada": es.moment(row["detected_at"], now.tzinfo),
+        "Resuelta": es.moment(row["resolved_at"], now.tzinfo),
         "Dura": es.lasting(row["minutes"]),
         "Casos": _cases(row),
         "Guía": row["guide"] or es.NOTHING,
@@ -80,18 +79,18 @@ def show_incident(row: Row, out: Console, zone: str, measures: Mapping[str, str]
         "Fallas": lambda r: es.number(r["failures"]),
         "Faltantes": lambda r: es.number(r["missing"]),
         "Monto": lambda r: es.money(r["amount"]),
-        "Primera falla": lambda r: _moment(r["first_failure_at"], zone),
+        "Primera falla": lambda r: es.moment(r["first_failure_at"], now.tzinfo),
         "Por qué": lambda r: es.terms(r["terms"]),
     }
     _title(out, f"Clientes afectados ({row['affected']})")
     _table(out, row["affected_clients"], {**who, **hit}, "Ninguno.")
     _title(out, "Casos")
-    show_cases(row["cases"], out, zone)
+    show_cases(row["cases"], out, now)
     _title(out, f"Clientes expuestos ({row['exposed']})")
     _table(out, row["exposed_clients"], who, "Ninguno.")
     _title(out, "Bitácora")
     acts: Columns = {
-        "Cuándo": lambda r: _moment(r["at"], zone),
+        "Cuándo": lambda r: es.moment(r["at"], now.tzinfo),
         "Quién": lambda r: r["who"],
         "Qué": lambda r: es.ACTS.get(r["action"], r["action"]),
         "Texto": lambda r: r["text"],
@@ -99,14 +98,14 @@ def show_incident(row: Row, out: Console, zone: str, measures: Mapping[str, str]
     _table(out, row["acts"], acts, "Sin anotaciones.")
 
 
-def show_cases(rows: Sequence[Row], out: Console, zone: str) -> None:
+def show_cases(rows: Sequence[Row], out: Console, now: datetime) -> None:
     """A line a case."""
     columns: Columns = {
         "Caso": lambda r: r["key"],
         "Cliente": lambda r: r["client"] or es.nit(r["client_id"]),
         "Producto": lambda r: es.name(r["product"]),
         "Decisión": lambda r: es.ACTIONS[r["action"]],
-        "Abierto": lambda r: _moment(r["opened_at"], zone),
+        "Abierto": lambda r: es.moment(r["opened_at"], now.tzinfo),
         "Mesa": lambda r: r["desk"],
         "Número": lambda r: r["reference"],
         "Entrega": lambda r: f"{es.DELIVERIES.get(r['delivery'], r['delivery'])} {r['error']}".strip(),
@@ -116,7 +115,7 @@ def show_cases(rows: Sequence[Row], out: Console, zone: str) -> None:
     _table(out, rows, columns, "No hay casos.")
 
 
-def show_client(row: Row, out: Console, zone: str) -> None:
+def show_client(row: Row, out: Console, now: datetime) -> None:
     """A client across all that they hold."""
     facts = {
         "Segmento": es.segment(row["segment"]),
@@ -135,9 +134,9 @@ def show_client(row: Row, out: Console, zone: str) -> None:
     }
     _table(out, row["holdings"], held, "No se conocen.")
     _title(out, "Afectaciones abiertas que lo tocan")
-    show_incidents(row["incidents"], out, zone)
+    show_incidents(row["incidents"], out, now)
     _title(out, "Casos preventivos")
-    show_cases(row["cases"], out, zone)
+    show_cases(row["cases"], out, now)
     _title(out, "Casos del cliente")
     theirs: Columns = {
         "Caso": lambda r: r["case_id"],
@@ -145,14 +144,10 @@ def show_client(row: Row, out: Console, zone: str) -> None:
         "Producto": lambda r: es.name(r["product"]),
         "Tipo": lambda r: r["kind"],
         "Estado": lambda r: r["status"],
-        "Reportado": lambda r: _moment(r["reported_at"], zone),
+        "Reportado": lambda r: es.moment(r["reported_at"], now.tzinfo),
         "Asunto": lambda r: r["subject"],
     }
     _table(out, row["their_cases"], theirs, "No hay casos.")
-
-
-def _moment(time: datetime | None, zone: str) -> str:
-    return es.moment(time, ZoneInfo(zone))
 
 
 def _cases(row: Row) -> str:

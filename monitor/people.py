@@ -1,6 +1,6 @@
 """What people ask and do, over the state: the one reading that command line, API and board share.
 
-Answers are plain lists and dicts: aware UTC times, money as Decimal, all else as JSON has it (see `as_plain_json`).
+Answers are plain lists and dicts: aware UTC times, money as Decimal, all else as JSON has it (see `as_json`).
 """
 
 from __future__ import annotations
@@ -265,7 +265,7 @@ def _act(store: Store, action: str, incident_id: str, who: str, text: str, *, no
 # ---- writing -------------------------------------------------------------------------------------------
 
 
-def as_plain_json(answer: Any) -> str:
+def as_json(answer: Any) -> str:
     """Any of these answers as JSON: times as ISO 8601, money as text."""
     return json.dumps(answer, ensure_ascii=False, indent=2, default=_written)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 import pytest
 from rich.console import Console
@@ -179,7 +180,7 @@ def test_what_cannot_be_done_is_said_and_leaves_no_trace(store: Store, do: Calla
 
 
 def test_as_json_keeps_times_and_money(store: Store) -> None:
-    found = json.loads(people.as_plain_json(people.incident(store, PAYMENTS, NOW)))
+    found = json.loads(people.as_json(people.incident(store, PAYMENTS, NOW)))
     assert found["started_at"] == "2026-03-03T15:05:00+00:00"
     assert found["affected_clients"][1]["amount"] == "1250000.50"
     assert [client["name"] for client in people.clients(store)] == [client.name for client in CLIENTS]
@@ -188,11 +189,10 @@ def test_as_json_keeps_times_and_money(store: Store) -> None:
 @pytest.mark.parametrize("width", [60, 200])
 def test_tables_cut_nothing_however_narrow(store: Store, width: int) -> None:
     out = Console(file=io.StringIO(), width=width)
+    now = NOW.astimezone(ZoneInfo("America/Bogota"))
     people.note(store, PAYMENTS, "Mesa", "[bold]sin formato[/bold]", NOW)
-    listing.show_incident(
-        people.incident(store, PAYMENTS, NOW), out, "America/Bogota", {"fallas_inusuales": "failed_rate"}
-    )
-    listing.show_client(people.client(store, ACEROS, NOW), out, "America/Bogota")
+    listing.show_incident(people.incident(store, PAYMENTS, NOW), out, now, {"fallas_inusuales": "failed_rate"})
+    listing.show_client(people.client(store, ACEROS, NOW), out, now)
     assert isinstance(out.file, io.StringIO)
     text = out.file.getvalue()
     assert "…" not in text

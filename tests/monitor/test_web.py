@@ -76,7 +76,7 @@ def test_not_ready_says_why(face: Face) -> None:
 def test_the_board_says_what_happens_in_the_banks_time(face: Face) -> None:
     text = face.text("/")
     for words in (
-        "Vigía · Torre de control", "En vivo", "Último ciclo 10:29:54", "Fuente core: hace 4 s", "Crítica",
+        "Vigía · Torre de control", "En vivo", "Último ciclo 10:29:54", "Fuente core: hace 10 s", "Crítica",
         "Pagos · Conexión Directa", "Fallas, volumen caído o sin transacciones", "10:05 hace 25 min",
         "1 abierto 1 enlazado", "Resueltas en las últimas 24 horas", "Recaudos Lentitud", "Se normalizó",
     ):  # fmt: skip
@@ -91,6 +91,7 @@ def test_all_is_well_only_if_vigia_can_know(face: Face) -> None:
     partial = face.text("/")
     assert "Todo en orden" not in partial
     assert "No responde la fuente bizagi" in partial
+    assert "En vivo" not in partial
     face.ready = (False, "no source answers")
     blind = face.text("/")
     assert "SIN DATOS" in blind
