@@ -107,7 +107,7 @@ def count(
         else:
             cells = _cells(db, kept, source)
         order = _order(in_time=closing is None) if repeated else None
-        remembered = _remember(db, "arrivals" if repeated else kept, source, order, hold)
+        remembered = _remember(db, "versions" if repeated else kept, source, order, hold)
         return Counted(cells, remembered, late, too_late, repeated)
 
 
@@ -133,7 +133,7 @@ def _take_back(db: duckdb.DuckDBPyConnection, source: str, *, in_time: bool, hol
             WITH every AS (
                 SELECT {columns}, 0 AS seq, true AS old FROM ledger WHERE source = $source AND id IN (SELECT id FROM arrivals)
                 UNION ALL SELECT {columns}, seq, false FROM arrivals WHERE id <> ''),
-            chained AS (SELECT *, lead(known) OVER (PARTITION BY id ORDER BY old DESC, {_order(in_time=in_time)}) AS until FROM every)
+            chained AS (SELECT *, lead(known) OVER (PARTITION BY id ORDER BY {_order(in_time=in_time)}) AS until FROM every)
             SELECT * REPLACE (CASE WHEN until - minute <= {hold} THEN greatest(until, known) END AS until) FROM chained""",
         {"source": source},
     )
@@ -147,7 +147,7 @@ def _take_back(db: duckdb.DuckDBPyConnection, source: str, *, in_time: bool, hol
 
 
 def _order(*, in_time: bool) -> str:
-    return "first, seq" if in_time else "seq"
+    return "first, seq" if in_time else "seq"  # what the ledger holds came before: its seq is 0
 
 
 def _cells(db: duckdb.DuckDBPyConnection, rows: str, source: str) -> pa.Table:

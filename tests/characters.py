@@ -52,12 +52,22 @@ class Character:
         """One row of a transaction, on the first of their products unless another is named."""
         first = self.products[0]
         time = at(clock) if isinstance(clock, str) else clock
-        return {"timestamp": time, "client_id": self.nit, "product": product or first[0], "channel": channel or first[1]} | told
+        return {
+            "timestamp": time,
+            "client_id": self.nit,
+            "product": product or first[0],
+            "channel": channel or first[1],
+        } | told
 
     def reports(self, clock: str, **told: Any) -> TheirCase:
         """Their own case, told and opened at the same time unless said otherwise."""
         opened = at(clock)
-        words: dict[str, Any] = {"case_id": f"C-{clock}", "source": "mesa", "reported_by": "client", "reported_at": opened}
+        words: dict[str, Any] = {
+            "case_id": f"C-{clock}",
+            "source": "mesa",
+            "reported_by": "client",
+            "reported_at": opened,
+        }
         return TheirCase(client_id=self.nit, opened_at=opened, **words | told)
 
 
