@@ -81,7 +81,9 @@ class CaseBook:
                     continue
                 theirs = self._theirs(incident, client, [decision.product] if decision.product else [], at)
                 if theirs:
-                    self._note(replace(decision, linked_case_id=theirs.case_id, client_reported_at=theirs.reported_at), changes)
+                    self._note(
+                        replace(decision, linked_case_id=theirs.case_id, client_reported_at=theirs.reported_at), changes
+                    )
 
     def follow(self, merged: Incident, changes: Changes) -> None:
         """Decisions of an incident that was merged go on under its parent, unless it has one for that client already."""

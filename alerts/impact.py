@@ -67,8 +67,7 @@ class Ground:
 
     def total(self, weights: Ints | Floats, rows: NDArray[np.bool_]) -> Floats:
         """The sum of `weights` by pair, over some rows."""
-        found: Floats = np.bincount(self.pair[rows], weights=weights[rows], minlength=len(self.pairs))
-        return found
+        return np.bincount(self.pair[rows], weights=weights[rows], minlength=len(self.pairs)).astype(np.float64)
 
 
 @dataclass(frozen=True)

@@ -66,7 +66,9 @@ class Incidents:
         incident = self.open.pop(incident_id, None)
         if incident is None:
             return None
-        done = replace(incident, state=IncidentState.RESOLVED, ended_at=incident.ended_at or at, resolved_at=at, resolved_by=who)
+        done = replace(
+            incident, state=IncidentState.RESOLVED, ended_at=incident.ended_at or at, resolved_at=at, resolved_by=who
+        )
         changes.incidents[incident_id] = done
         return done
 
@@ -100,7 +102,7 @@ class Incidents:
             (i for i in self.open.values() if _same_cause(i, signal.scope, since)), key=lambda i: (i.started_at, i.id)
         )
         if not kin:
-            kind = sorted(signal.ways)[0]
+            kind = min(signal.ways)
             incident = Incident(
                 id=incident_key(signal.scope, since), scope=signal.scope, kind=kind, severity=signal.spec.severity,
                 state=IncidentState.FIRING, started_at=since, detected_at=detected_at, rules=(signal.spec.name,), ways=signal.ways,

@@ -1,39 +1,34 @@
-"""What people read, in Spanish. A case's text is technical but plain: what happens, since when, and what it means for the client."""
+"""What a case says, in Spanish: what happens, where, since when, and what it means for the client. Words come ready to read."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from alerts import Decision, Incident
 
-KINDS = {
-    "failed": "transacciones fallidas",
-    "rejected": "rechazos inusuales",
-    "reversed": "reversos inusuales",
-    "pending": "transacciones que no terminan",
-    "other": "estados desconocidos",
-    "missing": "transacciones que no llegan",
-    "slow": "respuestas lentas",
-    "value": "un indicador fuera de lo normal",
-}
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """An incident as people say it: where («Pagos · Conexión Directa»), what («Fallas»), and its times in the bank's zone."""
+
+    where: str
+    what: str
+    since: str
+    detected: str
+    ended: str = ""
 
 
-def place(incident: Incident) -> str:
-    """Where it is, in words."""
-    parts = [part for part in (incident.scope.product, incident.scope.channel, incident.scope.series) if part]
-    return " por ".join(parts) or "varios productos y canales"
-
-
-def case_text(incident: Incident, decision: Decision) -> tuple[str, str]:
+def case_text(incident: Incident, decision: Decision, words: Words) -> tuple[str, str]:
     """Subject and body of a client's preventive case."""
-    subject = f"Afectación en {place(incident)}: {KINDS[incident.kind]}"
+    subject = f"Afectación en {words.where}: {words.what.lower()}"
     body = (
-        f"Vigía detectó {KINDS[incident.kind]} en {place(incident)} desde {incident.started_at.isoformat(timespec='minutes')} "
-        f"(detectado {incident.detected_at.isoformat(timespec='seconds')}). El cliente está entre los afectados y aún no ha reportado. "
-        f"Afectación {incident.id}, prioridad {decision.priority} de 100."
+        f"{words.what} en {words.where} desde {words.since}; detectado por Vigía {words.detected}. "
+        f"El cliente {decision.client_id} está entre los afectados y aún no ha reportado. "
+        f"Prioridad {decision.priority} de 100. Afectación {incident.id}."
     )
     return subject, body
 
 
-def end_text(incident: Incident) -> str:
+def end_text(incident: Incident, words: Words) -> str:
     """What a case is told when its incident is over."""
-    end = incident.ended_at or incident.resolved_at
-    return f"La afectación {incident.id} terminó" + (f" a las {end.isoformat(timespec='minutes')}." if end else ".")
+    return f"La afectación {incident.id} en {words.where} terminó {words.ended}."

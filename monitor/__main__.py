@@ -29,7 +29,12 @@ for name, part in (("incidents", incidents_app), ("cases", cases_app), ("rules",
 
 ConfigPath = Annotated[Path, typer.Option("--config", metavar="FILE", help="The configuration.")]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON instead of a table.")]
-Who = Annotated[str, typer.Option("--who", help="Who does it.", default_factory=getpass.getuser, show_default="the user of this session")]
+Who = Annotated[
+    str,
+    typer.Option(
+        "--who", help="Who does it.", default_factory=getpass.getuser, show_default="the user of this session"
+    ),
+]
 CONFIG = Path("config.toml")
 
 
@@ -106,7 +111,11 @@ def once(config: ConfigPath = CONFIG) -> None:
 
 
 @app.command()
-def check(config: ConfigPath = CONFIG, *, connect: Annotated[bool, typer.Option(help="Also try each source and desk.")] = False) -> None:
+def check(
+    config: ConfigPath = CONFIG,
+    *,
+    connect: Annotated[bool, typer.Option(help="Also try each source and desk.")] = False,
+) -> None:
     """Read the configuration and the rules; every fault with its file and key."""
     from connectors import SourceError
 
@@ -121,16 +130,22 @@ def check(config: ConfigPath = CONFIG, *, connect: Annotated[bool, typer.Option(
                 sys.stderr.write(f"{kind} {name}: {error}\n")
     if wrong:
         raise typer.Exit(1)
-    typer.echo(f"{config}: {len(settings.sources)} sources, {len(settings.rule_factories)} rules, {len(settings.desks)} desks: no fault")
+    typer.echo(
+        f"{config}: {len(settings.sources)} sources, {len(settings.rule_factories)} rules, {len(settings.desks)} desks: no fault"
+    )
 
 
 @app.command()
 def backtest(
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the result files go.")],
     config: ConfigPath = CONFIG,
-    start: Annotated[str | None, typer.Option("--from", metavar="TIME", help="Act from here on; what lies before trains.")] = None,
+    start: Annotated[
+        str | None, typer.Option("--from", metavar="TIME", help="Act from here on; what lies before trains.")
+    ] = None,
     until: Annotated[str | None, typer.Option("--until", metavar="TIME", help="Up to here.")] = None,
-    labels: Annotated[Path | None, typer.Option("--labels", metavar="CSV", help="What really happened, to compare with.")] = None,
+    labels: Annotated[
+        Path | None, typer.Option("--labels", metavar="CSV", help="What really happened, to compare with.")
+    ] = None,
 ) -> None:
     """Replay history through the very same pipeline; nothing is sent."""
     from connectors import SourceError
@@ -140,11 +155,11 @@ def backtest(
 
     settings = configured(config)
     zone = settings.monitor.timezone
-    span = {"start": time(start, zone), "until": time(until, zone)}
+    first, last = time(start, zone), time(until, zone)
     try:
         known = read_labels(labels, zone) if labels else None
         with progress_bar() as progress:
-            outcome = replay(settings, labels=known, progress=progress, **span)
+            outcome = replay(settings, labels=known, start=first, until=last, progress=progress)
         write(outcome, out, zone)
     except (SourceError, LabelError) as error:
         fail(error)
@@ -173,8 +188,12 @@ def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
 def score(
     source: Annotated[Path, typer.Argument(metavar="IN.csv", help="Rows of timestamp,value.")],
     detector: Annotated[str, typer.Option(metavar="KIND", help="The kind of detector.")] = "seasonal",
-    out: Annotated[Path | None, typer.Option("--out", metavar="OUT.csv", help="Where to; standard output if not given.")] = None,
-    timezone: Annotated[str, typer.Option(help="Of times without offset, and of the clock that seasons follow.")] = "UTC",
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="OUT.csv", help="Where to; standard output if not given.")
+    ] = None,
+    timezone: Annotated[
+        str, typer.Option(help="Of times without offset, and of the clock that seasons follow.")
+    ] = "UTC",
 ) -> None:
     """One strictly online pass of a detector over a file of timestamp,value."""
     from monitor.score import ScoreError, score_csv
@@ -199,21 +218,25 @@ def rules_list(config: ConfigPath = CONFIG, *, as_json: AsJson = False) -> None:
     for spec in specs:
         grain = spec["grain"]
         where = f" where {grain.where}" if grain.where else ""
-        typer.echo(f"{spec['name']}  {spec['kind']}  by {', '.join(grain.by)}{where}  {grain.minutes}m  {spec['severity']}")
+        typer.echo(
+            f"{spec['name']}  {spec['kind']}  by {', '.join(grain.by)}{where}  {grain.minutes}m  {spec['severity']}"
+        )
 
 
 @incidents_app.command("list")
 def incidents_list(
     config: ConfigPath = CONFIG,
     *,
-    state: Annotated[str | None, typer.Option(help="open, resolved, merged or all; else all that stand for themselves.")] = None,
+    state: Annotated[
+        str | None, typer.Option(help="open, resolved, merged or all; else all that stand for themselves.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """The incidents, newest first."""
     from monitor import people
 
-    with stored(config) as (_, store):
-        show("show_incidents", found(lambda: people.incidents(store, now(), state=state)), as_json=as_json)
+    with stored(config) as (settings, store):
+        show("show_incidents", settings, found(lambda: people.incidents(store, now(), state=state)), as_json=as_json)
 
 
 @incidents_app.command("show")
@@ -222,8 +245,10 @@ def incidents_show(incident: str, config: ConfigPath = CONFIG, *, as_json: AsJso
     from monitor import people
 
     with stored(config) as (settings, store):
-        measures = {rule.spec.name: getattr(rule, "measure", getattr(rule, "shown", "")) for rule in settings.rules()}
-        show("show_incident", found(lambda: people.incident(store, incident, now())), measures, as_json=as_json)
+        measures = {rule.spec.name: rule.shown for rule in settings.rules()}
+        show(
+            "show_incident", settings, found(lambda: people.incident(store, incident, now())), measures, as_json=as_json
+        )
 
 
 @incidents_app.command("ack")
@@ -233,7 +258,9 @@ def incidents_ack(incident: str, who: Who, config: ConfigPath = CONFIG) -> None:
 
 
 @incidents_app.command("resolve")
-def incidents_resolve(incident: str, who: Who, config: ConfigPath = CONFIG, text: Annotated[str, typer.Option("--text", help="Why.")] = "") -> None:
+def incidents_resolve(
+    incident: str, who: Who, config: ConfigPath = CONFIG, text: Annotated[str, typer.Option("--text", help="Why.")] = ""
+) -> None:
     """Say that it is over."""
     act("resolve", incident, who, text, config)
 
@@ -249,8 +276,8 @@ def cases_list(config: ConfigPath = CONFIG, *, as_json: AsJson = False) -> None:
     """What was decided for each client, and how it went."""
     from monitor import people
 
-    with stored(config) as (_, store):
-        show("show_cases", people.cases(store), as_json=as_json)
+    with stored(config) as (settings, store):
+        show("show_cases", settings, people.cases(store), as_json=as_json)
 
 
 @app.command()
@@ -258,8 +285,8 @@ def client(nit: str, config: ConfigPath = CONFIG, *, as_json: AsJson = False) ->
     """One client: what they hold and how it is, what touches them, their cases."""
     from monitor import people
 
-    with stored(config) as (_, store):
-        show("show_client", found(lambda: people.client(store, nit, now())), as_json=as_json)
+    with stored(config) as (settings, store):
+        show("show_client", settings, found(lambda: people.client(store, nit, now())), as_json=as_json)
 
 
 def found(ask: Callable[[], Any]) -> Any:
@@ -280,16 +307,18 @@ def act(what: str, incident: str, who: str, text: str, config: Path) -> None:
         typer.echo(found(lambda: getattr(people, what)(store, incident, who, text, now())))
 
 
-def show(how: str, answer: Any, *more: Any, as_json: bool) -> None:
+def show(how: str, settings: Config, answer: Any, *more: Any, as_json: bool) -> None:
     """As JSON, or as a table for people."""
     if as_json:
         from monitor.people import as_json as written
 
         typer.echo(written(answer))
         return
+    from zoneinfo import ZoneInfo
+
     from monitor import listing
 
-    getattr(listing, how)(answer, listing.console(), now(), *more)
+    getattr(listing, how)(answer, listing.console(), now().astimezone(ZoneInfo(settings.monitor.timezone)), *more)
 
 
 def now() -> datetime:

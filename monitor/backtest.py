@@ -12,7 +12,7 @@ from time import perf_counter
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from alerts import Changes, Decision, Impact, Incident, IncidentState, Touch
+from alerts import Action, Changes, Decision, Impact, Incident, IncidentState, Touch
 from connectors import Reject
 from monitor.calendar import Calendar
 from monitor.config import Config
@@ -83,7 +83,11 @@ def _pipeline(config: Config) -> Pipeline:
     windows = Windows(hold=int(monitor.hold.total_seconds() // 60))
     calendar = Calendar(monitor.timezone, country=monitor.country)
     return Pipeline(
-        config.rules(), windows, calendar, lateness=monitor.lateness, portfolio=Portfolio(desk_of=config.desk_of, weights=config.weights)
+        config.rules(),
+        windows,
+        calendar,
+        lateness=monitor.lateness,
+        portfolio=Portfolio(desk_of=config.desk_of, weights=config.weights),
     )
 
 
@@ -137,7 +141,7 @@ def _summary(outcome: Outcome, rows: int, begin: int, end: int, seconds: float) 
         "transactions_per_second": round(rows / seconds),
         "incidents": len(_shown(outcome)),
         "affected_clients": len({client for clients in _affected(outcome).values() for client in clients}),
-        "cases": {action: actions.count(action) for action in ("open", "link", "none")},
+        "cases": {str(action): actions.count(action) for action in Action},
         "clients_reached_first": sum(lead > 0 for lead in leads),
         "clients_who_were_first": sum(lead <= 0 for lead in leads),
     }
@@ -152,22 +156,53 @@ def write(outcome: Outcome, out: Path, timezone: str) -> None:
         return "" if value is None else value.astimezone(zone).isoformat()
 
     affected = _affected(outcome)
-    with _csv(out / "incidents.csv", "incident_id product channel client_id kind severity started_at detected_at resolved_at rules clients series ended_at") as row:
+    with _csv(
+        out / "incidents.csv",
+        "incident_id product channel client_id kind severity started_at detected_at resolved_at rules clients series ended_at",
+    ) as row:
         for i in _shown(outcome):
             row(
                 i.id, i.scope.product, i.scope.channel, i.scope.client_id, i.kind, i.severity, time(i.started_at), time(i.detected_at),
                 time(i.resolved_at), ";".join(i.rules), len(affected.get(i.id, ())), i.scope.series, time(i.ended_at),
             )  # fmt: skip
-    with _csv(out / "impacts.csv", "incident_id client_id product impact failures amount first_failure_at priority missing") as row:
-        for m in sorted(outcome.impacts.values(), key=lambda m: (m.incident_id, m.touch, -m.priority, m.client_id, m.product)):
-            row(m.incident_id, m.client_id, m.product, m.touch, m.failures, m.amount, time(m.first_failure_at), m.priority, m.missing)
+    with _csv(
+        out / "impacts.csv", "incident_id client_id product impact failures amount first_failure_at priority missing"
+    ) as row:
+        for m in sorted(
+            outcome.impacts.values(), key=lambda m: (m.incident_id, m.touch, -m.priority, m.client_id, m.product)
+        ):
+            row(
+                m.incident_id,
+                m.client_id,
+                m.product,
+                m.touch,
+                m.failures,
+                m.amount,
+                time(m.first_failure_at),
+                m.priority,
+                m.missing,
+            )
     header = "case_key incident_id client_id product action reason opened_at linked_case_id client_reported_at lead_seconds priority"
     with _csv(out / "cases.csv", header) as row:
         for d in sorted(outcome.decisions.values(), key=lambda d: (d.opened_at, -d.priority, d.key)):
             lead = "" if d.lead_seconds is None else d.lead_seconds
             reported = time(d.client_reported_at)
-            row(d.key, d.incident_id, d.client_id, d.product, d.action, d.reason, time(d.opened_at), d.linked_case_id, reported, lead, d.priority)
-    (out / "summary.json").write_text(json.dumps(outcome.summary, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+            row(
+                d.key,
+                d.incident_id,
+                d.client_id,
+                d.product,
+                d.action,
+                d.reason,
+                time(d.opened_at),
+                d.linked_case_id,
+                reported,
+                lead,
+                d.priority,
+            )
+    (out / "summary.json").write_text(
+        json.dumps(outcome.summary, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
+    )
 
 
 class _csv:  # noqa: N801 - used as a function is

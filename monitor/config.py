@@ -4,139 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from glob import glob
 from pathlib import Path
-from typing import Annotated, Any, Literal, cast
-from zoneinfo import ZoneInfo
+from typing import Any, Literal, cast
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
 from alerts.priority import Weights
 from connectors import ROLES, STATUSES, CaseDesk, Source
 from connectors.kinds import load
 from connectors.mapping import Mapping as Names
-from monitor.faults import ConfigError, Fault, explained, read_toml, with_secrets
-from monitor.kinds import Duration, built, checked, load_rule
+from monitor.blocks import MINUTE, Block, Demo, DeskBlock, Monitor, Portfolio, Retention, RuleBlock, SourceBlock
+from monitor.faults import ConfigError, Fault, Secrets, explained, read_toml
+from monitor.kinds import built, checked, load_rule
 from rules import DIMENSIONS, Grain, Rule, Severity, Spec
-from rules.expression import ExpressionError, parse
 
 CATALOG = Path(__file__).parents[1] / "rules" / "catalog"
-MINUTE = timedelta(minutes=1)
-
-
-def _zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        raise ValueError(f"there is no time zone {name!r}; write it as America/Bogota") from None
-    return name
-
-
-def _whole_minutes(length: timedelta) -> timedelta:
-    if length < MINUTE or length % MINUTE:
-        raise ValueError("must be a whole number of minutes, at least 1m")
-    return length
-
-
-def _address(text: str) -> str:
-    host, _, port = text.rpartition(":")
-    if not host or not port.isdigit() or int(port) > 65535:  # noqa: PLR2004 - the last port
-        raise ValueError("must be host:port, such as 127.0.0.1:8080")
-    if host.strip("[]") not in ("127.0.0.1", "localhost", "::1"):
-        raise ValueError("beyond loopback a token is needed, and there are none yet: listen on 127.0.0.1")
-    return text
-
-
-def _where(text: str) -> str:
-    try:
-        parse(text, DIMENSIONS)
-    except ExpressionError as error:
-        raise ValueError(str(error)) from None
-    return text
-
-
-Zone = Annotated[str, AfterValidator(_zone)]
-Minutes = Annotated[Duration, AfterValidator(_whole_minutes)]
-
-
-class _Block(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, populate_by_name=True)
-
-
-class Monitor(_Block):
-    """[monitor]: how the daemon lives. hold: how long a closed minute may still be corrected by late or repeated rows."""
-
-    timezone: Zone = "America/Bogota"
-    country: str = Field(default="CO", pattern="^[A-Z]{2}$")
-    database: str = "sqlite:///var/vigia.db"
-    window: Minutes = MINUTE
-    lateness: Duration = timedelta(seconds=10)
-    hold: Minutes = timedelta(hours=1)
-    patience: Minutes = timedelta(minutes=2)
-    rules: list[str] | None = None
-    listen: Annotated[str, AfterValidator(_address)] = "127.0.0.1:8080"
-
-
-class SourceBlock(_Block):
-    """[sources.NAME], but for the options of its kind."""
-
-    role: Literal["transactions", "metrics", "cases", "clients", "holdings"]
-    kind: str
-    columns: dict[str, str] = {}
-    defaults: dict[str, str | int | float] = {}
-    status: dict[str, list[str]] = {}
-    timezone: Zone | None = None
-    client_form: Literal["nit", "nit_dv"] | None = None
-    every: Duration = timedelta(seconds=10)
-    start: Duration = timedelta(days=30)
-
-
-class DeskBlock(_Block):
-    """[desks.NAME], but for the options of its kind. products: whose cases it takes (none named: all that no other takes)."""
-
-    kind: str
-    products: list[str] = []
-
-
-class RuleBlock(_Block):
-    """[[rule]], but for the options of its kind."""
-
-    name: str = Field(pattern=r"^[a-z0-9_]+$")
-    kind: str
-    by: list[Literal["product", "channel", "client_id", "series"]] = ["product", "channel"]
-    where: Annotated[str, AfterValidator(_where)] = ""
-    window: Minutes | None = None
-    for_: Duration = Field(default=timedelta(0), alias="for")
-    keep_firing_for: Duration = timedelta(minutes=20)
-    min_total: int = Field(default=0, ge=0)
-    severity: Literal["minor", "major", "critical"] = "major"
-    guide: str = ""
-
-
-class Retention(_Block):
-    """[retention]: how long what is kept. clients: what touches single clients (impacts, decisions, their cases)."""
-
-    cells: Duration = timedelta(days=35)
-    incidents: Duration = timedelta(days=730)
-    clients: Duration = timedelta(days=400)
-    outbox: Duration = timedelta(days=90)
-
-
-class Portfolio(_Block):
-    """[portfolio]: the weights of a client's priority, and how critical each product is (0..1)."""
-
-    segment: float = Field(default=0.30, ge=0)
-    impact: float = Field(default=0.30, ge=0)
-    value: float = Field(default=0.15, ge=0)
-    sensitivity: float = Field(default=0.10, ge=0)
-    criticality: float = Field(default=0.15, ge=0)
-    products: dict[str, Annotated[float, Field(ge=0, le=1)]] = {}
-
-
-class Demo(_Block):
-    """[demo]: `vigia run` starts the simulated bank, which writes its payments to this database."""
-
-    database: str
 
 
 @dataclass(frozen=True)
@@ -187,7 +70,7 @@ class Config:
         return Weights(**self.portfolio.model_dump())
 
 
-_BLOCKS: dict[str, type[_Block]] = {"monitor": Monitor, "retention": Retention, "portfolio": Portfolio, "demo": Demo}
+_BLOCKS: dict[str, type[Block]] = {"monitor": Monitor, "retention": Retention, "portfolio": Portfolio, "demo": Demo}
 
 
 def read_config(path: Path) -> Config:
@@ -195,25 +78,37 @@ def read_config(path: Path) -> Config:
     faults: list[Fault] = []
     name = path.name
     base = path.resolve().parent
-    tables = with_secrets(read_toml(path, name, faults), base, name, faults)
-    if faults and not tables:
+    written = read_toml(path, name, faults)
+    if faults:
         raise ConfigError(faults)
+    secrets = Secrets(base, name)
+    tables = secrets.filled(written, faults)
+    unfilled = list(faults)
     known = (*_BLOCKS, "sources", "desks")
     faults += [Fault(name, key, f"no such block; there are {', '.join(known)}") for key in tables if key not in known]
-    blocks = {key: _block(model, tables.get(key, {}), name, key, faults) for key, model in _BLOCKS.items() if key in tables or key != "demo"}
+    blocks = {
+        key: _block(model, tables.get(key, {}), name, key, faults)
+        for key, model in _BLOCKS.items()
+        if key in tables or key != "demo"
+    }
     monitor = cast("Monitor | None", blocks["monitor"])
     zone = monitor.timezone if monitor else "UTC"
-    sources = {n: s for n, block in _named(tables, "sources", name, faults) if (s := _source(n, block, zone, base, name, faults))}
-    if not tables.get("sources"):
+    sources = {
+        n: s
+        for n, block in _named(tables, "sources", name, faults)
+        if (s := _source(n, block, zone, base, name, faults=faults))
+    }
+    if tables.get("sources", {}) == {}:
         faults.append(Fault(name, "sources", "at least one source is needed, as in [sources.core]"))
     desks = {n: d for n, block in _named(tables, "desks", name, faults) if (d := _desk(n, block, base, name, faults))}
     if not tables.get("desks"):
         local = {"kind": "local", "path": "var/casos.csv"}
         desks = {"local": cast(DeskConfig, _desk("local", local, base, name, faults))}
     raw = tables.get("monitor", {})
-    rules = _rules(monitor or Monitor(), raw.get("rules") if isinstance(raw, dict) else None, base, faults)
+    rules = _rules(monitor or Monitor(), raw.get("rules") if isinstance(raw, dict) else None, base, name, faults)
     if faults:
-        raise ConfigError(faults)
+        keys = {fault.key for fault in unfilled}  # what else is said of these is said of a text that was not filled in
+        raise ConfigError(secrets.hidden(f for f in faults if f in unfilled or f.file != name or f.key not in keys))
     made = cast("dict[str, Any]", blocks)
     made["monitor"] = made["monitor"].model_copy(update={"database": _absolute(made["monitor"].database, base)})
     if made.get("demo"):
@@ -221,7 +116,7 @@ def read_config(path: Path) -> Config:
     return Config(path=path, sources=sources, desks=desks, rule_factories=tuple(rules), **made)
 
 
-def _block(model: type[_Block], given: Any, file: str, key: str, faults: list[Fault]) -> _Block | None:
+def _block(model: type[Block], given: Any, file: str, key: str, faults: list[Fault]) -> Block | None:
     known = sorted(field.alias or name for name, field in model.model_fields.items())
     try:
         return model.model_validate(given)
@@ -240,7 +135,7 @@ def _named(tables: Mapping[str, Any], key: str, file: str, faults: list[Fault]) 
     return [(name, block) for name, block in blocks.items() if name not in wrong]
 
 
-def _split(model: type[_Block], block: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+def _split(model: type[Block], block: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     ours = {field.alias or name for name, field in model.model_fields.items()}
     return {k: v for k, v in block.items() if k in ours}, {k: v for k, v in block.items() if k not in ours}
 
@@ -258,40 +153,53 @@ def _placed(options: Mapping[str, Any], base: Path) -> dict[str, Any]:
     return placed
 
 
-def _source(name: str, given: dict[str, Any], zone: str, base: Path, file: str, faults: list[Fault]) -> SourceConfig | None:
+def _source(
+    name: str, given: dict[str, Any], zone: str, base: Path, file: str, *, faults: list[Fault]
+) -> SourceConfig | None:
     key = f"sources.{name}"
-    common, rest = _split(SourceBlock, given)
+    common, _ = _split(SourceBlock, given)
     block = cast("SourceBlock | None", _block(SourceBlock, common, file, key, faults))
     before = len(faults)
-    if role := ROLES.get(str(common.get("role"))):
-        for part in ("columns", "defaults"):
-            there = [*role.names, *(["id_type"] if part == "columns" and "client_id" in role.names else [])]
-            wrong = [n for n in common.get(part, {}) if isinstance(common.get(part), dict) and n not in there]
-            faults += [Fault(file, f"{key}.{part}.{n}", f"{common['role']} have no such column; there are {', '.join(there)}") for n in wrong]
-    if isinstance(common.get("status"), dict):
-        wrong = [n for n in common["status"] if n not in STATUSES]
-        faults += [Fault(file, f"{key}.status.{n}", f"no such class; there are {', '.join(STATUSES[:-1])}") for n in wrong]
-    make = _kind("sources", common, rest, base, file, key, faults)
-    if block is None or len(faults) > before or make is None:
-        return None
-    words = dict(
-        role=block.role, columns=block.columns, defaults=block.defaults, status=block.status, timezone=block.timezone or zone, client_form=block.client_form
+    columns, defaults, status = (
+        named if isinstance(named := common.get(part), dict) else {} for part in ("columns", "defaults", "status")
     )
-    mapping = built(Names, words, file, key, faults)
-    return SourceConfig(name, block, make, mapping) if mapping else None
+    if role := ROLES.get(str(common.get("role"))):
+        mapped = [*role.names, *(["id_type"] if "client_id" in role.names else [])]
+        for part, given_names, there in (("columns", columns, mapped), ("defaults", defaults, role.names)):
+            wrong = [n for n in given_names if n not in there]
+            faults += [
+                Fault(file, f"{key}.{part}.{n}", f"{common['role']} have no such column; there are {', '.join(there)}")
+                for n in wrong
+            ]
+    wrong = [n for n in status if n not in STATUSES]
+    faults += [Fault(file, f"{key}.status.{n}", f"no such class; there are {', '.join(STATUSES[:-1])}") for n in wrong]
+    mapping: Callable[[], Names] | None = None
+    if block and len(faults) == before:
+        words = {n: getattr(block, n) for n in ("role", "columns", "defaults", "status", "client_form")}
+        mapping = built(Names, words | {"timezone": block.timezone or zone}, file, key, faults)
+    make = _kind("sources", given, base, file, key, faults=faults)
+    return SourceConfig(name, block, make, mapping) if block and make and mapping else None
 
 
 def _desk(name: str, given: dict[str, Any], base: Path, file: str, faults: list[Fault]) -> DeskConfig | None:
     key = f"desks.{name}"
-    common, rest = _split(DeskBlock, given)
+    common, _ = _split(DeskBlock, given)
     block = cast("DeskBlock | None", _block(DeskBlock, common, file, key, faults))
-    make = _kind("desks", common, rest, base, file, key, faults)
+    make = _kind("desks", given, base, file, key, faults=faults)
     return DeskConfig(name, block, make) if block and make else None
 
 
 def _kind(
-    folder: Literal["sources", "desks"], common: Mapping[str, Any], rest: Mapping[str, Any], base: Path, file: str, key: str, faults: list[Fault]
+    folder: Literal["sources", "desks"],
+    given: Mapping[str, Any],
+    base: Path,
+    file: str,
+    key: str,
+    *,
+    faults: list[Fault],
 ) -> Callable[[], Any] | None:
+    model = SourceBlock if folder == "sources" else DeskBlock
+    common, rest = _split(model, given)
     if not isinstance(common.get("kind"), str):
         return None
     try:
@@ -299,20 +207,23 @@ def _kind(
     except (LookupError, ImportError) as error:
         faults.append(Fault(file, f"{key}.kind", str(error.args[0])))
         return None
-    model = SourceBlock if folder == "sources" else DeskBlock
-    chosen = checked(cls, _placed(rest, base), file, key, faults, set(model.model_fields))
+    chosen = checked(cls, _placed(rest, base), file, key, faults, known=set(model.model_fields))
     return None if chosen is None else built(cls, chosen, file, key, faults)
 
 
-def _rules(monitor: Monitor, patterns: Any, base: Path, faults: list[Fault]) -> list[Callable[[], Rule]]:
+def _rules(monitor: Monitor, patterns: Any, base: Path, file: str, faults: list[Fault]) -> list[Callable[[], Rule]]:
     """The rules of every file that the patterns name (none: the shipped catalog)."""
     paths: list[Path] = []
     for i, pattern in enumerate(patterns if isinstance(patterns, list) else []):
-        found = sorted(base.glob(pattern)) if isinstance(pattern, str) and pattern and not Path(pattern).is_absolute() else sorted(Path("/").glob(str(pattern).lstrip("/")))
+        if not isinstance(pattern, str):  # told with the block
+            continue
+        # not Path.glob, which refuses absolute patterns and some wrong ones
+        found = sorted(Path(name) for name in glob(str(base / pattern), recursive=True) if pattern)  # noqa: PTH207
         if not found:
-            faults.append(Fault("config.toml", f"monitor.rules[{i}]", f"no file matches {pattern!r}"))
+            faults.append(Fault(file, f"monitor.rules[{i}]", f"no file matches {pattern!r}"))
         paths += [path for path in found if path not in paths]
-    made: dict[str, tuple[str, Callable[[], Rule] | None]] = {}
+    names: dict[str, str] = {}
+    made = []
     for path in paths if patterns is not None else sorted(CATALOG.glob("*.toml")):
         for i, given in enumerate(_entries(path, faults)):
             if not isinstance(given, dict):
@@ -320,11 +231,13 @@ def _rules(monitor: Monitor, patterns: Any, base: Path, faults: list[Fault]) -> 
                 continue
             name = given.get("name")
             key = f"rule.{name}" if isinstance(name, str) and name else f"rule[{i}]"
-            if name in made:
-                faults.append(Fault(path.name, f"{key}.name", f"there is a rule of this name in {made[name][0]} already"))
-                continue
-            made[name if isinstance(name, str) else key] = (path.name, _rule(given, monitor, path.name, key, faults))
-    return [factory for _, factory in made.values() if factory]
+            made.append(_rule(given, monitor, path.name, key, faults))
+            if isinstance(name, str) and name in names:
+                what = f"there is a rule of this name in {names[name]} already"
+                faults.append(Fault(path.name, f"{key}.name", what))
+            elif isinstance(name, str):
+                names[name] = path.name
+    return [factory for factory in made if factory]
 
 
 def _entries(path: Path, faults: list[Fault]) -> list[Any]:
@@ -337,7 +250,9 @@ def _entries(path: Path, faults: list[Fault]) -> list[Any]:
     return entries
 
 
-def _rule(given: dict[str, Any], monitor: Monitor, file: str, key: str, faults: list[Fault]) -> Callable[[], Rule] | None:
+def _rule(
+    given: dict[str, Any], monitor: Monitor, file: str, key: str, faults: list[Fault]
+) -> Callable[[], Rule] | None:
     common, rest = _split(RuleBlock, given)
     block = cast("RuleBlock | None", _block(RuleBlock, common, file, key, faults))
     if not isinstance(common.get("kind"), str):
@@ -348,24 +263,29 @@ def _rule(given: dict[str, Any], monitor: Monitor, file: str, key: str, faults: 
         faults.append(Fault(file, f"{key}.kind", str(error.args[0])))
         return None
     known = {field.alias or name for name, field in RuleBlock.model_fields.items()}
-    chosen = checked(cls, rest, file, key, faults, known)
-    if block is None or chosen is None:
+    chosen = checked(cls, rest, file, key, faults, known=known)
+    if chosen is None:
         return None
-    spec = Spec(
+    spec = _spec(block, monitor) if block else Spec(name=key)
+    make = built(lambda **options: cls(spec, **options), chosen, file, key, faults)
+    if block and make and (wrong := _mismatch(make())):
+        faults.append(Fault(file, f"{key}.by", wrong))
+    return make if block else None
+
+
+def _spec(block: RuleBlock, monitor: Monitor) -> Spec:
+    return Spec(
         name=block.name,
         kind=block.kind,
-        grain=Grain(tuple(n for n in DIMENSIONS if n in block.by), int((block.window or monitor.window) / MINUTE), block.where),
+        grain=Grain(
+            tuple(n for n in DIMENSIONS if n in block.by), int((block.window or monitor.window) / MINUTE), block.where
+        ),
         for_=block.for_,
         keep_firing_for=block.keep_firing_for,
         min_total=block.min_total,
         severity=Severity(block.severity),
         guide=block.guide,
     )
-    make = built(lambda **options: cls(spec, **options), chosen, file, key, faults)
-    if make and (wrong := _mismatch(make())):
-        faults.append(Fault(file, f"{key}.by", wrong))
-        return None
-    return make
 
 
 def _mismatch(rule: Rule) -> str:
@@ -378,5 +298,3 @@ def _mismatch(rule: Rule) -> str:
     if not metrics and "series" in rule.spec.grain.by:
         return "`series` is of metrics, and this rule's measures are of transactions"
     return ""
-
-

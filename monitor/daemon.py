@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Event
+from zoneinfo import ZoneInfo
 
 from monitor.config import Config
 from monitor.logs import log_to_stderr
@@ -34,7 +35,10 @@ def run_daemon(config: Config, store: Store) -> None:
 @contextmanager
 def board(service: Service, store: Store, listen: str) -> Iterator[str]:
     """The board and the API, served while the daemon lives."""
-    server = serve(app(store, service.metrics, service.ready, wall, zone=service.config.monitor.timezone), listen)
+    zone = ZoneInfo(service.config.monitor.timezone)
+    measures = {rule.spec.name: rule.shown for rule in service.judge.pipeline.rules}
+    pages = app(store, service.metrics, service.ready, lambda: wall().astimezone(zone), measures=measures)
+    server = serve(pages, listen)
     try:
         yield server.address
     finally:

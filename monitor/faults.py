@@ -6,7 +6,7 @@ import os
 import re
 import tomllib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,8 @@ from typing import Any
 from pydantic import ValidationError
 
 _SECRET = re.compile(r"\$\{(?:(file):)?([^}]+)\}")
+SHORTEST = 4
+"""Signs of a secret: what is shorter is everywhere in the words around it, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,7 @@ class ConfigError(Exception):
 def read_toml(path: Path, name: str, faults: list[Fault]) -> dict[str, Any]:
     """The file's tables, or none and a fault."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         faults.append(Fault(name, "", "no such file"))
     except OSError as error:
@@ -51,32 +53,63 @@ def read_toml(path: Path, name: str, faults: list[Fault]) -> dict[str, Any]:
     return {}
 
 
-def with_secrets(value: Any, base: Path, name: str, faults: list[Fault], key: str = "") -> Any:
-    """The value with every `${NAME}` taken from the environment and every `${file:path}` from that file (last newline dropped)."""
-    if isinstance(value, dict):
-        return {k: with_secrets(v, base, name, faults, f"{key}.{k}" if key else k) for k, v in value.items()}
-    if isinstance(value, list):
-        return [with_secrets(v, base, name, faults, f"{key}[{i}]") for i, v in enumerate(value)]
-    if not isinstance(value, str):
-        return value
+class Secrets:
+    """What `${NAME}` and `${file:path}` stand for in a file of `base`; and the hiding of it in what is told."""
 
-    def found(match: re.Match[str]) -> str:
-        file, what = match.groups()
-        if not file and what not in os.environ:
-            faults.append(Fault(name, key, f"the environment has no {what}"))
-        elif file:
+    def __init__(self, base: Path, name: str) -> None:
+        self._base, self._name = base, name
+        self._found: dict[str, str] = {}
+
+    def filled(self, value: Any, faults: list[Fault], key: str = "") -> Any:
+        """The value with every `${NAME}` from the environment, every `${file:path}` from its file (less a last newline)."""
+        if isinstance(value, dict):
+            return {k: self.filled(v, faults, f"{key}.{k}" if key else k) for k, v in value.items()}
+        if isinstance(value, list):
+            return [self.filled(v, faults, f"{key}[{i}]") for i, v in enumerate(value)]
+        if not isinstance(value, str):
+            return value
+
+        def found(match: re.Match[str]) -> str:
             try:
-                return (base / what).read_text(encoding="utf-8").removesuffix("\n")
-            except (OSError, UnicodeDecodeError) as error:
-                faults.append(Fault(name, key, f"secret file {what} cannot be read: {getattr(error, 'strerror', 'not UTF-8')}"))
-        return os.environ.get(what, "") if not file else ""
+                secret = self._read(*match.groups())
+            except LookupError as error:
+                faults.append(Fault(self._name, key, error.args[0]))
+                return match.group()
+            self._found[secret] = match.group()
+            return secret
 
-    return _SECRET.sub(found, value)
+        return _SECRET.sub(found, value)
+
+    def hidden(self, faults: Iterable[Fault]) -> list[Fault]:
+        """The faults, with what was filled in taken out again; what is too short to be a secret stays."""
+        longest = sorted((secret for secret in self._found if len(secret) >= SHORTEST), key=len, reverse=True)
+        told = []
+        for fault in faults:
+            what = fault.what
+            for secret in longest:
+                for written in (secret, repr(secret)[1:-1]):
+                    what = what.replace(written, self._found[secret])
+            told.append(replace(fault, what=what))
+        return told
+
+    def _read(self, file: str | None, what: str) -> str:
+        if not file:
+            if what not in os.environ:
+                raise LookupError(f"the environment has no {what}")
+            return os.environ[what]
+        try:
+            return (self._base / what).read_text(encoding="utf-8").removesuffix("\n")
+        except OSError as error:
+            raise LookupError(f"secret file {what} cannot be read: {error.strerror}") from None
+        except ValueError:
+            raise LookupError(f"secret file {what} cannot be read: not UTF-8") from None
 
 
 def explained(error: ValidationError, name: str, prefix: str, known: Iterable[str] = ()) -> list[Fault]:
-    """pydantic's errors as faults: key by key, never with the value that was given (it may be a secret)."""
-    return [Fault(name, _key(prefix, problem["loc"]), _what(problem, known)) for problem in error.errors(include_url=False)]
+    """Pydantic's errors as faults: key by key, never with the value that was given (it may be a secret)."""
+    return [
+        Fault(name, _key(prefix, problem["loc"]), _what(problem, known)) for problem in error.errors(include_url=False)
+    ]
 
 
 def _key(prefix: str, loc: tuple[int | str, ...]) -> str:
@@ -91,12 +124,22 @@ def _what(problem: Any, known: Iterable[str]) -> str:
     if kind == "extra_forbidden":
         name = str(problem["loc"][-1])
         near = get_close_matches(name, list(known), n=1)
-        return f"no such key; did you mean {near[0]!r}?" if near else f"no such key; there are {', '.join(known)}" if known else "no such key"
+        return (
+            f"no such key; did you mean {near[0]!r}?"
+            if near
+            else f"no such key; there are {', '.join(known)}"
+            if known
+            else "no such key"
+        )
     if kind == "missing":
         return "is missing"
+    if kind == "model_type":
+        return "must be a block of keys"
     if kind == "value_error":
         return str(context["error"])
     if kind == "literal_error":
         return f"must be {context['expected']}"
     text = str(problem["msg"])
-    return text[0].lower() + text[1:].replace("Input should", "should").replace("input should", "should").removeprefix("nput ")
+    return text[0].lower() + text[1:].replace("Input should", "should").replace("input should", "should").removeprefix(
+        "nput "
+    )

@@ -18,12 +18,13 @@ from alerts.cases import AFTER, CaseBook
 from alerts.incidents import Incidents
 from monitor import tables as t
 from monitor.calendar import Calendar
+from monitor.cells import Counted
 from monitor.config import Config
 from monitor.intake import Rows, cases_of, clients_of, holdings_of
 from monitor.outbox import to_end, to_open
 from monitor.pipeline import Pipeline, Portfolio, rules_by_name
-from monitor.store import Step, Store
-from monitor.windows import DAY, HISTORY, Counted, Windows, minute_of, time_of
+from monitor.store import Message, Step, Store
+from monitor.windows import DAY, HISTORY, Windows, minute_of, time_of
 
 log = structlog.get_logger()
 EVENTS = ("transactions", "metrics")
@@ -110,7 +111,9 @@ class Judge:
         ids = [incident.id for incident in live]
         self.pipeline.incidents = Incidents(self.store.alerts(), live)
         self.pipeline.recent = {incident.id: incident for incident in live if incident.state is IncidentState.RESOLVED}
-        self.pipeline.impacts = {(m.incident_id, m.client_id, m.product): m for m in self.store.impacts(t.impacts.c.incident_id.in_(ids))}
+        self.pipeline.impacts = {
+            (m.incident_id, m.client_id, m.product): m for m in self.store.impacts(t.impacts.c.incident_id.in_(ids))
+        }
         known = self.store.decisions(t.decisions.c.incident_id.in_(ids))
         theirs = t.their_cases.c
         self.pipeline.book = CaseBook(known, self.store.their_cases(theirs.reported_at > at - 2 * AFTER))
@@ -141,17 +144,22 @@ class Judge:
             self._judge(until, now, step, done)
         step.judged_until = self.judged_until
         step.marks["last_act"] = str(self._last_act)
-        step.messages += [
-            to_open(decision, self._incident(decision.incident_id, step.changes))
-            for decision in step.changes.decisions.values()
-            if decision.action is Action.OPEN
-        ]
-        step.messages += [
-            to_end(d, self._incident(d.incident_id, step.changes)) for d in step.changes.ended if d.action is Action.OPEN
-        ]
+        step.messages += self._messages(step.changes)
         self.store.commit(step, now)
         done.changes = step.changes
         return done
+
+    def _messages(self, changes: Changes) -> list[Message]:
+        """What the desks are told: the most urgent first."""
+        zone = self.pipeline.calendar.zone
+        opened = sorted(
+            (d for d in changes.decisions.values() if d.action is Action.OPEN), key=lambda d: (-d.priority, d.key)
+        )
+        ended = [d for d in changes.ended if d.action is Action.OPEN]
+        return [
+            *(to_open(d, self._incident(d.incident_id, changes), zone) for d in opened),
+            *(to_end(d, self._incident(d.incident_id, changes), zone) for d in ended),
+        ]
 
     def _take(self, rows: Rows, step: Step, done: Done) -> None:
         step.cursors[rows.source] = (rows.cursor, rows.complete_until or self._until(rows.source))
@@ -198,7 +206,9 @@ class Judge:
         """The first minute that is still open, by the sources' own word; None until each has been read once."""
         patience = self.config.monitor.patience
         known = {name: s.complete_until for name, s in self.sources.items() if s.complete_until}
-        unread = [s for name, s in self.sources.items() if name not in known and not (s.down and now - self._began > patience)]
+        unread = [
+            s for name, s in self.sources.items() if name not in known and not (s.down and now - self._began > patience)
+        ]
         if unread or not known:
             return None
         waited = {n: until for n, until in known.items() if not (self.sources[n].down and now - until > patience)}
@@ -207,7 +217,9 @@ class Judge:
     def _judge(self, until: int, now: datetime, step: Step, done: Done) -> None:
         start = self.judged_until or 0
         for name, standing in self.sources.items():
-            answered = minute_of(standing.complete_until - self.config.monitor.lateness) if standing.complete_until else start
+            answered = (
+                minute_of(standing.complete_until - self.config.monitor.lateness) if standing.complete_until else start
+            )
             if answered < until:
                 # Past our patience the others are judged without it: what it feeds is unknown, not zero.
                 dark = (name, max(answered, start), until)
@@ -222,7 +234,9 @@ class Judge:
 
     def _longest(self) -> int:
         """Minutes since the oldest open incident began: its clients' base rates come from before it."""
-        oldest = min((minute_of(i.started_at) for i in self.pipeline.incidents.open.values()), default=self.judged_until or 0)
+        oldest = min(
+            (minute_of(i.started_at) for i in self.pipeline.incidents.open.values()), default=self.judged_until or 0
+        )
         return max((self.judged_until or 0) - oldest, 0)
 
     def _people(self, changes: Changes, now: datetime) -> None:
@@ -232,7 +246,11 @@ class Judge:
 
     def _incident(self, incident_id: str, changes: Changes) -> Incident:
         pipeline = self.pipeline
-        return changes.incidents.get(incident_id) or pipeline.incidents.open.get(incident_id) or pipeline.recent[incident_id]
+        return (
+            changes.incidents.get(incident_id)
+            or pipeline.incidents.open.get(incident_id)
+            or pipeline.recent[incident_id]
+        )
 
 
 def _merge(into: Changes, later: Changes) -> None:

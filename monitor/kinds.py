@@ -1,4 +1,4 @@
-"""From a block of a user's file to a living source, desk or rule: its kind's options, checked against the class's signature."""
+"""From a block of a user's file to a living source, desk or rule: options checked against the class's signature."""
 
 from __future__ import annotations
 
@@ -28,8 +28,11 @@ def duration(value: Any) -> timedelta:
     if not isinstance(value, str) or not _DURATION.fullmatch(value):
         raise ValueError("must be a length of time such as 10s, 5m, 1h30m or 30d")
     total = timedelta()
-    for number, unit in _PART.findall(value):
-        total += timedelta(**{_UNITS[unit]: float(number)})
+    try:
+        for number, unit in _PART.findall(value):
+            total += timedelta(**{_UNITS[unit]: float(number)})
+    except OverflowError:
+        raise ValueError("is longer than time itself") from None
     return total
 
 
@@ -56,25 +59,42 @@ def load_rule(kind: str) -> type[Any]:
 
 def options(cls: type[Any]) -> dict[str, inspect.Parameter]:
     """The keyword-only options of a kind."""
-    return {name: p for name, p in inspect.signature(cls).parameters.items() if p.kind is inspect.Parameter.KEYWORD_ONLY}
+    return {
+        name: p for name, p in inspect.signature(cls).parameters.items() if p.kind is inspect.Parameter.KEYWORD_ONLY
+    }
 
 
-def checked(cls: type[Any], given: Mapping[str, Any], file: str, key: str, faults: list[Fault], known: set[str]) -> dict[str, Any] | None:
-    """The options with their types, or None and the faults. `known`: keys of the block that are not the kind's."""
+def checked(
+    cls: type[Any], given: Mapping[str, Any], file: str, key: str, faults: list[Fault], *, known: set[str]
+) -> dict[str, Any] | None:
+    """The options with their types; None if one that is needed is missing or wrong.
+
+    known: keys of the block that are not the kind's. Where others are wrong, the rest goes on, so that the class has
+    its word on them too: the faults stand all the same.
+    """
     types = get_type_hints(cls.__init__)
     shape: dict[str, Any] = {}
     for name, parameter in options(cls).items():
         kind = Duration if types[name] is timedelta else types[name]
         shape[name] = (kind, ... if parameter.default is inspect.Parameter.empty else parameter.default)
-    model = create_model(cls.__name__, __config__=ConfigDict(extra="forbid", strict=True, arbitrary_types_allowed=True), **shape)
+    model = create_model(
+        cls.__name__,
+        __config__=ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, arbitrary_types_allowed=True),
+        **shape,
+    )
     try:
         return dict(model.model_validate(dict(given)))
     except ValidationError as error:
         faults += explained(error, file, key, sorted(known | set(shape)))
+        wrong = {problem["loc"][0] for problem in error.errors()}
+    if any(name in wrong and default is ... for name, (_, default) in shape.items()):
         return None
+    return dict(model.model_validate({name: value for name, value in given.items() if name not in wrong}))
 
 
-def built(make: Callable[..., Any], chosen: Mapping[str, Any], file: str, key: str, faults: list[Fault]) -> Callable[[], Any] | None:
+def built(
+    make: Callable[..., Any], chosen: Mapping[str, Any], file: str, key: str, faults: list[Fault]
+) -> Callable[[], Any] | None:
     """What makes one from the chosen options; tried once, so that what the class itself refuses is told with its key."""
     factory = partial(make, **chosen)
     try:

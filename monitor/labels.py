@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median
@@ -28,7 +28,7 @@ class Label:
     name: str
     start: datetime
     end: datetime
-    scope: Scope = Scope()
+    scope: Scope = field(default_factory=Scope)
     kind: str = ""
     affected: frozenset[str] = frozenset()
     optional: bool = False
@@ -69,17 +69,35 @@ def _label(row: dict[str, str | None], where: str, timezone: str) -> Label:
         raise LabelError(f"{where}: ends before it starts")
     scope = Scope(cell("product"), cell("channel"), cell("client_id"))
     affected = frozenset(part.strip() for part in cell("affected").split(";") if part.strip())
-    return Label(cell("label"), start, end, scope, cell("kind"), affected, cell("optional").lower() in ("yes", "true", "1", "sí", "si"))
+    return Label(
+        cell("label"),
+        start,
+        end,
+        scope,
+        cell("kind"),
+        affected,
+        cell("optional").lower() in ("yes", "true", "1", "sí", "si"),
+    )
 
 
-def compare(labels: list[Label], incidents: list[Incident], affected: dict[str, set[str]], *, days: float) -> dict[str, Any]:
+def compare(
+    labels: list[Label], incidents: list[Incident], affected: dict[str, set[str]], *, days: float
+) -> dict[str, Any]:
     """Recall, false incidents a day, delays, incidents a cause; and of the clients whom labels name, how many were named."""
     due = [label for label in labels if not label.optional]
     rows, delays, found_per, recalls, precisions = [], [], [], [], []
     for label in labels:
         found = [incident for incident in incidents if label.meets(incident)]
         delay = (min(i.detected_at for i in found) - label.start).total_seconds() if found else None
-        rows.append({"label": label.name, "kind": label.kind, "optional": label.optional, "incidents": [i.id for i in found], "delay_seconds": delay})
+        rows.append(
+            {
+                "label": label.name,
+                "kind": label.kind,
+                "optional": label.optional,
+                "incidents": [i.id for i in found],
+                "delay_seconds": delay,
+            }
+        )
         if label.optional or delay is None:
             continue
         delays.append(delay)

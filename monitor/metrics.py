@@ -119,8 +119,6 @@ class Metrics:
         """All of it, in Prometheus' text format 0.0.4."""
         return generate_latest(self.registry)
 
-    # ---- sources ---------------------------------------------------------------------------------------------------
-
     def polled(self, source: str, seconds: float) -> None:
         """A poll was answered."""
         self._poll.labels(source).observe(seconds)
@@ -181,6 +179,12 @@ class Metrics:
         """What every rule last said of every scope."""
         self._now.statuses = _worst(found)
 
+    @property
+    def watched(self) -> tuple[int, int]:
+        """How many places the rules watch (a rule, product and channel each), and of how many they cannot say."""
+        verdicts = [status.verdict for status in self._now.statuses.values()]
+        return len(verdicts), verdicts.count(Verdict.UNKNOWN)
+
     def cycle(self, now: datetime) -> None:
         """A full cycle ended."""
         self.last_cycle = now
@@ -224,8 +228,6 @@ class Metrics:
         if not led and decision.lead_seconds is not None:
             self._lead.observe(decision.lead_seconds)
         self._decided[decision.key] = decision.lead_seconds is not None
-
-    # ---- delivery --------------------------------------------------------------------------------------------------
 
     def outbox(self, pending: int, oldest_age: float) -> None:
         """How many messages wait, and for how many seconds the oldest has."""

@@ -6,14 +6,16 @@ A crash between sending and confirming sends again: the desk knows the case by i
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
 import structlog
 
 from alerts import Decision, Incident
-from alerts.messages import case_text, end_text
+from alerts.messages import Words, case_text, end_text
+from alerts.rows import plain
 from connectors import Case, CaseDesk, SourceError
+from monitor import spanish
 from monitor.store import Message, Store
 
 LEASE = timedelta(minutes=2)
@@ -23,17 +25,30 @@ LONGEST_WAIT = timedelta(minutes=10)
 log = structlog.get_logger()
 
 
-def to_open(decision: Decision, incident: Incident) -> Message:
-    """The message that opens a client's preventive case."""
-    subject, body = case_text(incident, decision)
-    return Message(decision.key, decision.key, decision.desk, "open", _payload(decision, incident, subject, body, "abierto"))
+def to_open(decision: Decision, incident: Incident, zone: tzinfo) -> Message:
+    """The message that opens a client's preventive case; its words are in the bank's zone."""
+    subject, body = case_text(incident, decision, _words(incident, zone))
+    return Message(
+        decision.key, decision.key, decision.desk, "open", _payload(decision, incident, subject, body, "abierto")
+    )
 
 
-def to_end(decision: Decision, incident: Incident) -> Message:
+def to_end(decision: Decision, incident: Incident, zone: tzinfo) -> Message:
     """The message that tells a case that its incident is over."""
-    subject, body = case_text(incident, decision)
-    payload = _payload(decision, incident, subject, body, "afectación superada") | {"note": end_text(incident)}
+    words = _words(incident, zone)
+    subject, body = case_text(incident, decision, words)
+    payload = _payload(decision, incident, subject, body, "afectación superada") | {"note": end_text(incident, words)}
     return Message(f"{decision.key}:end", decision.key, decision.desk, "update", payload)
+
+
+def _words(incident: Incident, zone: tzinfo) -> Words:
+    row = plain(incident)
+
+    def time(value: datetime | None) -> str:
+        return f"{value.astimezone(zone):%d/%m/%Y %H:%M}" if value else ""
+
+    ended = time(incident.ended_at or incident.resolved_at)
+    return Words(spanish.place(row), spanish.kind(row), time(incident.started_at), time(incident.detected_at), ended)
 
 
 def _payload(decision: Decision, incident: Incident, subject: str, body: str, status: str) -> dict[str, Any]:
@@ -45,7 +60,10 @@ def _payload(decision: Decision, incident: Incident, subject: str, body: str, st
 
 
 def deliver(
-    store: Store, desks: Mapping[str, CaseDesk], clock: Callable[[], datetime], sent: Callable[[str, str], None] = lambda desk, error: None  # noqa: ARG005
+    store: Store,
+    desks: Mapping[str, CaseDesk],
+    clock: Callable[[], datetime],
+    sent: Callable[[str, str], None] = lambda desk, error: None,  # noqa: ARG005
 ) -> int:
     """Send all that is due; `sent` is told of each with its desk and the error, if any. How many were sent."""
     done = 0
@@ -56,7 +74,9 @@ def deliver(
         except SourceError as error:
             wait = min(FIRST_WAIT * 2 ** message["attempts"], LONGEST_WAIT)
             store.put_off(message["id"], str(error), clock() + wait, dead=error.permanent)
-            log.warning("not delivered", desk=desk, action=message["action"], error=str(error), given_up=error.permanent)
+            log.warning(
+                "not delivered", desk=desk, action=message["action"], error=str(error), given_up=error.permanent
+            )
             sent(desk, str(error))
         else:
             store.confirm(message["id"], reference, clock())

@@ -20,7 +20,6 @@ from monitor.calendar import Calendar
 from monitor.windows import HISTORY, Windows, minute_of, time_of
 from rules import Frame, Grain, Rule, Scope, Verdict, Verdicts
 
-
 Grounds = dict[tuple[Scope, int, frozenset[str]], tuple[Ground, Base]]
 
 
@@ -142,22 +141,16 @@ class Pipeline:
             active = np.array([(rule.spec.name, scope) in self.incidents.alerts for scope in frame.scopes], dtype=bool)
             breach = verdicts.verdict == Verdict.BREACH
             active[frame.series[breach]] = True
-            rows = np.flatnonzero(breach | ((verdicts.verdict == Verdict.HEALTHY) & active[frame.series]))
-            for row in rows.tolist():
+            for row in np.flatnonzero(breach | ((verdicts.verdict == Verdict.HEALTHY) & active[frame.series])).tolist():
                 minute = int(frame.minute[row])
-                out.setdefault(minute, []).append(
-                    Signal(
-                        rule.spec, rule.ways, frame.scopes[frame.series[row]], time_of(minute + 1 - rule.spec.grain.minutes), time_of(minute + 1),
-                        Verdict(int(verdicts.verdict[row])), _known(verdicts.value[row]), _known(verdicts.expected[row]), _known(verdicts.score[row]),
-                    )
-                )  # fmt: skip
+                out.setdefault(minute, []).append(_signal(rule, verdicts, row, minute + 1))
         return out
 
     def _show(self, said: Sequence[tuple[Rule, Verdicts]]) -> None:
         for rule, verdicts in said:
             frame = verdicts.frame
-            last = np.flatnonzero(np.append(frame.series[1:] != frame.series[:-1], True)) if len(frame.series) else []
-            for row in last:
+            ends = np.append(frame.series[1:] != frame.series[:-1], len(frame.series) > 0)
+            for row in np.flatnonzero(ends[: len(frame.series)]).tolist():
                 scope = frame.scopes[frame.series[row]]
                 if not scope.client_id:
                     self.status[rule.spec.name, scope] = Status(
@@ -217,6 +210,20 @@ class Pipeline:
         for incident in [i for i in self.recent.values() if i.resolved_at and at - i.resolved_at > AFTER]:
             del self.recent[incident.id]
         self.book.attach((*self.incidents.open.values(), *self.recent.values()), at, changes)
+
+
+def _signal(rule: Rule, verdicts: Verdicts, row: int, end: int) -> Signal:
+    return Signal(
+        spec=rule.spec,
+        ways=rule.ways,
+        scope=verdicts.frame.scopes[verdicts.frame.series[row]],
+        start=time_of(end - rule.spec.grain.minutes),
+        at=time_of(end),
+        verdict=Verdict(int(verdicts.verdict[row])),
+        value=_known(verdicts.value[row]),
+        expected=_known(verdicts.expected[row]),
+        score=_known(verdicts.score[row]),
+    )
 
 
 def _known(value: float) -> float | None:

@@ -64,7 +64,9 @@ class Service:
         self._intakes = {s.name: Intake(s, cursors.get(s.name, (None, None))[0]) for s in order}
         pipeline = self.judge.pipeline
         known = pipeline.book.decisions.values()
-        self.metrics.resume(pipeline.incidents.open.values(), pipeline.impacts.values(), known, pipeline.portfolio.clients)
+        self.metrics.resume(
+            pipeline.incidents.open.values(), pipeline.impacts.values(), known, pipeline.portfolio.clients
+        )
 
     # ---- one pass --------------------------------------------------------------------------------------------------
 
@@ -156,7 +158,9 @@ class Service:
     def run(self, stop: Event, started: Callable[[], None] = lambda: None) -> None:
         """Until `stop` is set; then what was fetched is judged, what is due is sent, and all is closed."""
         with ThreadPoolExecutor(max_workers=8) as pool:
-            for intake, arrived in zip(self._intakes.values(), pool.map(self._poll, self._intakes.values()), strict=True):
+            for intake, arrived in zip(
+                self._intakes.values(), pool.map(self._poll, self._intakes.values()), strict=True
+            ):
                 self._step([arrived])
                 while isinstance(arrived, Rows) and not arrived.drained and not stop.is_set():
                     arrived = self._poll(intake)  # noqa: PLW2901 - the backlog of one source
@@ -175,7 +179,9 @@ class Service:
 
     def _scheduled(self) -> BackgroundScheduler:
         defaults = {"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
-        scheduler = BackgroundScheduler(timezone=UTC, job_defaults=defaults, executors={"default": {"type": "threadpool", "max_workers": 32}})
+        scheduler = BackgroundScheduler(
+            timezone=UTC, job_defaults=defaults, executors={"default": {"type": "threadpool", "max_workers": 32}}
+        )
         for name, source in self.config.sources.items():
             every = source.block.every.total_seconds()
             scheduler.add_job(self._fetch, "interval", seconds=every, args=[name], id=f"poll {name}")

@@ -6,10 +6,10 @@ acts are short transactions of their own, which the judging thread takes in at i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
 import fcntl
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
-from alerts import Alert, AlertState, Changes, Client, Decision, Holding, Impact, Incident, TheirCase
+from alerts import Alert, Changes, Client, Decision, Holding, Impact, Incident, TheirCase
 from alerts.rows import alert_of, decision_of, impact_of, incident_of, plain
 from connectors import Cursor
 from monitor import tables as t
@@ -224,8 +224,12 @@ class Store:
     def claim(self, now: datetime, lease: timedelta) -> dict[str, Any] | None:
         """The next message to send, held for `lease`; None where none is due. One of a case waits for the ones before it."""
         o, earlier = t.outbox.c, t.outbox.alias().c
-        waits = sa.exists().where(earlier.case_key == o.case_key, earlier.id < o.id, earlier.state.not_in(("sent", "dead")))
-        ready = sa.select(t.outbox).where(o.state.in_(("due", "sending")), o.due_at <= now, ~waits).order_by(o.id).limit(1)
+        waits = sa.exists().where(
+            earlier.case_key == o.case_key, earlier.id < o.id, earlier.state.not_in(("sent", "dead"))
+        )
+        ready = (
+            sa.select(t.outbox).where(o.state.in_(("due", "sending")), o.due_at <= now, ~waits).order_by(o.id).limit(1)
+        )
         with self.engine.begin() as c:
             row = c.execute(ready).mappings().first()
             if row is None:
@@ -249,7 +253,9 @@ class Store:
     def waiting(self) -> list[datetime]:
         """When each message that is still to be sent was made, oldest first."""
         with self.reading() as c:
-            query = sa.select(t.outbox.c.created_at).where(t.outbox.c.state.in_(("due", "sending"))).order_by(t.outbox.c.id)
+            query = (
+                sa.select(t.outbox.c.created_at).where(t.outbox.c.state.in_(("due", "sending"))).order_by(t.outbox.c.id)
+            )
             return list(c.execute(query).scalars())
 
     # ---- retention -------------------------------------------------------------------------------------------------
@@ -263,14 +269,17 @@ class Store:
             (t.gaps, t.gaps.c.stop < _minute(limits["cells"])),
             (t.impacts, t.impacts.c.incident_id.in_(gone)),
             (t.decisions, t.decisions.c.incident_id.in_(gone)),
-            (t.their_cases, sa.func.coalesce(t.their_cases.c.closed_at, t.their_cases.c.resolved_at) < limits["clients"]),
+            (
+                t.their_cases,
+                sa.func.coalesce(t.their_cases.c.closed_at, t.their_cases.c.resolved_at) < limits["clients"],
+            ),
             (t.acts, t.acts.c.at < limits["incidents"]),
             (t.incidents, t.incidents.c.resolved_at < limits["incidents"]),
             (t.outbox, t.outbox.c.state.in_(("sent", "dead")) & (t.outbox.c.created_at < limits["outbox"])),
         ]
         dropped = 0
         for table, where in old:
-            keys = [column for column in table.primary_key]
+            keys = list(table.primary_key)
             while True:
                 with self.engine.begin() as c:
                     some = sa.select(*keys).where(where).limit(step)
@@ -285,11 +294,15 @@ class Store:
         joined = 0
         day = t.cells.c.last_minute // 1440
         with self.engine.begin() as c:
-            full = sa.select(t.cells.c.kind, day).where(t.cells.c.kind != "ledger", t.cells.c.last_minute < _minute(before))
+            full = sa.select(t.cells.c.kind, day).where(
+                t.cells.c.kind != "ledger", t.cells.c.last_minute < _minute(before)
+            )
             days = c.execute(full.group_by(t.cells.c.kind, day).having(sa.func.count() > 1).limit(7)).all()
         for kind, number in days:
             with self.engine.begin() as c:
-                rows = c.execute(sa.select(t.cells).where(t.cells.c.kind == kind, day == number).order_by(t.cells.c.id).limit(most)).all()
+                rows = c.execute(
+                    sa.select(t.cells).where(t.cells.c.kind == kind, day == number).order_by(t.cells.c.id).limit(most)
+                ).all()
                 self._put_blob(c, kind, pa.concat_tables(_unpacked(row) for row in rows))
                 c.execute(sa.delete(t.cells).where(t.cells.c.id.in_([row.id for row in rows])))
                 joined += len(rows)
@@ -306,7 +319,10 @@ class Store:
     def acts(self, *, incident_id: str | None = None, after: int = 0) -> list[Act]:
         """What was done, in order; of one incident, or all after an id."""
         wanted = sa.select(t.acts).where(t.acts.c.id > after).order_by(t.acts.c.id)
-        return [Act(**row) for row in self._all(wanted if incident_id is None else wanted.where(t.acts.c.incident_id == incident_id))]
+        return [
+            Act(**row)
+            for row in self._all(wanted if incident_id is None else wanted.where(t.acts.c.incident_id == incident_id))
+        ]
 
     # ---- what is read at start -------------------------------------------------------------------------------------
 
@@ -375,7 +391,9 @@ class Store:
 
 def _unpacked(row: Any) -> pa.Table:
     if row.version != CELLS_VERSION:
-        raise StoreError(f"the stored {row.kind} are of version {row.version}, and this Vigía reads version {CELLS_VERSION}")
+        raise StoreError(
+            f"the stored {row.kind} are of version {row.version}, and this Vigía reads version {CELLS_VERSION}"
+        )
     with pa.ipc.open_stream(row.blob) as reader:
         return reader.read_all()
 

@@ -159,9 +159,20 @@ class Slots(Protocol):
 class View(Protocol):
     """What rules are shown: a span of closed minutes, [start, end) in minutes since the epoch."""
 
-    start: int
-    end: int
-    calendar: Slots
+    @property
+    def start(self) -> int:
+        """The first minute."""
+        ...
+
+    @property
+    def end(self) -> int:
+        """The minute after the last."""
+        ...
+
+    @property
+    def calendar(self) -> Slots:
+        """The bank's."""
+        ...
 
     def frame(self, grain: Grain) -> Frame:
         """The windows of one grain."""
@@ -187,9 +198,14 @@ Way = Literal["failed", "rejected", "reversed", "pending", "other", "missing", "
 
 @runtime_checkable
 class Rule(Protocol):
-    """One thing that is watched. May hold models, which learn as they check; never told twice of the same minute."""
+    """One thing that is watched. May hold models, which learn as they check; never told twice of the same minute.
+
+    measures: what it needs of a window; shown: the one whose value its verdicts carry; expressions: what it asks of each window;
+    ways: how what it sees hurts clients.
+    """
 
     spec: Spec
+    shown: str
     measures: frozenset[str]
     expressions: tuple[str, ...]
     ways: frozenset[Way]

@@ -33,6 +33,7 @@ class Absent:
 
     def __init__(self, spec: Spec, *, tail: float = 6.0, freeze: timedelta = timedelta(hours=6)) -> None:
         self.spec = spec
+        self.shown = "total"
         self.measures = frozenset({"total"})
         self.expressions: tuple[str, ...] = ()
         self.ways: frozenset[Way] = frozenset({"missing"})
@@ -49,7 +50,9 @@ class Absent:
         self._silences.grow(total.shape[1])
 
         def silent(t: int, scores: Scores) -> Bools:
-            return self._silences.step(total[t], np.square(np.maximum(scores.expected, 0)), int(slots[t]), self.spec.min_total)
+            return self._silences.step(
+                total[t], np.square(np.maximum(scores.expected, 0)), int(slots[t]), self.spec.min_total
+            )
 
         slots = view.calendar.slots(frame.start, frame.end)
         block = self._walk.step_block(np.sqrt(total), slots, silent)
@@ -84,7 +87,9 @@ class _Silences:
         known = ~np.isnan(self._rows)
         passes = self._passes[self._slot]
         passes += known * (passes < DAYS)
-        self._active[self._slot] += np.where(known, ((self._rows > 0) - self._active[self._slot]) / np.maximum(passes, 1), 0)
+        self._active[self._slot] += np.where(
+            known, ((self._rows > 0) - self._active[self._slot]) / np.maximum(passes, 1), 0
+        )
         self._rows[:] = np.nan
         self._slot = slot
 

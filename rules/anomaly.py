@@ -39,7 +39,7 @@ class Anomaly:
         if measure not in MEASURES:
             raise ValueError(f"measure: knows no {measure!r}; there are {', '.join(MEASURES)}")
         self.spec = spec
-        self.measure = measure
+        self.shown = self.measure = measure
         self.measures = frozenset({measure} if measure == "value" else {measure, "total"})
         self.expressions: tuple[str, ...] = ()
         self.ways = ways_of(frozenset({measure}))
@@ -73,7 +73,7 @@ class Anomaly:
                 matters &= np.maximum(seen[t], expected) >= self.spec.min_total
             if self.measure in RATES:
                 matters &= _beyond_chance(seen[t] * total[t], expected * total[t], change, self._tail)
-            return matters
+            return np.asarray(matters, bool)
 
         block = self._walk.step_block(there(seen), view.calendar.slots(frame.start, frame.end), material)
         # Half the tail is too much to be called healthy: it neither fires nor resolves.

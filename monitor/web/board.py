@@ -51,7 +51,14 @@ def pages(
         firing = people.incidents(store, now, state="open")
         over = people.incidents(store, now, state="resolved", since=now - LATELY)
         figures = people.figures(store, now - LATELY)
-        return shown("board.html", now, firing=sorted(firing, key=_worst_first), over=over, figures=figures)
+        return shown(
+            "board.html",
+            now,
+            firing=sorted(firing, key=_worst_first),
+            over=over,
+            figures=figures,
+            watched=metrics.watched,
+        )
 
     @router.get("/incidents/{incident_id}")
     def incident(incident_id: str) -> HTMLResponse:

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-
 from tests.acceptance.timeline import Row, Timeline
 
 START = datetime(2026, 3, 3, 14, 0, tzinfo=UTC)
@@ -101,7 +100,9 @@ def play(folder: Path, kills: list[float]) -> Timeline:
 
 def outcome(timeline: Timeline) -> dict[str, object]:
     """What must not depend on kills: keys and event times, counts, and the desk's own file."""
-    incidents = "SELECT id, product, channel, kind, severity, state, started_at, ended_at, rules FROM incidents ORDER BY id"
+    incidents = (
+        "SELECT id, product, channel, kind, severity, state, started_at, ended_at, rules FROM incidents ORDER BY id"
+    )
     impacts = "SELECT incident_id, client_id, product, touch, failures, missing, amount, first_failure_at FROM impacts ORDER BY 1, 2, 3"
     with (timeline.folder / "casos.csv").open(encoding="utf-8-sig", newline="") as file:
         desk = sorted((row["clave"], row["incidente"], row["cliente"], row["estado"]) for row in csv.DictReader(file))

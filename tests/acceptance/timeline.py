@@ -54,13 +54,18 @@ class Timeline:
         """Start the daemon, if it does not run."""
         if self.process and self.process.poll() is None:
             return
-        command = [sys.executable, str(Path(__file__).with_name("process.py")), str(self.folder / "config.toml"), str(self.clock)]
+        command = [
+            sys.executable,
+            str(Path(__file__).with_name("process.py")),
+            str(self.folder / "config.toml"),
+            str(self.clock),
+        ]
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(command, cwd=ROOT, stderr=log, env={**os.environ, "PYTHONPATH": str(ROOT)})
         self.started += 1
 
     def kill(self) -> None:
-        """kill -9, whatever it is doing."""
+        """Kill -9, whatever it is doing."""
         if self.process:
             self.process.kill()
             self.process.wait()
@@ -93,7 +98,9 @@ class Timeline:
         while self.judged_until() < minute:
             self.start()
             if time.monotonic() > deadline:
-                raise AssertionError(f"not judged until {minute} but {self.judged_until()}: {(self.folder / 'log').read_text()[-3000:]}")
+                raise AssertionError(
+                    f"not judged until {minute} but {self.judged_until()}: {(self.folder / 'log').read_text()[-3000:]}"
+                )
             time.sleep(0.01)
 
     def settle(self) -> None:
@@ -103,7 +110,9 @@ class Timeline:
             self.start()
             time.sleep(0.02)
 
-    def play(self, minutes: Iterable[tuple[datetime, Sequence[Row]]], *, lateness: timedelta, kills: Sequence[float] = ()) -> None:
+    def play(
+        self, minutes: Iterable[tuple[datetime, Sequence[Row]]], *, lateness: timedelta, kills: Sequence[float] = ()
+    ) -> None:
         """Minute by minute: its rows, then the clock past its end. kills: share of the way at which to kill -9, each once."""
         script = list(minutes)
         moments = sorted(int(share * len(script)) for share in kills)

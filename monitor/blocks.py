@@ -1,0 +1,151 @@
+"""The blocks of config.toml and of the rule files, as frozen models: keys, types and defaults."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Annotated, Any, Literal, Self
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from monitor.kinds import Duration
+from rules import DIMENSIONS
+from rules.expression import ExpressionError, parse
+
+MINUTE = timedelta(minutes=1)
+
+
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        raise ValueError(f"there is no time zone {name!r}; write it as America/Bogota") from None
+    return name
+
+
+def _whole_minutes(length: timedelta) -> timedelta:
+    if length < MINUTE or length % MINUTE:
+        raise ValueError("must be a whole number of minutes, at least 1m")
+    return length
+
+
+def _address(text: str) -> str:
+    host, _, port = text.rpartition(":")
+    if not host or not re.fullmatch(r"[0-9]{1,5}", port) or int(port) > 65535:  # noqa: PLR2004 - the last port
+        raise ValueError("must be host:port, such as 127.0.0.1:8080")
+    if host.strip("[]") not in ("127.0.0.1", "localhost", "::1"):
+        raise ValueError("beyond loopback a token is needed, and there are none yet: listen on 127.0.0.1")
+    return text
+
+
+def _where(text: str) -> str:
+    try:
+        parse(text, DIMENSIONS)
+    except ExpressionError as error:
+        raise ValueError(str(error)) from None
+    return text
+
+
+def _database(text: str) -> str:
+    if not re.match(r"sqlite:///.|postgresql\+psycopg://.", text):
+        raise ValueError("must be sqlite:///FILE or postgresql+psycopg://USER:PASSWORD@HOST/NAME")
+    return text
+
+
+def _word_or_number(value: Any) -> Any:
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise ValueError("must be a text or a number")  # noqa: TRY004 - pydantic takes a TypeError for a bug
+    return value
+
+
+Zone = Annotated[str, AfterValidator(_zone)]
+Minutes = Annotated[Duration, AfterValidator(_whole_minutes)]
+
+
+class Block(BaseModel):
+    """Keys that are not named here are refused, and nothing is turned into what it is not."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False, populate_by_name=True)
+
+
+class Monitor(Block):
+    """[monitor]: how the daemon lives. hold: how long late or repeated rows may still correct a closed minute."""
+
+    timezone: Zone = "America/Bogota"
+    country: str = Field(default="CO", pattern="^[A-Z]{2}$")
+    database: Annotated[str, AfterValidator(_database)] = "sqlite:///var/vigia.db"
+    window: Minutes = MINUTE
+    lateness: Duration = timedelta(seconds=10)
+    hold: Minutes = timedelta(hours=1)
+    patience: Minutes = timedelta(minutes=2)
+    rules: list[str] | None = None
+    listen: Annotated[str, AfterValidator(_address)] = "127.0.0.1:8080"
+
+
+class SourceBlock(Block):
+    """[sources.NAME], but for the options of its kind."""
+
+    role: Literal["transactions", "metrics", "cases", "clients", "holdings"]
+    kind: str
+    columns: dict[str, str] = {}
+    defaults: dict[str, Annotated[Any, AfterValidator(_word_or_number)]] = {}
+    status: dict[str, list[str]] = {}
+    timezone: Zone | None = None
+    client_form: Literal["nit", "nit_dv"] | None = None
+    every: Duration = timedelta(seconds=10)
+    start: Duration = timedelta(days=30)
+
+
+class DeskBlock(Block):
+    """[desks.NAME], but for the options of its kind. products: whose cases it takes (none: all that no other takes)."""
+
+    kind: str
+    products: list[str] = []
+
+
+class RuleBlock(Block):
+    """[[rule]], but for the options of its kind."""
+
+    name: str = Field(pattern=r"^[a-z0-9_]+$")
+    kind: str
+    by: list[Literal["product", "channel", "client_id", "series"]] = ["product", "channel"]
+    where: Annotated[str, AfterValidator(_where)] = ""
+    window: Minutes | None = None
+    for_: Duration = Field(default=timedelta(0), alias="for")
+    keep_firing_for: Duration = timedelta(minutes=20)
+    min_total: int = Field(default=0, ge=0)
+    severity: Literal["minor", "major", "critical"] = "major"
+    guide: str = ""
+
+
+class Retention(Block):
+    """[retention]: how long what is kept. clients: what touches single clients (impacts, decisions, their cases)."""
+
+    cells: Duration = timedelta(days=35)
+    incidents: Duration = timedelta(days=730)
+    clients: Duration = timedelta(days=400)
+    outbox: Duration = timedelta(days=90)
+
+
+class Portfolio(Block):
+    """[portfolio]: the weights of a client's priority, and how critical each product is (0..1)."""
+
+    segment: float = Field(default=0.30, ge=0)
+    impact: float = Field(default=0.30, ge=0)
+    value: float = Field(default=0.15, ge=0)
+    sensitivity: float = Field(default=0.10, ge=0)
+    criticality: float = Field(default=0.15, ge=0)
+    products: dict[str, Annotated[float, Field(ge=0, le=1)]] = {}
+
+    @model_validator(mode="after")
+    def _weighs_something(self) -> Self:
+        if not self.segment + self.impact + self.value + self.sensitivity + self.criticality:
+            raise ValueError("at least one weight must be more than 0")
+        return self
+
+
+class Demo(Block):
+    """[demo]: `vigia run` starts the simulated bank, which writes its payments to this database."""
+
+    database: str
