@@ -163,8 +163,6 @@ class Metrics:
         """The scheduler skipped a run."""
         self._missed.inc()
 
-    # ---- judging ---------------------------------------------------------------------------------------------------
-
     def queued(self, length: int) -> None:
         """How many polls wait to be judged."""
         self._queue.set(length)

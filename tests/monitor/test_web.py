@@ -15,8 +15,10 @@ import requests
 from alerts import Client
 from monitor import people
 from monitor.metrics import Metrics
+from monitor.pipeline import Status
 from monitor.store import Step, Store
 from monitor.web import Server, app, serve
+from rules import Scope, Verdict
 from tests.monitor.conftest import ACEROS, CLIENTS, INCIDENTS, MOLINOS, NOW, PAYMENTS, SLOW, ago
 
 if TYPE_CHECKING:
@@ -86,7 +88,13 @@ def test_the_board_says_what_happens_in_the_banks_time(face: Face) -> None:
 
 def test_all_is_well_only_if_vigia_can_know(face: Face) -> None:
     people.resolve(face.store, PAYMENTS, "Mesa", "", ago(1))
-    assert "Todo en orden" in face.text("/")
+    learning = Status("fallas", Scope("pagos"), Verdict.UNKNOWN, 0.0, 0.0, 0.0)
+    face.metrics.statuses([learning])
+    assert "Sin veredicto todavía" in face.text("/")
+    face.metrics.statuses([learning, replace(learning, scope=Scope("swift"), verdict=Verdict.HEALTHY)])
+    well = face.text("/")
+    assert "Todo en orden" in well
+    assert "Sin veredicto en 1 de 2 vigilancias" in well
     face.metrics.source("bizagi", up=False)
     partial = face.text("/")
     assert "Todo en orden" not in partial
