@@ -68,18 +68,23 @@ def _windows(db: duckdb.DuckDBPyConnection, grain: Grain, measures: Collection[s
     if counted & {"clients", "clients_failing"}:
         ctes.append(_distinct(dims, reach, where, last, punctual))
         full = f"(SELECT * FROM {full} LEFT JOIN heads USING ({dims} m))"
+    # The series by what feeds them; where a rule picks clients, theirs alone.
+    pairs = "pairs"
+    if not metrics and "client_id" in where:
+        pairs = f"""(SELECT source, '' AS series, product, channel, client_id, min(known) AS since FROM cells
+                     WHERE known < {end} {where} GROUP BY ALL)"""
+    if not metrics and "client_id" not in by:
+        # Series that are known stand in every minute: no rows is zero where the sources answered.
+        ctes.append(f"""grid AS (SELECT {dims} m, min(since) AS since FROM {pairs}, range({start}, {end}) AS r(m)
+                        WHERE series = '' AND m >= since {where} GROUP BY {dims} m)""")
+        full = f"(SELECT * FROM {full} RIGHT JOIN grid USING ({dims} m))"
     if "new_error_codes" in counted:
         ctes.append(_novel(dims, by, start, end, grain.minutes, where))
         full = f"(SELECT * FROM {full} LEFT JOIN novel USING ({dims} m))"
-    if not metrics and "client_id" not in by:
-        # Series that are known stand in every minute: no rows is zero where the sources answered.
-        ctes.append(f"""grid AS (SELECT {dims} m, min(since) AS since FROM pairs, range({start}, {end}) AS r(m)
-                        WHERE series = '' AND m >= since {where.replace("client_id", "''")} GROUP BY {dims} m)""")
-        full = f"(SELECT * FROM {full} RIGHT JOIN grid USING ({dims} m))"
     zero = ", ".join(f"coalesce({name}, 0) AS {name}" for name in (*sums, *(counted & {"clients", "clients_failing"})))
     chosen = ", ".join(_measure(name) for name in measures)
-    dark = f"""(SELECT DISTINCT {dims} m FROM pairs JOIN gaps USING (source), range({start}, {end}) AS r(m)
-                WHERE m + 1 > gaps.start AND m - {grain.minutes} < gaps.stop {where.replace("client_id", "''")})"""
+    dark = f"""(SELECT DISTINCT {dims} m FROM {pairs} JOIN gaps USING (source), range({start}, {end}) AS r(m)
+                WHERE m >= gaps.start AND m - {grain.minutes} < gaps.stop - 1 {where})"""
     lit = f"ANTI JOIN {dark} AS dark USING ({dims} m)" if _has_gaps(db) and "client_id" not in by else ""
     shown = "".join(f"{name if name in by else repr('')} AS {name}, " for name in DIMENSIONS)
     query = f"""WITH {", ".join(ctes)}
