@@ -1,0 +1,266 @@
+"""Windows out of cells, against a slow computation of our own; silence, gaps, metrics."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from itertools import product as crossed
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from connectors import ROLES
+from monitor.windows import Windows, minute_of, time_of
+from rules import CLASSES, DIMENSIONS, LATENCIES, MEASURES, Frame, Grain, Scope
+from tests.characters import ACEROS, CAFE, CAST, TEXTILES, at, every_minute, minute, transactions
+
+BEGIN = minute("10:00")
+COUNTED = [name for name in MEASURES if name != "value"]
+
+
+def held(*rows: dict, closing: str | None = None, source: str = "core", windows: Windows | None = None) -> Windows:
+    windows = windows or Windows()
+    counted = windows.count(transactions(rows), source=source, closing=closing and minute(closing))
+    windows.hold_cells(counted.cells)
+    windows.remember(counted.ledger)
+    return windows
+
+
+def said(frame: Frame, measure: str) -> dict[tuple[Scope, int], float]:
+    """What the frame says of each scope and minute of its span (counted from its start)."""
+    at_rows = zip(frame.series.tolist(), (frame.minute - frame.start).tolist(), frame.columns[measure].tolist(), strict=True)
+    return {(frame.scopes[s], m): value for s, m, value in at_rows}
+
+
+def totals(windows: Windows, start: str, end: str, grain: Grain | None = None, measure: str = "total") -> list[float]:
+    """One scope's readings, minute by minute."""
+    frame = windows.frame(grain or Grain(), [measure], [], minute(start), minute(end))
+    assert len(frame.scopes) <= 1
+    return list(said(frame, measure).values())
+
+
+# ---- against a slow computation -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Slow:
+    """The measures by their definitions, one window at a time, from rows with the minute that each was known in."""
+
+    rows: list[tuple[int, dict]]
+    grain: Grain
+    where: str
+
+    def scope(self, row: dict) -> Scope:
+        return Scope(**{name: row[name] for name in self.grain.by})
+
+    def counts(self, row: dict) -> bool:
+        return (not self.where or row["product"] == self.where) and ("client_id" not in self.grain.by or row["client_id"] != "")
+
+    def since(self, scope: Scope) -> int:
+        return min((known for known, row in self.rows if self.counts(row) and self.scope(row) == scope), default=10**12)
+
+    def window(self, scope: Scope, m: int) -> list[dict]:
+        return [
+            row
+            for known, row in self.rows
+            if self.counts(row) and self.scope(row) == scope and m - self.grain.minutes < minute_of(row["timestamp"]) <= m and known <= m
+        ]
+
+    def measure(self, name: str, scope: Scope, m: int) -> float | None:
+        rows = self.window(scope, m)
+        n = {status: sum(row["count"] for row in rows if row["status"] == status) for status in CLASSES}
+        total = sum(n.values())
+        if name in n:
+            return n[name]
+        if name.endswith("_rate"):
+            return n[name.removesuffix("_rate")] / total if total else None
+        if name in LATENCIES:
+            return percentile([row["latency_ms"] for row in rows for _ in range(row["count"])], int(name[-2:]) / 100)
+        if name == "new_error_codes":
+            return self.new_codes(scope, m)
+        failed = [row for row in rows if row["status"] == "failed"]
+        return {
+            "total": total,
+            "amount": float(sum(row["amount"] for row in rows)),
+            "failed_amount": float(sum(row["amount"] for row in failed)),
+            "clients": len({row["client_id"] for row in rows} - {""}),
+            "clients_failing": len({row["client_id"] for row in failed} - {""}),
+        }[name]
+
+    def new_codes(self, scope: Scope, m: int) -> float | None:
+        if m - self.since(scope) < 60:
+            return None
+        born: dict[str, int] = {}
+        for known, row in self.rows:
+            if self.counts(row) and self.scope(row) == scope and row["error_code"]:
+                born[row["error_code"]] = min(known, born.get(row["error_code"], known))
+        return sum(m - self.grain.minutes < first <= m for first in born.values())
+
+
+def percentile(latencies: list[float | None], share: float) -> float | None:
+    known = sorted(x for x in latencies if x is not None)
+    rank = next((i for i in range(len(known)) if i + 1 >= share * len(known)), None)
+    return None if rank is None else known[rank]
+
+
+sent = st.fixed_dictionaries(
+    {
+        "timestamp": st.integers(0, 100 * 60 - 1).map(lambda s: time_of(BEGIN) + timedelta(seconds=s)),
+        "product": st.sampled_from(["pagos", "recaudos"]),
+        "channel": st.sampled_from(["web", "h2h"]),
+        "client_id": st.sampled_from(["", *(who.nit for who in CAST)]),
+        "status": st.sampled_from(CLASSES),
+        "error_code": st.sampled_from(["", "", "E1", "E2", "E3"]),
+        "latency_ms": st.none() | st.floats(4, 2e5),
+        "amount": st.decimals(0, 10**6, places=2).map(lambda d: Decimal(str(d))),
+        "count": st.integers(1, 4),
+    }
+)
+grains = st.builds(
+    Grain,
+    by=st.sets(st.sampled_from(DIMENSIONS[:3])).map(lambda chosen: tuple(name for name in DIMENSIONS if name in chosen)),
+    minutes=st.sampled_from([1, 2, 5, 30]),
+    where=st.sampled_from(["", "", "product = 'pagos'"]),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(sent, max_size=25), st.lists(sent, max_size=8), grains, st.integers(0, 90), st.integers(1, 12))
+def test_every_measure_is_what_a_slow_computation_says(rows, late, grain, start, length):
+    windows, closing = held(*rows), BEGIN + 70
+    late = [row for row in late if minute_of(row["timestamp"]) >= closing - windows.hold]
+    counted = windows.count(transactions(late), source="core", closing=closing)
+    windows.hold_cells(counted.cells)
+    known = [(minute_of(row["timestamp"]), row) for row in rows] + [(max(minute_of(row["timestamp"]), closing), row) for row in late]
+    slow = Slow(known, grain, "pagos" if grain.where else "")
+    frame = windows.frame(grain, COUNTED, ["failed_rate > 0.5"], BEGIN + start, BEGIN + start + length)
+
+    scopes = {slow.scope(row) for _, row in known if slow.counts(row)}
+    minutes = range(BEGIN + start, BEGIN + start + length)
+    if "client_id" in grain.by:
+        due = {(scope, m - frame.start) for scope, m in crossed(scopes, minutes) if slow.window(scope, m)}
+    else:
+        due = {(scope, m - frame.start) for scope, m in crossed(scopes, minutes) if m >= slow.since(scope)}
+    assert set(said(frame, "total")) == due
+    assert list(said(frame, "total")) == sorted(due)
+    for measure in COUNTED:
+        for (scope, m), found in said(frame, measure).items():
+            wanted = slow.measure(measure, scope, frame.start + m)
+            if wanted is None:
+                assert np.isnan(found), (measure, scope, m)
+            elif measure in LATENCIES:
+                assert wanted / 2 <= found <= wanted * 2, (measure, scope, m)
+            else:
+                assert found == pytest.approx(wanted), (measure, scope, m)
+    rate, flag = frame.columns["failed_rate"], frame.flags["failed_rate > 0.5"]
+    np.testing.assert_array_equal(flag, np.where(np.isnan(rate), np.nan, rate > 0.5))
+
+
+# ---- silence and gaps ----------------------------------------------------------------------------------------------
+
+
+def test_a_minute_without_rows_is_zero_and_its_rates_are_not_known():
+    windows = held(ACEROS.sends("10:00"), ACEROS.sends("10:04", status="failed"))
+    assert totals(windows, "10:00", "10:06") == [1, 0, 0, 0, 1, 0]
+    rates = totals(windows, "10:00", "10:06", measure="failed_rate")
+    assert [None if np.isnan(rate) else rate for rate in rates] == [0, None, None, None, 1, None]
+
+
+def test_a_series_stands_from_its_first_row_on():
+    assert totals(held(ACEROS.sends("10:03")), "10:00", "10:05") == [1, 0]
+
+
+def test_in_a_gap_nothing_is_known_and_around_it_everything_is():
+    windows = held(*every_minute("10:00", "10:10", ACEROS.sends("10:00")))
+    windows.gap("core", minute("10:03"), minute("10:05"))
+    frame = windows.frame(Grain(), ["total"], [], minute("10:00"), minute("10:10"))
+    assert [m for _, m in said(frame, "total")] == [0, 1, 2, 5, 6, 7, 8, 9]
+    longer = windows.frame(Grain(minutes=3), ["total"], [], minute("10:00"), minute("10:10"))
+    assert [m for _, m in said(longer, "total")] == [0, 1, 2, 7, 8, 9]
+
+
+def test_a_gap_is_of_the_series_that_its_source_feeds():
+    windows = held(ACEROS.sends("10:00"))
+    held(ACEROS.sends("10:00", "nomina"), source="payroll", windows=windows)
+    windows.gap("payroll", minute("10:01"), minute("10:03"))
+    frame = windows.frame(Grain(("product",)), ["total"], [], minute("10:01"), minute("10:03"))
+    assert [scope.product for scope in frame.scopes] == ["pagos"]
+    assert totals(windows, "10:01", "10:03", Grain(())) == []
+
+
+# ---- where ---------------------------------------------------------------------------------------------------------
+
+
+def test_where_picks_the_rows():
+    windows = held(*every_minute("10:00", "10:02", ACEROS.sends("10:00"), ACEROS.sends("10:00", "nomina", count=5)))
+    assert totals(windows, "10:00", "10:03", Grain((), where="product = 'nomina'")) == [5, 5, 0]
+
+
+def test_where_may_name_the_client():
+    windows = held(*every_minute("10:00", "10:02", ACEROS.sends("10:00", count=3), CAFE.sends("10:00")))
+    mine = Grain(where=f"client_id = '{ACEROS.nit}'")
+    assert totals(windows, "10:00", "10:02", mine) == [3, 3]
+    assert totals(windows, "10:00", "10:02", mine, measure="clients") == [1, 1]
+    others = Grain(("product", "channel", "client_id"), where=f"client_id <> '{ACEROS.nit}'")
+    assert totals(windows, "10:00", "10:02", others) == [1, 1]
+
+
+def test_where_the_named_client_is_silent_is_zero():
+    windows = held(*every_minute("10:00", "10:05", CAFE.sends("10:00")), TEXTILES.sends("10:01"))
+    mine = Grain(where=f"client_id = '{TEXTILES.nit}'")
+    assert totals(windows, "10:01", "10:04", mine) == [1, 0, 0]
+
+
+# ---- metrics -------------------------------------------------------------------------------------------------------
+
+
+def readings(*rows: tuple[str, str, float | None]) -> pa.Table:
+    told = [{"timestamp": at(clock), "series": series, "value": value, "product": "", "channel": ""} for clock, series, value in rows]
+    return pa.Table.from_pylist(told, schema=ROLES["metrics"])
+
+
+def test_the_readings_of_a_window_are_averaged():
+    windows = Windows()
+    table = readings(("10:00", "cpu", 10), ("10:00:30", "cpu", 20), ("10:02", "cpu", 60), ("10:02", "mem", 1), ("10:01", "cpu", None))
+    placed, late = windows.place_metrics(table, source="infra", closing=None)
+    windows.hold_metrics(placed)
+    assert late == 0
+    one = windows.frame(Grain(("series",)), ["value"], ["value > 14"], minute("10:00"), minute("10:04"))
+    assert said(one, "value") == {(Scope(series="cpu"), 0): 15, (Scope(series="cpu"), 2): 60, (Scope(series="mem"), 2): 1}
+    assert one.flags["value > 14"].tolist() == [1, 1, 0]
+    three = windows.frame(Grain(("series",), 3, "series = 'cpu'"), ["value"], [], minute("10:02"), minute("10:03"))
+    assert said(three, "value") == {(Scope(series="cpu"), 0): 30}
+
+
+def test_a_late_reading_is_counted_and_corrects_longer_windows():
+    windows = Windows()
+    for closing, row in (("10:00", ("10:00", "cpu", 10.0)), ("10:02", ("10:01", "cpu", 40.0))):
+        placed, late = windows.place_metrics(readings(row), source="infra", closing=minute(closing))
+        windows.hold_metrics(placed)
+    assert late == 1
+    assert totals(windows, "10:00", "10:03", Grain(("series",)), "value") == [10]
+    assert totals(windows, "10:02", "10:03", Grain(("series",), 5), "value") == [25]
+
+
+# ---- what is forgotten ---------------------------------------------------------------------------------------------
+
+
+def test_prune_forgets_cells_gaps_and_silent_series():
+    windows = held(ACEROS.sends("08:00"), ACEROS.sends("10:00", "nomina"))
+    windows.gap("core", minute("08:00"), minute("08:10"))
+    windows.prune(minute("09:00"))
+    assert windows.bounds() == (minute("10:00"), minute("10:00"))
+    frame = windows.frame(Grain(("product",)), ["total"], [], minute("08:00"), minute("10:01"))
+    assert [scope.product for scope in frame.scopes] == ["nomina"]
+    assert windows.db.execute("SELECT count(*) FROM gaps").fetchall() == [(0,)]
+
+
+def test_nothing_held_has_no_bounds_and_no_windows():
+    windows = Windows()
+    assert windows.bounds() == (0, -1)
+    frame = windows.frame(Grain(), COUNTED, ["total > 1"], BEGIN, BEGIN + 5)
+    assert (frame.scopes, len(frame.minute), len(frame.flags["total > 1"])) == ((), 0, 0)
