@@ -14,6 +14,16 @@ from typing import Any
 from pydantic import ValidationError
 
 _SECRET = re.compile(r"\$\{(?:(file):)?([^}]+)\}")
+_SHAPES = {
+    "model_type": "a block of keys",
+    "dict_type": "a table such as { a = 1 }",
+    "mapping_type": "a table such as { a = 1 }",
+    "list_type": 'a list such as ["a", "b"]',
+    "string_type": 'a text in "quotation marks"',
+    "int_type": "a whole number",
+    "float_type": "a number",
+    "bool_type": "true or false",
+}
 SHORTEST = 4
 """Signs of a secret: what is shorter is everywhere in the words around it, too."""
 
@@ -133,13 +143,10 @@ def _what(problem: Any, known: Iterable[str]) -> str:
         )
     if kind == "missing":
         return "is missing"
-    if kind == "model_type":
-        return "must be a block of keys"
     if kind == "value_error":
         return str(context["error"])
     if kind == "literal_error":
         return f"must be {context['expected']}"
-    text = str(problem["msg"])
-    return text[0].lower() + text[1:].replace("Input should", "should").replace("input should", "should").removeprefix(
-        "nput "
-    )
+    if kind in _SHAPES:
+        return f"must be {_SHAPES[kind]}"
+    return re.sub(r"^(Input|String) should", "must", str(problem["msg"]))

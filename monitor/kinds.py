@@ -103,7 +103,7 @@ def built(
         text = str(error.args[0]) if error.args else str(error)
         option = re.match(r"[a-z_.]+", text)
         named = option.group() if option and option.group().split(".")[0] in chosen else ""
-        what = text.removeprefix(f"{named}: ") if named else text
+        what = text.removeprefix(named).lstrip(": ")
         faults.append(Fault(file, f"{key}.{named}" if named else key, what))
         return None
     return factory

@@ -122,7 +122,7 @@ def _parsed(text: str, columns: tuple[str, ...]) -> Expression:
 
 def _try(expression: Expression, columns: tuple[str, ...]) -> None:
     """Ask it of two made-up windows: what does not fit together is told now, not when it is needed."""
-    texts, numbers = pa.array(["a", None], pa.string()), pa.array([1.0, None], pa.float64())
+    texts, numbers = pa.array(["a text", None], pa.string()), pa.array([1.0, None], pa.float64())
     with _LOCK, _connection().cursor() as cursor:
         cursor.register("frame", pa.table({name: texts if name in DIMENSIONS else numbers for name in columns}))
         try:

@@ -142,7 +142,7 @@ def test_where_nothing_can_be_said_nothing_is(text: str, row: dict[str, float | 
         ("NULL", "says neither yes nor no"),
         ("product > 5", "cannot be computed: Cannot compare values of type VARCHAR"),
         ("product + 1 > 2", "cannot be computed: No function matches"),
-        ("product IN (1, 2)", "cannot be computed: Could not convert"),
+        ("product IN (1, 2)", "cannot be computed: Could not convert string 'a text' to INT32"),
         ("product = total", "cannot be computed: Could not convert"),
         ("failed_rate LIKE 'x'", "cannot be computed: No function matches"),
         ("total = 'abc'", "cannot be computed: Could not convert string 'abc'"),

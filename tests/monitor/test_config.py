@@ -1,0 +1,395 @@
+"""Bad files named after the mistake, and what is said of each: every fault, in one line, with file and key."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from connectors import SourceError
+from monitor.config import Config, read_config
+from monitor.faults import ConfigError
+from monitor.kinds import duration
+
+BAD = Path(__file__).parents[1] / "configs"
+CORE = '[sources.core]\nrole = "transactions"\nkind = "file"\npath = "transactions.csv"\n'
+
+CONFIGS: dict[str, list[str]] = {
+    "bad_address": [
+        "monitor.listen: must be host:port, such as 127.0.0.1:8080",
+    ],
+    "bad_country": [
+        "monitor.country: must match pattern '^[A-Z]{2}$'",
+    ],
+    "bad_database": [
+        "monitor.database: must be sqlite:///FILE or postgresql+psycopg://USER:PASSWORD@HOST/NAME",
+    ],
+    "bad_default": [
+        "sources.core.defaults.product: must be a text or a number",
+    ],
+    "bad_delimiter": [
+        "sources.core.delimiter: must be one plain character, not '::'",
+    ],
+    "bad_duration": [
+        "monitor.lateness: must be a length of time such as 10s, 5m, 1h30m or 30d",
+        "retention.cells: is longer than time itself",
+    ],
+    "bad_encoding": [
+        "sources.core.encoding: 'utf-99' cannot be followed: use utf-8, latin-1, cp1252 or the like",
+    ],
+    "bad_port": [
+        "monitor.listen: must be host:port, such as 127.0.0.1:8080",
+    ],
+    "bad_source_zone": [
+        "sources.core.timezone: there is no time zone 'Bogota'; write it as America/Bogota",
+        "sources.core.client_form: must be 'nit' or 'nit_dv'",
+        "sources.core.every: must be a length of time such as 10s, 5m, 1h30m or 30d",
+    ],
+    "bad_sql_source": [
+        "sources.core.url: not a database address such as postgresql+psycopg://user@host/name",
+        "sources.both: give exactly one of table and query",
+    ],
+    "bad_weights": [
+        "portfolio.segment: must be greater than or equal to 0",
+        "portfolio.impact: must be a finite number",
+        "portfolio.value: must be a number",
+        "portfolio.products.pagos: must be less than or equal to 1",
+    ],
+    "bad_window": [
+        "monitor.window: must be a whole number of minutes, at least 1m",
+        "monitor.hold: must be a whole number of minutes, at least 1m",
+    ],
+    "bad_zone": [
+        "monitor.timezone: there is no time zone 'America/Bogotá'; write it as America/Bogota",
+    ],
+    "beyond_loopback": [
+        "monitor.listen: beyond loopback a token is needed, and there are none yet: listen on 127.0.0.1",
+    ],
+    "columns_are_no_table": [
+        "sources.core.columns: must be a table such as { a = 1 }",
+        "sources.core.defaults: must be a table such as { a = 1 }",
+        "sources.core.status: must be a table such as { a = 1 }",
+    ],
+    "default_of_wrong_type": [
+        "sources.core.defaults.latency_ms: 'fast' is not a number",
+    ],
+    "desk_without_path": [
+        "desks.local.path: is missing",
+        "desks.local.produts: no such key; did you mean 'products'?",
+    ],
+    "missing_options": [
+        "sources.core.role: is missing",
+        "sources.core.path: is missing",
+    ],
+    "missing_secret_file": [
+        "monitor.database: secret file no/such/secret cannot be read: No such file or directory",
+    ],
+    "missing_variable": [
+        "monitor.database: the environment has no VIGIA_NO_SUCH_VARIABLE",
+        "monitor.listen: the environment has no VIGIA_NO_SUCH_VARIABLE",
+    ],
+    "no_source": [
+        "sources: at least one source is needed, as in [sources.core]",
+    ],
+    "not_a_block": [
+        "monitor: must be a block of keys",
+        "portfolio: must be a block of keys",
+        "desks: must be blocks, as in [desks.NAME]",
+    ],
+    "not_toml": [
+        "is not TOML: Expected ']' at the end of a table declaration (at line 1, column 9)",
+    ],
+    "not_utf8": [
+        "is not UTF-8 (byte 21)",
+    ],
+    "rules_without_match": [
+        "monitor.rules[0]: no file matches 'nowhere/*.toml'",
+        "monitor.rules[1]: no file matches ''",
+        "monitor.rules[2]: no file matches '/nowhere/**x.toml'",
+    ],
+    "source_is_no_block": [
+        "sources.core: must be a block, as in [sources.core]",
+    ],
+    "sources_are_no_blocks": [
+        "sources: must be blocks, as in [sources.NAME]",
+    ],
+    "status_twice": [
+        "sources.core.status: 'Approved' is both ok and failed",
+    ],
+    "unknown_block": [
+        "monitr: no such block; there are monitor, retention, portfolio, demo, sources, desks",
+    ],
+    "unknown_column": [
+        "sources.core.columns.nit: clients have no such column; there are client_id, name, segment,...",
+        "sources.core.defaults.segmento: clients have no such column; there are client_id, name, segment,...",
+        "sources.core.defaults.id_type: clients have no such column; there are client_id, name, segment,...",
+    ],
+    "unknown_desk_kind": [
+        "desks.sheet.kind: no desk kind 'sheet'; there are: local",
+    ],
+    "unknown_key": [
+        "monitor.latenes: no such key; did you mean 'lateness'?",
+    ],
+    "unknown_option": [
+        "sources.core.delimeter: no such key; did you mean 'delimiter'?",
+        "sources.core.colums: no such key; did you mean 'columns'?",
+        "sources.core.table: no such key; there are client_form, columns, ...",
+    ],
+    "unknown_role": [
+        "sources.core.role: must be 'transactions', 'metrics', 'cases', 'clients' or 'holdings'",
+    ],
+    "unknown_source_kind": [
+        "sources.core.kind: no source kind 'files'; there are: file, sql",
+    ],
+    "unknown_status_class": [
+        "sources.core.status.faild: no such class; there are ok, failed, rejected, reversed, pending",
+    ],
+    "weights_of_nothing": [
+        "portfolio: at least one weight must be more than 0",
+    ],
+    "wrong_type": [
+        "monitor.window: must be a length of time such as 10s, 5m, 1h30m or 30d",
+        'monitor.rules: must be a list such as ["a", "b"]',
+    ],
+}
+"""What `vigia check` says of tests/configs/NAME.toml, after the file's name; `...` is whatever follows."""
+RULES: dict[str, list[str]] = {
+    "bad_by": [
+        "rule.fallas.by[1]: must be 'product', 'channel', 'client_id' or 'series'",
+    ],
+    "bad_detector_option": [
+        "rule.fallas.detector: detector kind 'seasonal' has no option dirction, only direction, rate, days, alpha, warmup, floor",
+        "rule.rechazos.detector: direction must be up, down or both, not 'sideways'",
+    ],
+    "bad_name": [
+        "rule.Fallas Altas.name: must match pattern '^[a-z0-9_]+$'",
+        'rule[1].name: must be a text in "quotation marks"',
+    ],
+    "bad_severity": [
+        "rule.fallas.severity: must be 'minor', 'major' or 'critical'",
+    ],
+    "bad_where": [
+        "rule.fallas.where: knows no 'total'; there are product, channel, client_id, series",
+    ],
+    "bad_window": [
+        "rule.fallas.window: must be a whole number of minutes, at least 1m",
+        "rule.fallas.for: must be a length of time such as 10s, 5m, 1h30m or 30d",
+        "rule.fallas.min_total: must be greater than or equal to 0",
+    ],
+    "duplicate_name": [
+        "rule.fallas.when: knows no 'faild'; there are total, ok, ...",
+        "rule.fallas.name: there is a rule of this name in duplicate_name.toml already",
+    ],
+    "forbidden_function": [
+        "rule.fallas.when: may not use sum()",
+    ],
+    "masked": [
+        "rule.fallas.severity: must be 'minor', 'major' or 'critical'",
+        "rule.fallas.minimum: no such key; there are by, for, guide, keep_firing_for, kind, min_total, name, severity, when, where, window",
+        "rule.fallas.when: knows no 'faild'; there are total, ok, ...",
+        "rule.volumen.window: must be a whole number of minutes, at least 1m",
+        "rule.volumen.min_change: must be a number",
+        "rule.volumen.measure: knows no 'totl'; there are total, ok, ...",
+    ],
+    "missing_keys": [
+        "rule[0].name: is missing",
+        "rule[0].kind: is missing",
+    ],
+    "mixed_with_value": [
+        "rule.mezcla.by: `value` is of metrics, the other measures are of transactions: one rule is of one or of the other",
+        "rule.serie.by: `series` is of metrics, and this rule's measures are of transactions",
+        "rule.cliente.by: metrics have no client_id",
+    ],
+    "no_comparison": [
+        "rule.fallas.when: says neither yes nor no: write a comparison such as failed_rate > 0.05",
+    ],
+    "no_tables": [
+        "rule[0]: must be a table, as in [[rule]]",
+        "rule[1]: must be a table, as in [[rule]]",
+    ],
+    "not_a_list": [
+        "rule: must be a list of tables: write [[rule]]",
+    ],
+    "not_toml": [
+        "is not TOML: Expected ']]' at the end of an array declaration (at line 1, column 7)",
+    ],
+    "subquery": [
+        "rule.fallas.when: may not use subquery",
+    ],
+    "text_with_number": [
+        "rule.fallas.where: cannot be computed: Could not convert string 'a text' to INT32...",
+        "rule.fallas.when: cannot be computed: Cannot compare values of type VARCHAR and type INTEGER_LITERAL - ...",
+    ],
+    "unknown_detector": [
+        "rule.fallas.detector: no detector kind 'seasonl', only ewma, half_space_trees, seasonal",
+    ],
+    "unknown_key": [
+        "rules: no such key; a rule is a [[rule]]",
+        "rule.fallas.severty: no such key; did you mean 'severity'?",
+    ],
+    "unknown_kind": [
+        "rule.fallas.kind: no rule kind 'limits'; there are: absent, anomaly, limit",
+    ],
+    "unknown_measure": [
+        "rule.fallas.when: knows no 'failure_rate'; there are total, ok, ...",
+        "rule.volumen.measure: knows no 'totl'; there are total, ok, ...",
+    ],
+}
+"""The same of tests/configs/rules/NAME.toml."""
+
+
+def faults(path: Path) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        read_config(path)
+    return [str(fault) for fault in caught.value.faults]
+
+
+def shortened(lines: list[str], like: list[str]) -> list[str]:
+    """The lines, cut where the expected ones leave off."""
+    cut = {line.removesuffix("...") for line in like if line.endswith("...")}
+    return [next((f"{start}..." for start in cut if line.startswith(start)), line) for line in lines]
+
+
+def config(folder: Path, text: str = "") -> Config:
+    (folder / "config.toml").write_text(text if "[sources" in text else f"{text}\n{CORE}")
+    return read_config(folder / "config.toml")
+
+
+# ---- what is wrong --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", sorted({file.stem for file in BAD.glob("*.toml")} | set(CONFIGS)))
+def test_a_bad_config(name: str) -> None:
+    expected = [f"{name}.toml: {line}" for line in CONFIGS[name]]
+    assert shortened(faults(BAD / f"{name}.toml"), expected) == expected
+
+
+@pytest.mark.parametrize("name", sorted({file.stem for file in (BAD / "rules").glob("*.toml")} | set(RULES)))
+def test_a_bad_rule_file(name: str, tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text(f'[monitor]\nrules = ["{BAD}/rules/{name}.toml"]\n{CORE}')
+    expected = [f"{name}.toml: {line}" for line in RULES[name]]
+    assert shortened(faults(tmp_path / "config.toml"), expected) == expected
+
+
+TEN = [
+    "config.toml: monitor.timezone: there is no time zone 'America/Bogotá'",
+    "config.toml: monitor.listen: beyond loopback",
+    "config.toml: monitor.latenes: no such key; did you mean 'lateness'?",
+    "config.toml: sources.core.status.faild: no such class",
+    'config.toml: sources.core.delimiter: must be one plain character, not "${VIGIA_TEST_PASSWORD}"',
+    "config.toml: desks.hoja.kind: no desk kind 'sheet'",
+    "reglas.toml: rule.fallas.severity: must be 'minor', 'major' or 'critical'",
+    "reglas.toml: rule.fallas.when: knows no 'failure_rate'",
+    "reglas.toml: rule.volumen.detector: no detector kind 'seasonl'",
+    "reglas.toml: rule.volumen.name: there is a rule of this name in reglas.toml already",
+]
+
+
+def test_ten_mistakes_are_ten_lines_and_no_secret() -> None:
+    checked = subprocess.run(
+        [sys.executable, "-m", "monitor", "check", "--config", str(BAD / "ten" / "config.toml")],
+        env=os.environ | {"VIGIA_TEST_PASSWORD": "hunter 2's"}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (checked.returncode, checked.stdout) == (1, "")
+    lines = checked.stderr.splitlines()
+    assert len(lines) == len(TEN)
+    for line, start in zip(lines, TEN, strict=True):
+        assert line.startswith(start)
+    assert "hunter" not in checked.stderr
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    assert faults(tmp_path / "nothing.toml") == ["nothing.toml: no such file"]
+    assert faults(tmp_path) == [f"{tmp_path.name}: cannot be read: Is a directory"]
+
+
+@pytest.mark.parametrize("key", ["timezone", "database", "listen", "country"])
+def test_what_was_filled_in_is_never_told(key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VIGIA_TEST_SECRET", "qwerty'\\")
+    (tmp_path / "secret").write_text("asdfgh\n")
+    for secret in ("${VIGIA_TEST_SECRET}", "${file:secret}"):
+        with pytest.raises(ConfigError) as caught:
+            config(tmp_path, f'[monitor]\n{key} = "{secret}"')
+        (told,) = caught.value.faults
+        assert told.key == f"monitor.{key}"
+        assert "qwerty" not in str(told)
+        assert "asdfgh" not in str(told)
+
+
+def test_rules_of_one_name_in_two_files(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.toml").write_text('[[rule]]\nname = "fallas"\nkind = "limit"\nwhen = "failed > 5"\n')
+    with pytest.raises(ConfigError, match=r"b\.toml: rule\.fallas\.name: there is a rule of this name in a\.toml"):
+        config(tmp_path, '[monitor]\nrules = ["*.toml", "a.toml"]'.replace("*", "[ab]"))
+
+
+# ---- what is right --------------------------------------------------------------------------------------------------
+
+
+def test_defaults_are_enough(tmp_path: Path) -> None:
+    found = config(tmp_path)
+    assert found.monitor.database == f"sqlite:///{tmp_path}/var/vigia.db"
+    assert (list(found.sources), list(found.desks)) == (["core"], ["local"])
+    assert len(found.rules()) > 3
+    assert found.desk_of("anything") == "local"
+    assert found.demo is None
+
+
+def test_paths_are_relative_to_the_file_wherever_one_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "there").mkdir()
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "there" / "config.toml").write_text(
+        f'[monitor]\ndatabase = "sqlite:////absolute/vigia.db"\n{CORE}'
+        '[sources.bank]\nrole = "clients"\nkind = "sql"\nurl = "sqlite:///bank.db"\ntable = "clients"\n'
+    )
+    found = read_config(Path("there/config.toml"))
+    assert found.monitor.database == "sqlite:////absolute/vigia.db"
+    for name, file in (("core", "transactions.csv"), ("bank", "bank.db")):
+        with pytest.raises(SourceError, match=f"{tmp_path}/there/{file}"):
+            found.sources[name].make().check()
+
+
+def test_a_mark_at_the_beginning_of_the_file_is_no_mistake(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text(f"\ufeff{CORE}", encoding="utf-8")
+    assert list(read_config(tmp_path / "config.toml").sources) == ["core"]
+
+
+def test_secrets_are_filled_in_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VIGIA_TEST_USER", "vigia")
+    (tmp_path / "password").write_text("s3cr3t\n")
+    found = config(
+        tmp_path, '[monitor]\ndatabase = "postgresql+psycopg://${VIGIA_TEST_USER}:${file:password}@localhost/vigia"'
+    )
+    assert found.monitor.database == "postgresql+psycopg://vigia:s3cr3t@localhost/vigia"
+
+
+def test_each_product_has_its_desk(tmp_path: Path) -> None:
+    local = 'kind = "local"\npath = "casos.csv"\n'
+    found = config(tmp_path, f'[desks.rest]\n{local}[desks.pagos]\n{local}products = ["pagos"]\n')
+    assert [found.desk_of(product) for product in ("pagos", "swift", "")] == ["pagos", "rest", "rest"]
+
+
+def test_rules_are_made_anew_each_time(tmp_path: Path) -> None:
+    found = config(tmp_path)
+    assert {id(rule) for rule in found.rules()}.isdisjoint(id(rule) for rule in found.rules())
+
+
+@given(st.text() | st.from_regex(r"\A[0-9]{1,25}(\.[0-9]+)?(ms|s|m|h|d|w)\Z"))
+def test_any_text_is_a_length_of_time_or_refused(text: str) -> None:
+    try:
+        found = duration(text)
+    except ValueError:
+        return
+    assert found.total_seconds() >= 0
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("10s", 10), ("1h30m", 5400), ("500ms", 0.5), ("1.5m", 90), ("2w", 1209600)]
+)
+def test_lengths_of_time(text: str, seconds: float) -> None:
+    assert duration(text).total_seconds() == seconds
