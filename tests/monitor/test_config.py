@@ -376,7 +376,9 @@ def test_each_product_has_its_desk(tmp_path: Path) -> None:
 
 def test_rules_are_made_anew_each_time(tmp_path: Path) -> None:
     found = config(tmp_path)
-    assert {id(rule) for rule in found.rules()}.isdisjoint(id(rule) for rule in found.rules())
+    for one, other in zip(found.rules(), found.rules(), strict=True):
+        assert one is not other
+        assert one.spec == other.spec
 
 
 @given(st.text() | st.from_regex(r"\A[0-9]{1,25}(\.[0-9]+)?(ms|s|m|h|d|w)\Z"))

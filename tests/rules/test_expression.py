@@ -185,7 +185,7 @@ def test_nothing_is_said_of_no_windows() -> None:
 
 
 def test_a_conversion_that_fails_on_one_window_says_nothing_and_stops_nothing() -> None:
-    text = "CASE WHEN product = 'a' THEN true ELSE product = total END"
+    text = "CASE WHEN product = 'a text' THEN true ELSE product = total END"  # fits where it is tried
     assert ask(text, product="pagos", total=5) is UNSAID
 
 
