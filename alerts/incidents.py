@@ -52,8 +52,7 @@ class Incidents:
     def forget(self, rules: Collection[str], at: datetime, changes: Changes) -> None:
         """Drop the alerts of rules that are no more: what only they held up is resolved."""
         for key in [key for key in self.alerts if key[0] not in rules]:
-            del self.alerts[key]
-            changes.alerts[key] = None
+            self._over(key, changes)
         self._resolve(at, at, changes)
 
     def acknowledge(self, incident_id: str, who: str, changes: Changes) -> None:
@@ -66,9 +65,8 @@ class Incidents:
         incident = self.open.pop(incident_id, None)
         if incident is None:
             return None
-        done = replace(
-            incident, state=IncidentState.RESOLVED, ended_at=incident.ended_at or at, resolved_at=at, resolved_by=who
-        )
+        ended = max((a.last_breach for a in self.alerts.values() if a.incident_id == incident_id), default=at)
+        done = replace(incident, state=IncidentState.RESOLVED, ended_at=ended, resolved_at=at, resolved_by=who)
         changes.incidents[incident_id] = done
         return done
 
@@ -90,12 +88,14 @@ class Incidents:
         if alert and (
             alert.state is AlertState.PENDING or signal.at - alert.last_breach >= signal.spec.keep_firing_for
         ):
-            del self.alerts[key]
-            changes.alerts[key] = None
-            incident = self.open.get(alert.incident_id)
-            if incident:
-                ended = max(incident.ended_at or alert.last_breach, alert.last_breach)
-                self.open[incident.id] = replace(incident, ended_at=ended)
+            self._over(key, changes)
+
+    def _over(self, key: tuple[str, Scope], changes: Changes) -> None:
+        alert = self.alerts.pop(key)
+        changes.alerts[key] = None
+        if incident := self.open.get(alert.incident_id):
+            ended = max(incident.ended_at or alert.last_breach, alert.last_breach)
+            self.open[incident.id] = replace(incident, ended_at=ended)
 
     def _join(self, signal: Signal, since: datetime, detected_at: datetime, changes: Changes) -> Incident:
         kin = sorted(

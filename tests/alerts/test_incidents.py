@@ -1,0 +1,249 @@
+"""Signals to incidents: pending, firing, resolved; one incident a cause."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import pytest
+
+from alerts import AlertState, Changes, Incident, IncidentState, Signal
+from alerts.incidents import Incidents, incident_key
+from rules import Grain, Scope, Severity, Spec, Verdict
+from tests.characters import ACEROS, at
+
+MINUTE = timedelta(minutes=1)
+PAGOS = Scope("pagos", "web")
+RULE = Spec(name="fallas", for_=timedelta(minutes=2), keep_firing_for=timedelta(minutes=3))
+
+
+class Watch:
+    """Minutes that pass, each with what the rules said of it."""
+
+    def __init__(self, incidents: Incidents | None = None) -> None:
+        self.incidents = incidents or Incidents()
+        self.changes = Changes()
+
+    def minute(self, clock: str | datetime, *said: tuple[Spec, Scope, Verdict]) -> Changes:
+        """The windows whose last minute is this one."""
+        end = (at(clock) if isinstance(clock, str) else clock) + MINUTE
+        step = Changes()
+        signals = [Signal(s, frozenset({"failed"}), scope, end - s.grain.minutes * MINUTE, end, verdict, 0.3) for s, scope, verdict in said]
+        self.incidents.advance(signals, end, end + timedelta(seconds=10), step)
+        self.changes.alerts |= step.alerts
+        self.changes.incidents |= step.incidents
+        return step
+
+    def run(self, start: str, letters: str, spec: Spec = RULE, scope: Scope = PAGOS) -> None:
+        """A letter a minute: B breach, h healthy, ? unknown, . no window at all."""
+        meant = {"B": Verdict.BREACH, "h": Verdict.HEALTHY, "?": Verdict.UNKNOWN}
+        for n, letter in enumerate(letters):
+            self.minute(at(start) + n * MINUTE, *([(spec, scope, meant[letter])] if letter in meant else []))
+
+    @property
+    def open(self) -> list[Incident]:
+        return list(self.incidents.open.values())
+
+    @property
+    def all(self) -> list[Incident]:
+        return list(self.changes.incidents.values())
+
+
+def test_for_counts_from_the_start_of_the_first_breaching_window():
+    watch = Watch()
+    watch.run("10:00", "hB")
+    assert not watch.open
+    watch.run("10:02", "B")
+    (incident,) = watch.open
+    assert (incident.started_at, incident.detected_at) == (at("10:01"), at("10:03:10"))
+
+
+def test_a_window_as_long_as_for_fires_at_its_first_breach():
+    watch = Watch()
+    watch.run("10:04", "B", Spec(name="larga", grain=Grain(minutes=5), for_=timedelta(minutes=5)))
+    assert watch.open[0].started_at == at("10:00")
+
+
+def test_without_for_the_first_breach_fires():
+    watch = Watch()
+    watch.run("10:00", "B", Spec(name="ya"))
+    assert watch.open[0].detected_at == at("10:01:10")
+
+
+def test_a_pending_breach_that_heals_is_forgotten():
+    watch = Watch()
+    watch.run("10:00", "BhBhB")
+    assert not watch.open
+    assert [alert.state for alert in watch.incidents.alerts.values()] == [AlertState.PENDING]
+    assert watch.incidents.alerts["fallas", PAGOS].since == at("10:04")
+
+
+def test_an_old_pending_breach_does_not_count_for_a_new_one():
+    watch = Watch()
+    watch.run("10:00", "B")
+    watch.run("11:00", "B")
+    assert not watch.open
+    watch.run("11:01", "B")
+    assert watch.open[0].started_at == at("11:00")
+
+
+def test_a_firing_incident_ends_once_it_has_been_healthy_for_keep_firing_for():
+    watch = Watch()
+    watch.run("10:00", "BBhh")
+    assert watch.open
+    watch.run("10:04", "h")
+    (incident,) = watch.all
+    assert incident.state is IncidentState.RESOLVED
+    assert (incident.ended_at, incident.resolved_at) == (at("10:02"), at("10:05:10"))
+    assert not watch.incidents.alerts
+
+
+def test_flapping_gives_one_incident():
+    watch = Watch()
+    watch.run("10:00", "BB" + "hhB" * 10)
+    assert len(watch.all) == len(watch.open) == 1
+
+
+def test_unknown_moves_nothing():
+    watch = Watch()
+    watch.run("10:00", "B?B")
+    assert watch.open[0].started_at == at("10:00")
+    before = (dict(watch.incidents.alerts), watch.open)
+    for _ in range(60):
+        watch.minute("11:00", (RULE, PAGOS, Verdict.UNKNOWN))
+    watch.minute("12:00")
+    assert (dict(watch.incidents.alerts), watch.open) == before
+
+
+def test_unknown_alone_neither_fires_nor_stays():
+    watch = Watch()
+    watch.run("10:00", "????")
+    assert not watch.changes.alerts
+    assert not watch.all
+
+
+def test_two_rules_on_one_scope_are_one_incident():
+    watch = Watch()
+    other = Spec(name="reversos", severity=Severity.CRITICAL)
+    watch.run("10:00", "BB")
+    watch.minute("10:30", (other, PAGOS, Verdict.BREACH))
+    (incident,) = watch.all
+    assert incident.rules == ("fallas", "reversos")
+    assert incident.severity is Severity.CRITICAL
+    watch.run("10:31", "hhhhhh")
+    assert watch.open, "the other rule still holds it"
+    watch.run("10:40", "h", other)
+    watch.run("11:10", "h", other)
+    assert watch.all[0].state is IncidentState.RESOLVED
+    assert watch.all[0].ended_at == at("10:31")
+
+
+@pytest.mark.parametrize(("second", "wanted"), [("10:00", 1), ("10:05", 1), ("10:06", 2), ("10:20", 2)])
+def test_two_products_of_one_channel_are_one_cause_if_they_begin_together(second, wanted):
+    watch, quick = Watch(), Spec(name="ya", keep_firing_for=timedelta(hours=1))
+    watch.run("10:00", "B", quick, Scope("pagos", "web"))
+    watch.run(second, "B", quick, Scope("nomina", "web"))
+    assert len(watch.open) == wanted
+    if wanted == 1:
+        assert watch.open[0].scope == Scope("", "web")
+
+
+def test_one_product_through_two_channels_at_once_is_one_cause():
+    watch, quick = Watch(), Spec(name="ya")
+    watch.minute("10:00", (quick, Scope("pagos", "web"), Verdict.BREACH), (quick, Scope("pagos", "h2h"), Verdict.BREACH))
+    assert [incident.scope for incident in watch.open] == [Scope("pagos", "")]
+
+
+def test_what_shares_nothing_is_two_causes():
+    watch, quick = Watch(), Spec(name="ya")
+    watch.minute("10:00", (quick, Scope("pagos", "web"), Verdict.BREACH), (quick, Scope("nomina", "h2h"), Verdict.BREACH))
+    assert len(watch.open) == 2
+
+
+def test_a_wider_alert_takes_in_the_narrower_ones():
+    watch, quick = Watch(), Spec(name="ya", keep_firing_for=timedelta(hours=1))
+    wide = Spec(name="canal", severity=Severity.CRITICAL, keep_firing_for=timedelta(hours=1))
+    watch.run("10:00", "B", quick, Scope("pagos", "web"))
+    watch.run("10:20", "B", quick, Scope("nomina", "web"))
+    oldest, newer = watch.open
+    watch.run("10:30", "B", wide, Scope("", "web"))
+    (incident,) = watch.open
+    assert (incident.id, incident.scope, incident.severity) == (oldest.id, Scope("", "web"), Severity.CRITICAL)
+    merged = watch.changes.incidents[newer.id]
+    assert (merged.state, merged.parent_id) == (IncidentState.MERGED, oldest.id)
+    assert {alert.incident_id for alert in watch.incidents.alerts.values()} == {oldest.id}
+
+
+def test_a_client_in_an_incident_of_the_whole_product_is_no_incident_of_their_own():
+    watch, quick = Watch(), Spec(name="ya")
+    watch.run("10:00", "B", quick, Scope("pagos", "web"))
+    watch.run("10:20", "B", quick, Scope("pagos", "web", ACEROS.nit))
+    assert [incident.scope for incident in watch.open] == [Scope("pagos", "web")]
+
+
+def test_an_id_is_made_of_scope_and_first_bad_minute():
+    ids = []
+    for _ in range(2):
+        watch = Watch()
+        watch.run("10:00", "hBB")
+        ids.append(watch.open[0].id)
+    assert ids[0] == ids[1] == incident_key(PAGOS, at("10:01"))
+    assert len({incident_key(PAGOS, at("10:02")), incident_key(Scope("pagos"), at("10:01")), ids[0]}) == 3
+
+
+def test_an_incident_closed_by_hand_does_not_reopen_while_its_alert_still_fires():
+    watch = Watch()
+    watch.run("10:00", "BB")
+    done = watch.incidents.close(watch.open[0].id, "ana", at("10:02:30"), watch.changes)
+    assert (done.state, done.resolved_by, done.resolved_at) == (IncidentState.RESOLVED, "ana", at("10:02:30"))
+    watch.run("10:03", "BBB")
+    assert not watch.open
+    watch.run("10:06", "hhhh")
+    assert not watch.incidents.alerts
+    watch.run("10:20", "BB")
+    assert watch.open[0].started_at == at("10:20")
+
+
+def test_an_incident_closed_by_hand_ends_where_its_last_alert_was_in_breach():
+    watch, other = Watch(), Spec(name="reversos", keep_firing_for=timedelta(minutes=1))
+    watch.minute("10:00", (other, PAGOS, Verdict.BREACH))
+    watch.run("10:01", "BBBBBB")
+    watch.run("10:07", "h", other)
+    watch.run("10:07", "BBB")
+    done = watch.incidents.close(watch.open[0].id, "ana", at("10:10:30"), watch.changes)
+    assert done.ended_at == at("10:10")
+
+
+def test_closing_what_is_not_open_changes_nothing():
+    watch = Watch()
+    assert watch.incidents.close("AF-x", "ana", at("10:00"), watch.changes) is None
+    watch.incidents.acknowledge("AF-x", "ana", watch.changes)
+    assert not watch.all
+
+
+def test_who_has_seen_it_is_noted():
+    watch = Watch()
+    watch.run("10:00", "BB")
+    watch.incidents.acknowledge(watch.open[0].id, "ana", watch.changes)
+    watch.run("10:02", "B")
+    assert watch.open[0].acknowledged_by == "ana"
+
+
+def test_a_rule_that_is_no_more_is_forgotten_and_what_only_it_held_up_is_over():
+    watch = Watch()
+    watch.run("10:00", "BB")
+    watch.minute("10:02", (Spec(name="ya"), Scope("nomina", "h2h"), Verdict.BREACH))
+    watch.incidents.forget(["ya"], at("10:05"), watch.changes)
+    assert [incident.scope.product for incident in watch.open] == ["nomina"]
+    assert watch.changes.alerts["fallas", PAGOS] is None
+    (gone,) = [incident for incident in watch.all if incident.scope == PAGOS]
+    assert (gone.state, gone.resolved_at) == (IncidentState.RESOLVED, at("10:05"))
+
+
+def test_after_a_restart_it_goes_on_where_it_was():
+    whole, first = Watch(), Watch()
+    whole.run("10:00", "BBhB")
+    first.run("10:00", "BB")
+    second = Watch(Incidents(first.incidents.alerts.values(), first.all))
+    second.run("10:02", "hB")
+    assert second.incidents.alerts == whole.incidents.alerts
+    assert second.open == whole.open
