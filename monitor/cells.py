@@ -99,7 +99,7 @@ def count(
         if closing is not None:
             late, too_late = _lateness(db, closing, hold)
             kept = f"(FROM placed WHERE minute >= {closing - hold})" if too_late else kept
-        repeated = _repeated(db, kept, source)
+        repeated, newest = _repeated(db, kept, source)
         if repeated:
             db.execute(f"CREATE TEMP TABLE arrivals AS SELECT *, row_number() OVER () AS seq FROM {kept}")
             _take_back(db, source, in_time=closing is None, hold=hold)
@@ -107,7 +107,7 @@ def count(
         else:
             cells = _cells(db, kept, source)
         order = _order(in_time=closing is None) if repeated else None
-        remembered = _remember(db, "versions" if repeated else kept, source, order, hold)
+        remembered = _remember(db, "versions" if repeated else kept, source, order, newest - hold)
         return Counted(cells, remembered, late, too_late, repeated)
 
 
@@ -117,12 +117,13 @@ def _lateness(db: duckdb.DuckDBPyConnection, closing: int, hold: int) -> tuple[i
     return late, too_late
 
 
-def _repeated(db: duckdb.DuckDBPyConnection, kept: str, source: str) -> int:
-    """How many rows bear an id that was seen before them: in the batch, or in the ledger."""
-    query = f"""SELECT count(*) - count(DISTINCT id), (SELECT count(*) FROM ledger l WHERE l.source = ? AND l.id IN (SELECT id FROM {kept}))
+def _repeated(db: duckdb.DuckDBPyConnection, kept: str, source: str) -> tuple[int, int]:
+    """How many rows bear an id that was seen before them, in the batch or in the ledger; and the last minute that one is known from."""
+    query = f"""SELECT count(*) - count(DISTINCT id), (SELECT count(*) FROM ledger l WHERE l.source = ? AND l.id IN (SELECT id FROM {kept})),
+                       max(known)
                 FROM {kept} WHERE id <> ''"""
-    ((within, before),) = db.execute(query, [source]).fetchall()
-    return int(within) + int(before)
+    ((within, before, newest),) = db.execute(query, [source]).fetchall()
+    return int(within) + int(before), int(newest or 0)
 
 
 def _take_back(db: duckdb.DuckDBPyConnection, source: str, *, in_time: bool, hold: int) -> None:
@@ -163,17 +164,15 @@ def _cells(db: duckdb.DuckDBPyConnection, rows: str, source: str) -> pa.Table:
     )
 
 
-def _remember(db: duckdb.DuckDBPyConnection, rows: str, source: str, order: str | None, hold: int) -> pa.Table:
-    """The newest version of each id (order: where there may be several), of minutes still held when the newest row's closes."""
-    keys = ", ".join(KEY)
-    newest = (
-        f"QUALIFY row_number() OVER (PARTITION BY id ORDER BY {order.replace(',', ' DESC,')} DESC) = 1" if order else ""
-    )
+def _remember(db: duckdb.DuckDBPyConnection, rows: str, source: str, order: str | None, since: int) -> pa.Table:
+    """The newest version of each id (order: where there may be several), of the minutes from `since` on."""
+    last = "QUALIFY row_number() OVER (PARTITION BY id ORDER BY {}) = 1"
+    newest = last.format(", ".join(f"{name} DESC" for name in order.split(", "))) if order else ""
     db.execute("SET VARIABLE source = ?", [source])
     return (
         db.sql(f"""
-        SELECT minute, known, getvariable('source')::VARCHAR AS source, id, {keys}, n, amount, first, bin FROM {rows}
-        WHERE id <> '' AND minute >= (SELECT max(known) FROM {rows}) - {hold} {newest}""")
+        SELECT minute, known, getvariable('source')::VARCHAR AS source, id, {", ".join(KEY)}, n, amount, first, bin
+        FROM {rows} WHERE id <> '' AND minute >= {since} {newest}""")
         .to_arrow_table()
         .cast(LEDGER)
     )

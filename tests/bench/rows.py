@@ -40,7 +40,7 @@ def ours(path: Path) -> Windows:
 
 def theirs(path: Path) -> object:
     """DuckDB, bare: no check of a value, no duplicate, no late row, no quantile."""
-    return duckdb.connect().execute(BARE, [str(path)]).to_arrow_table()
+    return duckdb.connect().sql(BARE, params=[str(path)]).to_arrow_table()
 
 
 def figures() -> Iterator[Figure]:
