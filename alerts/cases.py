@@ -85,6 +85,10 @@ class CaseBook:
                         replace(decision, linked_case_id=theirs.case_id, client_reported_at=theirs.reported_at), changes
                     )
 
+    def forget(self, incident_id: str) -> None:
+        """Let go of an incident that can change no more."""
+        self.decisions = {key: decision for key, decision in self.decisions.items() if key[0] != incident_id}
+
     def follow(self, merged: Incident, changes: Changes) -> None:
         """Decisions of an incident that was merged go on under its parent, unless it has one for that client already."""
         for key in [key for key in self.decisions if key[0] == merged.id]:

@@ -90,10 +90,13 @@ def time(text: str | None, zone: str) -> datetime | None:
 @app.command()
 def run(config: ConfigPath = CONFIG) -> None:
     """The daemon: until SIGTERM or Ctrl-C, after which it finishes what it has fetched."""
-    from monitor.daemon import run_daemon
+    from monitor.daemon import CannotListen, run_daemon
 
     with stored(config) as (settings, store):
-        run_daemon(settings, store)
+        try:
+            run_daemon(settings, store)
+        except CannotListen as error:
+            fail(error)
 
 
 @app.command()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from threading import Event
+from threading import Event, Thread
 from zoneinfo import ZoneInfo
 
 from monitor.config import Config
@@ -17,12 +18,17 @@ from monitor.store import Store
 from monitor.web import app, serve
 
 
+class CannotListen(Exception):  # noqa: N818 - it says what happened
+    """The board's address is not to be had, in words."""
+
+
 def run_daemon(config: Config, store: Store) -> None:
     """Until SIGTERM or SIGINT."""
     log_to_stderr()
     stop = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+        # From a thread of its own: a handler interrupts the thread that may be waiting on this very event.
+        signal.signal(number, lambda *_: Thread(target=stop.set).start())
     with store.alone():
         store.migrate()
         with simulated_bank(config):
@@ -38,7 +44,10 @@ def board(service: Service, store: Store, listen: str) -> Iterator[str]:
     zone = ZoneInfo(service.config.monitor.timezone)
     measures = {rule.spec.name: rule.shown for rule in service.judge.pipeline.rules}
     pages = app(store, service.metrics, service.ready, lambda: wall().astimezone(zone), measures=measures)
-    server = serve(pages, listen)
+    try:
+        server = serve(pages, listen)
+    except OSError as error:
+        raise CannotListen(f"cannot listen on {listen} (monitor.listen): {os.strerror(error.errno or 0)}") from None
     try:
         yield server.address
     finally:

@@ -99,8 +99,8 @@ class Judge:
         self._recall(time_of(self.judged_until))
 
     def _train(self, end: int) -> None:
-        first, _ = self.windows.bounds()
-        for start in range(first, end, DAY):
+        first, last = self.windows.bounds()
+        for start in range(first, end if first <= last else first, DAY):
             self.windows.prune(min(start, end) - 2 * HISTORY)
             self.pipeline.train(start, min(start + DAY, end))
 

@@ -21,6 +21,8 @@ from monitor.store import Message, Store
 LEASE = timedelta(minutes=2)
 FIRST_WAIT = timedelta(seconds=5)
 LONGEST_WAIT = timedelta(minutes=10)
+DOUBLINGS = 16
+"""Of the wait at most: a desk may be away for days, and no length of time is doubled so often."""
 
 log = structlog.get_logger()
 
@@ -72,7 +74,7 @@ def deliver(
         try:
             reference = _send(desks, message)
         except SourceError as error:
-            wait = min(FIRST_WAIT * 2 ** message["attempts"], LONGEST_WAIT)
+            wait = min(FIRST_WAIT * 2 ** min(message["attempts"], DOUBLINGS), LONGEST_WAIT)
             store.put_off(message["id"], str(error), clock() + wait, dead=error.permanent)
             log.warning(
                 "not delivered", desk=desk, action=message["action"], error=str(error), given_up=error.permanent

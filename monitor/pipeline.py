@@ -209,6 +209,8 @@ class Pipeline:
     def _attach(self, at: datetime, changes: Changes) -> None:
         for incident in [i for i in self.recent.values() if i.resolved_at and at - i.resolved_at > AFTER]:
             del self.recent[incident.id]
+            self.book.forget(incident.id)
+            self.impacts = {key: impact for key, impact in self.impacts.items() if key[0] != incident.id}
         self.book.attach((*self.incidents.open.values(), *self.recent.values()), at, changes)
 
 

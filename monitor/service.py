@@ -21,7 +21,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from connectors import SourceError
 from monitor.config import Config
 from monitor.intake import Intake, Rows
-from monitor.judge import Done, Down, Judge
+from monitor.judge import EVENTS, Done, Down, Judge
 from monitor.metrics import Metrics
 from monitor.outbox import deliver
 from monitor.store import Store
@@ -50,7 +50,7 @@ class Service:
         self.desks = {name: desk.make() for name, desk in config.desks.items()}
         self.errors: dict[str, str] = {}
         self.last_cycle: datetime | None = None
-        self._queue: Queue[Rows | Down] = Queue(QUEUE)
+        self._queue: Queue[tuple[Intake, Rows | Down]] = Queue(QUEUE)
         self._stopping = Event()
         self._delivering = Lock()
         self._intakes: dict[str, Intake] = {}
@@ -59,9 +59,10 @@ class Service:
     def _build(self) -> None:
         """Judge and pollers, from what is committed."""
         cursors = self.store.cursors()
-        self.judge = Judge(self.config, self.store, self.clock)
-        order = sorted(self.config.sources.values(), key=lambda s: s.block.role in ("transactions", "metrics"))
-        self._intakes = {s.name: Intake(s, cursors.get(s.name, (None, None))[0]) for s in order}
+        judge = Judge(self.config, self.store, self.clock)
+        order = sorted(self.config.sources.values(), key=lambda s: s.block.role in EVENTS)
+        intakes = {s.name: Intake(s, cursors.get(s.name, (None, None))[0]) for s in order}
+        self.judge, self._intakes = judge, intakes
         pipeline = self.judge.pipeline
         known = pipeline.book.decisions.values()
         self.metrics.resume(
@@ -85,11 +86,11 @@ class Service:
         try:
             rows = intake.poll(self.clock(), self.clock() - intake.config.block.start)
         except SourceError as error:
-            if self.errors.get(intake.name) != str(error):
-                log.warning("source is down", source=intake.name, error=str(error))
-            self.errors[intake.name] = str(error)
-            self.metrics.source_error(intake.name)
-            return Down(intake.name, str(error))
+            return self._down(intake, str(error))
+        except Exception as error:
+            # One broken source must not stop the others.
+            log.exception("a poll failed", source=intake.name)
+            return self._down(intake, repr(error))
         if self.errors.pop(intake.name, None):
             log.info("source is back", source=intake.name)
         for reject in rows.rejects:
@@ -98,6 +99,13 @@ class Service:
             log.warning("statuses that no class names", source=rows.source, statuses=rows.unknown_statuses)
         self.metrics.polled(intake.name, perf_counter() - began)
         return rows
+
+    def _down(self, intake: Intake, error: str) -> Down:
+        if self.errors.get(intake.name) != error:
+            log.warning("source is down", source=intake.name, error=error)
+        self.errors[intake.name] = error
+        self.metrics.source_error(intake.name)
+        return Down(intake.name, error)
 
     def _step(self, arrived: list[Rows | Down]) -> Done:
         began = perf_counter()
@@ -127,6 +135,8 @@ class Service:
                 )  # fmt: skip
                 if counted and item.role == "transactions":
                     self.metrics.transactions(counted.cells)
+        for item in arrived:
+            self.metrics.source(item.source, up=isinstance(item, Rows))
         for name, standing in self.judge.sources.items():
             lag = (now - standing.complete_until).total_seconds() if standing.complete_until else None
             self.metrics.source(name, up=not standing.down, lag=lag)
@@ -200,18 +210,20 @@ class Service:
             arrived = self._poll(intake)
             while not self._stopping.is_set() and intake is self._intakes[name]:
                 with contextlib.suppress(Full):
-                    self._queue.put(arrived, timeout=1)
+                    self._queue.put((intake, arrived), timeout=1)
                     break
             if isinstance(arrived, Down) or arrived.drained:
                 return
 
     def _judge_forever(self) -> None:
         while not (self._stopping.is_set() and self._queue.empty()):
-            arrived: list[Rows | Down] = []
+            waiting: list[tuple[Intake, Rows | Down]] = []
             with contextlib.suppress(Empty):
-                arrived.append(self._queue.get(timeout=0.5))
+                waiting.append(self._queue.get(timeout=0.5))
                 while True:
-                    arrived.append(self._queue.get_nowait())
+                    waiting.append(self._queue.get_nowait())
+            # What was fetched before a step failed is fetched again, from the cursors that are committed.
+            arrived = [item for intake, item in waiting if intake is self._intakes[intake.name]]
             self.metrics.queued(self._queue.qsize())
             if not arrived:
                 continue
@@ -220,15 +232,19 @@ class Service:
             except Exception:
                 # What is in memory may be ahead of what is committed: begin again from the store.
                 log.exception("a step failed; starting again from what is committed")
-                self._rebuild()
+                if not self._rebuild():
+                    return
 
-    def _rebuild(self) -> None:
-        with contextlib.suppress(Empty):
-            while True:
-                self._queue.get_nowait()
-        self._stopping.wait(1)
-        with contextlib.suppress(Exception):
-            self._build()
+    def _rebuild(self) -> bool:
+        """Try until it works; False if it is time to end, with what is committed as it is."""
+        while not self._stopping.wait(1):
+            try:
+                self._build()
+            except Exception:
+                log.exception("cannot start again yet")
+            else:
+                return True
+        return False
 
     def housekeep(self) -> None:
         """Drop what is past its retention, and join the small blobs of days gone by."""
@@ -243,10 +259,10 @@ class Service:
     def ready(self) -> tuple[bool, str]:
         """Whether a full cycle has ended lately, and if not, why."""
         if self.last_cycle is None:
-            return False, "history is still being read"
+            return False, "todavía se lee la historia"
         slowest = max(source.block.every for source in self.config.sources.values())
         if self.clock() - self.last_cycle > max(STALE, 3 * slowest):
-            return False, f"no full cycle since {self.last_cycle.isoformat(timespec='seconds')}"
+            return False, f"sin un ciclo completo desde {self.last_cycle.isoformat(timespec='seconds')}"
         if self.judge.sources and all(s.down for s in self.judge.sources.values()):
-            return False, "no source answers"
-        return True, "ready"
+            return False, "ninguna fuente responde"
+        return True, "listo"

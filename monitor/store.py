@@ -23,13 +23,15 @@ from alerts import Alert, Changes, Client, Decision, Holding, Impact, Incident, 
 from alerts.rows import alert_of, decision_of, impact_of, incident_of, plain
 from connectors import Cursor
 from monitor import tables as t
+from monitor.blobs import VERSION, BlobError, packed, unpacked
 
-CELLS_VERSION = 1
-"""Of the cells at rest. Cells of another version are refused, never misread."""
-
-
+UNDEFINED_TABLE = "42P01"
 LOCK = 0x76696769
 """Number of the lock that the one judging Vigía holds on a PostgreSQL state."""
+
+
+PATIENCE = 30.0
+"""Seconds that a transaction waits for another one's lock on SQLite."""
 
 
 class StoreError(Exception):
@@ -80,12 +82,17 @@ def connect(url: str) -> sa.Engine:
 
     SQLite's default (lock at the first write) silently loses what another thread wrote between a read and a write.
     """
-    address = sa.make_url(url)
-    if address.get_backend_name() != "sqlite":
-        return sa.create_engine(address, pool_pre_ping=True)
-    if address.database and address.database != ":memory:":
-        Path(address.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = sa.create_engine(address, connect_args={"timeout": 30})
+    try:
+        address = sa.make_url(url)
+        sqlite_ = address.get_backend_name() == "sqlite"
+        options = {"connect_args": {"timeout": PATIENCE}} if sqlite_ else {"pool_pre_ping": True}
+        engine = sa.create_engine(address, **options)
+    except (sa.exc.ArgumentError, ValueError, ImportError):
+        raise StoreError(
+            "the address of the state must be sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME"
+        ) from None
+    if not sqlite_:
+        return engine
 
     @sa.event.listens_for(engine, "connect")
     def _(connection: Any, _record: Any) -> None:
@@ -105,19 +112,19 @@ class Store:
     """The state of one Vigía."""
 
     def __init__(self, url: str) -> None:
-        self.url = url
         self.engine = connect(url)
+        self.shown = self.engine.url.render_as_string()
 
     def migrate(self) -> None:
-        """Bring the database to this version's tables."""
-        from alembic import command  # noqa: PLC0415 - costs most of a second, and reading commands need none of it
-        from alembic.config import Config  # noqa: PLC0415
+        """Bring the database to this version's tables; make it if there is none."""
+        from monitor.migrations import upgrade  # noqa: PLC0415 - reading commands need none of it
 
-        config = Config()
-        config.set_main_option("script_location", str(Path(__file__).with_name("migrations")))
-        with self.engine.begin() as connection:
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+        self._make_room()
+        with self.writing() as connection:
+            try:
+                upgrade(connection)
+            except LookupError as error:
+                raise StoreError(f"{self.shown}: {error}") from None
 
     def close(self) -> None:
         """Let go of the database."""
@@ -126,35 +133,65 @@ class Store:
     @contextmanager
     def alone(self) -> Iterator[None]:
         """Be the only one that judges on this state; StoreError if somebody else does."""
-        busy = StoreError(f"another Vigía is judging on {self.engine.url.render_as_string()}")
+        busy = StoreError(f"another Vigía is judging on {self.shown}")
         if self.engine.dialect.name == "sqlite":
-            with Path(f"{self.engine.url.database}.lock").open("w", encoding="utf-8") as file:
+            self._make_room()
+            with self._told(), Path(f"{self.engine.url.database}.lock").open("a", encoding="utf-8") as file:
                 try:
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 except OSError:
                     raise busy from None
                 yield
             return
-        with self.engine.connect() as connection:
+        with self._told(), self.engine.connect() as connection:
             if not connection.execute(sa.select(sa.func.pg_try_advisory_lock(LOCK))).scalar():
                 raise busy
             connection.commit()
-            yield
+            try:
+                yield
+            finally:
+                connection.invalidate()  # ends the session, and the lock with it
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A consistent look; waits for nobody. StoreError if there is no state there."""
+        if (file := self._file) and not file.exists():
+            raise StoreError(f"there is no state in {self.shown} yet")
+        with self._told(), self.engine.connect().execution_options(reading=True) as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """A transaction: all of it or, where anything goes wrong, nothing."""
+        with self._told(), self.engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
         try:
-            with self.engine.connect().execution_options(reading=True) as connection, connection.begin():
-                yield connection
-        except sa.exc.OperationalError as error:
-            raise StoreError(f"no state in {self.engine.url.render_as_string()}: {error.orig}") from None
+            yield
+        except sa.exc.DBAPIError as error:
+            words = " ".join(str(error.orig).split())
+            none = "no such table" in words or getattr(error.orig, "sqlstate", "") == UNDEFINED_TABLE
+            raise StoreError(f"there is no state in {self.shown} yet" if none else f"{self.shown}: {words}") from error
+
+    @property
+    def _file(self) -> Path | None:
+        name = self.engine.url.database
+        return Path(name) if self.engine.dialect.name == "sqlite" and name and name != ":memory:" else None
+
+    def _make_room(self) -> None:
+        if file := self._file:
+            try:
+                file.parent.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise StoreError(f"{self.shown}: {error.filename}: {error.strerror}") from None
 
     # ---- what the judging thread writes ----------------------------------------------------------------------------
 
     def commit(self, step: Step, now: datetime) -> None:
         """All of it, or nothing."""
-        with self.engine.begin() as c:
+        with self.writing() as c:
             for source, (cursor, until) in step.cursors.items():
                 self._put(c, t.cursors, [{"source": source, "cursor": cursor, "complete_until": until}])
             for kind, table in step.cells:
@@ -192,17 +229,9 @@ class Store:
         self._put(c, t.decisions, [plain(decision) for decision in changes.decisions.values()])
 
     def _put_blob(self, c: Connection, kind: str, table: pa.Table) -> None:
-        sink = pa.BufferOutputStream()
-        with pa.ipc.new_stream(sink, table.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as writer:
-            writer.write_table(table.combine_chunks())
         minutes = table["known"].to_numpy()
-        row = {
-            "kind": kind,
-            "first_minute": int(minutes.min()),
-            "last_minute": int(minutes.max()),
-            "version": CELLS_VERSION,
-        }
-        c.execute(sa.insert(t.cells).values(row | {"blob": sink.getvalue().to_pybytes()}))
+        row = {"kind": kind, "first_minute": int(minutes.min()), "last_minute": int(minutes.max())}
+        c.execute(sa.insert(t.cells).values(row | {"version": VERSION, "blob": packed(table)}))
 
     def _insert(self, table: sa.Table) -> Any:
         return postgresql.insert(table) if self.engine.dialect.name == "postgresql" else sqlite.insert(table)
@@ -230,7 +259,7 @@ class Store:
         ready = (
             sa.select(t.outbox).where(o.state.in_(("due", "sending")), o.due_at <= now, ~waits).order_by(o.id).limit(1)
         )
-        with self.engine.begin() as c:
+        with self.writing() as c:
             row = c.execute(ready).mappings().first()
             if row is None:
                 return None
@@ -241,14 +270,16 @@ class Store:
     def confirm(self, message_id: int, reference: str, now: datetime) -> None:
         """It was sent; `reference` is the other side's number."""
         values = {"state": "sent", "sent_at": now, "reference": reference, "error": ""}
-        with self.engine.begin() as c:
+        with self.writing() as c:
             c.execute(sa.update(t.outbox).where(t.outbox.c.id == message_id).values(values))
 
     def put_off(self, message_id: int, error: str, due_at: datetime, *, dead: bool) -> None:
-        """It was not sent: to be tried again at `due_at`, or given up."""
+        """It was not sent: to be tried again at `due_at`, or given up; unless somebody else has sent it meanwhile."""
         values = {"state": "dead" if dead else "due", "error": error, "due_at": due_at}
-        with self.engine.begin() as c:
-            c.execute(sa.update(t.outbox).where(t.outbox.c.id == message_id).values(values))
+        with self.writing() as c:
+            c.execute(
+                sa.update(t.outbox).where(t.outbox.c.id == message_id, t.outbox.c.state == "sending").values(values)
+            )
 
     def waiting(self) -> list[datetime]:
         """When each message that is still to be sent was made, oldest first."""
@@ -262,7 +293,13 @@ class Store:
 
     def prune(self, limits: Mapping[str, datetime], *, step: int = 500) -> int:
         """Drop what is older than its limit (cells, ledger, incidents, clients, outbox), `step` rows a transaction; how many."""
-        gone = sa.select(t.incidents.c.id).where(t.incidents.c.resolved_at < limits["clients"])
+        i = t.incidents.c
+        over = sa.case(
+            (i.state != "firing", sa.func.coalesce(i.resolved_at, i.detected_at))
+        )  # merged: never resolved itself
+        gone = sa.select(i.id).where(
+            over < max(limits["clients"], limits["incidents"])
+        )  # without its incident it is nobody's
         old: list[tuple[sa.Table, sa.ColumnElement[bool]]] = [
             (t.cells, (t.cells.c.kind != "ledger") & (t.cells.c.last_minute < _minute(limits["cells"]))),
             (t.cells, (t.cells.c.kind == "ledger") & (t.cells.c.last_minute < _minute(limits["ledger"]))),
@@ -274,14 +311,14 @@ class Store:
                 sa.func.coalesce(t.their_cases.c.closed_at, t.their_cases.c.resolved_at) < limits["clients"],
             ),
             (t.acts, t.acts.c.at < limits["incidents"]),
-            (t.incidents, t.incidents.c.resolved_at < limits["incidents"]),
+            (t.incidents, over < limits["incidents"]),
             (t.outbox, t.outbox.c.state.in_(("sent", "dead")) & (t.outbox.c.created_at < limits["outbox"])),
         ]
         dropped = 0
         for table, where in old:
             keys = list(table.primary_key)
             while True:
-                with self.engine.begin() as c:
+                with self.writing() as c:
                     some = sa.select(*keys).where(where).limit(step)
                     found = c.execute(sa.delete(table).where(sa.tuple_(*keys).in_(some))).rowcount
                 dropped += found
@@ -293,13 +330,13 @@ class Store:
         """Join the many small blobs of each day that ended before `before` into one; how many were joined."""
         joined = 0
         day = t.cells.c.last_minute // 1440
-        with self.engine.begin() as c:
+        with self.writing() as c:
             full = sa.select(t.cells.c.kind, day).where(
                 t.cells.c.kind != "ledger", t.cells.c.last_minute < _minute(before)
             )
             days = c.execute(full.group_by(t.cells.c.kind, day).having(sa.func.count() > 1).limit(7)).all()
         for kind, number in days:
-            with self.engine.begin() as c:
+            with self.writing() as c:
                 rows = c.execute(
                     sa.select(t.cells).where(t.cells.c.kind == kind, day == number).order_by(t.cells.c.id).limit(most)
                 ).all()
@@ -312,7 +349,7 @@ class Store:
 
     def act(self, act: Act) -> None:
         """Note what somebody did; the judging thread takes it in at its next step."""
-        with self.engine.begin() as c:
+        with self.writing() as c:
             row = {"incident_id": act.incident_id, "at": act.at, "who": act.who, "action": act.action, "text": act.text}
             c.execute(sa.insert(t.acts).values(row))
 
@@ -390,12 +427,10 @@ class Store:
 
 
 def _unpacked(row: Any) -> pa.Table:
-    if row.version != CELLS_VERSION:
-        raise StoreError(
-            f"the stored {row.kind} are of version {row.version}, and this Vigía reads version {CELLS_VERSION}"
-        )
-    with pa.ipc.open_stream(row.blob) as reader:
-        return reader.read_all()
+    try:
+        return unpacked(row.blob, row.kind, row.version)
+    except BlobError as error:
+        raise StoreError(str(error)) from None
 
 
 def _minute(time: datetime) -> int:

@@ -6,7 +6,7 @@ import signal
 import sys
 from datetime import datetime
 from pathlib import Path
-from threading import Event
+from threading import Event, Thread
 
 from monitor.config import read_config
 from monitor.logs import log_to_stderr
@@ -16,7 +16,7 @@ from monitor.store import Store
 
 def main(config: Path, clock: Path) -> None:
     stop = Event()
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    signal.signal(signal.SIGTERM, lambda *_: Thread(target=stop.set).start())
     settings = read_config(config)
     store = Store(settings.monitor.database)
     log_to_stderr()

@@ -115,7 +115,7 @@ class Timeline:
     ) -> None:
         """Minute by minute: its rows, then the clock past its end. kills: share of the way at which to kill -9, each once."""
         script = list(minutes)
-        moments = sorted(int(share * len(script)) for share in kills)
+        moments = sorted(min(int(share * len(script)), len(script) - 2) for share in kills)
         for number, (minute, rows) in enumerate(script):
             self.write("payments.csv", rows)
             self.now_is(minute + timedelta(minutes=1) + lateness)
