@@ -72,6 +72,7 @@ class Judge:
         self.pipeline = Pipeline(config.rules(), self.windows, calendar, lateness=monitor.lateness, portfolio=portfolio)
         self.sources = {name: Standing() for name, source in config.sources.items() if source.block.role in EVENTS}
         self._began = clock()
+        self._unheard = set(config.sources)
         self._restore()
 
     # ---- from the store --------------------------------------------------------------------------------------------
@@ -129,6 +130,7 @@ class Judge:
         now = self.clock()
         step, done = Step(), Done()
         for item in arrived:
+            self._unheard.discard(item.source)
             if isinstance(item, Down):
                 if item.source in self.sources:
                     self.sources[item.source].down = True
@@ -205,6 +207,8 @@ class Judge:
     def _closed(self, now: datetime) -> int | None:
         """The first minute that is still open, by the sources' own word; None until each has been read once."""
         patience = self.config.monitor.patience
+        if self._unheard and now - self._began <= patience:
+            return None  # a client's own case may be waiting there
         known = {name: s.complete_until for name, s in self.sources.items() if s.complete_until}
         unread = [
             s for name, s in self.sources.items() if name not in known and not (s.down and now - self._began > patience)

@@ -193,8 +193,8 @@ class Pipeline:
         for k, impact in now.items():
             if self.impacts.get(k) != impact:
                 self.impacts[k] = changes.impacts[k] = impact
-        desk = self.portfolio.desk_of(incident.scope.product)
-        self.book.decide(incident, [i for i in graded if i.touch is Touch.AFFECTED], at, desk, changes)
+        hurt = [impact for impact in graded if impact.touch is Touch.AFFECTED]
+        self.book.decide(incident, hurt, at, self.portfolio.desk_of, changes)
         if incident.resolved_at:
             self._ended(incident, changes)
 
@@ -211,7 +211,12 @@ class Pipeline:
             del self.recent[incident.id]
             self.book.forget(incident.id)
             self.impacts = {key: impact for key, impact in self.impacts.items() if key[0] != incident.id}
-        self.book.attach((*self.incidents.open.values(), *self.recent.values()), at, changes)
+        self.book.attach((*self.incidents.open.values(), *self.recent.values()), self._hurt_on, at, changes)
+
+    def _hurt_on(self, incident_id: str, client_id: str) -> list[str]:
+        """The products on which the incident has affected the client."""
+        mine = (m for (i, c, _), m in self.impacts.items() if (i, c) == (incident_id, client_id))
+        return [impact.product for impact in mine if impact.product and impact.touch is Touch.AFFECTED]
 
 
 def _signal(rule: Rule, verdicts: Verdicts, row: int, end: int) -> Signal:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from queue import Empty, Full, Queue
 from threading import Event, Lock, Thread
@@ -167,14 +166,6 @@ class Service:
 
     def run(self, stop: Event, started: Callable[[], None] = lambda: None) -> None:
         """Until `stop` is set; then what was fetched is judged, what is due is sent, and all is closed."""
-        with ThreadPoolExecutor(max_workers=8) as pool:
-            for intake, arrived in zip(
-                self._intakes.values(), pool.map(self._poll, self._intakes.values()), strict=True
-            ):
-                self._step([arrived])
-                while isinstance(arrived, Rows) and not arrived.drained and not stop.is_set():
-                    arrived = self._poll(intake)  # noqa: PLW2901 - the backlog of one source
-                    self._step([arrived])
         judging = Thread(target=self._judge_forever, name="judging")
         judging.start()
         scheduler = self._scheduled()
@@ -194,7 +185,10 @@ class Service:
         )
         for name, source in self.config.sources.items():
             every = source.block.every.total_seconds()
-            scheduler.add_job(self._fetch, "interval", seconds=every, args=[name], id=f"poll {name}")
+            begins = datetime.now(UTC)
+            scheduler.add_job(
+                self._fetch, "interval", seconds=every, args=[name], id=f"poll {name}", next_run_time=begins
+            )
         scheduler.add_job(self.deliver, "interval", seconds=DELIVERY.total_seconds(), id="deliver")
         scheduler.add_job(self.housekeep, "interval", hours=1, id="housekeep")
         scheduler.add_listener(self._missed, EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES)

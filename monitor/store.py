@@ -6,12 +6,9 @@ acts are short transactions of their own, which the judging thread takes in at i
 
 from __future__ import annotations
 
-import fcntl
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -24,18 +21,7 @@ from alerts.rows import alert_of, decision_of, impact_of, incident_of, plain
 from connectors import Cursor
 from monitor import tables as t
 from monitor.blobs import VERSION, BlobError, packed, unpacked
-
-UNDEFINED_TABLE = "42P01"
-LOCK = 0x76696769
-"""Number of the lock that the one judging Vigía holds on a PostgreSQL state."""
-
-
-PATIENCE = 30.0
-"""Seconds that a transaction waits for another one's lock on SQLite."""
-
-
-class StoreError(Exception):
-    """The state cannot be used, in words."""
+from monitor.database import Database, StoreError
 
 
 @dataclass(slots=True)
@@ -77,115 +63,19 @@ class Step:
     marks: dict[str, str] = field(default_factory=dict)
 
 
-def connect(url: str) -> sa.Engine:
-    """An engine for the state's address. On SQLite a transaction that may write takes the lock when it begins.
-
-    SQLite's default (lock at the first write) silently loses what another thread wrote between a read and a write.
-    """
-    try:
-        address = sa.make_url(url)
-        sqlite_ = address.get_backend_name() == "sqlite"
-        options = {"connect_args": {"timeout": PATIENCE}} if sqlite_ else {"pool_pre_ping": True}
-        engine = sa.create_engine(address, **options)
-    except (sa.exc.ArgumentError, ValueError, ImportError):
-        raise StoreError(
-            "the address of the state must be sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME"
-        ) from None
-    if not sqlite_:
-        return engine
-
-    @sa.event.listens_for(engine, "connect")
-    def _(connection: Any, _record: Any) -> None:
-        connection.isolation_level = None
-        for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON"):
-            connection.execute(f"PRAGMA {pragma}")
-
-    @sa.event.listens_for(engine, "begin")
-    def _(connection: Connection) -> None:
-        reading = connection.get_execution_options().get("reading", False)
-        connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
-
-    return engine
-
-
-class Store:
+class Store(Database):
     """The state of one Vigía."""
-
-    def __init__(self, url: str) -> None:
-        self.engine = connect(url)
-        self.shown = self.engine.url.render_as_string()
 
     def migrate(self) -> None:
         """Bring the database to this version's tables; make it if there is none."""
         from monitor.migrations import upgrade  # noqa: PLC0415 - reading commands need none of it
 
-        self._make_room()
+        self.make_room()
         with self.writing() as connection:
             try:
                 upgrade(connection)
             except LookupError as error:
                 raise StoreError(f"{self.shown}: {error}") from None
-
-    def close(self) -> None:
-        """Let go of the database."""
-        self.engine.dispose()
-
-    @contextmanager
-    def alone(self) -> Iterator[None]:
-        """Be the only one that judges on this state; StoreError if somebody else does."""
-        busy = StoreError(f"another Vigía is judging on {self.shown}")
-        if self.engine.dialect.name == "sqlite":
-            self._make_room()
-            with self._told(), Path(f"{self.engine.url.database}.lock").open("a", encoding="utf-8") as file:
-                try:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except OSError:
-                    raise busy from None
-                yield
-            return
-        with self._told(), self.engine.connect() as connection:
-            if not connection.execute(sa.select(sa.func.pg_try_advisory_lock(LOCK))).scalar():
-                raise busy
-            connection.commit()
-            try:
-                yield
-            finally:
-                connection.invalidate()  # ends the session, and the lock with it
-
-    @contextmanager
-    def reading(self) -> Iterator[Connection]:
-        """A consistent look; waits for nobody. StoreError if there is no state there."""
-        if (file := self._file) and not file.exists():
-            raise StoreError(f"there is no state in {self.shown} yet")
-        with self._told(), self.engine.connect().execution_options(reading=True) as connection, connection.begin():
-            yield connection
-
-    @contextmanager
-    def writing(self) -> Iterator[Connection]:
-        """A transaction: all of it or, where anything goes wrong, nothing."""
-        with self._told(), self.engine.begin() as connection:
-            yield connection
-
-    @contextmanager
-    def _told(self) -> Iterator[None]:
-        try:
-            yield
-        except sa.exc.DBAPIError as error:
-            words = " ".join(str(error.orig).split())
-            none = "no such table" in words or getattr(error.orig, "sqlstate", "") == UNDEFINED_TABLE
-            raise StoreError(f"there is no state in {self.shown} yet" if none else f"{self.shown}: {words}") from error
-
-    @property
-    def _file(self) -> Path | None:
-        name = self.engine.url.database
-        return Path(name) if self.engine.dialect.name == "sqlite" and name and name != ":memory:" else None
-
-    def _make_room(self) -> None:
-        if file := self._file:
-            try:
-                file.parent.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise StoreError(f"{self.shown}: {error.filename}: {error.strerror}") from None
 
     # ---- what the judging thread writes ----------------------------------------------------------------------------
 
@@ -294,9 +184,8 @@ class Store:
     def prune(self, limits: Mapping[str, datetime], *, step: int = 500) -> int:
         """Drop what is older than its limit (cells, ledger, incidents, clients, outbox), `step` rows a transaction; how many."""
         i = t.incidents.c
-        over = sa.case(
-            (i.state != "firing", sa.func.coalesce(i.resolved_at, i.detected_at))
-        )  # merged: never resolved itself
+        # one that was merged into another is never resolved itself
+        over = sa.case((i.state != "firing", sa.func.coalesce(i.resolved_at, i.detected_at)))
         gone = sa.select(i.id).where(
             over < max(limits["clients"], limits["incidents"])
         )  # without its incident it is nobody's

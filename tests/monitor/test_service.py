@@ -1,0 +1,314 @@
+"""The service over a real store and real files, with the clock in the test's hand: one cycle at a time, and as the daemon."""
+
+from __future__ import annotations
+
+import csv
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from random import Random
+from threading import Event, Thread
+from typing import Any
+
+import numpy as np
+import pytest
+
+from alerts import Action, IncidentState
+from monitor.config import read_config
+from monitor.pipeline import Span
+from monitor.service import Service
+from monitor.store import Act, Step, Store
+from tests.characters import ACEROS, CAST, at
+
+CONFIG = """
+[monitor]
+database = "sqlite:///vigia.db"
+rules = ["rules.toml"]
+
+[sources.pagos]
+role = "transactions"
+kind = "file"
+path = "pagos.csv"
+every = "50ms"
+
+[sources.crm]
+role = "cases"
+kind = "file"
+path = "casos_crm*.csv"
+every = "50ms"
+"""
+
+RULES = """
+[[rule]]
+name = "fallas"
+kind = "limit"
+when = "failed_rate > 0.3"
+min_total = 6
+for = "2m"
+keep_firing_for = "5m"
+
+[[rule]]
+name = "volumen"
+kind = "anomaly"
+measure = "total"
+detector = { kind = "seasonal", direction = "down" }
+min_change_ratio = 0.5
+for = "2m"
+keep_firing_for = "5m"
+"""
+
+
+@dataclass
+class Bank:
+    """A folder that the service reads, its clock, and the service, which may be ended and started again."""
+
+    folder: Path
+    now: datetime
+    services: list[Service] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        (self.folder / "config.toml").write_text(CONFIG)
+        (self.folder / "rules.toml").write_text(RULES)
+
+    def start(self) -> Service:
+        config = read_config(self.folder / "config.toml")
+        store = Store(config.monitor.database)
+        store.migrate()
+        self.services.append(Service(config, store, clock=lambda: self.now))
+        return self.services[-1]
+
+    @property
+    def store(self) -> Store:
+        return self.services[-1].store
+
+    def pay(self, first: str, last: str, *, failing: float = 0.0, file: str = "pagos.csv") -> None:
+        """Each of the three sends a few payments a minute from `first` up to `last`."""
+        path, minute = self.folder / file, at(first)
+        with path.open("a", newline="", encoding="utf-8") as out:
+            writer = csv.DictWriter(out, ["timestamp", "client_id", "product", "channel", "status"])
+            if not path.stat().st_size:
+                writer.writeheader()
+            while minute < at(last):
+                draw = Random(minute.timestamp())
+                for client in CAST:
+                    for _ in range(4):
+                        status = "failed" if draw.random() < failing else "ok"
+                        time = minute + timedelta(seconds=draw.randrange(60))
+                        writer.writerow(client.sends(time, "pagos", "web", status=status))
+                minute += timedelta(minutes=1)
+
+    def cycle(self, clock: str) -> bool:
+        self.now = at(clock)
+        return self.services[-1].cycle()
+
+
+@pytest.fixture
+def bank(tmp_path: Path) -> Iterator[Bank]:
+    found = Bank(tmp_path, at("12:00:10"))
+    yield found
+    for service in found.services:
+        service.store.close()
+
+
+def live(bank: Bank, first: str, last: str, *, failing: float = 0.0) -> None:
+    """Minute by minute, as it would come."""
+    minute = at(first)
+    while minute < at(last):
+        clock = f"{minute - at('00:00')}".rpartition(":")[0]
+        after = minute + timedelta(minutes=1)
+        bank.pay(clock, f"{after - at('00:00')}".rpartition(":")[0], failing=failing)
+        bank.now = after + timedelta(seconds=11)
+        bank.services[-1].cycle()
+        minute = after
+
+
+def test_history_trains_and_is_never_acted_on(bank: Bank):
+    bank.pay("10:00", "11:00")
+    bank.pay("11:00", "12:00", failing=0.9)
+    bank.start().cycle()
+    assert bank.store.incidents() == []
+    assert bank.store.marks()["judged_until"] == str(int(at("12:00").timestamp() // 60))
+
+
+def test_a_failure_is_one_incident_with_a_case_for_each_client_at_the_desk(bank: Bank):
+    bank.pay("10:00", "12:00")
+    bank.start().cycle()
+    live(bank, "12:00", "12:05")
+    live(bank, "12:05", "12:15", failing=0.8)
+    (incident,) = bank.store.incidents()
+    assert (incident.scope.product, incident.started_at, incident.state) == ("pagos", at("12:05"), IncidentState.FIRING)
+    assert incident.detected_at == at("12:07:11")  # the moment of the commit
+    assert {d.client_id for d in bank.store.decisions()} == {client.nit for client in CAST}
+    with (bank.folder / "var" / "casos.csv").open(encoding="utf-8-sig", newline="") as desk:
+        assert sorted(row["cliente"] for row in csv.DictReader(desk)) == sorted(client.nit for client in CAST)
+    live(bank, "12:15", "12:30")
+    (incident,) = bank.store.incidents()
+    assert (incident.state, incident.ended_at) == (IncidentState.RESOLVED, at("12:15"))
+    with (bank.folder / "var" / "casos.csv").open(encoding="utf-8-sig", newline="") as desk:
+        assert {row["estado"] for row in csv.DictReader(desk)} == {"afectación superada"}
+
+
+def test_a_client_who_has_reported_gets_a_link_and_one_who_reports_later_is_tied(bank: Bank):
+    bank.pay("10:00", "12:00")
+    bank.start().cycle()
+    header = "case_id,client_id,product,opened_at,status,reported_by\n"
+    (bank.folder / "casos_crm1.csv").write_text(
+        f"{header}R-1,{ACEROS.nit},pagos,{at('12:06').isoformat()},abierto,client\n"
+    )
+    live(bank, "12:00", "12:05")
+    live(bank, "12:05", "12:10", failing=0.8)
+    other = CAST[1]
+    (bank.folder / "casos_crm2.csv").write_text(
+        f"{header}R-2,{other.nit},pagos,{at('12:10:20').isoformat()},abierto,client\n"
+    )
+    live(bank, "12:10", "12:12", failing=0.8)
+    decisions = {d.client_id: d for d in bank.store.decisions()}
+    assert (decisions[ACEROS.nit].action, decisions[ACEROS.nit].linked_case_id) == (Action.LINK, "R-1")
+    assert (decisions[ACEROS.nit].lead_seconds or 0) < 0
+    assert (decisions[other.nit].action, decisions[other.nit].linked_case_id) == (Action.OPEN, "R-2")
+    assert decisions[other.nit].lead_seconds == (at("12:10:20") - decisions[other.nit].opened_at).total_seconds() > 0
+
+
+def test_after_a_restart_the_models_say_what_they_would_have_said(bank: Bank):
+    bank.pay("08:00", "12:00")
+    bank.start().cycle()
+    live(bank, "12:00", "12:20")
+    stayed, restarted = bank.services[0], bank.start()
+    end = stayed.judge.judged_until
+    assert restarted.judge.judged_until == end
+    assert end is not None
+    said = []
+    for service in (stayed, restarted):
+        pipeline = service.judge.pipeline
+        rule = next(rule for rule in pipeline.rules if rule.spec.name == "volumen")
+        said.append(rule.check(Span(pipeline.windows, pipeline.calendar, pipeline.rules, end, end + 30)))
+    for name in ("verdict", "value", "expected", "lower", "upper", "score"):
+        np.testing.assert_array_equal(getattr(said[0], name), getattr(said[1], name))
+
+
+def test_what_happened_while_it_was_down_is_judged_when_it_is_back(bank: Bank):
+    bank.pay("10:00", "12:00")
+    bank.start().cycle()
+    live(bank, "12:00", "12:05")
+    bank.pay("12:05", "12:15", failing=0.8)
+    bank.pay("12:15", "12:40")
+    bank.start()
+    bank.cycle("12:40:11")
+    (incident,) = bank.store.incidents()
+    assert (incident.started_at, incident.ended_at) == (at("12:05"), at("12:15"))
+    assert len(bank.store.decisions()) == 3
+
+
+def test_a_source_that_is_down_is_unknown_and_never_failing_clients(bank: Bank):
+    """Of two sources one goes away: it is waited for, then judged without; when it is back its rows correct, and nobody is accused."""
+    (bank.folder / "config.toml").write_text(CONFIG + CONFIG.split("[sources.crm]")[0].split("[sources.pagos]")[1].join(
+        ["[sources.otra]", ""]).replace("pagos.csv", "otra.csv") + 'defaults = { channel = "otra" }\n')  # fmt: skip
+    for file in ("pagos.csv", "otra.csv"):
+        bank.pay("10:00", "12:00", file=file)
+    bank.start().cycle()
+    gone = bank.folder / "otra.csv"
+    gone.rename(bank.folder / "away")
+    bank.pay("12:00", "12:10")
+    assert bank.cycle("12:01:11") is False
+    before = bank.services[-1].judge.judged_until
+    bank.cycle("12:10:11")
+    assert before == int(at("12:00").timestamp() // 60)  # waited for
+    assert bank.services[-1].judge.judged_until == int(at("12:10").timestamp() // 60)  # judged without
+    assert bank.store.gaps()
+    assert bank.store.incidents() == []
+    (bank.folder / "away").rename(gone)
+    bank.pay("12:00", "12:12", file="otra.csv")
+    bank.pay("12:10", "12:12")
+    assert bank.cycle("12:12:11") is True
+    assert bank.store.incidents() == []
+
+
+def test_what_people_do_is_taken_in_and_a_closed_incident_is_not_opened_again(bank: Bank):
+    bank.pay("10:00", "12:00")
+    bank.start().cycle()
+    live(bank, "12:00", "12:05", failing=0.8)
+    (incident,) = bank.store.incidents()
+    bank.store.act(Act(incident.id, bank.now, "turno", "ack"))
+    live(bank, "12:05", "12:06", failing=0.8)
+    assert bank.store.incidents()[0].acknowledged_by == "turno"
+    bank.store.act(Act(incident.id, bank.now, "turno", "resolve", "prueba"))
+    live(bank, "12:06", "12:10", failing=0.8)
+    (closed,) = bank.store.incidents()
+    assert (closed.state, closed.resolved_by) == (IncidentState.RESOLVED, "turno")
+
+
+def test_a_step_that_fails_leaves_nothing_behind_and_is_taken_again(bank: Bank, monkeypatch: pytest.MonkeyPatch):
+    bank.pay("10:00", "12:00")
+    service = bank.start()
+    commit, failures = Store.commit, iter([None] * 2)
+
+    def failing(store: Store, step: Step, now: datetime) -> None:
+        if step.cells and next(failures, "over") is None:
+            raise OSError("disk full")
+        commit(store, step, now)
+
+    live(bank, "12:00", "12:03")
+    bank.pay("12:03", "12:10", failing=0.8)
+    bank.now = at("12:10:11")
+    monkeypatch.setattr(Store, "commit", failing)
+    daemon(service, lambda: bank.store.incidents() != [])
+    (incident,) = bank.store.incidents()
+    assert incident.started_at == at("12:03")
+    assert next(failures, "over") == "over"
+    with closing(sqlite3.connect(bank.folder / "vigia.db")) as db:
+        ((twice,),) = db.execute("SELECT count(*) FROM outbox GROUP BY case_key ORDER BY 1 DESC LIMIT 1").fetchall()
+    assert twice == 1
+
+
+def test_the_daemon_ends_with_what_it_has_fetched_judged_and_delivered(bank: Bank):
+    bank.pay("10:00", "12:00")
+    service = bank.start()
+    bank.now = at("12:00:11")
+    service.cycle()
+    bank.pay("12:00", "12:05", failing=0.8)
+    bank.now = at("12:05:11")
+    daemon(service, lambda: bool(bank.store.incidents()))
+    assert bank.store.waiting() == []
+    assert (bank.folder / "var" / "casos.csv").exists()
+    assert service.ready() == (True, "listo")
+
+
+def test_it_is_ready_once_a_full_cycle_has_ended_and_no_longer_when_none_ends(bank: Bank):
+    bank.pay("10:00", "12:00")
+    service = bank.start()
+    assert service.ready()[0] is False
+    service.cycle()
+    assert service.ready()[0] is True
+    bank.now += timedelta(minutes=5)
+    ok, why = service.ready()
+    assert not ok
+    assert "sin un ciclo" in why
+
+
+def test_rows_that_cannot_be_used_are_counted_and_the_others_go_on(bank: Bank):
+    bank.pay("10:00", "12:00")
+    bank.start().cycle()
+    with (bank.folder / "pagos.csv").open("a", encoding="utf-8") as file:
+        file.write("no es una hora,1,pagos,web,ok\n")
+    bank.pay("12:00", "12:01")
+    bank.cycle("12:01:11")
+    exposition = bank.services[-1].metrics.exposition().decode()
+    assert 'vigia_source_rejected_rows_total{source="pagos"} 1.0' in exposition
+    assert bank.services[-1].judge.judged_until == int(at("12:01").timestamp() // 60)
+
+
+def daemon(service: Service, done: Callable[[], bool]) -> None:
+    """Run it as a daemon until `done`, and end it."""
+    stop, pause = Event(), Event()
+    thread = Thread(target=service.run, args=[stop])
+    thread.start()
+    try:
+        waited: Any = next((n for n in range(1000) if done() or pause.wait(0.02)), None)
+        assert waited is not None
+    finally:
+        stop.set()
+        thread.join(timeout=30)
+    assert not thread.is_alive()
