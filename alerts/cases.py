@@ -7,7 +7,7 @@ lead is measured.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from heapq import heappop, heappush
@@ -27,7 +27,10 @@ class CaseBook:
     """The decisions taken and the clients' own cases, as known by now."""
 
     def __init__(self, decisions: Iterable[Decision] = (), cases: Iterable[TheirCase] = ()) -> None:
-        self.decisions = {(d.incident_id, d.client_id): d for d in decisions}
+        self.decisions: dict[str, Decision] = {}
+        self._first: dict[tuple[str, str], str] = {}
+        for decision in sorted(decisions, key=lambda d: (d.key != case_key(d.incident_id, d.client_id), d.key)):
+            self._keep(decision)
         self.cases: dict[tuple[str, str], TheirCase] = {}
         self._by_client: dict[str, dict[tuple[str, str], TheirCase]] = {}
         self._unseen: list[tuple[datetime, tuple[str, str]]] = []
@@ -41,6 +44,8 @@ class CaseBook:
             old = self.cases.get(key)
             if old and old.updated_at and case.updated_at and case.updated_at < old.updated_at:
                 continue
+            if old:
+                self._by_client.get(old.client_id, {}).pop(key, None)
             self.cases[key] = case
             news.append(case)
             if case.reported_by != "monitor":
@@ -48,20 +53,23 @@ class CaseBook:
                 heappush(self._unseen, (case.opened_at, key))
         return news
 
-    def decide(self, incident: Incident, impacts: Sequence[Impact], at: datetime, desk: str, changes: Changes) -> None:
-        """Decide for every affected client of the incident who has no decision yet."""
+    def decide(
+        self, incident: Incident, impacts: Sequence[Impact], at: datetime, desk_of: Callable[[str], str], changes: Changes
+    ) -> None:
+        """Decide for every affected client of the incident who has no decision yet; desk_of: who takes a product's cases."""
         by_client: dict[str, list[Impact]] = {}
         for impact in impacts:
             by_client.setdefault(impact.client_id, []).append(impact)
         for client, touched in by_client.items():
-            if (incident.id, client) in self.decisions:
+            if (incident.id, client) in self._first:
                 continue
             products = sorted({impact.product for impact in touched if impact.product})
+            product = products[0] if len(products) == 1 else ""
             theirs = self._theirs(incident, client, products, at)
             decision = Decision(
                 key=case_key(incident.id, client), incident_id=incident.id, client_id=client,
-                product=products[0] if len(products) == 1 else "", action=Action.OPEN, reason="affected, no case of their own",
-                opened_at=at, priority=max(impact.priority for impact in touched), desk=desk,
+                product=product, action=Action.OPEN, reason="affected, no case of their own", opened_at=at,
+                priority=max(impact.priority for impact in touched), desk=desk_of(product or incident.scope.product),
             )  # fmt: skip
             if theirs and theirs.open_at(at):
                 decision = replace(decision, action=Action.LINK, reason="the client's own case is open", desk="")
@@ -69,17 +77,22 @@ class CaseBook:
                 decision = replace(decision, linked_case_id=theirs.case_id, client_reported_at=theirs.reported_at)
             self._note(decision, changes)
 
-    def attach(self, incidents: Iterable[Incident], at: datetime, changes: Changes) -> None:
-        """Tie the cases that became known by `at` to the ones that we had opened for their clients."""
+    def attach(
+        self, incidents: Iterable[Incident], products_of: Callable[[str, str], list[str]], at: datetime, changes: Changes
+    ) -> None:
+        """Tie the cases that became known by `at` to the ones that we had opened for their clients.
+
+        products_of: on which products an incident has affected a client.
+        """
         known = []
         while self._unseen and self._unseen[0][0] <= at:
             known.append(self.cases[heappop(self._unseen)[1]].client_id)
         for incident in incidents if known else ():
             for client in dict.fromkeys(known):
-                decision = self.decisions.get((incident.id, client))
+                decision = self.decisions.get(self._first.get((incident.id, client), ""))
                 if decision is None or decision.linked_case_id:
                     continue
-                theirs = self._theirs(incident, client, [decision.product] if decision.product else [], at)
+                theirs = self._theirs(incident, client, products_of(incident.id, client), at)
                 if theirs:
                     self._note(
                         replace(decision, linked_case_id=theirs.case_id, client_reported_at=theirs.reported_at), changes
@@ -87,14 +100,14 @@ class CaseBook:
 
     def forget(self, incident_id: str) -> None:
         """Let go of an incident that can change no more."""
-        self.decisions = {key: decision for key, decision in self.decisions.items() if key[0] != incident_id}
+        self.decisions = {key: d for key, d in self.decisions.items() if d.incident_id != incident_id}
+        self._first = {of: key for of, key in self._first.items() if of[0] != incident_id}
 
     def follow(self, merged: Incident, changes: Changes) -> None:
-        """Decisions of an incident that was merged go on under its parent, unless it has one for that client already."""
-        for key in [key for key in self.decisions if key[0] == merged.id]:
-            decision = replace(self.decisions.pop(key), incident_id=merged.parent_id)
-            self.decisions.setdefault((merged.parent_id, key[1]), decision)
-            changes.decisions[decision.key] = decision
+        """Decisions of an incident that was merged go on under its parent; what it has decided for a client itself comes first."""
+        for decision in [d for d in self.decisions.values() if d.incident_id == merged.id]:
+            self._first.pop((merged.id, decision.client_id), None)
+            self._note(replace(decision, incident_id=merged.parent_id), changes)
 
     def _theirs(self, incident: Incident, client: str, products: list[str], at: datetime) -> TheirCase | None:
         until = (incident.ended_at if incident.resolved_at and incident.ended_at else at) + AFTER
@@ -108,5 +121,9 @@ class CaseBook:
         return min(fits, key=lambda case: (not case.open_at(at), case.reported_at, case.case_id), default=None)
 
     def _note(self, decision: Decision, changes: Changes) -> None:
-        self.decisions[decision.incident_id, decision.client_id] = decision
+        self._keep(decision)
         changes.decisions[decision.key] = decision
+
+    def _keep(self, decision: Decision) -> None:
+        self.decisions[decision.key] = decision
+        self._first.setdefault((decision.incident_id, decision.client_id), decision.key)

@@ -1,0 +1,195 @@
+"""One preventive case a client and incident: open, link or none, whoever was first."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from alerts import Action, Changes, Decision, Impact, Incident, IncidentState, TheirCase, Touch
+from alerts.cases import CaseBook, case_key
+from rules import Scope, Severity
+from tests.characters import ACEROS, CAFE, TEXTILES, Character, at
+
+INCIDENT = Incident(
+    id="AF-1", scope=Scope("pagos", "web"), kind="failed", severity=Severity.MAJOR, state=IncidentState.FIRING,
+    started_at=at("10:00"), detected_at=at("10:02"), rules=("fallas",), ways=frozenset({"failed"}),
+)  # fmt: skip
+OVER = replace(INCIDENT, state=IncidentState.RESOLVED, ended_at=at("11:00"), resolved_at=at("11:20"))
+
+
+class Desk:
+    """A book, and the day on which it is kept."""
+
+    def __init__(self, *cases: TheirCase) -> None:
+        self.book = CaseBook((), cases)
+        self.changes = Changes()
+        self.hurt: dict[tuple[str, str], list[str]] = {}
+
+    def affected(self, clock: str, who: Character, *products: str, incident: Incident = INCIDENT) -> Decision:
+        """From now on the client is affected on these products."""
+        self.hurt[incident.id, who.nit] = list(products or ("pagos",))
+        impacts = [Impact(incident.id, who.nit, product, Touch.AFFECTED, failures=3, priority=50 + n) for n, product in enumerate(products or ("pagos",))]
+        self.book.decide(incident, impacts, at(clock), lambda product: f"desk of {product or 'all'}", self.changes)
+        return self.changes.decisions[case_key(incident.id, who.nit)]
+
+    def learns(self, clock: str, *cases: TheirCase, incident: Incident = INCIDENT) -> None:
+        """The tool tells of cases; what was known before them is known still."""
+        self.book.learn(cases)
+        self.book.attach([incident], lambda i, c: self.hurt.get((i, c), []), at(clock), self.changes)
+
+    def decision(self, who: Character, incident: Incident = INCIDENT) -> Decision:
+        return self.changes.decisions[case_key(incident.id, who.nit)]
+
+
+def test_affected_without_a_case_of_their_own_one_is_opened():
+    decision = Desk().affected("10:02", ACEROS, "nomina", "pagos")
+    assert (decision.action, decision.opened_at, decision.priority) == (Action.OPEN, at("10:02"), 51)
+    assert (decision.key, decision.linked_case_id, decision.lead_seconds) == (f"VG-AF-1-{ACEROS.nit}", "", None)
+
+
+def test_the_desk_is_that_of_the_product_which_hurts_the_client():
+    whole = replace(INCIDENT, scope=Scope("", "web"))
+    assert Desk().affected("10:02", CAFE, "pagos", incident=whole).desk == "desk of pagos"
+    assert Desk().affected("10:02", ACEROS, "pagos", "nomina", incident=whole).desk == "desk of all"
+
+
+def test_one_case_a_client_and_incident_however_often_they_are_hit():
+    desk = Desk()
+    first = desk.affected("10:02", ACEROS)
+    assert desk.affected("10:09", ACEROS, "pagos", "nomina") is first
+
+
+def test_their_own_open_case_stands_for_it():
+    decision = Desk(ACEROS.reports("09:50", case_id="C-7", product="pagos")).affected("10:02", ACEROS)
+    assert (decision.action, decision.linked_case_id, decision.desk) == (Action.LINK, "C-7", "")
+    assert decision.lead_seconds == -12 * 60
+
+
+def test_reported_later_it_is_tied_to_the_case_that_we_opened():
+    desk = Desk()
+    desk.affected("10:02", ACEROS)
+    desk.learns("10:30", ACEROS.reports("10:30", case_id="C-7", product="pagos"))
+    assert desk.decision(ACEROS).action is Action.OPEN
+    assert desk.decision(ACEROS).linked_case_id == "C-7"
+    assert desk.decision(ACEROS).lead_seconds == 28 * 60
+
+
+def test_a_case_of_another_client_or_product_is_not_theirs():
+    other = [TEXTILES.reports("09:50", product="pagos"), ACEROS.reports("09:51", product="recaudos")]
+    desk = Desk(*other)
+    assert desk.affected("10:02", ACEROS).linked_case_id == ""
+    desk.learns("10:10", TEXTILES.reports("10:05", product="pagos"), ACEROS.reports("10:06", product="recaudos"))
+    assert desk.decision(ACEROS).linked_case_id == ""
+
+
+def test_hit_on_two_products_a_case_on_a_third_is_about_something_else():
+    whole = replace(INCIDENT, scope=Scope("", "web"))
+    desk = Desk(ACEROS.reports("09:55", product="recaudos"))
+    assert desk.affected("10:02", ACEROS, "pagos", "nomina", incident=whole).action is Action.OPEN
+    desk.learns("10:10", ACEROS.reports("10:10", product="recaudos"), incident=whole)
+    assert desk.decision(ACEROS).linked_case_id == ""
+    desk.learns("10:11", ACEROS.reports("10:11", product="nomina"), incident=whole)
+    assert desk.decision(ACEROS).linked_case_id == "C-10:11"
+
+
+def test_a_case_that_names_no_product_may_be_about_it():
+    assert Desk(ACEROS.reports("09:50")).affected("10:02", ACEROS).action is Action.LINK
+
+
+@pytest.mark.parametrize(("reported", "action"), [("08:02", Action.LINK), ("08:01:59", Action.OPEN)])
+def test_two_hours_before_detection_and_no_more(reported, action):
+    assert Desk(ACEROS.reports(reported)).affected("10:02", ACEROS).action is action
+
+
+@pytest.mark.parametrize(("reported", "tied"), [("11:00", True), ("11:00:01", False)])
+def test_a_day_after_the_end_and_no_more(reported, tied):
+    desk = Desk()
+    desk.affected("10:02", ACEROS)
+    late = replace(ACEROS.reports(reported), opened_at=at(reported, day=1), reported_at=at(reported, day=1))
+    desk.learns("11:05", incident=OVER)
+    desk.book.learn([late])
+    desk.book.attach([OVER], lambda i, c: ["pagos"], at("11:10", day=1), desk.changes)
+    assert bool(desk.decision(ACEROS).linked_case_id) is tied
+
+
+def test_a_case_is_not_known_before_it_is_opened_and_counts_from_when_the_client_spoke():
+    told = ACEROS.reports("10:40", reported_at=at("10:01"))
+    desk = Desk(told)
+    assert desk.affected("10:02", ACEROS).action is Action.OPEN
+    desk.learns("10:39")
+    assert desk.decision(ACEROS).linked_case_id == ""
+    desk.learns("10:40")
+    assert desk.decision(ACEROS).linked_case_id == told.case_id
+    assert desk.decision(ACEROS).lead_seconds == -60
+
+
+def test_a_closed_case_does_not_stand_for_a_new_failure():
+    closed = ACEROS.reports("09:30", resolved_at=at("09:50"))
+    decision = Desk(closed).affected("10:02", ACEROS)
+    assert decision.action is Action.OPEN
+    assert decision.client_reported_at == at("09:30"), "they were first, and that is told"
+
+
+def test_of_two_cases_the_open_one_is_linked():
+    cases = [ACEROS.reports("09:20", resolved_at=at("09:30")), ACEROS.reports("09:40"), ACEROS.reports("09:50")]
+    assert Desk(*cases).affected("10:02", ACEROS).linked_case_id == "C-09:40"
+
+
+def test_our_own_cases_come_back_and_are_nobodys_report():
+    ours = ACEROS.reports("10:03", reported_by="monitor")
+    desk = Desk()
+    desk.affected("10:02", ACEROS)
+    desk.learns("10:10", ours)
+    assert desk.decision(ACEROS).linked_case_id == ""
+    assert Desk(ours).affected("10:05", ACEROS).action is Action.OPEN
+
+
+def test_the_newest_row_of_a_case_wins_also_where_it_names_another_client():
+    book = CaseBook()
+    first = ACEROS.reports("09:50", case_id="C-7", updated_at=at("09:50"))
+    assert book.learn([first]) == [first]
+    moved = replace(first, client_id=CAFE.nit, updated_at=at("09:55"))
+    book.learn([moved])
+    assert book.learn([first]) == []
+    assert book.cases["mesa", "C-7"] is moved
+    changes = Changes()
+    impacts = [Impact("AF-1", who.nit, "pagos", Touch.AFFECTED) for who in (ACEROS, CAFE)]
+    book.decide(INCIDENT, impacts, at("10:02"), lambda product: "local", changes)
+    assert [d.action for d in changes.decisions.values()] == [Action.OPEN, Action.LINK]
+
+
+def test_decisions_of_a_merged_incident_follow_it():
+    parent = replace(INCIDENT, id="AF-0", started_at=at("09:55"))
+    merged = replace(INCIDENT, state=IncidentState.MERGED, parent_id="AF-0")
+    desk = Desk()
+    desk.affected("10:02", CAFE)
+    desk.affected("10:02", ACEROS)
+    desk.affected("10:01", ACEROS, incident=parent)
+    desk.book.follow(merged, desk.changes)
+    assert {d.incident_id for d in desk.book.decisions.values()} == {"AF-0"}
+    keys = {d.key for d in desk.book.decisions.values()}
+    assert keys == {case_key("AF-1", CAFE.nit), case_key("AF-1", ACEROS.nit), case_key("AF-0", ACEROS.nit)}, "each case was opened: each will be told the end"
+    desk.hurt["AF-0", CAFE.nit] = ["pagos"]
+    again = CaseBook(desk.book.decisions.values())
+    for book in (desk.book, again):
+        changes = Changes()
+        book.decide(parent, [Impact("AF-0", who.nit, "pagos", Touch.AFFECTED) for who in (ACEROS, CAFE)], at("10:05"), str, changes)
+        assert not changes.decisions
+        book.learn([ACEROS.reports("10:20", case_id="C-1"), CAFE.reports("10:20", case_id="C-2")])
+        book.attach([parent], lambda i, c: ["pagos"], at("10:20"), changes)
+        assert sorted(changes.decisions) == sorted([case_key("AF-0", ACEROS.nit), case_key("AF-1", CAFE.nit)])
+
+
+def test_what_can_change_no_more_is_let_go():
+    desk = Desk()
+    desk.affected("10:02", ACEROS)
+    desk.book.forget("AF-1")
+    assert not desk.book.decisions
+
+
+def test_the_lead_is_in_whole_seconds_and_keeps_its_sign():
+    decision = Desk().affected("10:02", ACEROS)
+    for seconds in (-90, 0, 3600):
+        assert replace(decision, client_reported_at=at("10:02") + timedelta(seconds=seconds)).lead_seconds == seconds
