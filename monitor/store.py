@@ -23,6 +23,8 @@ from monitor import tables as t
 from monitor.blobs import VERSION, BlobError, packed, unpacked
 from monitor.database import Database, StoreError
 
+__all__ = ["Act", "Message", "Step", "Store", "StoreError"]
+
 
 @dataclass(slots=True)
 class Message:
@@ -96,8 +98,8 @@ class Store(Database):
             self._put(c, t.holdings, [plain(holding) for holding in step.holdings])
             for message in step.messages:
                 row = {
-                    "key": message.key, "case_key": message.case_key, "desk": message.desk, "action": message.action, "payload": message.payload,
-                    "state": "due", "attempts": 0, "due_at": now, "created_at": now,
+                    "key": message.key, "case_key": message.case_key, "desk": message.desk, "action": message.action,
+                    "payload": message.payload, "state": "due", "attempts": 0, "due_at": now, "created_at": now,
                 }  # fmt: skip
                 c.execute(self._insert(t.outbox).values(row).on_conflict_do_nothing(index_elements=["key"]))
 

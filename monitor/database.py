@@ -1,0 +1,128 @@
+"""The database that the state lies in: how it is opened, who may judge on it, and what goes wrong with it, in words."""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+UNDEFINED_TABLE = "42P01"
+LOCK = 0x76696769
+"""Number of the lock that the one judging Vigía holds on a PostgreSQL state."""
+
+
+PATIENCE = 30.0
+"""Seconds that a transaction waits for another one's lock on SQLite."""
+
+
+class StoreError(Exception):
+    """The state cannot be used, in words."""
+
+
+def connect(url: str) -> sa.Engine:
+    """An engine for the state's address. On SQLite a transaction that may write takes the lock when it begins.
+
+    SQLite's default (lock at the first write) silently loses what another thread wrote between a read and a write.
+    """
+    try:
+        address = sa.make_url(url)
+        sqlite_ = address.get_backend_name() == "sqlite"
+        options = {"connect_args": {"timeout": PATIENCE}} if sqlite_ else {"pool_pre_ping": True}
+        engine = sa.create_engine(address, **options)
+    except (sa.exc.ArgumentError, ValueError, ImportError):
+        raise StoreError(
+            "the address of the state must be sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME"
+        ) from None
+    if not sqlite_:
+        return engine
+
+    @sa.event.listens_for(engine, "connect")
+    def _(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None
+        for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @sa.event.listens_for(engine, "begin")
+    def _(connection: Connection) -> None:
+        reading = connection.get_execution_options().get("reading", False)
+        connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+
+    return engine
+
+
+class Database:
+    """SQLite or PostgreSQL."""
+
+    def __init__(self, url: str) -> None:
+        self.engine = connect(url)
+        self.shown = self.engine.url.render_as_string()
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self.engine.dispose()
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Be the only one that judges on this state; StoreError if somebody else does."""
+        busy = StoreError(f"another Vigía is judging on {self.shown}")
+        if self.engine.dialect.name == "sqlite":
+            self.make_room()
+            with ExitStack() as open_:
+                try:
+                    file = open_.enter_context(Path(f"{self.engine.url.database}.lock").open("a", encoding="utf-8"))
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    raise busy from None
+                except OSError as error:
+                    raise StoreError(f"{self.shown}: {error.filename}: {error.strerror}") from None
+                yield
+            return
+        with self._told(), self.engine.connect() as connection:
+            if not connection.execute(sa.select(sa.func.pg_try_advisory_lock(LOCK))).scalar():
+                raise busy
+            connection.commit()
+            try:
+                yield
+            finally:
+                connection.invalidate()  # ends the session, and the lock with it
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A consistent look; waits for nobody. StoreError if there is no state there."""
+        if (file := self._file) and not file.exists():
+            raise StoreError(f"there is no state in {self.shown} yet")
+        with self._told(), self.engine.connect().execution_options(reading=True) as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """A transaction: all of it or, where anything goes wrong, nothing."""
+        with self._told(), self.engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except sa.exc.DBAPIError as error:
+            words = " ".join(str(error.orig).split())
+            none = "no such table" in words or getattr(error.orig, "sqlstate", "") == UNDEFINED_TABLE
+            raise StoreError(f"there is no state in {self.shown} yet" if none else f"{self.shown}: {words}") from error
+
+    @property
+    def _file(self) -> Path | None:
+        name = self.engine.url.database
+        return Path(name) if self.engine.dialect.name == "sqlite" and name and name != ":memory:" else None
+
+    def make_room(self) -> None:
+        """The folder of an SQLite file."""
+        if file := self._file:
+            try:
+                file.parent.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise StoreError(f"{self.shown}: {error.filename}: {error.strerror}") from None
