@@ -93,7 +93,7 @@ class Metrics:
         self._source_lag = gauge("source_lag_seconds", "Age of the time until which the source is complete.", "source")
         self._poll = seconds("poll", "Time a poll took.", "source")
         self._missed = counter("missed_runs", "Scheduled runs skipped because the one before still worked.")
-        self._minutes = counter("judged_minutes", "Minutes of event time judged.")
+        self._judged = counter("judged_seconds", "Event time judged.")
         self._judging_lag = gauge("judging_lag_seconds", "Age of the newest minute judged, when it was.")
         self._step = seconds("step", "Time a step took: rows in, judged, committed.")
         self._queue = gauge("queue_length", "Polls waiting to be judged.")
@@ -169,7 +169,7 @@ class Metrics:
 
     def judged(self, minutes: int, lag: float, seconds: float) -> None:
         """A step judged so many minutes, `lag` seconds after the newest of them ended, in `seconds`."""
-        self._minutes.inc(minutes)
+        self._judged.inc(60 * minutes)
         self._judging_lag.set(lag)
         self._step.observe(seconds)
 

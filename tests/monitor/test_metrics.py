@@ -180,7 +180,7 @@ def test_judging_delivery_and_the_cycle(metrics: Metrics) -> None:
     metrics.cycle(ago(0))
     found = read(metrics)
     assert found["vigia_poll_seconds_count", "core"] == 1
-    assert (found["vigia_judged_minutes_total",], found["vigia_judging_lag_seconds",]) == (3, 12)
+    assert (found["vigia_judged_seconds_total",], found["vigia_judging_lag_seconds",]) == (180, 12)
     assert (found["vigia_step_seconds_count",], found["vigia_queue_length",], found["vigia_missed_runs_total",]) == (
         1,
         2,
