@@ -18,7 +18,8 @@ class Limit:
         except ExpressionError as error:
             raise ValueError(f"when: {error}") from None
         named = self.when.columns & set(MEASURES)
-        self.shown = min(named, key=self.when.text.lower().find, default="total")
+        # The first that is named; where one name begins another (failed, failed_rate), the longer one.
+        self.shown = min(named, key=lambda name: (self.when.text.lower().find(name), -len(name)), default="total")
         self.measures = frozenset(named | {self.shown}) | ({"total"} if "value" not in named else set())
         self.expressions = (self.when.text,)
         self.ways = ways_of(named)
