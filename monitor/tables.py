@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import (
@@ -37,6 +38,22 @@ class Utc(types.TypeDecorator[datetime]):
 
     def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002, D102 - as above
         return None if value is None else value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Money(types.TypeDecorator[Decimal]):
+    """An amount to the cent; as text where the database has no decimals and would round it."""
+
+    impl = Numeric(38, 2)
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> types.TypeEngine[Any]:  # noqa: D102 - the face of SQLAlchemy
+        return dialect.type_descriptor(Text() if dialect.name == "sqlite" else Numeric(38, 2))
+
+    def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> Decimal | str | None:  # noqa: D102 - as above
+        return str(value) if dialect.name == "sqlite" and value is not None else value
+
+    def process_result_value(self, value: Any | None, dialect: Dialect) -> Decimal | None:  # noqa: ARG002, D102 - as above
+        return None if value is None else Decimal(value)
 
 
 def _text(name: str, *, key: bool = False) -> Column[str]:
@@ -121,7 +138,7 @@ impacts = Table(
     _text("touch"),
     Column("failures", BigInteger, nullable=False),
     Column("missing", BigInteger, nullable=False),
-    Column("amount", Numeric(38, 2), nullable=False),
+    Column("amount", Money, nullable=False),
     Column("first_failure_at", Utc),
     Column("priority", Integer, nullable=False),
     Column("terms", JSON, nullable=False),

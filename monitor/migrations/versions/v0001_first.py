@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from monitor.tables import SERIAL, Utc
+from monitor.tables import SERIAL, Money, Utc
 
 revision = "0001"
 down_revision = None
@@ -113,7 +113,7 @@ def upgrade() -> None:
         sa.Column("touch", sa.Text(), server_default="", nullable=False),
         sa.Column("failures", sa.BigInteger(), nullable=False),
         sa.Column("missing", sa.BigInteger(), nullable=False),
-        sa.Column("amount", sa.Numeric(precision=38, scale=2), nullable=False),
+        sa.Column("amount", Money(), nullable=False),
         sa.Column("first_failure_at", Utc(), nullable=True),
         sa.Column("priority", sa.Integer(), nullable=False),
         sa.Column("terms", sa.JSON(), nullable=False),
