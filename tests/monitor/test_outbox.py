@@ -1,0 +1,298 @@
+"""Delivery: nothing is lost, nothing is sent twice while it is held, and a repeat after a crash does no harm."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from threading import Barrier, Thread
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+import pytest
+import sqlalchemy as sa
+
+from alerts import Action, Decision, Incident, IncidentState
+from connectors import Case, SourceError
+from connectors.desks.local import Local
+from monitor import tables as t
+from monitor.outbox import FIRST_WAIT, LEASE, LONGEST_WAIT, deliver, to_end, to_open
+from monitor.store import Message, Step, Store
+from rules import Scope, Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+NOW = datetime(2026, 3, 3, 15, 30, tzinfo=UTC)
+BOGOTA = ZoneInfo("America/Bogota")
+SECOND = timedelta(seconds=1)
+
+
+@dataclass
+class Clock:
+    """Stands still until it is moved."""
+
+    now: datetime = NOW
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+@dataclass
+class Desk:
+    """Remembers what it was sent; does `before` each time, which may raise."""
+
+    before: Callable[[Case], None] = lambda case: None  # noqa: ARG005 - the face of it
+    sent: list[tuple[str, str]] = field(default_factory=list)
+
+    def open(self, case: Case) -> str:
+        self.before(case)
+        self.sent.append(("open", case.key))
+        return f"C-{len(self.sent)}"
+
+    def update(self, case: Case) -> None:
+        self.before(case)
+        self.sent.append(("update", case.key))
+
+    def check(self) -> str:
+        return ""
+
+
+class Crash(BaseException):
+    """The process dies here."""
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    made = Store(f"sqlite:///{tmp_path}/vigia.db")
+    made.migrate()
+    yield made
+    made.close()
+
+
+def message(case: str, action: str = "open", desk: str = "local") -> Message:
+    payload = {
+        "key": case, "incident_id": "AF-1", "client_id": "900123456", "product": "pagos", "channel": "", "priority": 83,
+        "opened_at": NOW.isoformat(), "subject": "Falla en pagos", "body": "…", "status": "abierto",
+    }  # fmt: skip
+    return Message(case if action == "open" else f"{case}:end", case, desk, action, payload)
+
+
+def put(store: Store, *messages: Message) -> None:
+    store.commit(Step(messages=list(messages)), NOW)
+
+
+def states(store: Store) -> dict[str, str]:
+    with store.reading() as c:
+        return {row.key: row.state for row in c.execute(sa.select(t.outbox))}
+
+
+def row(store: Store, key: str) -> sa.Row[tuple[object, ...]]:
+    with store.reading() as c:
+        return c.execute(sa.select(t.outbox).where(t.outbox.c.key == key)).one()
+
+
+def failing(*keys: str, permanent: bool = False) -> Callable[[Case], None]:
+    def check(case: Case) -> None:
+        if case.key in keys:
+            raise SourceError("the desk says no", permanent=permanent)
+
+    return check
+
+
+# ---- in order ------------------------------------------------------------------------------------------------------
+
+
+def test_all_that_is_due_goes_out_in_order_and_once(store: Store) -> None:
+    put(store, message("A"), message("B"), message("A", "update"))
+    desk, clock, told = Desk(), Clock(), []
+    assert deliver(store, {"local": desk}, clock, lambda name, error: told.append((name, error))) == 3
+    assert desk.sent == [("open", "A"), ("open", "B"), ("update", "A")]
+    assert told == [("local", "")] * 3
+    assert set(states(store).values()) == {"sent"}
+    assert (row(store, "A").reference, row(store, "A").sent_at) == ("C-1", NOW)
+    assert store.waiting() == []
+    assert deliver(store, {"local": desk}, clock) == 0
+
+
+def test_the_end_of_a_case_waits_for_its_opening_and_others_do_not(store: Store) -> None:
+    put(store, message("A"), message("A", "update"), message("B"))
+    desk, clock = Desk(failing("A")), Clock()
+    assert deliver(store, {"local": desk}, clock) == 1
+    assert desk.sent == [("open", "B")]
+    desk.before = failing()
+    clock.now += FIRST_WAIT
+    assert deliver(store, {"local": desk}, clock) == 2
+    assert desk.sent == [("open", "B"), ("open", "A"), ("update", "A")]
+
+
+def test_what_was_decided_reaches_the_desk_as_it_was(store: Store) -> None:
+    incident = Incident(
+        "AF-1", Scope("pagos", "app"), "failed", Severity.MAJOR, IncidentState.RESOLVED, NOW - 9 * LEASE, NOW - 8 * LEASE,
+        ("fallas",), frozenset({"failed"}), ended_at=NOW - LEASE, resolved_at=NOW,
+    )  # fmt: skip
+    decision = Decision("VG-1", "AF-1", "900123456", "pagos", Action.OPEN, "own", NOW - 8 * LEASE, 83, "local")
+    seen: list[Case] = []
+    put(store, to_open(decision, incident, BOGOTA), to_end(decision, incident, BOGOTA))
+    assert deliver(store, {"local": Desk(seen.append)}, Clock()) == 2
+    opened, ended = seen
+    assert (opened.key, opened.client_id, opened.product, opened.channel) == ("VG-1", "900123456", "pagos", "app")
+    assert (opened.opened_at, opened.priority, opened.note) == (decision.opened_at, 83, "")
+    assert opened.subject
+    assert opened.body
+    assert ended.key == opened.key
+    assert ended.note
+    assert ended.status != opened.status
+
+
+# ---- a crash -------------------------------------------------------------------------------------------------------
+
+
+def test_a_crash_after_sending_sends_again_and_leaves_one_case(store: Store, tmp_path: Path) -> None:
+    put(store, message("VG-1"))
+    clock, path = Clock(), tmp_path / "casos.csv"
+
+    class Dying(Local):
+        def open(self, case: Case) -> str:
+            super().open(case)
+            raise Crash
+
+    with pytest.raises(Crash):
+        deliver(store, {"local": Dying(path=str(path))}, clock)
+    desk = {"local": Local(path=str(path))}
+    clock.now += LEASE - SECOND
+    assert (states(store), deliver(store, desk, clock)) == ({"VG-1": "sending"}, 0)
+    clock.now += SECOND
+    assert deliver(store, desk, clock) == 1
+    cases = list(csv.DictReader(path.read_text(encoding="utf-8-sig").splitlines()))
+    assert [case["clave"] for case in cases] == ["VG-1"]
+    assert (row(store, "VG-1").reference, row(store, "VG-1").attempts) == (cases[0]["caso"], 2)
+
+
+def test_a_crash_before_sending_loses_nothing(store: Store) -> None:
+    put(store, message("A"), message("B"))
+
+    def die(case: Case) -> None:  # noqa: ARG001 - whatever the case
+        raise Crash
+
+    clock = Clock()
+    with pytest.raises(Crash):
+        deliver(store, {"local": Desk(die)}, clock)
+    desk = Desk()
+    clock.now += LEASE
+    assert deliver(store, {"local": desk}, clock) == 2
+    assert sorted(desk.sent) == [("open", "A"), ("open", "B")]
+
+
+# ---- two at once ---------------------------------------------------------------------------------------------------
+
+
+def test_two_deliverers_send_nothing_twice(store: Store) -> None:
+    keys = [f"VG-{n:02}" for n in range(40)]
+    put(store, *map(message, keys))
+    desk, start = Desk(), Barrier(2)
+
+    def work() -> None:
+        start.wait()
+        while store.waiting():
+            deliver(store, {"local": desk}, Clock())
+
+    threads = [Thread(target=work) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(key for _, key in desk.sent) == keys
+
+
+def test_while_one_sends_another_does_not_take_it_nor_what_follows_it(store: Store) -> None:
+    put(store, message("A"), message("A", "update"))
+    other, clock = Desk(), Clock()
+
+    def meanwhile(case: Case) -> None:
+        if not other.sent and case.status:
+            assert deliver(store, {"local": other}, clock) == 0
+
+    assert deliver(store, {"local": Desk(meanwhile)}, clock) == 2
+    assert other.sent == []
+
+
+def test_one_that_was_slower_than_its_lease_does_not_undo_the_other(store: Store) -> None:
+    put(store, message("A"))
+    clock, quick = Clock(), Desk()
+
+    def slow(case: Case) -> None:
+        clock.now += LEASE
+        assert deliver(store, {"local": quick}, clock) == 1
+        raise SourceError(f"timed out on {case.key}", permanent=True)
+
+    assert deliver(store, {"local": Desk(slow)}, clock) == 0
+    assert states(store) == {"A": "sent"}
+    clock.now += LONGEST_WAIT
+    assert deliver(store, {"local": quick}, clock) == 0
+
+
+# ---- errors --------------------------------------------------------------------------------------------------------
+
+
+def test_a_passing_error_backs_off_and_goes_out_later(store: Store) -> None:
+    put(store, message("A"))
+    desk, clock, told = Desk(failing("A")), Clock(), []
+    waits = []
+    for _ in range(12):
+        assert deliver(store, {"local": desk}, clock, lambda name, error: told.append((name, error))) == 0
+        assert (row(store, "A").state, row(store, "A").error) == ("due", "the desk says no")
+        waits.append(row(store, "A").due_at - clock.now)
+        clock.now = row(store, "A").due_at - timedelta(microseconds=1)
+        assert deliver(store, {"local": desk}, clock) == 0
+        clock.now += timedelta(microseconds=1)
+    assert waits[:4] == [FIRST_WAIT, 2 * FIRST_WAIT, 4 * FIRST_WAIT, 8 * FIRST_WAIT]
+    assert waits[-1] == LONGEST_WAIT
+    assert told == [("local", "the desk says no")] * 12
+    desk.before = failing()
+    assert deliver(store, {"local": desk}, clock) == 1
+    assert (row(store, "A").state, row(store, "A").error) == ("sent", "")
+
+
+def test_a_desk_that_is_away_for_weeks_is_still_tried(store: Store) -> None:
+    put(store, message("A"))
+    with store.engine.begin() as c:
+        c.execute(sa.update(t.outbox).values(attempts=100_000))
+    clock = Clock()
+    assert deliver(store, {"local": Desk(failing("A"))}, clock) == 0
+    assert row(store, "A").due_at == NOW + LONGEST_WAIT
+
+
+def test_a_lasting_error_is_given_up_and_holds_up_nobody(store: Store) -> None:
+    put(store, message("A"), message("B"), message("B", "update"))
+    desk, clock = Desk(failing("A", permanent=True)), Clock()
+    assert deliver(store, {"local": desk}, clock) == 2
+    assert states(store) == {"A": "dead", "B": "sent", "B:end": "sent"}
+    assert row(store, "A").error == "the desk says no"
+    clock.now += timedelta(days=1)
+    assert (deliver(store, {"local": desk}, clock), store.waiting()) == (0, [])
+
+
+def test_a_desk_that_is_no_longer_configured(store: Store) -> None:
+    put(store, message("A", desk="helix"), message("B"))
+    desk, told = Desk(), []
+    assert deliver(store, {"local": desk}, Clock(), lambda name, error: told.append((name, error))) == 1
+    assert states(store) == {"A": "dead", "B": "sent"}
+    assert told == [("helix", "there is no desk 'helix' any more"), ("local", "")]
+
+
+def test_a_desk_that_breaks_its_word_holds_up_nobody_for_ever(store: Store) -> None:
+    """A bug in a desk raises what it should not: the message is held for its lease, the others go out at the next round."""
+    put(store, message("A"), message("B"))
+
+    def bug(case: Case) -> None:
+        if case.key == "A":
+            raise KeyError("unexpected answer")
+
+    desk, clock = Desk(bug), Clock()
+    with pytest.raises(KeyError):
+        deliver(store, {"local": desk}, clock)
+    assert deliver(store, {"local": desk}, clock) == 1
+    assert desk.sent == [("open", "B")]
