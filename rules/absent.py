@@ -108,7 +108,9 @@ class _Silences:
         due, first, told, usual, ended, mean = self._state
         seen = ~np.isnan(rows)
         # While warming, what is due is the mean so far: the pauses of a series that comes in batches are learnt from the start.
-        rate = np.where(np.isnan(expected), mean, expected) * self._open(slot)
+        rate = np.where(np.isnan(expected), mean, expected)
+        # Until it can be told, a silence is learnt: what was due when it began stays due while it lasts.
+        rate = np.where(due > 0, np.maximum(rate, first), rate) * self._open(slot)
         over = seen & (rows > 0) & (due > 0) & (told == 0)
         weight = np.maximum(1 / (ended + 2), FORGET)
         usual += np.where(over, weight * (due - first - usual), 0)
