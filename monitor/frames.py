@@ -121,17 +121,21 @@ def _novel(dims: str, by: list[str], start: int, end: int, minutes: int, where: 
 
 
 def detail(db: duckdb.DuckDBPyConnection, scope: Scope, start: int, end: int) -> pa.Table:
-    """What happened in a scope, by client, product, status and the minute that it was known in: for impact."""
-    held = [f"{name} = ?" for name, value in zip(DIMENSIONS[:3], scope.values, strict=False) if value]
+    """What happened in a scope, by client, product, channel, status, latency step and the minute known in: for impact."""
+    held = [f" AND {name} = ?" for name, value in zip(DIMENSIONS[:3], scope.values, strict=False) if value]
     values = [value for value in scope.values[:3] if value]
-    steps = ", ".join(f"coalesce(sum(n) FILTER (bin = {i}), 0)::BIGINT AS {name}" for i, name in enumerate(BINS))
-    return db.sql(
-        f"""SELECT greatest(minute, known) AS m, client_id, product, channel, status, sum(n)::BIGINT AS n,
-                   (sum(amount) * 100)::BIGINT AS cents, min(first) AS first, {steps}
-            FROM cells WHERE minute >= ? AND minute < ? AND known < ? AND client_id <> '' {"".join(" AND " + h for h in held)}
-            GROUP BY ALL ORDER BY ALL""",
+    table = db.sql(
+        f"""SELECT greatest(minute, known) AS m, client_id, product, channel, status, coalesce(bin, -1)::TINYINT AS bin,
+                   sum(n)::BIGINT AS n, (sum(amount) * 100)::BIGINT AS cents, min(first) AS first
+            FROM cells WHERE minute >= ? AND minute < ? AND known < ? AND client_id <> '' {"".join(held)}
+            GROUP BY ALL ORDER BY client_id, product, m, channel, status, bin""",
         params=[start, end, end, *values],
     ).to_arrow_table()
+    bin_, n = table["bin"].to_numpy(), table["n"].to_numpy()
+    steps = np.zeros((len(BINS), len(n)), np.int64)
+    told = np.flatnonzero(bin_ >= 0)
+    steps[bin_[told], told] = n[told]
+    return pa.table([*table.drop_columns("bin"), *steps], [*(c for c in table.column_names if c != "bin"), *BINS])
 
 
 def _latency(measures: Iterable[str]) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from collections.abc import Collection
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -24,21 +25,26 @@ def transactions(
     channels: int = 2,
     clients: int = 500,
     start: datetime = MONDAY,
-    storms: bool = False,
+    flat: bool = False,
+    storms: Collection[tuple[int, int, int]] = (),
     seed: int = 7,
 ) -> pa.Table:
-    """The columns of a core bank, in order of time. storms: each day at noon one product fails for half an hour."""
+    """The columns of a core bank, in order of time; busiest after noon, unless flat.
+
+    storms: (first minute, end, product): half of what that product does then fails.
+    """
     rng = np.random.default_rng(seed)
-    day = rng.integers(0, max(round(days), 1), rows) if days >= 1 else 0
-    hour = np.clip(rng.normal(0.55, 0.18, rows), 0, 0.999999)
-    offset = np.sort(((day + hour) if days >= 1 else rng.random(rows) * days) * 86_400e6).astype(np.int64)
+    minutes = round(days * 1440)
+    busy = np.exp(-((np.arange(minutes) % 1440 - 800) ** 2) / 2 / 260**2) + 0.02
+    weight = np.ones(minutes) if flat else busy
+    minute = np.sort(rng.choice(minutes, rows, p=weight / weight.sum()))
+    offset = np.sort(minute * 60_000_000 + rng.integers(0, 60_000_000, rows))
     product, channel = rng.integers(0, products, rows), rng.integers(0, channels, rows)
     client = np.minimum((rng.pareto(1.2, rows) * clients / 20).astype(np.int64), clients - 1)
     share = rng.random(rows)
     failing = np.full(rows, 0.006)
-    if storms:
-        into = offset % 86_400_000_000 // 60_000_000
-        failing[(into >= 720) & (into < 750) & (product == offset // 86_400_000_000 % products)] = 0.5
+    for first, end, which in storms:
+        failing[(minute >= first) & (minute < end) & (product == which)] = 0.5
     status = np.select([share < failing, share < failing + 0.03, share < failing + 0.033], [1, 2, 3], 0)
     code = np.where(status == 1, rng.integers(1, 4, rows), 0)
     latency = np.round(np.exp(rng.normal(5.2, 0.6, rows)), 1)
@@ -69,8 +75,3 @@ def write(table: pa.Table, path: Path) -> Path:
     else:
         pyarrow.parquet.write_table(table, path)
     return path
-
-
-def later(start: datetime, minutes: float) -> datetime:
-    """So many minutes on."""
-    return start + timedelta(minutes=minutes)
