@@ -64,7 +64,8 @@ def backtest(
     first, last = pipeline.windows.bounds()
     begin = first if start is None else minute_of(start)
     end = last + 1 if until is None else minute_of(until)
-    for a in range(min(first, begin), end, span):
+    first = min(first, begin) if last >= first else begin
+    for a in range(first, end, span):
         progress("judging", a - first, end - first)
         pipeline.windows.prune(a - 2 * HISTORY)
         if a < begin:

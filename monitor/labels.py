@@ -98,14 +98,15 @@ def compare(
                 "delay_seconds": delay,
             }
         )
-        if label.optional or delay is None:
+        if label.optional:
             continue
-        delays.append(delay)
-        found_per.append(len(found))
         if label.affected:
             named = set().union(*(affected.get(i.id, set()) for i in found))
             recalls.append(len(named & label.affected) / len(label.affected))
-            precisions.append(len(named & label.affected) / len(named) if named else 1.0)
+            precisions += [len(named & label.affected) / len(named)] if named else []
+        if delay is not None:
+            delays.append(delay)
+            found_per.append(len(found))
     false = [i.id for i in incidents if not any(label.meets(i) for label in labels)]
     return {
         "labels": rows,

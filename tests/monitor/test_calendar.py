@@ -1,0 +1,69 @@
+"""The bank's calendar: clock slots in local time, business days, holidays."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from detectors import SLOTS
+from monitor.calendar import QUARTERS, Calendar
+from monitor.windows import minute_of, time_of
+from tests.characters import at
+
+BOGOTA = Calendar("America/Bogota")
+ZONES = ["America/Bogota", "America/New_York", "Asia/Kathmandu", "Australia/Lord_Howe", "UTC"]
+CALENDARS = {zone: Calendar(zone) for zone in ZONES}
+
+
+@pytest.mark.parametrize(
+    ("clock", "day", "slot"),
+    [("00:00", 0, 0), ("00:14:59", 0, 0), ("00:15", 0, 1), ("12:00", 0, 48), ("23:59", 0, 95), ("12:00", 4, QUARTERS + 48), ("23:59", 5, 191)],
+)
+def test_a_slot_is_a_quarter_of_the_local_day_of_its_kind(clock, day, slot):
+    assert BOGOTA.slot_of(at(clock, day=day)) == slot
+
+
+@given(st.sampled_from(ZONES), st.datetimes(datetime(2025, 1, 1), datetime(2027, 12, 31), timezones=st.just(UTC)), st.integers(1, 200))  # noqa: DTZ001 - hypothesis adds the zone
+def test_the_slots_of_a_span_are_those_of_its_minutes(zone, time, length):
+    calendar, start = CALENDARS[zone], minute_of(time)
+    slots = calendar.slots(start, start + length).tolist()
+    assert slots == [calendar.slot_of(time_of(m)) for m in range(start, start + length)]
+    assert all(0 <= slot < SLOTS for slot in slots)
+
+
+def test_where_the_clocks_change_the_slot_follows_the_wall():
+    calendar = CALENDARS["America/New_York"]
+    before, after = (datetime(2026, 3, day, 9, tzinfo=ZoneInfo("America/New_York")) for day in (6, 9))
+    assert (after - before) != timedelta(0)
+    assert calendar.slot_of(before) == calendar.slot_of(after) == 36
+
+
+@pytest.mark.parametrize(
+    ("day", "business"),
+    [
+        (date(2026, 3, 3), True),
+        (date(2026, 3, 7), False),
+        (date(2026, 3, 8), False),
+        (date(2026, 1, 12), False),  # Epiphany, moved to its Monday
+        (date(2026, 4, 3), False),  # Good Friday
+        (date(2026, 7, 20), False),
+        (date(2026, 12, 8), False),
+        (date(2026, 12, 24), True),
+    ],
+)
+def test_business_days_are_those_of_the_country(day, business):
+    assert BOGOTA.business(day) is business
+
+
+def test_another_country_has_other_holidays():
+    assert Calendar("America/Bogota", country="US").business(date(2026, 7, 20))
+    assert not Calendar("America/Bogota", country="US").business(date(2026, 11, 26))
+
+
+def test_a_holiday_has_the_slots_of_other_days():
+    holiday = datetime(2026, 7, 20, 10, tzinfo=ZoneInfo("America/Bogota"))
+    assert BOGOTA.slot_of(holiday) == QUARTERS + 40
