@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
@@ -10,10 +11,11 @@ from itertools import pairwise
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from alerts import TheirCase
+from alerts import Action, Changes, TheirCase, Touch
 from alerts.cases import CaseBook
 from monitor.backtest import Outcome
 from monitor.calendar import Calendar
@@ -23,7 +25,7 @@ from rules import Grain, Rule, Severity, Spec
 from rules.absent import Absent
 from rules.anomaly import Anomaly
 from rules.limit import Limit
-from tests.characters import CAST, minute, transactions
+from tests.characters import CAST, TEXTILES, at, every_minute, minute, transactions
 
 BEGIN = minute("08:00")
 TRAINED = 45
@@ -137,13 +139,15 @@ cuts = st.lists(st.integers(1, TRAINED + JUDGED - 1), max_size=12).map(
 )
 
 
+def piped(windows: Windows, cases: list[TheirCase]) -> Pipeline:
+    portfolio = Portfolio({who.nit: who.client for who in CAST}, [holding for who in CAST for holding in who.holdings])
+    book = CaseBook((), cases)
+    return Pipeline(rules(), windows, CALENDAR, lateness=timedelta(seconds=10), book=book, portfolio=portfolio)
+
+
 def judged(windows: Windows, edges: list[int], cases: list[TheirCase]) -> tuple[Outcome, Pipeline, list]:
     """Train and judge what the windows hold, cut at these minutes."""
-    clients = {who.nit: who.client for who in CAST}
-    portfolio = Portfolio(clients, [holding for who in CAST for holding in who.holdings])
-    pipeline = Pipeline(
-        rules(), windows, CALENDAR, lateness=timedelta(seconds=10), book=CaseBook((), cases), portfolio=portfolio
-    )
+    pipeline = piped(windows, cases)
     outcome, ended = Outcome(), []
     for start, end in pairwise(edges):
         if start < TRAINED:
@@ -172,10 +176,16 @@ def same(a: tuple[Outcome, Pipeline, list], b: tuple[Outcome, Pipeline, list]) -
     assert a[2] == b[2]
 
 
+LAW = settings(
+    max_examples=8 if os.environ.get("VIGIA_TEST_ALL") == "1" else 2,
+    deadline=None,
+    phases=(Phase.explicit, Phase.reuse, Phase.generate),  # an example takes seconds: shrinking it would take minutes
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
 MINUTES = list(range(TRAINED + JUDGED + 1))
 
 
-@settings(max_examples=6, phases=(Phase.generate, Phase.explicit), deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@LAW
 @given(
     st.integers(0, 2**32 - 1),
     st.lists(episodes, min_size=1, max_size=4),
@@ -188,3 +198,90 @@ def test_minute_by_minute_and_all_at_once_decide_the_same(seed, happening, repea
     at_once = judged(windows, [0, TRAINED, TRAINED + JUDGED], cases)
     same(at_once, judged(windows, edges, cases))
     same(at_once, judged(windows, MINUTES, cases))
+
+
+@LAW
+@given(st.integers(0, 2**32 - 1), st.lists(episodes, min_size=1, max_size=4), st.sampled_from([0.0, 0.1]), their_cases)
+def test_rows_that_come_minute_by_minute_and_a_history_decide_the_same(seed, happening, repeats, cases):
+    table = story(seed, happening, repeats)
+    at_once = judged(held(table), [0, TRAINED, TRAINED + JUDGED], cases)
+    arrives = pc.cast(pc.divide(pc.cast(table["timestamp"], pa.int64()), 60_000_000), pa.int64())
+    before = pc.less(arrives, BEGIN + TRAINED)
+    windows = Windows(hold=HOLD)
+    pipeline = piped(windows, cases)
+    outcome, ended = Outcome(), []
+
+    def arrive(rows: pa.Table, closing: int | None) -> None:
+        counted = windows.count(rows, source="core", closing=closing)
+        assert (counted.late, counted.too_late) == (0, 0)
+        windows.hold_cells(counted.cells)
+        windows.remember(counted.ledger)
+
+    arrive(table.filter(before), None)
+    pipeline.train(BEGIN, BEGIN + TRAINED)
+    for m in range(BEGIN + TRAINED, END):
+        arrive(table.filter(pc.equal(arrives, m)), m)
+        changes = pipeline.judge(m, m + 1)
+        windows.release(m + 1)
+        outcome.take(changes)
+        ended += changes.ended
+    same(at_once, (outcome, pipeline, ended))
+
+
+# ---- a reading of the whole policy ---------------------------------------------------------------------------------
+
+
+def failing(start: str, end: str, *who, product: str = "pagos") -> list[dict]:
+    """Ordinary minutes from eight to twelve, and failures in between."""
+    usual = [client.sends("08:00", product, "web", count=20) for client in CAST]
+    hurt = [client.sends("08:00", product, "web", count=20, status="failed", amount=Decimal("10.10")) for client in who]
+    calm = [row for row in usual if row["client_id"] not in {client.nit for client in who}]
+    return [*every_minute("08:00", start, *usual), *every_minute(start, end, *calm, *hurt), *every_minute(end, "12:00", *usual)]
+
+
+def one_rule(rows: list[dict], cases: list[TheirCase] | None = None) -> Pipeline:
+    rule = Limit(Spec(name="fallas", for_=timedelta(minutes=2), min_total=10), when="failed_rate > 0.2")
+    portfolio = Portfolio({who.nit: who.client for who in CAST}, [holding for who in CAST for holding in who.holdings])
+    windows = held(transactions(rows))
+    return Pipeline([rule], windows, CALENDAR, lateness=timedelta(seconds=10), book=CaseBook((), cases or []), portfolio=portfolio)
+
+
+def test_a_failure_from_its_first_minute_to_the_end_of_its_cases():
+    pipeline = one_rule(failing("10:00", "10:15", CAST[0], CAST[2]), [TEXTILES.reports("10:05"), CAST[2].reports("10:20", product="pagos")])
+    changes = pipeline.judge(minute("08:00"), minute("12:00"))
+    (incident,) = changes.incidents.values()
+    times = (incident.started_at, incident.detected_at, incident.ended_at, incident.resolved_at)
+    assert times == (at("10:00"), at("10:02:10"), at("10:15"), at("10:35:10"))
+    touched = {client: (impact.touch, impact.failures, impact.amount) for (_, client, _), impact in changes.impacts.items()}
+    hurt = (Touch.AFFECTED, 300, Decimal("151.50"))
+    assert touched == {CAST[0].nit: hurt, CAST[2].nit: hurt, TEXTILES.nit: (Touch.EXPOSED, 0, Decimal(0))}
+    decided = {d.client_id: (d.action, d.opened_at, d.lead_seconds) for d in changes.decisions.values()}
+    assert decided == {CAST[0].nit: (Action.OPEN, at("10:02:10"), None), CAST[2].nit: (Action.OPEN, at("10:02:10"), 1070)}
+    assert {decision.client_id for decision in changes.ended} == {CAST[0].nit, CAST[2].nit}
+
+
+def test_live_it_is_detected_when_it_is_judged():
+    pipeline = one_rule(failing("10:00", "10:15", CAST[0]))
+    now = at("10:03:07")
+    (incident,) = pipeline.judge(minute("08:00"), minute("10:03"), now=now).incidents.values()
+    assert (incident.started_at, incident.detected_at) == (at("10:00"), now)
+
+
+def test_what_people_say_is_done_and_stays_done():
+    pipeline = one_rule(failing("10:00", "10:30", CAST[0]))
+    (incident,) = pipeline.judge(minute("08:00"), minute("10:05")).incidents.values()
+    changes = Changes()
+    pipeline.people("ack", incident.id, "ana", at("10:05"), changes)
+    assert changes.incidents[incident.id].acknowledged_by == "ana"
+    pipeline.people("resolve", incident.id, "ana", at("10:06"), changes)
+    assert [decision.client_id for decision in changes.ended] == [CAST[0].nit]
+    later = pipeline.judge(minute("10:05"), minute("11:30"))
+    assert not later.incidents
+    assert not pipeline.incidents.alerts
+
+
+def test_a_boards_status_is_of_the_last_window_and_never_of_a_client():
+    pipeline = one_rule(failing("10:00", "10:15", CAST[0]))
+    pipeline.judge(minute("08:00"), minute("10:10"))
+    (status,) = pipeline.status.values()
+    assert (status.scope.product, status.scope.client_id, status.value) == ("pagos", "", pytest.approx(1 / 3))
