@@ -16,6 +16,7 @@ import pytest
 
 from connectors import REQUIRED, ROLES
 from monitor.demo import feed
+from monitor.demo.failures import first_failure
 from monitor.demo.feed import demo_bank, follow, preload
 from monitor.demo.profile import STATUSES
 
@@ -179,7 +180,8 @@ def test_at_three_in_the_morning_the_first_failure_shows_within_two_minutes(path
     run(path, NOW, minutes=12)
     pair = "producto = 'pagos' AND canal = 'conexion_directa'"
     rows = asked(path, f"SELECT ocurrio_en, estado, codigo_error FROM transacciones WHERE {pair}")
-    start, end = NOW + timedelta(minutes=1), NOW + timedelta(minutes=9)
+    start = first_failure(NOW)
+    end = start + timedelta(minutes=8)
     inside = [estado for at, estado, _ in rows if start <= datetime.fromisoformat(at) < end]
     outside = [estado for at, estado, _ in rows if not start <= datetime.fromisoformat(at) < end]
     assert len(inside) > 8 * 10
