@@ -54,7 +54,12 @@ class CaseBook:
         return news
 
     def decide(
-        self, incident: Incident, impacts: Sequence[Impact], at: datetime, desk_of: Callable[[str], str], changes: Changes
+        self,
+        incident: Incident,
+        impacts: Sequence[Impact],
+        at: datetime,
+        desk_of: Callable[[str], str],
+        changes: Changes,
     ) -> None:
         """Decide for every affected client of the incident who has no decision yet; desk_of: who takes a product's cases."""
         by_client: dict[str, list[Impact]] = {}
@@ -78,7 +83,11 @@ class CaseBook:
             self._note(decision, changes)
 
     def attach(
-        self, incidents: Iterable[Incident], products_of: Callable[[str, str], list[str]], at: datetime, changes: Changes
+        self,
+        incidents: Iterable[Incident],
+        products_of: Callable[[str, str], list[str]],
+        at: datetime,
+        changes: Changes,
     ) -> None:
         """Tie the cases that became known by `at` to the ones that we had opened for their clients.
 

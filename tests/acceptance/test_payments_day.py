@@ -1,6 +1,7 @@
 """One real day of card payments by minute, which is no part of the product: where the file is not there, it is not missed.
 
-The file has no clients. They are given its rows by fixed shares here: a declared, synthetic mapping that leaves each minute's totals as they are.
+The file has no clients. They are given its rows by fixed shares here: a declared, synthetic mapping that leaves each minute's totals
+as they are.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ from monitor.backtest import Outcome, backtest
 from monitor.config import read_config
 from tests.characters import ACEROS, CAFE, CAST, TEXTILES
 
-DAY = Path(os.environ.get("VIGIA_DATA") or Path(__file__).parents[2] / ".." / "shared" / "data") / "payments" / "day1.csv"
+DAY = (
+    Path(os.environ.get("VIGIA_DATA") or Path(__file__).parents[2] / ".." / "shared" / "data") / "payments" / "day1.csv"
+)
 SHARES = {ACEROS: 0.6, TEXTILES: 0.3, CAFE: 0.1}
 CONFIG = """
 [sources.core]
@@ -35,7 +38,9 @@ reversed = ["reversed", "backend_reversed", "refunded"]
 pending = ["processing"]
 """
 
-pytestmark = pytest.mark.skipif(not DAY.exists(), reason="the real payments day (VIGIA_DATA/payments/day1.csv) is not here")
+pytestmark = pytest.mark.skipif(
+    not DAY.exists(), reason="the real payments day (VIGIA_DATA/payments/day1.csv) is not here"
+)
 
 
 def local(clock: str) -> datetime:
@@ -102,13 +107,21 @@ def test_the_silence_before_midnight_is_found_within_five_minutes(judged):
 
 
 def test_hardly_anything_else_is_raised(judged):
-    others = [i for i in shown(judged) if not local("14:31:00") <= i.detected_at <= local("18:43:00") and i.detected_at < local("23:47:00")]
+    others = [
+        i
+        for i in shown(judged)
+        if not local("14:31:00") <= i.detected_at <= local("18:43:00") and i.detected_at < local("23:47:00")
+    ]
     assert len(others) <= 2, others
 
 
 def test_all_three_clients_are_affected_by_the_storm_with_one_case_each(judged):
     (storm,) = between(judged, "14:31:00", "18:43:00")
-    affected = {client for (incident, client, _), impact in judged.impacts.items() if incident == storm.id and impact.touch is Touch.AFFECTED}
+    affected = {
+        client
+        for (incident, client, _), impact in judged.impacts.items()
+        if incident == storm.id and impact.touch is Touch.AFFECTED
+    }
     assert affected == {who.nit for who in CAST}
     cases = [decision for decision in judged.decisions.values() if decision.incident_id == storm.id]
     assert sorted(decision.client_id for decision in cases) == sorted(affected)

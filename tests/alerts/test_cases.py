@@ -19,6 +19,11 @@ INCIDENT = Incident(
 OVER = replace(INCIDENT, state=IncidentState.RESOLVED, ended_at=at("11:00"), resolved_at=at("11:20"))
 
 
+def on_pagos(*_: str) -> list[str]:
+    """Every incident hurts every client on this."""
+    return ["pagos"]
+
+
 class Desk:
     """A book, and the day on which it is kept."""
 
@@ -30,7 +35,10 @@ class Desk:
     def affected(self, clock: str, who: Character, *products: str, incident: Incident = INCIDENT) -> Decision:
         """From now on the client is affected on these products."""
         self.hurt[incident.id, who.nit] = list(products or ("pagos",))
-        impacts = [Impact(incident.id, who.nit, product, Touch.AFFECTED, failures=3, priority=50 + n) for n, product in enumerate(products or ("pagos",))]
+        impacts = [
+            Impact(incident.id, who.nit, product, Touch.AFFECTED, failures=3, priority=50 + n)
+            for n, product in enumerate(products or ("pagos",))
+        ]
         self.book.decide(incident, impacts, at(clock), lambda product: f"desk of {product or 'all'}", self.changes)
         return self.changes.decisions[case_key(incident.id, who.nit)]
 
@@ -110,7 +118,7 @@ def test_a_day_after_the_end_and_no_more(reported, tied):
     late = replace(ACEROS.reports(reported), opened_at=at(reported, day=1), reported_at=at(reported, day=1))
     desk.learns("11:05", incident=OVER)
     desk.book.learn([late])
-    desk.book.attach([OVER], lambda i, c: ["pagos"], at("11:10", day=1), desk.changes)
+    desk.book.attach([OVER], on_pagos, at("11:10", day=1), desk.changes)
     assert bool(desk.decision(ACEROS).linked_case_id) is tied
 
 
@@ -156,7 +164,7 @@ def test_the_newest_row_of_a_case_wins_also_where_it_names_another_client():
     assert book.cases["mesa", "C-7"] is moved
     changes = Changes()
     impacts = [Impact("AF-1", who.nit, "pagos", Touch.AFFECTED) for who in (ACEROS, CAFE)]
-    book.decide(INCIDENT, impacts, at("10:02"), lambda product: "local", changes)
+    book.decide(INCIDENT, impacts, at("10:02"), str.title, changes)
     assert [d.action for d in changes.decisions.values()] == [Action.OPEN, Action.LINK]
 
 
@@ -170,15 +178,23 @@ def test_decisions_of_a_merged_incident_follow_it():
     desk.book.follow(merged, desk.changes)
     assert {d.incident_id for d in desk.book.decisions.values()} == {"AF-0"}
     keys = {d.key for d in desk.book.decisions.values()}
-    assert keys == {case_key("AF-1", CAFE.nit), case_key("AF-1", ACEROS.nit), case_key("AF-0", ACEROS.nit)}, "each case was opened: each will be told the end"
+    assert keys == {case_key("AF-1", CAFE.nit), case_key("AF-1", ACEROS.nit), case_key("AF-0", ACEROS.nit)}, (
+        "each case was opened: each will be told the end"
+    )
     desk.hurt["AF-0", CAFE.nit] = ["pagos"]
     again = CaseBook(desk.book.decisions.values())
     for book in (desk.book, again):
         changes = Changes()
-        book.decide(parent, [Impact("AF-0", who.nit, "pagos", Touch.AFFECTED) for who in (ACEROS, CAFE)], at("10:05"), str, changes)
+        book.decide(
+            parent,
+            [Impact("AF-0", who.nit, "pagos", Touch.AFFECTED) for who in (ACEROS, CAFE)],
+            at("10:05"),
+            str,
+            changes,
+        )
         assert not changes.decisions
         book.learn([ACEROS.reports("10:20", case_id="C-1"), CAFE.reports("10:20", case_id="C-2")])
-        book.attach([parent], lambda i, c: ["pagos"], at("10:20"), changes)
+        book.attach([parent], on_pagos, at("10:20"), changes)
         assert sorted(changes.decisions) == sorted([case_key("AF-0", ACEROS.nit), case_key("AF-1", CAFE.nit)])
 
 

@@ -46,7 +46,11 @@ QUIET = [row for who in CAST for row in mixed("08:00", "10:00", who, "failed", 0
 def test_those_whose_transactions_fail_are_affected_and_the_others_are_not():
     found = touched(*QUIET, *mixed("10:00", "10:10", ACEROS, "failed", 50), *mixed("10:00", "10:10", CAFE, "failed", 0))
     assert list(found) == [ACEROS.nit]
-    assert (found[ACEROS.nit].touch, found[ACEROS.nit].failures, found[ACEROS.nit].product) == (Touch.AFFECTED, 500, "pagos")
+    assert (found[ACEROS.nit].touch, found[ACEROS.nit].failures, found[ACEROS.nit].product) == (
+        Touch.AFFECTED,
+        500,
+        "pagos",
+    )
 
 
 def test_a_single_failure_of_a_client_who_never_fails_is_enough():
@@ -59,54 +63,81 @@ def test_a_single_failure_of_a_client_who_never_fails_is_enough():
 def test_who_is_rejected_as_usual_is_not_affected_by_a_storm_of_rejections():
     storm = replace(FAILURE, kind="rejected", ways=frozenset({"rejected"}))
     before = [*mixed("07:00", "10:00", ACEROS, "rejected", 9), *mixed("07:00", "10:00", TEXTILES, "rejected", 9)]
-    found = touched(*before, *mixed("10:00", "10:10", ACEROS, "rejected", 9), *mixed("10:00", "10:10", TEXTILES, "rejected", 40), incident=storm)
+    found = touched(
+        *before,
+        *mixed("10:00", "10:10", ACEROS, "rejected", 9),
+        *mixed("10:00", "10:10", TEXTILES, "rejected", 40),
+        incident=storm,
+    )
     assert list(found) == [TEXTILES.nit]
 
 
 def test_what_does_not_go_the_incidents_way_does_not_count():
-    found = touched(*QUIET, *mixed("10:00", "10:10", ACEROS, "rejected", 90), *mixed("10:00", "10:10", CAFE, "failed", 90))
+    found = touched(
+        *QUIET, *mixed("10:00", "10:10", ACEROS, "rejected", 90), *mixed("10:00", "10:10", CAFE, "failed", 90)
+    )
     assert list(found) == [CAFE.nit]
 
 
 def test_only_what_lies_in_the_incidents_scope_and_time_counts():
     before = CAFE.sends("09:59:59", status="failed", count=500)
     after = CAFE.sends("10:10", status="failed", count=500)
-    elsewhere = [ACEROS.sends("10:05", product, channel, status="failed", count=500) for product, channel in (("nomina", "web"), ("pagos", "h2h"))]
+    elsewhere = [
+        ACEROS.sends("10:05", product, channel, status="failed", count=500)
+        for product, channel in (("nomina", "web"), ("pagos", "h2h"))
+    ]
     assert touched(*QUIET, after, *elsewhere) == {}
     assert touched(*QUIET, before) == {}
 
 
 def test_product_by_product_in_an_incident_of_the_whole_channel():
     channel = replace(FAILURE, scope=Scope("", "web"))
-    rows = [ACEROS.sends("10:01", product, "web", status="failed", count=10, amount=1) for product in ("pagos", "nomina", "recaudos")]
+    rows = [
+        ACEROS.sends("10:01", product, "web", status="failed", count=10, amount=1)
+        for product in ("pagos", "nomina", "recaudos")
+    ]
     ground = ground_of(*QUIET, *rows, incident=channel)
     found = affected(channel, ground, Base.of(ground, channel, START), START, minute("10:10"))
-    assert sorted((impact.product, impact.failures) for impact in found) == [("nomina", 10), ("pagos", 10), ("recaudos", 10)]
+    assert sorted((impact.product, impact.failures) for impact in found) == [
+        ("nomina", 10),
+        ("pagos", 10),
+        ("recaudos", 10),
+    ]
 
 
 def test_whose_transactions_no_longer_come_is_affected_by_a_silence():
     silence = replace(FAILURE, kind="missing", ways=frozenset({"missing"}))
     before = every_minute("09:00", "10:00", *(who.sends("09:00", count=10) for who in CAST))
     found = touched(*before, *every_minute("10:00", "10:10", CAFE.sends("10:00", count=10)), incident=silence)
-    assert {nit: (impact.missing, impact.failures) for nit, impact in found.items()} == {ACEROS.nit: (100, 0), TEXTILES.nit: (100, 0)}
+    assert {nit: (impact.missing, impact.failures) for nit, impact in found.items()} == {
+        ACEROS.nit: (100, 0),
+        TEXTILES.nit: (100, 0),
+    }
     assert found[ACEROS.nit].first_failure_at == silence.started_at
 
 
 def test_who_rarely_comes_is_not_missed():
     silence = replace(FAILURE, kind="missing", ways=frozenset({"missing"}))
-    assert touched(*every_minute("09:00", "10:00", ACEROS.sends("09:00")), CAFE.sends("09:30"), incident=silence).keys() == {ACEROS.nit}
+    assert touched(
+        *every_minute("09:00", "10:00", ACEROS.sends("09:00")), CAFE.sends("09:30"), incident=silence
+    ).keys() == {ACEROS.nit}
 
 
 def test_whose_transactions_are_slow_is_affected_by_slowness():
     slow = replace(FAILURE, kind="slow", ways=frozenset({"slow"}))
     usual = [row for who in CAST for row in mixed("09:00", "10:00", who, "failed", 0, latency_ms=300.0)]
-    now = [*mixed("10:00", "10:10", ACEROS, "failed", 0, latency_ms=5000.0), *mixed("10:00", "10:10", CAFE, "failed", 0, latency_ms=310.0)]
+    now = [
+        *mixed("10:00", "10:10", ACEROS, "failed", 0, latency_ms=5000.0),
+        *mixed("10:00", "10:10", CAFE, "failed", 0, latency_ms=310.0),
+    ]
     found = touched(*usual, *now, incident=slow)
     assert {nit: impact.failures for nit, impact in found.items()} == {ACEROS.nit: 1000}
 
 
 def test_amounts_are_exact_and_of_what_failed():
-    rows = [CAFE.sends("10:01", status="failed", amount=Decimal(amount)) for amount in ("0.10", "0.20", "90000000000.37")]
+    rows = [
+        CAFE.sends("10:01", status="failed", amount=Decimal(amount)) for amount in ("0.10", "0.20", "90000000000.37")
+    ]
     found = touched(*QUIET, *rows, CAFE.sends("10:01", amount=Decimal(5)))
     assert found[CAFE.nit].amount == Decimal("90000000000.67")
 
@@ -127,7 +158,9 @@ def test_without_any_rows_nobody_is_affected():
 HOLDINGS = [holding for who in CAST for holding in who.holdings]
 
 
-def near(*rows: dict, holdings: list[Holding] = HOLDINGS, hit: set[str] | None = None, scope: Scope | None = None) -> set[tuple[str, str]]:
+def near(
+    *rows: dict, holdings: list[Holding] = HOLDINGS, hit: set[str] | None = None, scope: Scope | None = None
+) -> set[tuple[str, str]]:
     incident = replace(FAILURE, scope=scope or FAILURE.scope)
     found = exposed(incident, ground_of(*rows, incident=incident), holdings, hit or set(), minute("10:10"), at("10:10"))
     assert all(impact.touch is Touch.EXPOSED and impact.failures == 0 for impact in found)

@@ -27,7 +27,10 @@ class Watch:
         """The windows whose last minute is this one."""
         end = (at(clock) if isinstance(clock, str) else clock) + MINUTE
         step = Changes()
-        signals = [Signal(s, frozenset({"failed"}), scope, end - s.grain.minutes * MINUTE, end, verdict, 0.3) for s, scope, verdict in said]
+        signals = [
+            Signal(s, frozenset({"failed"}), scope, end - s.grain.minutes * MINUTE, end, verdict, 0.3)
+            for s, scope, verdict in said
+        ]
         self.incidents.advance(signals, end, end + timedelta(seconds=10), step)
         self.changes.alerts |= step.alerts
         self.changes.incidents |= step.incidents
@@ -149,13 +152,17 @@ def test_two_products_of_one_channel_are_one_cause_if_they_begin_together(second
 
 def test_one_product_through_two_channels_at_once_is_one_cause():
     watch, quick = Watch(), Spec(name="ya")
-    watch.minute("10:00", (quick, Scope("pagos", "web"), Verdict.BREACH), (quick, Scope("pagos", "h2h"), Verdict.BREACH))
+    watch.minute(
+        "10:00", (quick, Scope("pagos", "web"), Verdict.BREACH), (quick, Scope("pagos", "h2h"), Verdict.BREACH)
+    )
     assert [incident.scope for incident in watch.open] == [Scope("pagos", "")]
 
 
 def test_what_shares_nothing_is_two_causes():
     watch, quick = Watch(), Spec(name="ya")
-    watch.minute("10:00", (quick, Scope("pagos", "web"), Verdict.BREACH), (quick, Scope("nomina", "h2h"), Verdict.BREACH))
+    watch.minute(
+        "10:00", (quick, Scope("pagos", "web"), Verdict.BREACH), (quick, Scope("nomina", "h2h"), Verdict.BREACH)
+    )
     assert len(watch.open) == 2
 
 

@@ -71,14 +71,21 @@ def test_a_more_sensitive_client_never_waits_longer(impact, client, chosen, a, b
 
 @given(impacts, clients, weights)
 def test_segments_are_in_order_and_affected_comes_before_exposed(impact, client, chosen):
-    segments = [ranked(impact, replace(client, segment=s), chosen).priority for s in ("pyme", "empresarial", "corporativo")]
+    segments = [
+        ranked(impact, replace(client, segment=s), chosen).priority for s in ("pyme", "empresarial", "corporativo")
+    ]
     assert segments == sorted(segments)
-    touched = [ranked(replace(impact, touch=touch), client, chosen).priority for touch in (Touch.EXPOSED, Touch.AFFECTED)]
+    touched = [
+        ranked(replace(impact, touch=touch), client, chosen).priority for touch in (Touch.EXPOSED, Touch.AFFECTED)
+    ]
     assert touched == sorted(touched)
 
 
 def test_the_three_clients_stand_in_the_order_that_everyone_expects():
-    graded = [ranked(Impact("AF-1", who.nit, "pagos", Touch.AFFECTED, failures=10), who.client, Weights()) for who in (ACEROS, TEXTILES, CAFE)]
+    graded = [
+        ranked(Impact("AF-1", who.nit, "pagos", Touch.AFFECTED, failures=10), who.client, Weights())
+        for who in (ACEROS, TEXTILES, CAFE)
+    ]
     priorities = [impact.priority for impact in graded]
     assert priorities == sorted(priorities, reverse=True)
     assert len(set(priorities)) == 3

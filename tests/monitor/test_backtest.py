@@ -76,7 +76,11 @@ class Bank:
         chosen = 'rules = ["rules.toml"]' if rules else ""
         (folder / "config.toml").write_text(CONFIG.format(rules=chosen))
         (folder / "rules.toml").write_text(rules)
-        put(folder / "clients.csv", "client_id name segment value_rank", [(w.nit, w.name, w.segment, w.value_rank) for w in CAST])
+        put(
+            folder / "clients.csv",
+            "client_id name segment value_rank",
+            [(w.nit, w.name, w.segment, w.value_rank) for w in CAST],
+        )
         held = [(w.nit, product, channel) for w in CAST for product, channel in w.products]
         put(folder / "holdings.csv", "client_id product channel", held)
         self.cases([])
@@ -127,8 +131,18 @@ def local(clock: str, day: int = 0) -> str:
 def test_one_incident_its_three_clients_and_their_cases(bank):
     said = bank.files()
     (incident,) = said["incidents.csv"]
-    assert [incident[name] for name in ("product", "channel", "client_id", "kind", "severity", "rules", "clients")] == ["pagos", "web", "", "failed", "critical", "fallas", "3"]
-    started, detected, resolved = (datetime.fromisoformat(incident[name]) for name in ("started_at", "detected_at", "resolved_at"))
+    assert [incident[name] for name in ("product", "channel", "client_id", "kind", "severity", "rules", "clients")] == [
+        "pagos",
+        "web",
+        "",
+        "failed",
+        "critical",
+        "fallas",
+        "3",
+    ]
+    started, detected, resolved = (
+        datetime.fromisoformat(incident[name]) for name in ("started_at", "detected_at", "resolved_at")
+    )
     assert at("09:55") <= started <= at("10:00")
     assert at("10:00") <= detected <= at("10:03:10")
     assert detected.second == 10, "the window's end and the lateness"
@@ -139,12 +153,18 @@ def test_one_incident_its_three_clients_and_their_cases(bank):
     assert set(affected) == {who.nit for who in CAST}
     assert all(row["product"] == "pagos" and int(row["failures"]) > 40 for row in affected.values())
     assert all(float(row["amount"]) == int(row["failures"]) * 100.25 for row in affected.values())
-    assert int(affected[ACEROS.nit]["priority"]) > int(affected[TEXTILES.nit]["priority"]) > int(affected[CAFE.nit]["priority"])
+    assert (
+        int(affected[ACEROS.nit]["priority"])
+        > int(affected[TEXTILES.nit]["priority"])
+        > int(affected[CAFE.nit]["priority"])
+    )
 
     cases = said["cases.csv"]
     assert {row["client_id"] for row in cases} == set(affected)
     assert {row["case_key"] for row in cases} == {f"VG-{incident['incident_id']}-{nit}" for nit in affected}
-    assert {(row["action"], row["linked_case_id"], row["client_reported_at"], row["lead_seconds"]) for row in cases} == {("open", "", "", "")}
+    assert {
+        (row["action"], row["linked_case_id"], row["client_reported_at"], row["lead_seconds"]) for row in cases
+    } == {("open", "", "", "")}
     assert all(row["opened_at"] >= incident["detected_at"] for row in cases)
 
 
@@ -156,11 +176,18 @@ def test_the_columns_are_those_of_the_contract_first(bank):
 
 
 def test_the_summary_counts(bank):
-    labels = [Label("corte", at("10:00"), at("10:20"), Scope("pagos"), affected=frozenset(who.nit for who in CAST)), Label("otro", at("11:00"), at("11:10"))]
+    labels = [
+        Label("corte", at("10:00"), at("10:20"), Scope("pagos"), affected=frozenset(who.nit for who in CAST)),
+        Label("otro", at("11:00"), at("11:10")),
+    ]
     write(bank.replay(labels=labels), bank.folder / "out", "America/Bogota")
     summary = json.loads((bank.folder / "out" / "summary.json").read_text(encoding="utf-8"))
     assert summary["transactions"] == 240 * 5 * sum(len(who.products) for who in CAST)
-    assert (summary["incidents"], summary["affected_clients"], summary["cases"]) == (1, 3, {"open": 3, "link": 0, "none": 0})
+    assert (summary["incidents"], summary["affected_clients"], summary["cases"]) == (
+        1,
+        3,
+        {"open": 3, "link": 0, "none": 0},
+    )
     assert (summary["recall"], summary["false_incidents"], summary["affected_recall"]) == (0.5, [], 1)
     assert summary["transactions_per_second"] > 0
 
@@ -176,7 +203,9 @@ def test_a_client_who_spoke_first_is_linked_and_the_lead_is_negative(bank):
     said = {row["client_id"]: row for row in bank.files()["cases.csv"]}
     assert (said[CAFE.nit]["action"], said[CAFE.nit]["linked_case_id"]) == ("link", "C-1")
     assert said[CAFE.nit]["client_reported_at"] == local("09:59")
-    lead = (datetime.fromisoformat(local("09:59")) - datetime.fromisoformat(said[CAFE.nit]["opened_at"])).total_seconds()
+    lead = (
+        datetime.fromisoformat(local("09:59")) - datetime.fromisoformat(said[CAFE.nit]["opened_at"])
+    ).total_seconds()
     assert int(said[CAFE.nit]["lead_seconds"]) == lead < 0
     assert (said[TEXTILES.nit]["action"], said[TEXTILES.nit]["linked_case_id"]) == ("open", "C-2")
     assert int(said[TEXTILES.nit]["lead_seconds"]) > 1500

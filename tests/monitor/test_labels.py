@@ -36,10 +36,16 @@ def test_found_missed_false_and_twice():
     assert said["incidents_per_cause"] == 1.5
     assert said["false_incidents"] == ["AF-18:00", "AF-13:59"]
     assert said["false_incidents_per_day"] == 1
-    assert [(row["label"], row["incidents"]) for row in said["labels"]] == [("a", ["AF-10:02"]), ("b", ["AF-12:04", "AF-12:20"]), ("c", [])]
+    assert [(row["label"], row["incidents"]) for row in said["labels"]] == [
+        ("a", ["AF-10:02"]),
+        ("b", ["AF-12:04", "AF-12:20"]),
+        ("c", []),
+    ]
 
 
-@pytest.mark.parametrize(("clock", "meets"), [("09:59:59", False), ("10:00", True), ("10:45", True), ("10:45:01", False)])
+@pytest.mark.parametrize(
+    ("clock", "meets"), [("09:59:59", False), ("10:00", True), ("10:45", True), ("10:45:01", False)]
+)
 def test_detected_between_its_start_and_fifteen_minutes_after_its_end(clock, meets):
     assert label("a", "10:00", "10:30").meets(found(clock)) is meets
 
@@ -60,7 +66,9 @@ def test_scopes_are_equal_where_both_are_given(scope, meets):
 
 def test_an_optional_label_neither_counts_nor_makes_false():
     labels = [label("a", "10:00", "10:30"), label("maybe", "12:00", "12:30", optional=True)]
-    with_it, without = (compare(labels, incidents, {}, days=1) for incidents in ([found("10:02"), found("12:02")], [found("10:02")]))
+    with_it, without = (
+        compare(labels, incidents, {}, days=1) for incidents in ([found("10:02"), found("12:02")], [found("10:02")])
+    )
     for said in (with_it, without):
         assert (said["recall"], said["false_incidents"], said["median_delay_seconds"]) == (1, [], 120)
 
@@ -73,7 +81,10 @@ def test_of_the_clients_whom_labels_name_how_many_were_named():
 
 
 def test_a_missed_label_loses_its_clients_too():
-    labels = [label("a", "10:00", "10:30", affected=frozenset({"1"})), label("b", "12:00", "12:30", affected=frozenset({"2"}))]
+    labels = [
+        label("a", "10:00", "10:30", affected=frozenset({"1"})),
+        label("b", "12:00", "12:30", affected=frozenset({"2"})),
+    ]
     assert compare(labels, [found("10:02")], {"AF-10:02": {"1"}}, days=1)["affected_recall"] == 0.5
 
 

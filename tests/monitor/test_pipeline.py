@@ -236,27 +236,41 @@ def failing(start: str, end: str, *who, product: str = "pagos") -> list[dict]:
     usual = [client.sends("08:00", product, "web", count=20) for client in CAST]
     hurt = [client.sends("08:00", product, "web", count=20, status="failed", amount=Decimal("10.10")) for client in who]
     calm = [row for row in usual if row["client_id"] not in {client.nit for client in who}]
-    return [*every_minute("08:00", start, *usual), *every_minute(start, end, *calm, *hurt), *every_minute(end, "12:00", *usual)]
+    return [
+        *every_minute("08:00", start, *usual),
+        *every_minute(start, end, *calm, *hurt),
+        *every_minute(end, "12:00", *usual),
+    ]
 
 
 def one_rule(rows: list[dict], cases: list[TheirCase] | None = None) -> Pipeline:
     rule = Limit(Spec(name="fallas", for_=timedelta(minutes=2), min_total=10), when="failed_rate > 0.2")
     portfolio = Portfolio({who.nit: who.client for who in CAST}, [holding for who in CAST for holding in who.holdings])
     windows = held(transactions(rows))
-    return Pipeline([rule], windows, CALENDAR, lateness=timedelta(seconds=10), book=CaseBook((), cases or []), portfolio=portfolio)
+    return Pipeline(
+        [rule], windows, CALENDAR, lateness=timedelta(seconds=10), book=CaseBook((), cases or []), portfolio=portfolio
+    )
 
 
 def test_a_failure_from_its_first_minute_to_the_end_of_its_cases():
-    pipeline = one_rule(failing("10:00", "10:15", CAST[0], CAST[2]), [TEXTILES.reports("10:05"), CAST[2].reports("10:20", product="pagos")])
+    pipeline = one_rule(
+        failing("10:00", "10:15", CAST[0], CAST[2]),
+        [TEXTILES.reports("10:05"), CAST[2].reports("10:20", product="pagos")],
+    )
     changes = pipeline.judge(minute("08:00"), minute("12:00"))
     (incident,) = changes.incidents.values()
     times = (incident.started_at, incident.detected_at, incident.ended_at, incident.resolved_at)
     assert times == (at("10:00"), at("10:02:10"), at("10:15"), at("10:35:10"))
-    touched = {client: (impact.touch, impact.failures, impact.amount) for (_, client, _), impact in changes.impacts.items()}
+    touched = {
+        client: (impact.touch, impact.failures, impact.amount) for (_, client, _), impact in changes.impacts.items()
+    }
     hurt = (Touch.AFFECTED, 300, Decimal("151.50"))
     assert touched == {CAST[0].nit: hurt, CAST[2].nit: hurt, TEXTILES.nit: (Touch.EXPOSED, 0, Decimal(0))}
     decided = {d.client_id: (d.action, d.opened_at, d.lead_seconds) for d in changes.decisions.values()}
-    assert decided == {CAST[0].nit: (Action.OPEN, at("10:02:10"), None), CAST[2].nit: (Action.OPEN, at("10:02:10"), 1070)}
+    assert decided == {
+        CAST[0].nit: (Action.OPEN, at("10:02:10"), None),
+        CAST[2].nit: (Action.OPEN, at("10:02:10"), 1070),
+    }
     assert {decision.client_id for decision in changes.ended} == {CAST[0].nit, CAST[2].nit}
 
 

@@ -32,7 +32,9 @@ def held(*rows: dict, closing: str | None = None, source: str = "core", windows:
 
 def said(frame: Frame, measure: str) -> dict[tuple[Scope, int], float]:
     """What the frame says of each scope and minute of its span (counted from its start)."""
-    at_rows = zip(frame.series.tolist(), (frame.minute - frame.start).tolist(), frame.columns[measure].tolist(), strict=True)
+    at_rows = zip(
+        frame.series.tolist(), (frame.minute - frame.start).tolist(), frame.columns[measure].tolist(), strict=True
+    )
     return {(frame.scopes[s], m): value for s, m, value in at_rows}
 
 
@@ -58,7 +60,9 @@ class Slow:
         return Scope(**{name: row[name] for name in self.grain.by})
 
     def counts(self, row: dict) -> bool:
-        return (not self.where or row["product"] == self.where) and ("client_id" not in self.grain.by or row["client_id"] != "")
+        return (not self.where or row["product"] == self.where) and (
+            "client_id" not in self.grain.by or row["client_id"] != ""
+        )
 
     def since(self, scope: Scope) -> int:
         return min((known for known, row in self.rows if self.counts(row) and self.scope(row) == scope), default=10**12)
@@ -67,7 +71,10 @@ class Slow:
         return [
             row
             for known, row in self.rows
-            if self.counts(row) and self.scope(row) == scope and m - self.grain.minutes < minute_of(row["timestamp"]) <= m and known <= m
+            if self.counts(row)
+            and self.scope(row) == scope
+            and m - self.grain.minutes < minute_of(row["timestamp"]) <= m
+            and known <= m
         ]
 
     def measure(self, name: str, scope: Scope, m: int) -> float | None:
@@ -122,7 +129,9 @@ sent = st.fixed_dictionaries(
 )
 grains = st.builds(
     Grain,
-    by=st.sets(st.sampled_from(DIMENSIONS[:3])).map(lambda chosen: tuple(name for name in DIMENSIONS if name in chosen)),
+    by=st.sets(st.sampled_from(DIMENSIONS[:3])).map(
+        lambda chosen: tuple(name for name in DIMENSIONS if name in chosen)
+    ),
     minutes=st.sampled_from([1, 2, 5, 30]),
     where=st.sampled_from(["", "", "product = 'pagos'"]),
 )
@@ -135,7 +144,9 @@ def test_every_measure_is_what_a_slow_computation_says(rows, late, grain, start,
     late = [row for row in late if minute_of(row["timestamp"]) >= closing - windows.hold]
     counted = windows.count(transactions(late), source="core", closing=closing)
     windows.hold_cells(counted.cells)
-    known = [(minute_of(row["timestamp"]), row) for row in rows] + [(max(minute_of(row["timestamp"]), closing), row) for row in late]
+    known = [(minute_of(row["timestamp"]), row) for row in rows] + [
+        (max(minute_of(row["timestamp"]), closing), row) for row in late
+    ]
     slow = Slow(known, grain, "pagos" if grain.where else "")
     frame = windows.frame(grain, COUNTED, ["failed_rate > 0.5"], BEGIN + start, BEGIN + start + length)
 
@@ -219,18 +230,27 @@ def test_where_the_named_client_is_silent_is_zero():
 
 
 def readings(*rows: tuple[str, str, float | None]) -> pa.Table:
-    told = [{"timestamp": at(clock), "series": series, "value": value, "product": "", "channel": ""} for clock, series, value in rows]
+    told = [
+        {"timestamp": at(clock), "series": series, "value": value, "product": "", "channel": ""}
+        for clock, series, value in rows
+    ]
     return pa.Table.from_pylist(told, schema=ROLES["metrics"])
 
 
 def test_the_readings_of_a_window_are_averaged():
     windows = Windows()
-    table = readings(("10:00", "cpu", 10), ("10:00:30", "cpu", 20), ("10:02", "cpu", 60), ("10:02", "mem", 1), ("10:01", "cpu", None))
+    table = readings(
+        ("10:00", "cpu", 10), ("10:00:30", "cpu", 20), ("10:02", "cpu", 60), ("10:02", "mem", 1), ("10:01", "cpu", None)
+    )
     placed, late = windows.place_metrics(table, source="infra", closing=None)
     windows.hold_metrics(placed)
     assert late == 0
     one = windows.frame(Grain(("series",)), ["value"], ["value > 14"], minute("10:00"), minute("10:04"))
-    assert said(one, "value") == {(Scope(series="cpu"), 0): 15, (Scope(series="cpu"), 2): 60, (Scope(series="mem"), 2): 1}
+    assert said(one, "value") == {
+        (Scope(series="cpu"), 0): 15,
+        (Scope(series="cpu"), 2): 60,
+        (Scope(series="mem"), 2): 1,
+    }
     assert one.flags["value > 14"].tolist() == [1, 1, 0]
     three = windows.frame(Grain(("series",), 3, "series = 'cpu'"), ["value"], [], minute("10:02"), minute("10:03"))
     assert said(three, "value") == {(Scope(series="cpu"), 0): 30}

@@ -49,7 +49,15 @@ def test_direction_is_kept():
     assert last(down, 2, then(usual(share=0.3), total=[200] * 2, failed=[0, 0])) == "BB"
 
 
-@pytest.mark.parametrize(("options", "found"), [({"min_change": 0.15}, "B"), ({"min_change": 0.25}, "h"), ({"min_change_ratio": 5}, "B"), ({"min_change_ratio": 40}, "h")])
+@pytest.mark.parametrize(
+    ("options", "found"),
+    [
+        ({"min_change": 0.15}, "B"),
+        ({"min_change": 0.25}, "h"),
+        ({"min_change_ratio": 5}, "B"),
+        ({"min_change_ratio": 40}, "h"),
+    ],
+)
 def test_a_change_that_does_not_matter_is_none(options, found):
     assert last(rate(**options), 1, then(usual(), total=[200], failed=[40])) == found
 
@@ -93,7 +101,9 @@ def test_a_lasting_change_is_the_new_normal_after_the_freeze():
 
 
 def test_a_count_is_asked_of_silent_minutes_where_enough_was_expected():
-    drop = Anomaly(spec(min_total=20), measure="total", detector={"kind": "ewma", "direction": "down"}, min_change_ratio=0.4)
+    drop = Anomaly(
+        spec(min_total=20), measure="total", detector={"kind": "ewma", "direction": "down"}, min_change_ratio=0.4
+    )
     busy = RNG.poisson(200, HOURS).tolist()
     assert last(drop, 3, {"total": [*busy, 0, 100, 195]}) == "BBh"
     quiet = Anomaly(spec(min_total=20), measure="total", detector={"kind": "ewma", "direction": "down"})

@@ -60,8 +60,14 @@ def test_it_shows_the_first_measure_that_it_names(when, shown, way):
 
 
 def test_what_it_shows_does_not_hang_on_the_run():
-    say = "from rules import Spec; from rules.limit import Limit; print(Limit(Spec(name='a'), when='failed_rate > 0.1 and failed > 3').shown)"
-    runs = [subprocess.run([sys.executable, "-c", say], env={"PYTHONHASHSEED": str(n)}, capture_output=True, text=True, check=True) for n in range(6)]
+    rule = "Limit(Spec(name='a'), when='failed_rate > 0.1 and failed > 3')"
+    say = f"from rules import Spec; from rules.limit import Limit; print({rule}.shown)"
+    runs = [
+        subprocess.run(
+            [sys.executable, "-c", say], env={"PYTHONHASHSEED": str(n)}, capture_output=True, text=True, check=True
+        )
+        for n in range(6)
+    ]
     assert {run.stdout.strip() for run in runs} == {"failed_rate"}
 
 
@@ -71,7 +77,18 @@ def test_of_metrics_no_total_is_asked():
     assert letters(checked(rule, "10:00", value=[91, 90, 3])) == "Bhh"
 
 
-@pytest.mark.parametrize("when", ["", "failed_rate >", "total > (SELECT 1)", "sum(total) > 3", "no_such > 1", "total > 1; DROP TABLE x", "now() > 1"])
+@pytest.mark.parametrize(
+    "when",
+    [
+        "",
+        "failed_rate >",
+        "total > (SELECT 1)",
+        "sum(total) > 3",
+        "no_such > 1",
+        "total > 1; DROP TABLE x",
+        "now() > 1",
+    ],
+)
 def test_what_is_no_expression_is_told_under_its_key(when):
-    with pytest.raises(ValueError, match="^when: "):
+    with pytest.raises(ValueError, match=r"^when: "):
         Limit(spec(), when=when)
