@@ -50,7 +50,7 @@ class Money(types.TypeDecorator[Decimal]):
         return dialect.type_descriptor(Text() if dialect.name == "sqlite" else Numeric(38, 2))
 
     def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> Decimal | str | None:  # noqa: D102 - as above
-        return str(value) if dialect.name == "sqlite" and value is not None else value
+        return f"{value:.2f}" if dialect.name == "sqlite" and value is not None else value
 
     def process_result_value(self, value: Any | None, dialect: Dialect) -> Decimal | None:  # noqa: ARG002, D102 - as above
         return None if value is None else Decimal(value)
