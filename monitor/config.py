@@ -295,6 +295,8 @@ def _mismatch(rule: Rule) -> str:
         return "`value` is of metrics, the other measures are of transactions: one rule is of one or of the other"
     if metrics and "client_id" in rule.spec.grain.by:
         return "metrics have no client_id"
+    if rule.spec.kind == "absent" and "client_id" in rule.spec.grain.by:
+        return "a single client's silence cannot be told yet: a client has windows only where there are rows"
     if not metrics and "series" in rule.spec.grain.by:
         return "`series` is of metrics, and this rule's measures are of transactions"
     return ""
