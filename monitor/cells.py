@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 
 BUCKETS = 16
 """Latency is kept as the doubling step that it lies in, from 4 ms to 262 s: counts by step add up; see `percentile` in frames.
@@ -84,11 +85,11 @@ def count(
     with database.cursor() as db:
         db.register("arrived", rows)
         db.register("ledger", ledger)
-        floor = "NULL" if closing is None else str(int(closing))
+        known = "minute" if closing is None else f"greatest(minute, {int(closing)})"
         db.execute(f"""
             CREATE TEMP VIEW placed AS
             SELECT epoch_us(timestamp) // {MINUTE} AS minute,
-                   greatest(minute, coalesce({floor}, minute)) AS known,
+                   {known} AS known,
                    product, channel, client_id, status, error_code, "count" AS n, amount,
                    epoch_us(timestamp) AS first, id,
                    CASE WHEN latency_ms IS NOT NULL
@@ -104,25 +105,35 @@ def count(
             db.execute(f"CREATE TEMP TABLE arrivals AS SELECT *, row_number() OVER () AS seq FROM {kept}")
             _take_back(db, source, in_time=closing is None, hold=hold)
             cells = _cells(db, "counted", source)
+            order = ", ".join(f"{name} DESC" for name in _order(in_time=closing is None).split(", "))
+            last = f"minute >= {newest - hold} QUALIFY row_number() OVER (PARTITION BY id ORDER BY {order}) = 1"
+            remembered = _remember(db, "versions", source, last)
         else:
             cells = _cells(db, kept, source)
-        order = _order(in_time=closing is None) if repeated else None
-        remembered = _remember(db, "versions" if repeated else kept, source, order, newest - hold)
+            db.register("arrived", _since(rows, newest - hold))  # few of a large batch
+            remembered = _remember(db, kept, source, "true")
         return Counted(cells, remembered, late, too_late, repeated)
 
 
+def _since(rows: pa.Table, minute: int) -> pa.Table:
+    """The rows of that minute and later ones."""
+    time = rows["timestamp"]
+    return rows.filter(pc.greater_equal(time, pa.scalar(minute * MINUTE, pa.int64()).cast(time.type)))
+
+
 def _lateness(db: duckdb.DuckDBPyConnection, closing: int, hold: int) -> tuple[int, int]:
-    query = f"SELECT count(*) FILTER (minute >= {closing - hold}), count(*) FILTER (minute < {closing - hold}) FROM placed WHERE minute < {closing}"
+    held = f"minute >= {closing - hold}"
+    query = f"SELECT count(*) FILTER ({held}), count(*) FILTER (NOT {held}) FROM placed WHERE minute < {closing}"
     ((late, too_late),) = db.execute(query).fetchall()
     return late, too_late
 
 
 def _repeated(db: duckdb.DuckDBPyConnection, kept: str, source: str) -> tuple[int, int]:
-    """How many rows bear an id that was seen before them, in the batch or in the ledger; and the last minute that one is known from."""
-    query = f"""SELECT count(*) - count(DISTINCT id), (SELECT count(*) FROM ledger l WHERE l.source = ? AND l.id IN (SELECT id FROM {kept})),
-                       max(known)
-                FROM {kept} WHERE id <> ''"""
-    ((within, before, newest),) = db.execute(query, [source]).fetchall()
+    """How many rows bear an id seen before them, in the batch or in the ledger; and the last minute that one is known from."""
+    query = f"SELECT count(*) - count(DISTINCT id), max(known) FROM {kept} WHERE id <> ''"
+    ((within, newest),) = db.execute(query).fetchall()
+    query = f"SELECT count(*) FROM ledger WHERE source = ? AND id IN (SELECT id FROM {kept})"
+    before = db.execute(query, [source]).fetchall()[0][0] if db.execute("FROM ledger LIMIT 1").fetchall() else 0
     return int(within) + int(before), int(newest or 0)
 
 
@@ -164,15 +175,13 @@ def _cells(db: duckdb.DuckDBPyConnection, rows: str, source: str) -> pa.Table:
     )
 
 
-def _remember(db: duckdb.DuckDBPyConnection, rows: str, source: str, order: str | None, since: int) -> pa.Table:
-    """The newest version of each id (order: where there may be several), of the minutes from `since` on."""
-    last = "QUALIFY row_number() OVER (PARTITION BY id ORDER BY {}) = 1"
-    newest = last.format(", ".join(f"{name} DESC" for name in order.split(", "))) if order else ""
+def _remember(db: duckdb.DuckDBPyConnection, rows: str, source: str, where: str) -> pa.Table:
+    """The rows with an id, as entries of the ledger."""
     db.execute("SET VARIABLE source = ?", [source])
     return (
         db.sql(f"""
         SELECT minute, known, getvariable('source')::VARCHAR AS source, id, {", ".join(KEY)}, n, amount, first, bin
-        FROM {rows} WHERE id <> '' AND minute >= {since} {newest}""")
+        FROM {rows} WHERE id <> '' AND {where}""")
         .to_arrow_table()
         .cast(LEDGER)
     )
