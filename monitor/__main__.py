@@ -74,7 +74,7 @@ def stored(path: Path) -> Iterator[tuple[Config, Store]]:
         store.close()
 
 
-def time(text: str | None, zone: str) -> datetime | None:
+def time(text: str | None, zone: str, option: str) -> datetime | None:
     """A time from the command line; without offset it is the bank's own."""
     from zoneinfo import ZoneInfo
 
@@ -82,9 +82,10 @@ def time(text: str | None, zone: str) -> datetime | None:
         return None
     try:
         found = datetime.fromisoformat(text)
-    except ValueError:
-        fail(f"{text!r} is not a time: write it as 2026-03-03 or 2026-03-03T14:30:00-05:00")
-    return (found if found.tzinfo else found.replace(tzinfo=ZoneInfo(zone))).astimezone(UTC)
+        return (found if found.tzinfo else found.replace(tzinfo=ZoneInfo(zone))).astimezone(UTC)
+    except (ValueError, OverflowError):
+        what = f"{text!r} is not a time: write it as 2026-03-03 or 2026-03-03T14:30:00-05:00"
+        raise typer.BadParameter(what, param_hint=option) from None
 
 
 @app.command()
@@ -158,7 +159,9 @@ def backtest(
 
     settings = configured(config)
     zone = settings.monitor.timezone
-    first, last = time(start, zone), time(until, zone)
+    first, last = time(start, zone, "--from"), time(until, zone, "--until")
+    if first and last and first >= last:
+        raise typer.BadParameter("must be later than --from", param_hint="--until")
     try:
         known = read_labels(labels, zone) if labels else None
         with progress_bar() as progress:
@@ -212,18 +215,22 @@ def score(
 @rules_app.command("list")
 def rules_list(config: ConfigPath = CONFIG, *, as_json: AsJson = False) -> None:
     """What is watched."""
-    from alerts.rows import plain
-
-    specs = [plain(rule.spec) for rule in configured(config).rules()]
+    specs = [rule.spec for rule in configured(config).rules()]
     if as_json:
-        typer.echo(json.dumps(specs, default=str, ensure_ascii=False))
+        rows = [
+            {
+                "name": spec.name, "kind": spec.kind, "by": spec.grain.by, "where": spec.grain.where, "window_minutes": spec.grain.minutes,
+                "for_seconds": spec.for_.total_seconds(), "keep_firing_for_seconds": spec.keep_firing_for.total_seconds(),
+                "min_total": spec.min_total, "severity": spec.severity, "guide": spec.guide,
+            }
+            for spec in specs
+        ]  # fmt: skip
+        typer.echo(json.dumps(rows, ensure_ascii=False, indent=2))
         return
     for spec in specs:
-        grain = spec["grain"]
-        where = f" where {grain.where}" if grain.where else ""
-        typer.echo(
-            f"{spec['name']}  {spec['kind']}  by {', '.join(grain.by)}{where}  {grain.minutes}m  {spec['severity']}"
-        )
+        where = f" where {spec.grain.where}" if spec.grain.where else ""
+        by = ", ".join(spec.grain.by) or "all"
+        typer.echo(f"{spec.name}  {spec.kind}  by {by}{where}  {spec.grain.minutes}m  {spec.severity}")
 
 
 @incidents_app.command("list")
@@ -238,6 +245,8 @@ def incidents_list(
     """The incidents, newest first."""
     from monitor import people
 
+    if (state or "") not in people.STATES:
+        raise typer.BadParameter(f"must be one of {', '.join(filter(None, people.STATES))}", param_hint="--state")
     with stored(config) as (settings, store):
         show("show_incidents", settings, found(lambda: people.incidents(store, now(), state=state)), as_json=as_json)
 

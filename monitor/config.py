@@ -76,7 +76,7 @@ _BLOCKS: dict[str, type[Block]] = {"monitor": Monitor, "retention": Retention, "
 def read_config(path: Path) -> Config:
     """The configuration and its rules; raises ConfigError with all that is wrong."""
     faults: list[Fault] = []
-    name = path.name
+    name = path.name or str(path)
     base = path.resolve().parent
     written = read_toml(path, name, faults)
     if faults:
