@@ -54,13 +54,16 @@ class Windows:
         self.ledger: pa.Table = LEDGER.empty_table()
         self.db = duckdb.connect(config={"autoinstall_known_extensions": False, "autoload_known_extensions": False})
         self.db.execute("SET TimeZone = 'UTC'")
+        # A checkpoint squeezes what is held; at the default of 16 MB it would cost as much as the rows of a large batch.
+        self.db.execute("SET checkpoint_threshold = '512MB'")
         for name, schema in (("cells", CELLS), ("metrics", METRICS)):
             self.db.register("empty", schema.empty_table())
             self.db.execute(f"CREATE TABLE {name} AS FROM empty")
             self.db.unregister("empty")
-        self.db.execute(
-            "CREATE TABLE pairs (source VARCHAR, series VARCHAR, product VARCHAR, channel VARCHAR, since BIGINT, last BIGINT, PRIMARY KEY (source, series, product, channel))"
-        )
+        self.db.execute("""
+            CREATE TABLE pairs (
+                source VARCHAR, series VARCHAR, product VARCHAR, channel VARCHAR, since BIGINT, last BIGINT,
+                PRIMARY KEY (source, series, product, channel))""")
         self.db.execute("CREATE TABLE gaps (source VARCHAR, start BIGINT, stop BIGINT)")
 
     # ---- rows in ---------------------------------------------------------------------------------------------------
