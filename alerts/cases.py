@@ -76,6 +76,8 @@ class CaseBook:
                 product=product, action=Action.OPEN, reason="affected, no case of their own", opened_at=at,
                 priority=max(impact.priority for impact in touched), desk=desk_of(product or incident.scope.product),
             )  # fmt: skip
+            if not decision.desk:
+                decision = replace(decision, action=Action.NONE, reason="no desk takes this product")
             if theirs and theirs.open_at(at):
                 decision = replace(decision, action=Action.LINK, reason="the client's own case is open", desk="")
             if theirs:

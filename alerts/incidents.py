@@ -34,7 +34,10 @@ class Incidents:
 
     def __init__(self, alerts: Iterable[Alert] = (), incidents: Iterable[Incident] = ()) -> None:
         self.alerts = {(alert.rule, alert.scope): alert for alert in alerts}
-        self.open = {incident.id: incident for incident in incidents if incident.state is IncidentState.FIRING}
+        known = list(incidents)
+        self.open = {incident.id: incident for incident in known if incident.state is IncidentState.FIRING}
+        self.closed = {i.id: i for i in known if i.resolved_by and self._held(i.id)}
+        """Closed by hand while their alerts still fire: what belongs to them does not open them anew."""
 
     def advance(self, signals: Iterable[Signal], at: datetime, detected_at: datetime, changes: Changes) -> None:
         """Take one minute's signals, of the windows that ended at `at`; what changes is noted in `changes`."""
@@ -68,7 +71,12 @@ class Incidents:
         ended = max((a.last_breach for a in self.alerts.values() if a.incident_id == incident_id), default=at)
         done = replace(incident, state=IncidentState.RESOLVED, ended_at=ended, resolved_at=at, resolved_by=who)
         changes.incidents[incident_id] = done
+        if self._held(incident_id):
+            self.closed[incident_id] = done
         return done
+
+    def _held(self, incident_id: str) -> bool:
+        return any(alert.incident_id == incident_id for alert in self.alerts.values())
 
     def _breach(self, signal: Signal, detected_at: datetime, changes: Changes) -> None:
         key = (signal.spec.name, signal.scope)
@@ -93,11 +101,16 @@ class Incidents:
     def _over(self, key: tuple[str, Scope], changes: Changes) -> None:
         alert = self.alerts.pop(key)
         changes.alerts[key] = None
+        if alert.incident_id in self.closed and not self._held(alert.incident_id):
+            del self.closed[alert.incident_id]
         if incident := self.open.get(alert.incident_id):
             ended = max(incident.ended_at or alert.last_breach, alert.last_breach)
             self.open[incident.id] = replace(incident, ended_at=ended)
 
     def _join(self, signal: Signal, since: datetime, detected_at: datetime, changes: Changes) -> Incident:
+        for over in self.closed.values():
+            if _same_cause(over, signal.scope, since):
+                return over
         kin = sorted(
             (i for i in self.open.values() if _same_cause(i, signal.scope, since)), key=lambda i: (i.started_at, i.id)
         )

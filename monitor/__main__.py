@@ -27,13 +27,20 @@ rules_app = typer.Typer(no_args_is_help=True, help="The rules that are loaded.")
 for name, part in (("incidents", incidents_app), ("cases", cases_app), ("rules", rules_app)):
     app.add_typer(part, name=name)
 
+
+def whoami() -> str:
+    """The user of this session; '' where the system has no name for it, and --who must say."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return ""
+
+
 ConfigPath = Annotated[Path, typer.Option("--config", metavar="FILE", help="The configuration.")]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON instead of a table.")]
 Who = Annotated[
     str,
-    typer.Option(
-        "--who", help="Who does it.", default_factory=getpass.getuser, show_default="the user of this session"
-    ),
+    typer.Option("--who", help="Who does it.", default_factory=whoami, show_default="the user of this session"),
 ]
 CONFIG = Path("config.toml")
 

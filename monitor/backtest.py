@@ -62,9 +62,9 @@ def backtest(
     for source in config.sources.values():
         rows += _load(Intake(source), pipeline, outcome, progress)
     first, last = pipeline.windows.bounds()
-    begin = first if start is None else minute_of(start)
-    end = last + 1 if until is None else minute_of(until)
-    first = min(first, begin) if last >= first else begin
+    # A day past the last row is judged if it is asked for: it may have ended in a silence. Further out there is nothing to say.
+    begin = first if start is None else max(minute_of(start), first)
+    end = last + 1 if until is None else min(minute_of(until), last + 1 + DAY)
     for a in range(first, end, span):
         progress("judging", a - first, end - first)
         pipeline.windows.prune(a - 2 * HISTORY)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from glob import glob
@@ -18,6 +19,7 @@ from monitor.blocks import MINUTE, Block, Demo, DeskBlock, Monitor, Portfolio, R
 from monitor.faults import ConfigError, Fault, Secrets, explained, read_toml
 from monitor.kinds import built, checked, load_rule
 from rules import DIMENSIONS, Grain, Rule, Severity, Spec
+from rules.expression import parse
 
 CATALOG = Path(__file__).parents[1] / "rules" / "catalog"
 
@@ -59,10 +61,10 @@ class Config:
         return [make() for make in self.rule_factories]
 
     def desk_of(self, product: str) -> str:
-        """The desk that takes this product's cases."""
+        """The desk that takes this product's cases, or ''."""
         named = [name for name, desk in self.desks.items() if product in desk.block.products]
         rest = [name for name, desk in self.desks.items() if not desk.block.products]
-        return (named or rest or list(self.desks))[0]
+        return next(iter(named + rest), "")
 
     @property
     def weights(self) -> Weights:
@@ -101,6 +103,13 @@ def read_config(path: Path) -> Config:
     if tables.get("sources", {}) == {}:
         faults.append(Fault(name, "sources", "at least one source is needed, as in [sources.core]"))
     desks = {n: d for n, block in _named(tables, "desks", name, faults) if (d := _desk(n, block, base, name, faults))}
+    faults += [
+        Fault(name, f"desks.{n}.products", f"desk {m} takes the cases of {product} already")
+        for n, desk in desks.items()
+        for m in itertools.takewhile(n.__ne__, desks)
+        for product in desk.block.products
+        if product in desks[m].block.products
+    ]
     if not tables.get("desks"):
         local = {"kind": "local", "path": "var/casos.csv"}
         desks = {"local": cast(DeskConfig, _desk("local", local, base, name, faults))}
@@ -293,10 +302,12 @@ def _mismatch(rule: Rule) -> str:
     metrics = "value" in rule.measures
     if metrics and len(rule.measures) > 1:
         return "`value` is of metrics, the other measures are of transactions: one rule is of one or of the other"
-    if metrics and "client_id" in rule.spec.grain.by:
+    where = rule.spec.grain.where
+    named = {*rule.spec.grain.by, *(parse(where, DIMENSIONS).columns if where else ())}
+    if metrics and "client_id" in named:
         return "metrics have no client_id"
     if rule.spec.kind == "absent" and "client_id" in rule.spec.grain.by:
         return "a single client's silence cannot be told yet: a client has windows only where there are rows"
-    if not metrics and "series" in rule.spec.grain.by:
+    if not metrics and "series" in named:
         return "`series` is of metrics, and this rule's measures are of transactions"
     return ""

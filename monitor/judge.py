@@ -108,9 +108,11 @@ class Judge:
     def _recall(self, at: datetime) -> None:
         """The alerts, incidents, decisions and cases that may still matter."""
         i = t.incidents.c
-        live = self.store.incidents((i.state == IncidentState.FIRING) | (i.resolved_at > at - AFTER))
+        alerts = self.store.alerts()
+        held = [alert.incident_id for alert in alerts if alert.incident_id]
+        live = self.store.incidents((i.state == IncidentState.FIRING) | (i.resolved_at > at - AFTER) | i.id.in_(held))
         ids = [incident.id for incident in live]
-        self.pipeline.incidents = Incidents(self.store.alerts(), live)
+        self.pipeline.incidents = Incidents(alerts, live)
         self.pipeline.recent = {incident.id: incident for incident in live if incident.state is IncidentState.RESOLVED}
         self.pipeline.impacts = {
             (m.incident_id, m.client_id, m.product): m for m in self.store.impacts(t.impacts.c.incident_id.in_(ids))

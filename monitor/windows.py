@@ -134,7 +134,7 @@ class Windows:
 
     def bounds(self) -> tuple[int, int]:
         """The first and the last minute that anything is held of; (0, -1) where nothing is."""
-        query = "SELECT min(a), max(b) FROM (SELECT min(known) AS a, max(known) AS b FROM cells UNION ALL SELECT min(known), max(known) FROM metrics)"
+        query = "SELECT min(known), max(known) FROM (SELECT known FROM cells UNION ALL SELECT known FROM metrics)"
         ((first, last),) = self.db.execute(query).fetchall()
         return (0, -1) if first is None else (int(first), int(last))
 

@@ -200,8 +200,8 @@ def test_an_id_is_made_of_scope_and_first_bad_minute():
 def test_an_incident_closed_by_hand_does_not_reopen_while_its_alert_still_fires():
     watch = Watch()
     watch.run("10:00", "BB")
-    done = watch.incidents.close(watch.open[0].id, "ana", at("10:02:30"), watch.changes)
-    assert (done.state, done.resolved_by, done.resolved_at) == (IncidentState.RESOLVED, "ana", at("10:02:30"))
+    done = watch.incidents.close(watch.open[0].id, "turno", at("10:02:30"), watch.changes)
+    assert (done.state, done.resolved_by, done.resolved_at) == (IncidentState.RESOLVED, "turno", at("10:02:30"))
     watch.run("10:03", "BBB")
     assert not watch.open
     watch.run("10:06", "hhhh")
@@ -216,23 +216,23 @@ def test_an_incident_closed_by_hand_ends_where_its_last_alert_was_in_breach():
     watch.run("10:01", "BBBBBB")
     watch.run("10:07", "h", other)
     watch.run("10:07", "BBB")
-    done = watch.incidents.close(watch.open[0].id, "ana", at("10:10:30"), watch.changes)
+    done = watch.incidents.close(watch.open[0].id, "turno", at("10:10:30"), watch.changes)
     assert done.ended_at == at("10:10")
 
 
 def test_closing_what_is_not_open_changes_nothing():
     watch = Watch()
-    assert watch.incidents.close("AF-x", "ana", at("10:00"), watch.changes) is None
-    watch.incidents.acknowledge("AF-x", "ana", watch.changes)
+    assert watch.incidents.close("AF-x", "turno", at("10:00"), watch.changes) is None
+    watch.incidents.acknowledge("AF-x", "turno", watch.changes)
     assert not watch.all
 
 
 def test_who_has_seen_it_is_noted():
     watch = Watch()
     watch.run("10:00", "BB")
-    watch.incidents.acknowledge(watch.open[0].id, "ana", watch.changes)
+    watch.incidents.acknowledge(watch.open[0].id, "turno", watch.changes)
     watch.run("10:02", "B")
-    assert watch.open[0].acknowledged_by == "ana"
+    assert watch.open[0].acknowledged_by == "turno"
 
 
 def test_a_rule_that_is_no_more_is_forgotten_and_what_only_it_held_up_is_over():
@@ -254,3 +254,19 @@ def test_after_a_restart_it_goes_on_where_it_was():
     second.run("10:02", "hB")
     assert second.incidents.alerts == whole.incidents.alerts
     assert second.open == whole.open
+
+
+def test_another_rule_of_the_same_cause_does_not_reopen_what_was_closed_by_hand():
+    watch = Watch()
+    watch.run("10:00", "BBB")
+    watch.incidents.close(watch.open[0].id, "turno", at("10:03:30"), watch.changes)
+    watch.run("10:03", "BBB", spec=Spec(name="volumen"))
+    assert not watch.open
+    again = Watch(Incidents(watch.incidents.alerts.values(), watch.all))  # after a restart
+    again.run("10:06", "B", spec=Spec(name="reversos"))
+    assert not again.open
+    for spec in (RULE, Spec(name="volumen"), Spec(name="reversos")):
+        again.run("10:30", "h", spec=spec)
+    assert not again.incidents.closed
+    again.run("10:40", "BB")
+    assert len(again.open) == 1

@@ -23,8 +23,14 @@ kind = "file"
 path = "{path}"
 {more}
 """
-WORDS = """defaults = { product = "pagos" }
-status = { ok = ["approved", "refunded"], failed = ["failed"], rejected = ["denied"], reversed = ["reversed", "backend_reversed"], pending = ["processing"] }
+WORDS = """
+defaults = { product = "pagos" }
+[sources.core.status]
+ok = ["approved", "refunded"]
+failed = ["failed"]
+rejected = ["denied"]
+reversed = ["reversed", "backend_reversed"]
+pending = ["processing"]
 """
 
 
@@ -45,7 +51,9 @@ def figures() -> Iterator[Figure]:
         yield Figure("three days, all", found["seconds"], "s", f"{ROWS:,} transactions, 24 series, {cores()} cores")
         yield Figure("three days, speed", found["transactions_per_second"], "tx/s")
         yield Figure("three days, incidents", found["incidents"], "", "2 storms of half an hour")
-        day = Path(os.environ.get("VIGIA_DATA", Path(__file__).parents[2].parent / "shared" / "data"), "payments", "day1.csv")
+        day = Path(
+            os.environ.get("VIGIA_DATA", Path(__file__).parents[2].parent / "shared" / "data"), "payments", "day1.csv"
+        )
         if not day.exists():
             yield Figure("labelled day of payments", float("nan"), "", "no VIGIA_DATA: left out")
             return

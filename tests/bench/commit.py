@@ -45,7 +45,9 @@ def _rows(table: pa.Table, mapping: Mapping, start: datetime, end: datetime) -> 
 def _live(folder: Path, a_minute: int) -> Iterator[Figure]:
     minutes = HELD + CALM + STORM
     storm = (HELD + CALM, minutes, 0)
-    table = bank.transactions(a_minute * minutes, days=minutes / 1440, channels=4, clients=300, flat=True, storms=[storm])
+    table = bank.transactions(
+        a_minute * minutes, days=minutes / 1440, channels=4, clients=300, flat=True, storms=[storm]
+    )
     clock = Clock(bank.MONDAY + timedelta(minutes=HELD))
     store = Store(f"sqlite:///{folder}/{a_minute}.db")
     store.migrate()
@@ -65,7 +67,9 @@ def _live(folder: Path, a_minute: int) -> Iterator[Figure]:
     store.close()
     name = f"{a_minute:,} tx/min"
     calm, storm_taken = taken[:CALM], taken[-STORM // 2 :]
-    yield Figure(f"{name}, a minute from rows to commit, median", median(calm) * 1e3, "ms", f"32 series, {cores()} cores")
+    yield Figure(
+        f"{name}, a minute from rows to commit, median", median(calm) * 1e3, "ms", f"32 series, {cores()} cores"
+    )
     yield Figure(f"{name}, the slowest of {CALM}", max(calm) * 1e3, "ms")
     yield Figure(f"{name}, with an incident open, median", median(storm_taken) * 1e3, "ms")
     yield Figure(f"{name}, with an incident open, the slowest", max(taken[CALM:]) * 1e3, "ms")

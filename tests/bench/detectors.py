@@ -39,7 +39,7 @@ def figures() -> Iterator[Figure]:
             _steps(bank, readings[:2], 0)
             weight = tracemalloc.get_traced_memory()[0] / 1024 / series
             tracemalloc.stop()
-            _steps(bank, readings[2:trained // 2], 2)
+            _steps(bank, readings[2 : trained // 2], 2)
             began = perf_counter()
             _steps(bank, readings[trained // 2 : trained], trained // 2)
             each = (perf_counter() - began) / (trained - trained // 2)

@@ -41,7 +41,7 @@ def _free_port() -> int:
 
 def _ready(url: str) -> bool:
     try:
-        with urlopen(f"{url}/-/ready", timeout=1) as answer:
+        with urlopen(f"{url}/-/ready", timeout=1) as answer:  # noqa: S310 - our own address, on loopback
             return bool(answer.status == HTTPStatus.OK)
     except (URLError, OSError):
         return False
@@ -67,7 +67,9 @@ def _daemon(folder: Path) -> Iterator[Figure]:
     )
     yield Figure("vigia check", _seconds("check", "--config", str(config)), "s", "median of 5")
     began = perf_counter()
-    with subprocess.Popen([*VIGIA, "run", "--config", str(config)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as daemon:
+    with subprocess.Popen(
+        [*VIGIA, "run", "--config", str(config)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    ) as daemon:
         try:
             deadline = monotonic() + PATIENCE
             while not (ready := _ready(f"http://{url}")) and daemon.poll() is None and monotonic() < deadline:
