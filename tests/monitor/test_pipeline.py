@@ -285,9 +285,9 @@ def test_what_people_say_is_done_and_stays_done():
     pipeline = one_rule(failing("10:00", "10:30", CAST[0]))
     (incident,) = pipeline.judge(minute("08:00"), minute("10:05")).incidents.values()
     changes = Changes()
-    pipeline.people("ack", incident.id, "ana", at("10:05"), changes)
-    assert changes.incidents[incident.id].acknowledged_by == "ana"
-    pipeline.people("resolve", incident.id, "ana", at("10:06"), changes)
+    pipeline.people("ack", incident.id, "turno", at("10:05"), changes)
+    assert changes.incidents[incident.id].acknowledged_by == "turno"
+    pipeline.people("resolve", incident.id, "turno", at("10:06"), changes)
     assert [decision.client_id for decision in changes.ended] == [CAST[0].nit]
     later = pipeline.judge(minute("10:05"), minute("11:30"))
     assert not later.incidents

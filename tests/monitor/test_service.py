@@ -204,7 +204,7 @@ def test_what_happened_while_it_was_down_is_judged_when_it_is_back(bank: Bank):
 
 def test_a_source_that_is_down_is_unknown_and_never_failing_clients(bank: Bank):
     """Of two sources one goes away: it is waited for, then judged without; when it is back its rows correct, and nobody is accused."""
-    (bank.folder / "config.toml").write_text(CONFIG + CONFIG.split("[sources.crm]")[0].split("[sources.pagos]")[1].join(
+    (bank.folder / "config.toml").write_text(CONFIG + CONFIG.split("[sources.crm]", maxsplit=1)[0].split("[sources.pagos]")[1].join(
         ["[sources.otra]", ""]).replace("pagos.csv", "otra.csv") + 'defaults = { channel = "otra" }\n')  # fmt: skip
     for file in ("pagos.csv", "otra.csv"):
         bank.pay("10:00", "12:00", file=file)
