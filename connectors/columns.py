@@ -63,8 +63,11 @@ class Reader:
         names = list(columns)
         self._duck.register("cells", pa.table([columns[name] for name in names], [f"c{i}" for i in range(len(names))]))
         try:
-            query = ", ".join(f"{_expression(f'c{i}', columns[n].type, kinds[n])} AS c{i}" for i, n in enumerate(names))
-            read = self._duck.sql(f"SELECT {query} FROM cells").to_arrow_table()
+            wanted = [(f"c{i}", columns[n].type, kinds[n]) for i, n in enumerate(names)]
+            # Times first, on their own: an expression is worked out again wherever a CASE repeats it.
+            times = "".join(f", {_time(*one)} AS t_{one[0]}" for one in wanted if one[2] == TIME)
+            found = ", ".join(f"{_expression(*one)} AS {one[0]}" for one in wanted)
+            read = self._duck.sql(f"SELECT {found} FROM (SELECT *{times} FROM cells)").to_arrow_table()
         except duckdb.Error as error:
             raise SourceError(f"columns {', '.join(names)}: {str(error).splitlines()[0]}", permanent=True) from error
         finally:
@@ -93,17 +96,22 @@ def _unreadable(cells: pa.ChunkedArray, values: pa.ChunkedArray) -> pa.ChunkedAr
     return wrong if pc.any(wrong).as_py() else None
 
 
+def _dated(kind: pa.DataType) -> bool:
+    return pa.types.is_timestamp(kind) or pa.types.is_date(kind)
+
+
+def _time(cell: str, kind: pa.DataType, wanted: pa.DataType) -> str:  # noqa: ARG001 - called as _expression is
+    """As a time that is written as one; NULL for a number, which counts from the epoch."""
+    dated = _dated(kind) or pa.types.is_string(kind) or pa.types.is_large_string(kind)
+    return f"TRY_CAST({cell} AS TIMESTAMPTZ)" if dated else "NULL::TIMESTAMPTZ"
+
+
 def _expression(cell: str, kind: pa.DataType, wanted: pa.DataType) -> str:
-    written = pa.types.is_string(kind) or pa.types.is_large_string(kind)
     number = f"TRY_CAST({cell} AS DOUBLE)"
     if wanted == TIME:
-        if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
-            time = f"TRY_CAST({cell} AS TIMESTAMPTZ)"
-        elif written:
-            time = f"coalesce(TRY_CAST({cell} AS TIMESTAMPTZ), {_EPOCH.format(number)})"
-        else:
-            time = _EPOCH.format(number)
-        return f"CASE WHEN {time} BETWEEN TIMESTAMPTZ '1900-01-01' AND TIMESTAMPTZ '2200-01-01' THEN {time} END"
+        epoch = f" WHEN t_{cell} IS NULL THEN {_EPOCH.format(number)}" if not _dated(kind) else ""
+        near = f"t_{cell} BETWEEN TIMESTAMPTZ '1900-01-01' AND TIMESTAMPTZ '2200-01-01'"
+        return f"CASE WHEN {near} THEN t_{cell}{epoch} END"
     if pa.types.is_decimal(wanted):
         return f"TRY_CAST({cell} AS DECIMAL({wanted.precision}, {wanted.scale}))"
     if pa.types.is_integer(wanted):

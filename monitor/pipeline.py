@@ -46,24 +46,34 @@ class Status:
 
 
 class Span:
-    """The closed minutes [start, end) as rules see them; a frame is computed once for all rules of its grain."""
+    """The closed minutes [start, end) as rules see them; a frame is computed once for all rules of one grain and one input."""
 
     def __init__(self, windows: Windows, calendar: Calendar, rules: Iterable[Rule], start: int, end: int) -> None:
         self.start, self.end, self.calendar = start, end, calendar
         self._windows = windows
-        self._wanted: dict[Grain, tuple[dict[str, None], dict[str, None]]] = {}
+        self._wanted: dict[Input, tuple[dict[str, None], dict[str, None]]] = {}
         for rule in rules:
-            measures, expressions = self._wanted.setdefault(rule.spec.grain, ({}, {}))
+            measures, expressions = self._wanted.setdefault(_input(rule), ({}, {}))
             measures.update(dict.fromkeys(sorted(rule.measures)))
             expressions.update(dict.fromkeys(rule.expressions))
-        self._frames: dict[Grain, Frame] = {}
+        self._frames: dict[Input, Frame] = {}
 
-    def frame(self, grain: Grain) -> Frame:
-        """The windows of one grain, with every measure and expression that a rule of the grain asks for."""
-        if grain not in self._frames:
-            measures, expressions = self._wanted[grain]
-            self._frames[grain] = self._windows.frame(grain, list(measures), list(expressions), self.start, self.end)
-        return self._frames[grain]
+    def frame(self, rule: Rule) -> Frame:
+        """The windows of the rule's grain, with every measure and expression that a rule on the same ones asks for."""
+        key = _input(rule)
+        if key not in self._frames:
+            measures, expressions = self._wanted[key]
+            windows = self._windows.frame(rule.spec.grain, list(measures), list(expressions), self.start, self.end)
+            self._frames[key] = windows
+        return self._frames[key]
+
+
+Input = tuple[Grain, bool]
+
+
+def _input(rule: Rule) -> Input:
+    """What windows a rule is judged on: its grain, of metrics or of transactions."""
+    return rule.spec.grain, "value" in rule.measures
 
 
 class Pipeline:

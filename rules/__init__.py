@@ -174,8 +174,8 @@ class View(Protocol):
         """The bank's."""
         ...
 
-    def frame(self, grain: Grain) -> Frame:
-        """The windows of one grain."""
+    def frame(self, rule: Rule) -> Frame:
+        """The windows of the rule's grain, with the measures and expressions that it asks for."""
         ...
 
 

@@ -45,7 +45,7 @@ class Absent:
 
     def check(self, view: View) -> Verdicts:
         """Walk the span, adding up what was due since the last row of each series."""
-        frame = view.frame(self.spec.grain)
+        frame = view.frame(self)
         total, at = self._places.spread(frame, frame.columns["total"])
         self._silences.grow(total.shape[1])
 

@@ -51,7 +51,7 @@ class Anomaly:
 
     def check(self, view: View) -> Verdicts:
         """Score and learn the span, minute by minute, all series of the frame at once."""
-        frame = view.frame(self.spec.grain)
+        frame = view.frame(self)
         raw, at = self._places.spread(frame, frame.columns[self.measure])
         total = np.full_like(raw, np.inf)
         if "total" in self.measures:

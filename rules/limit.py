@@ -21,12 +21,12 @@ class Limit:
         # The first that is named; where one name begins another (failed, failed_rate), the longer one.
         self.shown = min(named, key=lambda name: (self.when.text.lower().find(name), -len(name)), default="total")
         self.measures = frozenset(named | {self.shown}) | ({"total"} if "value" not in named else set())
-        self.expressions = (self.when.text,)
+        self.expressions: tuple[str, ...] = (self.when.text,)
         self.ways = ways_of(named)
 
     def check(self, view: View) -> Verdicts:
         """One flag a window, computed for all rules of the grain at once."""
-        frame = view.frame(self.spec.grain)
+        frame = view.frame(self)
         flag = frame.flags[self.when.text]
         unknown = np.isnan(flag)
         if self.spec.min_total and "total" in frame.columns:

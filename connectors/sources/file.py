@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from datetime import datetime
 
-LIMIT = 64 << 20
+LIMIT = 128 << 20
 """Bytes taken at one poll, over all files."""
 LONGEST = 256 << 10
 """Bytes of one record. Past it, a quotation mark never closed is a malformed row, not one still being written."""
@@ -67,7 +67,7 @@ class File:
         self.path, self.delimiter, self.encoding = path, delimiter, codecs.lookup(encoding).name
 
     def poll(self, cursor: Cursor | None, now: datetime, since: datetime | None) -> Batch:  # noqa: ARG002 - older rows may come too
-        """Whole records that appeared since `cursor`, in the order of the files' names; at most about 64 MB."""
+        """Whole records that appeared since `cursor`, in the order of the files' names; at most about 128 MB."""
         before: dict[str, Place] = (cursor or {}).get("files", {})
         paths = self._paths()
         renamed: list[Place] = []

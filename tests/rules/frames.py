@@ -31,7 +31,7 @@ class View:
     def __post_init__(self) -> None:
         self.start, self.end = self.shown.start, self.shown.end
 
-    def frame(self, grain: Grain) -> Frame:  # noqa: ARG002 - there is but one
+    def frame(self, rule: Rule) -> Frame:  # noqa: ARG002 - there is but one
         return self.shown
 
 
