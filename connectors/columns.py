@@ -97,7 +97,7 @@ def _unreadable(cells: pa.ChunkedArray, values: pa.ChunkedArray) -> pa.ChunkedAr
 
 
 def _dated(kind: pa.DataType) -> bool:
-    return pa.types.is_timestamp(kind) or pa.types.is_date(kind)
+    return bool(pa.types.is_timestamp(kind) or pa.types.is_date(kind))
 
 
 def _time(cell: str, kind: pa.DataType, wanted: pa.DataType) -> str:  # noqa: ARG001 - called as _expression is
