@@ -7,6 +7,7 @@ files.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 Cursor = dict[str, Any]
 """Where a source stopped: small, JSON-able, opaque to everyone else. Committed with the decisions its rows led to."""
+
+Where = Callable[[int], str]
+"""A row of a batch's table, from 0 -> where it stands for people: file and line, or key. Valid while the batch is."""
 
 TIME = pa.timestamp("us", tz="UTC")
 MONEY = pa.decimal128(18, 2)
@@ -123,7 +127,8 @@ class Batch:
 
     table: rows in order of arrival; cursor: where to go on from; drained: nothing more was waiting; complete_until: the
     source vouches that every row which happened before this time has been delivered (None: it cannot say, which is
-    normal while a backlog is being read); rejects: rows that could not even be read.
+    normal while a backlog is being read); rejects: rows that could not even be read; where: where a row of the table
+    stands, asked only for those that turn out unusable (None: the source cannot say).
     """
 
     table: pa.Table
@@ -131,6 +136,7 @@ class Batch:
     drained: bool
     complete_until: datetime | None = None
     rejects: tuple[Reject, ...] = ()
+    where: Where | None = None
 
 
 class SourceError(Exception):

@@ -5,14 +5,20 @@ from __future__ import annotations
 import csv
 import io
 import re
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.csv
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 EXACT = 1 << 20
 """Chunks up to this size are searched for an open quotation mark exactly; larger ones only if marks do not pair up."""
 
 _END = ord("\n")
+_TEXT = re.compile(rb"[^\r\n][^\n]*")
+"""A line that is not empty."""
 
 
 def whole(chunk: bytes, delimiter: str) -> int:
@@ -21,14 +27,32 @@ def whole(chunk: bytes, delimiter: str) -> int:
     marks = chunk.count(b'"', 0, end)
     if not marks or (end > EXACT and marks % 2 == 0):
         return end
-    quoted = re.compile(rb'"(?:(?<=[\n\r%b]")|(?<=\A"))(?:[^"]++|"")*+(")?' % re.escape(delimiter.encode()))
     spanning: list[tuple[int, int]] = []
-    for field in quoted.finditer(chunk, 0, end):
+    for field in _quoted(delimiter).finditer(chunk, 0, end):
         if field[1] is None:
             return _record_start(chunk, field.start(), spanning)
         if chunk.find(b"\n", *field.span()) >= 0:
             spanning.append(field.span())
     return end
+
+
+def _quoted(delimiter: str) -> re.Pattern[bytes]:
+    """A cell within quotation marks; its group is the closing one."""
+    return re.compile(rb'"(?:(?<=[\n\r%b]")|(?<=\A"))(?:[^"]++|"")*+(")?' % re.escape(delimiter.encode()))
+
+
+def records(chunk: bytes, end: int, delimiter: str) -> Iterator[int]:
+    """Of every record up to `end`, malformed ones too, the number of line ends before it."""
+    cells = (cell.span() for cell in _quoted(delimiter).finditer(chunk, 0, end))
+    spanning = (span for span in cells if chunk.find(b"\n", *span) >= 0)
+    first = last = line = seen = 0
+    for text in _TEXT.finditer(chunk, 0, end):
+        start = text.start()
+        line, seen = line + chunk.count(b"\n", seen, start), start
+        while last <= start:
+            first, last = next(spanning, (end, end + 1))
+        if start <= first:  # else it goes on within quotation marks
+            yield line
 
 
 def _record_start(chunk: bytes, inside: int, spanning: list[tuple[int, int]]) -> int:

@@ -12,6 +12,8 @@ from connectors import Reject
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from connectors import Where
+
 
 class Faults:
     """The unusable rows of a table. theirs: our column names -> the table's."""
@@ -43,13 +45,16 @@ class Faults:
             return rows
         return rows.filter(pc.invert(pc.is_in(pa.array(range(rows.num_rows)), value_set=pa.array(self.rows))))
 
-    def told(self, key: str) -> tuple[Reject, ...]:
-        """One reject a row, naming the row by the column `key` (ours) where it has one."""
+    def told(self, key: str, where: Where | None) -> tuple[Reject, ...]:
+        """One reject a row, naming where it stands (None: its number, from 1) and its `key` (ours) where it has one."""
         if not self._why:
             return ()
         theirs = self._theirs.get(key, key)
         keys = self._table.column(theirs).take(self.rows).to_pylist() if theirs in self._table.column_names else []
-        return tuple(
-            Reject(f"row {row + 1}" + (f" ({key} {keys[i]})" if keys and keys[i] else ""), "; ".join(self._why[row]))
-            for i, row in enumerate(self.rows)
-        )
+        told = []
+        for i, row in enumerate(self.rows):
+            place = where(row) if where else f"row {row + 1}"
+            if keys and keys[i] and not place.endswith(f" = {keys[i]}"):  # a database names the row by its key already
+                place += f" ({key} {keys[i]})"
+            told.append(Reject(place, "; ".join(self._why[row])))
+        return tuple(told)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from connectors import Reject
+    from connectors import Reject, Where
 
 MARGIN = 256
 """Bytes remembered (as a hash) at the beginning of a file and before the place where reading stopped."""
@@ -24,10 +24,9 @@ MARGIN = 256
 class Place(TypedDict):
     """How far a file has been read, JSON-able.
 
-    at: bytes taken (after decompression; of a Parquet file, rows); mark: what they look like; lines: a place before it,
-    and the number of line ends up to there, known from the last time that a line had to be named;
-    seen: size and time of the file when its last poll found no more; tail: where a last row began that was taken
-    without a line end.
+    at: bytes taken (after decompression; of a Parquet file, rows); mark: what they look like; lines: a place up to it,
+    and the number of line ends before that one; seen: size and time of the file when its last poll found no more;
+    tail: where a last row began that was taken without a line end.
     """
 
     at: int
@@ -39,12 +38,13 @@ class Place(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """What one poll took from one file, where it stopped, and whether more was waiting."""
+    """What one poll took from one file, where it stopped, whether more was waiting, and where its rows stand."""
 
     table: pa.Table
     place: Place
     more: bool = False
     rejects: tuple[Reject, ...] = ()
+    where: Where | None = None
 
 
 def beginning() -> Place:
@@ -101,7 +101,8 @@ def same(stream: IO[bytes], head: bytes, place: Place) -> bool:
 def line_ends(stream: IO[bytes], place: Place) -> int:
     """Line ends in the bytes taken, counted from where they were counted last."""
     at, passed = place["lines"]
-    stream.seek(at)
+    if at < place["at"]:
+        stream.seek(at)
     while at < place["at"]:
         piece, _ = read(stream, min(1 << 24, place["at"] - at))
         if not piece:

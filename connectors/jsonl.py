@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import codecs
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.json
 
 from connectors import SPARSE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 BLOCK = 4 << 20
 
@@ -25,6 +28,11 @@ def whole(chunk: bytes) -> int:
             return end
         return len(chunk)
     return end
+
+
+def records(chunk: bytes, end: int) -> Iterator[int]:
+    """Of every line up to `end` that is not empty, the number of line ends before it."""
+    return (line for line, text in enumerate(chunk[:end].split(b"\n")) if text and not text.isspace())
 
 
 def parse(chunk: bytes) -> tuple[pa.Table, list[tuple[int, str]]]:

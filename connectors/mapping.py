@@ -17,6 +17,8 @@ from connectors.faults import Faults
 if TYPE_CHECKING:
     from collections.abc import Mapping as Names
 
+    from connectors import Where
+
 _FORMS: dict[str, nit.Form] = {"nit": "nit", "nit_dv": "nit_dv", "other": "other"}
 _KEYS = {"transactions": "id", "metrics": "series", "cases": "case_id", "clients": "client_id", "holdings": "client_id"}
 """The column that tells people which row a reject is about."""
@@ -77,8 +79,8 @@ class Mapping:
         for name, value in self._defaults.items():
             self._defaults[name] = self._default(name, value)
 
-    def apply(self, table: pa.Table) -> Mapped:
-        """The table's rows in our schema.
+    def apply(self, table: pa.Table, where: Where | None = None) -> Mapped:
+        """The table's rows in our schema; `where` (the batch's) names the rejected ones, else they count from 1.
 
         Raises SourceError (permanent) if a column that the mapping names, or that the role requires, is not there.
         """
@@ -87,7 +89,7 @@ class Mapping:
         if dict(table.schema.metadata or {}) != SPARSE:
             self._check_columns(table)
         if self.role == "metrics" and self._theirs("value") not in table.column_names and "value" not in self._defaults:
-            return self._melt(table)
+            return self._melt(table, where)
         faults = Faults(table, {name: self._theirs(name) for name in [*self._types, "id_type"]})
         ours = self._convert(table, faults)
         wrong: dict[str, int] = {}
@@ -100,7 +102,7 @@ class Mapping:
         if self.role == "transactions":
             # Aggregated files have rows of zero: they say that there were none.
             rows = rows.filter(pc.greater(rows["count"], 0)) if pc.any(pc.equal(rows["count"], 0)).as_py() else rows
-        return Mapped(rows, faults.told(_KEYS[self.role]), unknown, wrong)
+        return Mapped(rows, faults.told(_KEYS[self.role], where), unknown, wrong)
 
     def _theirs(self, name: str) -> str:
         return self._columns.get(name, name)
@@ -193,7 +195,7 @@ class Mapping:
             unknown, codes
         )
 
-    def _melt(self, table: pa.Table) -> Mapped:
+    def _melt(self, table: pa.Table, where: Where | None) -> Mapped:
         """One row for each number of a wide table."""
         named = {self._theirs(name) for name in self._types}
         cells = {name: table.column(name) for name in table.column_names if name not in named}
@@ -210,7 +212,7 @@ class Mapping:
             column = {**ours, "series": pa.chunked_array([pa.repeat(name, table.num_rows)]), "value": read[name].values}
             pieces.append(pa.table([column[n] for n in self._types], schema=ROLES[self.role]))
         rows = pa.concat_tables([pieces[0], *(faults.usable(piece) for piece in pieces[1:])])
-        return Mapped(rows.filter(pc.is_valid(rows["value"])), faults.told("timestamp"))
+        return Mapped(rows.filter(pc.is_valid(rows["value"])), faults.told("timestamp", where))
 
 
 def _chosen(texts: list[str], codes: pa.DictionaryArray) -> pa.ChunkedArray:

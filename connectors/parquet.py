@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow.parquet
@@ -31,4 +32,5 @@ def take(path: str, place: Place, status: os.stat_result, limit: int) -> Piece:
         table = file.read_row_groups(groups).slice(start - first) if groups else file.schema_arrow.empty_table()
     at = start + table.num_rows
     after: Place = {"at": at, "lines": (0, 0), "mark": "", "seen": appearance(status) if at == total else ""}
-    return Piece(table, after, more=at < total)
+    name = Path(path).name
+    return Piece(table, after, more=at < total, where=lambda row: f"{name}:row {start + row + 1}")

@@ -6,13 +6,14 @@ import codecs
 import glob
 import re
 import zlib
+from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet
 
-from connectors import Batch, Cursor, Reject, SourceError, delimited, jsonl, parquet
+from connectors import Batch, Cursor, Reject, SourceError, delimited, jsonl, lines, parquet
 from connectors.growing import (
     MARGIN,
     Piece,
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Iterable
     from datetime import datetime
+
+    from connectors import Where
 
 LIMIT = 128 << 20
 """Bytes taken at one poll, over all files."""
@@ -77,6 +80,7 @@ class File:
         places = {name: place for name, place in before.items() if name in paths or not paths}
         tables: list[pa.Table] = []
         rejects: list[Reject] = []
+        standing: list[tuple[int, Where]] = []
         left, drained, fault = LIMIT, True, None
         for path in paths:
             if left <= 0:
@@ -93,6 +97,8 @@ class File:
                 if tables and not _alike(tables[0].schema, piece.table.schema):
                     drained = False
                     break
+                if piece.where:
+                    standing.append((piece.table.num_rows, piece.where))
                 tables.append(piece.table)
             places[path] = piece.place
             rejects += piece.rejects
@@ -102,7 +108,8 @@ class File:
             raise fault
         table = pa.concat_tables(tables, promote_options="default") if tables else pa.table({})
         drained = drained and fault is None
-        return Batch(table, {"files": places}, drained, now if drained else None, tuple(rejects))
+        where = lines.one_after_another(standing) if standing else None
+        return Batch(table, {"files": places}, drained, now if drained else None, tuple(rejects), where)
 
     def check(self) -> str:
         """How many files there are, and the columns of the last."""
@@ -158,22 +165,32 @@ class File:
         more = len(chunk) == limit
         end = delimited.whole(chunk, self.delimiter) if first else jsonl.whole(chunk)
         after: Place = {"at": at, "lines": place["lines"], "mark": "", "seen": ""}
+        passed = line_ends(stream, after)
         still_written = now.timestamp() - status.st_mtime <= SETTLED and not path.lower().endswith(".gz")
         if first and end < len(chunk) and b"\n" not in chunk[end:] and complete and not more and not still_written:
             after["tail"], end = at + end, len(chunk)
         table, malformed = self._parse(chunk, end, names)
-        if len(chunk) - end > LONGEST:  # no record is so long: its first line is malformed, the next goes on
-            malformed.append((chunk.count(b"\n", 0, end), "a quotation mark is never closed"))
-            end, more = chunk.find(b"\n", end) + 1, True
-        if malformed:
-            after["lines"] = (at, line_ends(stream, after))
-        line = after["lines"][1] + 1
-        rejects = tuple(Reject(f"{Path(path).name}:line {line + passed}", why) for passed, why in malformed)
+        ends = chunk.count(b"\n", 0, end)
+        where = lines.standing(
+            Path(path).name,
+            before=passed,
+            taken=ends + (not chunk.endswith(b"\n", 0, end)),
+            rows=table.num_rows,
+            malformed=[line for line, _ in malformed],
+            records=partial(delimited.records, chunk, end, self.delimiter)
+            if first
+            else partial(jsonl.records, chunk, end),
+        )
+        if len(chunk) - end > LONGEST and b"\n" in chunk[end:]:  # no record is so long: its first line is malformed
+            malformed.append((ends, "a quotation mark is never closed"))
+            end, ends, more = chunk.find(b"\n", end) + 1, ends + 1, True
+        rejects = tuple(Reject(f"{Path(path).name}:line {passed + line + 1}", why) for line, why in malformed)
         after["at"] += end
+        after["lines"] = (after["at"], passed + ends)
         after["mark"] = mark(head, before + chunk[max(0, end - MARGIN) : end], after["at"])
         if complete and not more and end == len(chunk):
             after["seen"] = appearance(status)
-        return Piece(table, after, more, rejects)
+        return Piece(table, after, more, rejects, where)
 
     def _parse(self, chunk: bytes, end: int, names: list[str]) -> tuple[pa.Table, list[tuple[int, str]]]:
         if self.encoding != "utf-8":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -78,8 +79,11 @@ class Sql:
             if not self.cursor:
                 return self._whole(connection, cursor, now)
             if self.key:
-                return self._keyed(connection, self.cursor, self.key, last=cursor, now=now, since=since)
-            return self._unkeyed(connection, self.cursor, last=cursor, now=now, since=since)
+                batch = self._keyed(connection, self.cursor, self.key, last=cursor, now=now, since=since)
+            else:
+                batch = self._unkeyed(connection, self.cursor, last=cursor, now=now, since=since)
+        name = self.key or self.cursor
+        return replace(batch, where=lambda row: f"{name} = {batch.table[name][row]}")
 
     def check(self) -> str:
         """The address and the columns."""
