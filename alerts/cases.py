@@ -1,8 +1,9 @@
 """One preventive case a client and incident: open it, link the client's own, or leave it alone, with the reason.
 
-A client's own case belongs to an incident if it names one of the products touched (or none), and was reported from BEFORE its detection
-to AFTER its end. Reported first, it is linked and nothing is opened; reported later, it is tied to the case that we opened, and the
-lead is measured.
+A client's own case belongs to an incident if it names one of the products touched (or none), and was reported from BEFORE its
+detection to AFTER its end. Reported first, it is linked and nothing is opened; reported later, it is tied to the case that we
+opened, and the lead is measured. It is tied to one incident at most, the one that was under way when they reported it, or else
+the latest before: what is nobody's merit must not be counted twice.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ class CaseBook:
     def __init__(self, decisions: Iterable[Decision] = (), cases: Iterable[TheirCase] = ()) -> None:
         self.decisions: dict[str, Decision] = {}
         self._first: dict[tuple[str, str], str] = {}
+        self._tied: dict[tuple[str, str], str] = {}
+        self._incidents: dict[str, Incident] = {}
         for decision in sorted(decisions, key=lambda d: (d.key != case_key(d.incident_id, d.client_id), d.key)):
             self._keep(decision)
         self.cases: dict[tuple[str, str], TheirCase] = {}
@@ -52,6 +55,10 @@ class CaseBook:
                 self._by_client.setdefault(case.client_id, {})[key] = case
                 heappush(self._unseen, (case.opened_at, key))
         return news
+
+    def know(self, incidents: Iterable[Incident]) -> None:
+        """The incidents that are open or were lately, as they stand."""
+        self._incidents = {incident.id: incident for incident in incidents}
 
     def decide(
         self,
@@ -79,35 +86,43 @@ class CaseBook:
             if not decision.desk:
                 decision = replace(decision, action=Action.NONE, reason="no desk takes this product")
             if theirs and theirs.open_at(at):
-                decision = replace(decision, action=Action.LINK, reason="the client's own case is open", desk="")
-            if theirs:
-                decision = replace(decision, linked_case_id=theirs.case_id, client_reported_at=theirs.reported_at)
+                reason = "the client's own case is open"
+                decision = replace(decision, action=Action.LINK, reason=reason, desk="", linked_case_id=theirs.case_id)
             self._note(decision, changes)
+            if theirs and self._free(theirs, changes):
+                self._tie(decision, theirs, changes)
 
-    def attach(
-        self,
-        incidents: Iterable[Incident],
-        products_of: Callable[[str, str], list[str]],
-        at: datetime,
-        changes: Changes,
-    ) -> None:
+    def attach(self, products_of: Callable[[str, str], list[str]], at: datetime, changes: Changes) -> None:
         """Tie the cases that became known by `at` to the ones that we had opened for their clients.
 
         products_of: on which products an incident has affected a client.
         """
-        known = []
         while self._unseen and self._unseen[0][0] <= at:
-            known.append(self.cases[heappop(self._unseen)[1]].client_id)
-        for incident in incidents if known else ():
-            for client in dict.fromkeys(known):
-                decision = self.decisions.get(self._first.get((incident.id, client), ""))
-                if decision is None or decision.linked_case_id:
-                    continue
-                theirs = self._theirs(incident, client, products_of(incident.id, client), at)
-                if theirs:
-                    self._note(
-                        replace(decision, linked_case_id=theirs.case_id, client_reported_at=theirs.reported_at), changes
-                    )
+            case = self.cases[heappop(self._unseen)[1]]
+            if (case.client_id, case.case_id) in self._tied:
+                continue
+            fits = []
+            for incident in self._incidents.values():
+                decision = self.decisions.get(self._first.get((incident.id, case.client_id), ""))
+                products = products_of(incident.id, case.client_id)
+                if decision and not decision.linked_case_id and _belongs(case, incident, products, at):
+                    fits.append((_under_way(incident, case.reported_at), incident.started_at, decision))
+            if fits:
+                self._tie(max(fits, key=lambda fit: (fit[0], fit[1], fit[2].key))[2], case, changes)
+
+    def _tie(self, decision: Decision, case: TheirCase, changes: Changes) -> None:
+        self._note(replace(decision, linked_case_id=case.case_id, client_reported_at=case.reported_at), changes)
+
+    def _free(self, case: TheirCase, changes: Changes) -> bool:
+        """Whether the case may be tied anew: it is not, or only to an incident that was over when it was reported."""
+        tied = self.decisions.get(self._tied.get((case.client_id, case.case_id), ""))
+        if tied is None:
+            return True
+        incident = self._incidents.get(tied.incident_id)
+        if incident and _under_way(incident, case.reported_at):
+            return False
+        self._note(replace(tied, linked_case_id="", client_reported_at=None), changes)
+        return True
 
     def forget(self, incident_id: str) -> None:
         """Let go of an incident that can change no more."""
@@ -121,14 +136,8 @@ class CaseBook:
             self._note(replace(decision, incident_id=merged.parent_id), changes)
 
     def _theirs(self, incident: Incident, client: str, products: list[str], at: datetime) -> TheirCase | None:
-        until = (incident.ended_at if incident.resolved_at and incident.ended_at else at) + AFTER
-        fits = [
-            case
-            for case in self._by_client.get(client, {}).values()
-            if case.opened_at <= at
-            and (not case.product or not products or case.product in products or case.product == incident.scope.product)
-            and incident.detected_at - BEFORE <= case.reported_at <= until
-        ]
+        cases = self._by_client.get(client, {}).values()
+        fits = [case for case in cases if _belongs(case, incident, products, at)]
         return min(fits, key=lambda case: (not case.open_at(at), case.reported_at, case.case_id), default=None)
 
     def _note(self, decision: Decision, changes: Changes) -> None:
@@ -136,5 +145,23 @@ class CaseBook:
         changes.decisions[decision.key] = decision
 
     def _keep(self, decision: Decision) -> None:
+        before = self.decisions.get(decision.key)
+        if before and before.client_reported_at and not decision.client_reported_at:
+            self._tied.pop((before.client_id, before.linked_case_id), None)
+        if decision.client_reported_at:
+            self._tied[decision.client_id, decision.linked_case_id] = decision.key
         self.decisions[decision.key] = decision
         self._first.setdefault((decision.incident_id, decision.client_id), decision.key)
+
+
+def _belongs(case: TheirCase, incident: Incident, products: list[str], at: datetime) -> bool:
+    """Whether the client's case, known by `at`, may be about the incident."""
+    until = (incident.ended_at if incident.resolved_at and incident.ended_at else at) + AFTER
+    names = not case.product or not products or case.product in products or case.product == incident.scope.product
+    return case.opened_at <= at and names and incident.detected_at - BEFORE <= case.reported_at <= until
+
+
+def _under_way(incident: Incident, time: datetime) -> bool:
+    return incident.started_at <= time and (
+        incident.ended_at is None or not incident.resolved_at or time <= incident.ended_at
+    )

@@ -11,14 +11,16 @@ together, the oldest goes on and the others are merged into it.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2s
 
 from alerts import Alert, AlertState, Changes, Incident, IncidentState, Signal
-from rules import Scope, Severity, Verdict
+from rules import DIMENSIONS, Scope, Severity, Spec, Verdict
 
+SILENT = timedelta(hours=24)
+"""An alert of which nothing was heard for so long, neither breach nor health, is over: its series has gone."""
 ONSET = timedelta(minutes=5)
 """Alerts that begin this close together on the same product or channel are taken for one cause."""
 
@@ -47,14 +49,16 @@ class Incidents:
                 self._breach(signal, detected_at, changes)
             elif signal.verdict is Verdict.HEALTHY:
                 self._healthy(signal, changes)
+        for gone in [key for key, alert in self.alerts.items() if at - alert.last_breach > SILENT]:
+            self._over(gone, changes)
         self._resolve(at, detected_at, changes)
         for key, incident in self.open.items():
             if before.get(key) != incident:
                 changes.incidents[key] = incident
 
-    def forget(self, rules: Collection[str], at: datetime, changes: Changes) -> None:
-        """Drop the alerts of rules that are no more: what only they held up is resolved."""
-        for key in [key for key in self.alerts if key[0] not in rules]:
+    def forget(self, rules: Mapping[str, Spec], at: datetime, changes: Changes) -> None:
+        """Drop the alerts of rules that are no more, or that look at another grain now: what only they held up is resolved."""
+        for key in [key for key in self.alerts if key[0] not in rules or not _fits(key[1], rules[key[0]])]:
             self._over(key, changes)
         self._resolve(at, at, changes)
 
@@ -109,7 +113,7 @@ class Incidents:
 
     def _join(self, signal: Signal, since: datetime, detected_at: datetime, changes: Changes) -> Incident:
         for over in self.closed.values():
-            if _same_cause(over, signal.scope, since):
+            if over.resolved_at and since <= over.resolved_at + ONSET and _same_cause(over, signal.scope, since):
                 return over
         kin = sorted(
             (i for i in self.open.values() if _same_cause(i, signal.scope, since)), key=lambda i: (i.started_at, i.id)
@@ -124,7 +128,8 @@ class Incidents:
         else:
             incident = kin[0]
             for other in kin[1:]:
-                incident = self._merge(incident, other, changes)
+                if any(incident.scope.widened(other.scope).widened(signal.scope).values):
+                    incident = self._merge(incident, other, changes)
             incident = replace(
                 incident,
                 scope=incident.scope.widened(signal.scope),
@@ -159,12 +164,21 @@ class Incidents:
             changes.incidents[incident.id] = done
 
 
+def _fits(scope: Scope, spec: Spec) -> bool:
+    return all(name in spec.grain.by for name, value in zip(DIMENSIONS, scope.values, strict=True) if value)
+
+
 def _same_cause(incident: Incident, scope: Scope, since: datetime) -> bool:
     together = abs(incident.started_at - since) <= ONSET
-    meets = incident.scope.overlaps(scope)
-    named = any(a and a == b for a, b in zip(incident.scope.values, scope.values, strict=True))
+    # What names nothing in common is not one cause, and no cause may grow until it names nothing.
+    named = any(incident.scope.widened(scope).values)
     whole = not any(incident.scope.values) or not any(scope.values)
-    return (meets and (named or whole)) or (together and (meets or incident.scope.shares(scope)))
+    meets = incident.scope.overlaps(scope)
+    return (
+        incident.scope == scope
+        or (named and (meets or (together and incident.scope.shares(scope))))
+        or (whole and together)
+    )
 
 
 def _worse(a: Severity, b: Severity) -> Severity:

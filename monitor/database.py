@@ -33,7 +33,7 @@ def connect(url: str) -> sa.Engine:
         address = sa.make_url(url)
         sqlite_ = address.get_backend_name() == "sqlite"
         options = {"connect_args": {"timeout": PATIENCE}} if sqlite_ else {"pool_pre_ping": True}
-        engine = sa.create_engine(address, **options)
+        engine = sa.create_engine(address, hide_parameters=True, **options)
     except (sa.exc.ArgumentError, ValueError, ImportError):
         raise StoreError(
             "the address of the state must be sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME"

@@ -22,12 +22,14 @@ from monitor.cells import Counted
 from monitor.config import Config
 from monitor.intake import Rows, cases_of, clients_of, holdings_of
 from monitor.outbox import to_end, to_open
-from monitor.pipeline import Pipeline, Portfolio, rules_by_name
+from monitor.pipeline import Pipeline, Portfolio
 from monitor.store import Message, Step, Store
 from monitor.windows import DAY, HISTORY, Windows, minute_of, time_of
 
 log = structlog.get_logger()
 EVENTS = ("transactions", "metrics")
+ENDLESS = 1 << 40
+"""A minute that never comes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +42,24 @@ class Down:
 
 @dataclass(slots=True)
 class Standing:
-    """How far a source is. complete_until: it vouches for everything before; down: its last poll failed."""
+    """How far a source is.
+
+    complete_until: it vouches for everything before (None until its first reading has ended); down_since: when its polls began
+    to fail; dark_from: the first minute that was judged without it, until it has caught up.
+    """
 
     complete_until: datetime | None = None
-    down: bool = False
+    down_since: datetime | None = None
+    dark_from: int | None = None
+
+    @property
+    def down(self) -> bool:
+        """Whether its last poll failed."""
+        return self.down_since is not None
+
+    def given_up(self, now: datetime, patience: timedelta) -> bool:
+        """Whether it has been down for longer than the others wait."""
+        return self.down_since is not None and now - self.down_since > patience
 
 
 @dataclass(slots=True)
@@ -84,12 +100,7 @@ class Judge:
         for name, (_, until) in self.store.cursors().items():
             if name in self.sources:
                 self.sources[name].complete_until = until
-        for cells in self.store.cells("cells", 0):
-            self.windows.hold_cells(cells)
-        for metrics in self.store.cells("metrics", 0):
-            self.windows.hold_metrics(metrics)
-        for source, start, stop in self.store.gaps():
-            self.windows.gap(source, start, stop)
+        self._hold()
         if self.judged_until is None:
             for ledger in self.store.cells("ledger", 0):
                 self.windows.remember(ledger)
@@ -98,6 +109,20 @@ class Judge:
             self.windows.remember(ledger)
         self._train(self.judged_until)
         self._recall(time_of(self.judged_until))
+
+    def _hold(self) -> None:
+        """Everything that was counted, and when it was not known."""
+        for cells in self.store.cells("cells", 0):
+            self.windows.hold_cells(cells)
+        for metrics in self.store.cells("metrics", 0):
+            self.windows.hold_metrics(metrics)
+        for source, start, stop in self.store.gaps():
+            self.windows.gap(source, start, stop)
+            standing = self.sources.get(source)
+            if standing and standing.complete_until and stop > minute_of(standing.complete_until):
+                standing.dark_from = min(start, standing.dark_from or start)
+        for source in self.windows.sources() - self.sources.keys():
+            self.windows.gap(source, 0, ENDLESS)  # no longer configured: what it fed is unknown, not zero
 
     def _train(self, end: int) -> None:
         first, last = self.windows.bounds()
@@ -117,11 +142,12 @@ class Judge:
         self.pipeline.impacts = {
             (m.incident_id, m.client_id, m.product): m for m in self.store.impacts(t.impacts.c.incident_id.in_(ids))
         }
+        since = min((i.detected_at for i in live), default=at)
         known = self.store.decisions(t.decisions.c.incident_id.in_(ids))
         theirs = t.their_cases.c
-        self.pipeline.book = CaseBook(known, self.store.their_cases(theirs.reported_at > at - 2 * AFTER))
+        self.pipeline.book = CaseBook(known, self.store.their_cases(theirs.reported_at > since - AFTER))
         changes = Changes()
-        self.pipeline.incidents.forget(rules_by_name(self.pipeline.rules).keys(), at, changes)
+        self.pipeline.incidents.forget({rule.spec.name: rule.spec for rule in self.pipeline.rules}, at, changes)
         if changes.alerts or changes.incidents:
             self.store.commit(Step(changes=changes), self.clock())
 
@@ -134,8 +160,8 @@ class Judge:
         for item in arrived:
             self._unheard.discard(item.source)
             if isinstance(item, Down):
-                if item.source in self.sources:
-                    self.sources[item.source].down = True
+                if (standing := self.sources.get(item.source)) and not standing.down:
+                    standing.down_since = now
             else:
                 self._take(item, step, done)
         until = self._closed(now)
@@ -166,10 +192,11 @@ class Judge:
         ]
 
     def _take(self, rows: Rows, step: Step, done: Done) -> None:
-        step.cursors[rows.source] = (rows.cursor, rows.complete_until or self._until(rows.source))
+        step.cursors[rows.source] = (rows.cursor, rows.complete_until)
         match rows.role:
             case "transactions" | "metrics":
                 self._count(rows, step, done)
+                step.cursors[rows.source] = (rows.cursor, self.sources[rows.source].complete_until)
             case "cases":
                 step.cases += self.pipeline.book.learn(cases_of(rows.table, rows.source))
             case "clients":
@@ -181,9 +208,6 @@ class Judge:
                 old = [h for h in self.pipeline.portfolio.holdings if (h.client_id, h.product, h.channel) not in key]
                 self.pipeline.portfolio.holdings = [*old, *fresh]
 
-    def _until(self, source: str) -> datetime | None:
-        return self.sources[source].complete_until if source in self.sources else None
-
     def _count(self, rows: Rows, step: Step, done: Done) -> None:
         standing = self.sources[rows.source]
         table, closing = rows.table, self.judged_until
@@ -192,15 +216,19 @@ class Judge:
             closing = None
             since = self._began - self.config.sources[rows.source].block.start
             table = table.filter(pc.greater_equal(table["timestamp"], since))
-        standing.down = False
-        standing.complete_until = rows.complete_until or standing.complete_until
+        hold = self.windows.hold if standing.dark_from is None or closing is None else closing - standing.dark_from
+        standing.down_since = None
+        if rows.drained or standing.complete_until:
+            standing.complete_until = rows.complete_until or standing.complete_until
         if rows.role == "metrics":
             placed, late = self.windows.place_metrics(table, source=rows.source, closing=closing)
             self.windows.hold_metrics(placed)
             step.cells.append(("metrics", placed))
             done.counted[rows.source] = Counted(placed, placed, late)
             return
-        counted = self.windows.count(table, source=rows.source, closing=closing)
+        counted = self.windows.count(table, source=rows.source, closing=closing, hold=hold)
+        if rows.drained:
+            standing.dark_from = None
         self.windows.hold_cells(counted.cells)
         self.windows.remember(counted.ledger)
         step.cells += [("cells", counted.cells), ("ledger", counted.ledger)]
@@ -212,12 +240,10 @@ class Judge:
         if self._unheard and now - self._began <= patience:
             return None  # a client's own case may be waiting there
         known = {name: s.complete_until for name, s in self.sources.items() if s.complete_until}
-        unread = [
-            s for name, s in self.sources.items() if name not in known and not (s.down and now - self._began > patience)
-        ]
+        unread = [s for name, s in self.sources.items() if name not in known and not s.given_up(now, patience)]
         if unread or not known:
             return None
-        waited = {n: until for n, until in known.items() if not (self.sources[n].down and now - until > patience)}
+        waited = {n: until for n, until in known.items() if not self.sources[n].given_up(now, patience)}
         return minute_of(min((waited or known).values()) - self.config.monitor.lateness)
 
     def _judge(self, until: int, now: datetime, step: Step, done: Done) -> None:
@@ -229,6 +255,7 @@ class Judge:
             if answered < until:
                 # Past our patience the others are judged without it: what it feeds is unknown, not zero.
                 dark = (name, max(answered, start), until)
+                standing.dark_from = dark[1] if standing.dark_from is None else standing.dark_from
                 self.windows.gap(*dark)
                 step.gaps.append(dark)
         self.windows.prune(start - HISTORY - self._longest())

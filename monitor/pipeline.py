@@ -5,7 +5,7 @@ It takes a *span* of closed minutes: live one minute, in a backtest a day. Howev
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -122,10 +122,9 @@ class Pipeline:
             self.incidents.advance(signals.get(minute, ()), at, detected, stepped)
             for incident in stepped.incidents.values():
                 self._turned(incident, changes)
-            for incident in [
-                *self.incidents.open.values(),
-                *(i for i in stepped.incidents.values() if i.state is IncidentState.RESOLVED),
-            ]:
+            over = [i for i in stepped.incidents.values() if i.state is IncidentState.RESOLVED]
+            self.book.know((*self.incidents.open.values(), *self.recent.values(), *over))
+            for incident in (*self.incidents.open.values(), *over):
                 self._touch(incident, minute + 1, end, detected, grounds, changes)
             self._attach(detected, changes)
         return changes
@@ -221,7 +220,7 @@ class Pipeline:
             del self.recent[incident.id]
             self.book.forget(incident.id)
             self.impacts = {key: impact for key, impact in self.impacts.items() if key[0] != incident.id}
-        self.book.attach((*self.incidents.open.values(), *self.recent.values()), self._hurt_on, at, changes)
+        self.book.attach(self._hurt_on, at, changes)
 
     def _hurt_on(self, incident_id: str, client_id: str) -> list[str]:
         """The products on which the incident has affected the client."""
@@ -245,8 +244,3 @@ def _signal(rule: Rule, verdicts: Verdicts, row: int, end: int) -> Signal:
 
 def _known(value: float) -> float | None:
     return None if np.isnan(value) else float(value)
-
-
-def rules_by_name(rules: Iterable[Rule]) -> Mapping[str, Rule]:
-    """The rules by their names."""
-    return {rule.spec.name: rule for rule in rules}

@@ -45,7 +45,8 @@ class Desk:
     def learns(self, clock: str, *cases: TheirCase, incident: Incident = INCIDENT) -> None:
         """The tool tells of cases; what was known before them is known still."""
         self.book.learn(cases)
-        self.book.attach([incident], lambda i, c: self.hurt.get((i, c), []), at(clock), self.changes)
+        self.book.know([incident])
+        self.book.attach(lambda i, c: self.hurt.get((i, c), []), at(clock), self.changes)
 
     def decision(self, who: Character, incident: Incident = INCIDENT) -> Decision:
         return self.changes.decisions[case_key(incident.id, who.nit)]
@@ -118,7 +119,8 @@ def test_a_day_after_the_end_and_no_more(reported, tied):
     late = replace(ACEROS.reports(reported), opened_at=at(reported, day=1), reported_at=at(reported, day=1))
     desk.learns("11:05", incident=OVER)
     desk.book.learn([late])
-    desk.book.attach([OVER], on_pagos, at("11:10", day=1), desk.changes)
+    desk.book.know([OVER])
+    desk.book.attach(on_pagos, at("11:10", day=1), desk.changes)
     assert bool(desk.decision(ACEROS).linked_case_id) is tied
 
 
@@ -194,7 +196,8 @@ def test_decisions_of_a_merged_incident_follow_it():
         )
         assert not changes.decisions
         book.learn([ACEROS.reports("10:20", case_id="C-1"), CAFE.reports("10:20", case_id="C-2")])
-        book.attach([parent], on_pagos, at("10:20"), changes)
+        book.know([parent])
+        book.attach(on_pagos, at("10:20"), changes)
         assert sorted(changes.decisions) == sorted([case_key("AF-0", ACEROS.nit), case_key("AF-1", CAFE.nit)])
 
 
@@ -209,3 +212,34 @@ def test_the_lead_is_in_whole_seconds_and_keeps_its_sign():
     decision = Desk().affected("10:02", ACEROS)
     for seconds in (-90, 0, 3600):
         assert replace(decision, client_reported_at=at("10:02") + timedelta(seconds=seconds)).lead_seconds == seconds
+
+
+def test_one_case_of_theirs_is_tied_to_one_incident_only():
+    """Yesterday's incident, long over, does not take the credit for a call about today's."""
+    today = replace(INCIDENT, id="AF-2", started_at=at("09:56", day=1), detected_at=at("10:00", day=1))
+    desk = Desk()
+    desk.affected("10:02", ACEROS, incident=OVER)
+    desk.book.know([OVER])
+    told = at("09:58", day=1)
+    desk.book.learn([replace(ACEROS.reports("09:58", case_id="C-9"), opened_at=told, reported_at=told)])
+    desk.book.attach(on_pagos, at("09:59", day=1), desk.changes)
+    assert desk.decision(ACEROS, OVER).linked_case_id == "C-9"  # nothing better is known yet
+    desk.book.know([OVER, today])
+    impacts = [Impact(today.id, ACEROS.nit, "pagos", Touch.AFFECTED, failures=3)]
+    desk.book.decide(today, impacts, at("10:00", day=1), str, desk.changes)
+    assert desk.decision(ACEROS, OVER).client_reported_at is None
+    assert desk.decision(ACEROS, today).linked_case_id == "C-9"
+    assert desk.decision(ACEROS, today).action is Action.LINK
+    assert [d.key for d in desk.book.decisions.values() if d.lead_seconds is not None] == [case_key("AF-2", ACEROS.nit)]
+
+
+def test_a_case_about_an_incident_under_way_is_no_lead_of_the_next_one():
+    other = replace(INCIDENT, id="AF-2", started_at=at("10:08"), detected_at=at("10:10"))
+    desk = Desk()
+    desk.affected("10:02", ACEROS)
+    desk.learns("10:05", ACEROS.reports("10:05", case_id="C-1"))
+    assert desk.decision(ACEROS).lead_seconds == 180
+    desk.book.know([INCIDENT, other])
+    decision = desk.affected("10:10", ACEROS, incident=other)
+    assert (decision.action, decision.linked_case_id, decision.lead_seconds) == (Action.LINK, "C-1", None)
+    assert desk.decision(ACEROS).lead_seconds == 180

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -239,7 +240,7 @@ def test_a_rule_that_is_no_more_is_forgotten_and_what_only_it_held_up_is_over():
     watch = Watch()
     watch.run("10:00", "BB")
     watch.minute("10:02", (Spec(name="ya"), Scope("nomina", "h2h"), Verdict.BREACH))
-    watch.incidents.forget(["ya"], at("10:05"), watch.changes)
+    watch.incidents.forget({"ya": Spec(name="ya")}, at("10:05"), watch.changes)
     assert [incident.scope.product for incident in watch.open] == ["nomina"]
     assert watch.changes.alerts["fallas", PAGOS] is None
     (gone,) = [incident for incident in watch.all if incident.scope == PAGOS]
@@ -270,3 +271,32 @@ def test_another_rule_of_the_same_cause_does_not_reopen_what_was_closed_by_hand(
     assert not again.incidents.closed
     again.run("10:40", "BB")
     assert len(again.open) == 1
+
+
+def test_what_names_nothing_in_common_is_not_one_cause_and_no_incident_grows_to_the_whole_bank():
+    wide, other, crossing = Scope(product="pagos"), Scope(channel="web"), Scope("pagos", "web")
+    watch = Watch()
+    for n in range(3):
+        watch.minute(f"10:0{n}", *((RULE, scope, Verdict.BREACH) for scope in (wide, other, Scope(series="cpu"))))
+    assert sorted(incident.scope for incident in watch.open) == sorted([wide, other, Scope(series="cpu")])
+    for n in range(3):
+        watch.minute(f"10:1{n}", (RULE, crossing, Verdict.BREACH))
+    assert len(watch.open) == 3
+    assert all(any(incident.scope.values) for incident in watch.open)
+
+
+def test_an_alert_that_nothing_is_heard_of_for_a_day_is_over():
+    watch = Watch()
+    watch.run("10:00", "BB")
+    watch.minute(at("10:01", day=1))
+    assert watch.open
+    watch.minute(at("10:03", day=1))
+    assert not watch.open
+    assert watch.all[-1].ended_at == at("10:02")
+
+
+def test_a_rule_that_looks_at_another_grain_now_lets_its_old_alerts_go():
+    watch = Watch()
+    watch.run("10:00", "BB")
+    watch.incidents.forget({"fallas": replace(RULE, grain=Grain(by=("product",)))}, at("10:05"), watch.changes)
+    assert not watch.open
