@@ -193,7 +193,7 @@ def test_without_where_rows_count_from_one() -> None:
         ({}, "row 2 (id b2)"),
     ],
 )
-def test_database_rows_are_named_by_key_or_cursor(tmp_path: Path, options: dict[str, str], place: str) -> None:
+def test_database_rows_are_named_by_key_or_cursor(tmp_path: Path, options: dict[str, Any], place: str) -> None:
     query = " UNION ALL ".join(
         f"SELECT {n} AS n, 'b{n}' AS id, {11 * n} AS code, '{T}' AS timestamp, 'ok' AS status, '{amount}' AS amount"
         for n, amount in ((1, "1"), (2, "x"))
