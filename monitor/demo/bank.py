@@ -56,7 +56,7 @@ class Bank:
     def __init__(self, profile: Profile, clients: Sequence[Client], seed: int) -> None:
         self.profile = profile
         self.clients = clients
-        self._seed = seed
+        self.seed = seed
         weight = np.zeros((len(profile.pairs), len(clients)))
         for column, client in enumerate(clients):
             weight[list(client.holdings), column] = client.size
@@ -85,7 +85,7 @@ class Bank:
         """All rows of whole minutes, by time."""
         pairs = len(self.profile.pairs)
         cell = np.arange(minutes.size * pairs)
-        chance = uniforms(self._seed, 0, minutes[cell // pairs], cell % pairs)
+        chance = uniforms(self.seed, 0, minutes[cell // pairs], cell % pairs)
         counts = poisson(self.profile.volume(minutes).ravel(), chance)
         pair = np.repeat(cell % pairs, counts)
         minute = np.repeat(minutes[cell // pairs], counts)
@@ -93,7 +93,7 @@ class Bank:
         ordinal = np.arange(pair.size) - np.repeat(np.cumsum(totals) - totals, totals)
 
         def draw(number: int) -> Floats:
-            return uniforms(self._seed, number, minute, ordinal)
+            return uniforms(self.seed, number, minute, ordinal)
 
         client = np.searchsorted(self._ladder, pair + draw(1), side="right") - pair * len(self.clients)
         outcome = np.searchsorted(self._steps, draw(2), side="right")

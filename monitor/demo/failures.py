@@ -14,6 +14,8 @@ from monitor.demo.profile import FAILED, REVERSED, Pair
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from numpy.typing import NDArray
+
 
 @dataclass(frozen=True, slots=True)
 class Failure:
@@ -34,9 +36,7 @@ class Failure:
 
     def strike(self, rows: Rows, pairs: Sequence[Pair]) -> Rows:
         """The rows as they look under this failure; whatever lies outside its scope and time is as it was."""
-        scope = [(pair.product, pair.channel) == (self.product, self.channel) for pair in pairs]
-        inside = (rows.at >= milliseconds(self.start)) & (rows.at < milliseconds(self.end)) & np.array(scope)[rows.pair]
-        struck = inside & (rows.chance < self.share)
+        inside, struck = self._inside(rows, pairs), self.struck(rows, pairs)
         if self.status is None:
             return rows.only(~struck)
         status, error_code = rows.status.copy(), rows.error_code.copy()
@@ -47,6 +47,17 @@ class Failure:
             error_code=error_code,
             latency_ms=np.where(inside, rows.latency_ms * self.slowdown, rows.latency_ms),
         )
+
+    def struck(self, rows: Rows, pairs: Sequence[Pair]) -> NDArray[np.bool_]:
+        """Which rows it spoils or swallows."""
+        return self._inside(rows, pairs) & (rows.chance < self.share)
+
+    def _inside(self, rows: Rows, pairs: Sequence[Pair]) -> NDArray[np.bool_]:
+        scope = np.array([(pair.product, pair.channel) == (self.product, self.channel) for pair in pairs])
+        inside: NDArray[np.bool_] = (
+            scope[rows.pair] & (rows.at >= milliseconds(self.start)) & (rows.at < milliseconds(self.end))
+        )
+        return inside
 
 
 SOON = timedelta(seconds=10)

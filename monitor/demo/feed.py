@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from monitor.demo.bank import Bank, Rows
+from monitor.demo.bank import EPOCH, Bank, Rows, milliseconds
 from monitor.demo.clients import clients, written
+from monitor.demo.complaints import SUBJECTS, complaints
 from monitor.demo.failures import Failure, timetable
 from monitor.demo.profile import BOGOTA, DEMO, UTC_OFFSET
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 SEED = 20
 HISTORY = 26
 """Hours: a day for what learns the hour of day, and some to spare."""
+CALLING = timedelta(minutes=10)
+"""After a failure ends, how long its last callers may take."""
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS transacciones (
@@ -39,6 +42,10 @@ CREATE TABLE IF NOT EXISTS clientes (
 CREATE TABLE IF NOT EXISTS productos_cliente (
   nit TEXT NOT NULL, producto TEXT NOT NULL, canal TEXT NOT NULL, desde TEXT NOT NULL,
   PRIMARY KEY (nit, producto, canal));
+CREATE TABLE IF NOT EXISTS casos (
+  id INTEGER PRIMARY KEY, nit TEXT NOT NULL, producto TEXT NOT NULL, canal TEXT NOT NULL, tipo TEXT NOT NULL,
+  estado TEXT NOT NULL, abierto_en TEXT NOT NULL, reportado_en TEXT NOT NULL, actualizado_en TEXT NOT NULL,
+  asunto TEXT NOT NULL);
 """
 
 
@@ -120,7 +127,30 @@ def _advance(
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         _as_written(bank, rows),
     )
+    _write_cases(database, start, now, failures(start - CALLING, now))
     return len(rows)
+
+
+def _write_cases(database: sqlite3.Connection, start: datetime, now: datetime, failures: Iterable[Failure]) -> None:
+    """Add the clients' own cases opened from `start` up to `now`.
+
+    A second without transactions leaves `start` where it was: the last case tells what of it has been written already.
+    They are never deleted: they are few, and an emptied table would number its rows from 1 again.
+    """
+    bank = demo_bank()
+    (last,) = database.execute("SELECT max(abierto_en) FROM casos").fetchone()
+    first = max(milliseconds(start), milliseconds(datetime.fromisoformat(last)) + 1 if last else 0)
+    for failure in failures:
+        for case in complaints(bank, failure, now):
+            if first <= case.opened < milliseconds(now):
+                opened, reported = (_text(EPOCH + timedelta(milliseconds=at)) for at in (case.opened, case.reported))
+                nit = written(bank.clients[case.client].nit)[case.client % 3]
+                subject = SUBJECTS[failure.status]
+                database.execute(
+                    "INSERT INTO casos (nit, producto, canal, tipo, estado, abierto_en, reportado_en, actualizado_en,"
+                    " asunto) VALUES (?, ?, ?, 'soporte', 'abierto', ?, ?, ?, ?)",
+                    (nit, failure.product, failure.channel, opened, reported, opened, subject),
+                )
 
 
 def _as_written(bank: Bank, rows: Rows) -> Iterator[tuple[object, ...]]:

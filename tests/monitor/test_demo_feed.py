@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -50,6 +51,16 @@ kind    = "sql"
 url     = "sqlite:///var/demo/bank.db"
 table   = "productos_cliente"
 columns = { client_id = "nit", product = "producto", channel = "canal", since = "desde" }
+
+[sources.casos]
+role    = "cases"
+kind    = "sql"
+url     = "sqlite:///var/demo/bank.db"
+table   = "casos"
+cursor  = "id"
+columns = { case_id = "id", client_id = "nit", product = "producto", channel = "canal", kind = "tipo", \
+status = "estado", opened_at = "abierto_en", reported_at = "reportado_en", updated_at = "actualizado_en", \
+subject = "asunto" }
 """
 
 
@@ -189,6 +200,85 @@ def test_at_three_in_the_morning_the_first_failure_shows_within_two_minutes(path
     assert outside.count("FALLIDA") / len(outside) < 0.02
     assert len([code for at, _, code in rows if code == "E504" and datetime.fromisoformat(at) < start]) == 0
     assert {estado for _, estado, code in rows if code == "E504"} == {"FALLIDA"}
+
+
+def bare(nit: str) -> str:
+    return nit.replace(".", "").partition("-")[0]
+
+
+def calls(path: Path) -> dict[str, tuple[datetime, datetime]]:
+    """Reported and opened by client: one case each in the first failure."""
+    rows = asked(path, "SELECT nit, reportado_en, abierto_en FROM casos ORDER BY id")
+    found = {bare(nit): (datetime.fromisoformat(told), datetime.fromisoformat(opened)) for nit, told, opened in rows}
+    assert len(found) == len(rows)
+    return found
+
+
+def test_some_of_those_who_failed_call_minutes_later_and_the_largest_at_once(path: Path) -> None:
+    preload(path, NOW, hours=1)
+    assert calls(path) == {}
+    run(path, NOW, minutes=15)
+    start = first_failure(NOW)
+    rows = asked(path, "SELECT nit, ocurrio_en FROM transacciones WHERE codigo_error = 'E504' ORDER BY id DESC")
+    first = {bare(nit): datetime.fromisoformat(at) for nit, at in rows}
+    soon = {nit for nit, at in first.items() if at < start + timedelta(seconds=20)}
+    largest = [client.nit for client in demo_bank().clients if client.nit in soon][:2]
+    called = calls(path)
+    assert set(called) <= set(first)
+    assert set(largest) <= set(called)
+    assert 0.15 * len(first) < len(called) - 2 < 0.55 * len(first)
+    for nit, (told, opened) in called.items():
+        waited = (opened - first[nit]).total_seconds()
+        assert 60 <= waited <= 90 if nit in largest else 120 <= waited <= 540
+        assert timedelta(seconds=20) <= opened - told <= timedelta(seconds=30)
+        assert told > first[nit]
+    told, _ = called[largest[0]]
+    assert told < start + timedelta(minutes=1, seconds=30)  # two bad minutes are not over yet
+    found = asked(path, "SELECT DISTINCT producto, canal, tipo, estado FROM casos")
+    assert found == [("pagos", "conexion_directa", "soporte", "abierto")]
+
+
+def test_a_case_is_written_when_its_time_has_come_and_only_then(path: Path) -> None:
+    preload(path, NOW, hours=1)
+    clock = Clock(NOW, NOW + timedelta(minutes=6))
+    seen: list[int] = []
+
+    def stop(seconds: float) -> bool:
+        opened = [at for _, at in calls(path).values()]
+        assert all(at < clock.now for at in opened)
+        seen.append(len(opened))
+        return clock.stop(seconds)
+
+    follow(path, clock, stop)
+    assert (seen[0], sorted(set(seen))) == (0, list(range(seen[-1] + 1)))
+
+
+def test_cases_are_the_same_by_the_second_and_at_once_and_go_on_once_after_a_restart(path: Path) -> None:
+    preload(path, NOW, hours=1)
+    by_second = path.with_name("seconds.db")
+    shutil.copy(path, by_second)
+    run(by_second, NOW, minutes=10)
+    moments = iter([NOW, NOW + timedelta(minutes=10)])
+    turns = iter([False, True])
+    follow(path, lambda: next(moments), lambda _seconds: next(turns))
+    whole = "SELECT nit, abierto_en, reportado_en FROM casos ORDER BY abierto_en"
+    assert asked(path, whole) == asked(by_second, whole) != []
+    before = asked(path, "SELECT * FROM casos ORDER BY id")
+    later = NOW + timedelta(minutes=10)
+    preload(path, later, hours=1)
+    run(path, later, minutes=6)
+    after = asked(path, "SELECT * FROM casos ORDER BY id")
+    assert after[: len(before)] == before
+    assert len({(nit, opened) for _, nit, _, _, _, _, opened, *_ in after}) == len(after) > len(before)
+
+
+def test_a_file_of_an_earlier_version_gets_its_table_of_cases(path: Path) -> None:
+    preload(path, NOW, hours=1)
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("DROP TABLE casos")
+    preload(path, NOW + timedelta(minutes=1), hours=1)
+    run(path, NOW + timedelta(minutes=1), minutes=4)
+    assert calls(path)
 
 
 def test_nits_are_written_in_three_forms_of_known_clients(path: Path) -> None:
