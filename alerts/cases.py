@@ -85,6 +85,8 @@ class CaseBook:
             )  # fmt: skip
             if not decision.desk:
                 decision = replace(decision, action=Action.NONE, reason="no desk takes this product")
+            if theirs and decision.desk:
+                decision = replace(decision, reason="their own case on it is closed already")
             if theirs and theirs.open_at(at):
                 reason = "the client's own case is open"
                 decision = replace(decision, action=Action.LINK, reason=reason, desk="", linked_case_id=theirs.case_id)

@@ -9,21 +9,24 @@ from alerts import Decision, Incident
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """An incident as people say it: where («Pagos · Conexión Directa»), what («Fallas»), and its times in the bank's zone."""
+    """An incident and a client as people say them: where («Pagos · Conexión Directa»), what («Fallas»), times in the bank's zone."""
 
     where: str
     what: str
     since: str
     detected: str
     ended: str = ""
+    client: str = ""
+    post_sale: str = ""
 
 
 def case_text(incident: Incident, decision: Decision, words: Words) -> tuple[str, str]:
     """Subject and body of a client's preventive case."""
+    told = "" if decision.client_reported_at else " y aún no ha reportado"
     subject = f"Afectación en {words.where}: {words.what.lower()}"
     body = (
         f"{words.what} en {words.where} desde {words.since}; detectado por Vigía {words.detected}. "
-        f"El cliente {decision.client_id} está entre los afectados y aún no ha reportado. "
+        f"El cliente {words.client} está entre los afectados{told}. {words.post_sale}"
         f"Prioridad {decision.priority} de 100. Afectación {incident.id}."
     )
     return subject, body

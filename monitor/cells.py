@@ -169,7 +169,7 @@ def _cells(db: duckdb.DuckDBPyConnection, rows: str, source: str) -> pa.Table:
         db.sql(f"""
         SELECT minute, known, getvariable('source')::VARCHAR AS source, {keys}, sum(n)::BIGINT AS n,
                coalesce(sum(amount), 0)::DECIMAL(38, 2) AS amount, min(first) AS first
-        FROM {rows} GROUP BY minute, known, {keys}""")
+        FROM {rows} GROUP BY minute, known, {keys} HAVING sum(n) <> 0 OR sum(amount) <> 0""")
         .to_arrow_table()
         .cast(CELLS)
     )

@@ -40,7 +40,7 @@ class Intake:
     def poll(self, now: datetime, since: datetime | None = None) -> Rows:
         """The next rows; raises SourceError, after which it asks again from the same place."""
         batch = self._source.poll(self.cursor, now, since)
-        mapped = self._mapping.apply(batch.table)
+        mapped = self._mapping.apply(batch.table, batch.where)
         self.cursor = batch.cursor
         until = batch.complete_until
         return Rows(

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 import pyarrow.compute as pc
 import structlog
 
-from alerts import Action, Changes, Incident, IncidentState
+from alerts import Action, Changes, Client, Decision, Incident, IncidentState
 from alerts.cases import AFTER, CaseBook
 from alerts.incidents import Incidents
 from monitor import tables as t
@@ -66,6 +66,7 @@ class Standing:
 class Done:
     """What a step came to, for logs and metrics."""
 
+    at: datetime | None = None
     judged: tuple[int, int] | None = None
     changes: Changes = field(default_factory=Changes)
     counted: dict[str, Counted] = field(default_factory=dict)
@@ -156,7 +157,7 @@ class Judge:
     def step(self, arrived: Iterable[Rows | Down]) -> Done:
         """Take in what arrived, judge what it closes, commit. Anything that goes wrong leaves the store as it was."""
         now = self.clock()
-        step, done = Step(), Done()
+        step, done = Step(), Done(at=now)
         for item in arrived:
             self._unheard.discard(item.source)
             if isinstance(item, Down):
@@ -187,8 +188,8 @@ class Judge:
         )
         ended = [d for d in changes.ended if d.action is Action.OPEN]
         return [
-            *(to_open(d, self._incident(d.incident_id, changes), zone) for d in opened),
-            *(to_end(d, self._incident(d.incident_id, changes), zone) for d in ended),
+            *(to_open(d, self._incident(d.incident_id, changes), self._client(d), zone) for d in opened),
+            *(to_end(d, self._incident(d.incident_id, changes), self._client(d), zone) for d in ended),
         ]
 
     def _take(self, rows: Rows, step: Step, done: Done) -> None:
@@ -276,6 +277,9 @@ class Judge:
         for act in self.store.acts(after=self._last_act):
             self.pipeline.people(act.action, act.incident_id, act.who, now, changes)
             self._last_act = act.id
+
+    def _client(self, decision: Decision) -> Client:
+        return self.pipeline.portfolio.clients.get(decision.client_id) or Client(decision.client_id)
 
     def _incident(self, incident_id: str, changes: Changes) -> Incident:
         pipeline = self.pipeline

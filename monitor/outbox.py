@@ -11,7 +11,7 @@ from typing import Any
 
 import structlog
 
-from alerts import Decision, Incident
+from alerts import Client, Decision, Incident
 from alerts.messages import Words, case_text, end_text
 from alerts.rows import plain
 from connectors import Case, CaseDesk, SourceError
@@ -27,30 +27,39 @@ DOUBLINGS = 16
 log = structlog.get_logger()
 
 
-def to_open(decision: Decision, incident: Incident, zone: tzinfo) -> Message:
+def to_open(decision: Decision, incident: Incident, client: Client, zone: tzinfo) -> Message:
     """The message that opens a client's preventive case; its words are in the bank's zone."""
-    subject, body = case_text(incident, decision, _words(incident, zone))
+    subject, body = case_text(incident, decision, _words(incident, client, zone))
     return Message(
         decision.key, decision.key, decision.desk, "open", _payload(decision, incident, subject, body, "abierto")
     )
 
 
-def to_end(decision: Decision, incident: Incident, zone: tzinfo) -> Message:
+def to_end(decision: Decision, incident: Incident, client: Client, zone: tzinfo) -> Message:
     """The message that tells a case that its incident is over."""
-    words = _words(incident, zone)
+    words = _words(incident, client, zone)
     subject, body = case_text(incident, decision, words)
     payload = _payload(decision, incident, subject, body, "afectación superada") | {"note": end_text(incident, words)}
     return Message(f"{decision.key}:end", decision.key, decision.desk, "update", payload)
 
 
-def _words(incident: Incident, zone: tzinfo) -> Words:
+def _words(incident: Incident, client: Client, zone: tzinfo) -> Words:
     row = plain(incident)
 
     def time(value: datetime | None) -> str:
         return f"{value.astimezone(zone):%d/%m/%Y %H:%M}" if value else ""
 
     ended = time(incident.ended_at or incident.resolved_at)
-    return Words(spanish.place(row), spanish.kind(row), time(incident.started_at), time(incident.detected_at), ended)
+    nit = f"NIT {spanish.nit(client.client_id)}"
+    return Words(
+        where=spanish.place(row),
+        what=spanish.kind(row),
+        since=time(incident.started_at),
+        detected=time(incident.detected_at),
+        ended=ended,
+        client=f"{client.name} ({nit})" if client.name else nit,
+        post_sale=f"Posventa: {client.post_sale}. " if client.post_sale else "",
+    )
 
 
 def _payload(decision: Decision, incident: Incident, subject: str, body: str, status: str) -> dict[str, Any]:
@@ -75,10 +84,10 @@ def deliver(
             reference = _send(desks, message)
         except SourceError as error:
             wait = min(FIRST_WAIT * 2 ** min(message["attempts"], DOUBLINGS), LONGEST_WAIT)
-            store.put_off(message["id"], str(error), clock() + wait, dead=error.permanent)
-            log.warning(
-                "not delivered", desk=desk, action=message["action"], error=str(error), given_up=error.permanent
-            )
+            # Permanent means until somebody mends it: a case that was decided on is never given up, only asked for less often.
+            dead = error.permanent and message["action"] != "open"
+            store.put_off(message["id"], str(error), clock() + (LONGEST_WAIT if error.permanent else wait), dead=dead)
+            log.warning("not delivered", desk=desk, action=message["action"], error=str(error), given_up=dead)
             sent(desk, str(error))
         else:
             store.confirm(message["id"], reference, clock())

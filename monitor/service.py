@@ -30,6 +30,8 @@ log = structlog.get_logger()
 
 QUEUE = 64
 """Polls that may wait to be judged; past that, pollers wait."""
+TOLD = 5
+"""Rows left out of one poll that are told one by one."""
 DELIVERY = timedelta(seconds=2)
 STALE = timedelta(seconds=60)
 """Without a full cycle for this long (or three polls of the slowest source), not ready."""
@@ -51,6 +53,7 @@ class Service:
         self.last_cycle: datetime | None = None
         self._queue: Queue[tuple[Intake, Rows | Down]] = Queue(QUEUE)
         self._stopping = Event()
+        self._ending = Event()
         self._delivering = Lock()
         self._intakes: dict[str, Intake] = {}
         self._build()
@@ -92,12 +95,22 @@ class Service:
             return self._down(intake, repr(error))
         if self.errors.pop(intake.name, None):
             log.info("source is back", source=intake.name)
-        for reject in rows.rejects:
-            log.warning("row left out", source=rows.source, where=reject.where, why=reject.why)
+        self._tell(rows)
         if rows.unknown_statuses:
             log.warning("statuses that no class names", source=rows.source, statuses=rows.unknown_statuses)
         self.metrics.polled(intake.name, perf_counter() - began)
         return rows
+
+    def _tell(self, rows: Rows) -> None:
+        """What could not be used: the first few, and how many; nothing usable at all is an error of the source."""
+        for reject in rows.rejects[:TOLD]:
+            log.warning("row left out", source=rows.source, where=reject.where, why=reject.why)
+        if len(rows.rejects) > TOLD:
+            log.warning("rows left out", source=rows.source, rows=len(rows.rejects), told=TOLD)
+        if rows.rejects and not rows.table.num_rows:
+            self.errors[rows.source] = (
+                f"none of {len(rows.rejects)} rows could be used, such as {rows.rejects[0].where}"
+            )
 
     def _down(self, intake: Intake, error: str) -> Down:
         if self.errors.get(intake.name) != error:
@@ -117,7 +130,10 @@ class Service:
                 product=incident.scope.product, channel=incident.scope.channel, since=incident.started_at.isoformat(),
             )  # fmt: skip
         if done.changes.decisions:
-            actions = [str(decision.action) for decision in done.changes.decisions.values()]
+            fresh = [d for d in done.changes.decisions.values() if d.opened_at == done.at]
+            actions = [str(decision.action) for decision in fresh] + ["tied"] * (
+                len(done.changes.decisions) - len(fresh)
+            )
             log.info("cases decided", **{action: actions.count(action) for action in sorted(set(actions))})
         if self.judge.judged_until is not None:
             self.last_cycle = now
@@ -173,6 +189,7 @@ class Service:
         started()
         stop.wait()
         log.info("stopping")
+        self._ending.set()
         scheduler.shutdown(wait=True)
         self._stopping.set()
         judging.join()
@@ -200,9 +217,9 @@ class Service:
 
     def _fetch(self, name: str) -> None:
         intake = self._intakes[name]
-        while not self._stopping.is_set():
+        while not self._ending.is_set():
             arrived = self._poll(intake)
-            while not self._stopping.is_set() and intake is self._intakes[name]:
+            while not self._ending.is_set() and intake is self._intakes[name]:
                 with contextlib.suppress(Full):
                     self._queue.put((intake, arrived), timeout=1)
                     break

@@ -39,6 +39,7 @@ DELIVERIES = {"due": "Por enviar", "sending": "Enviando", "sent": "Recibido", "d
 REASONS = {
     "affected, no case of their own": "Afectado, sin caso propio",
     "the client's own case is open": "Su propio caso está abierto",
+    "their own case on it is closed already": "Su propio caso ya se cerró",
     "no desk takes this product": "Ninguna mesa recibe este producto",
 }
 ACTS = {"ack": "La atiende", "resolve": "La dio por resuelta", "note": "Nota"}

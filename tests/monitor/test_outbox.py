@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import pytest
 import sqlalchemy as sa
 
-from alerts import Action, Decision, Incident, IncidentState
+from alerts import Action, Client, Decision, Incident, IncidentState
 from connectors import Case, SourceError
 from connectors.desks.local import Local
 from monitor import tables as t
@@ -134,14 +134,16 @@ def test_what_was_decided_reaches_the_desk_as_it_was(store: Store) -> None:
         ("fallas",), frozenset({"failed"}), ended_at=NOW - LEASE, resolved_at=NOW,
     )  # fmt: skip
     decision = Decision("VG-1", "AF-1", "900123456", "pagos", Action.OPEN, "own", NOW - 8 * LEASE, 83, "local")
+    who = Client("900123456", "Aceros del Istmo", post_sale="posventa1@banco.example")
     seen: list[Case] = []
-    put(store, to_open(decision, incident, BOGOTA), to_end(decision, incident, BOGOTA))
+    put(store, to_open(decision, incident, who, BOGOTA), to_end(decision, incident, who, BOGOTA))
     assert deliver(store, {"local": Desk(seen.append)}, Clock()) == 2
     opened, ended = seen
     assert (opened.key, opened.client_id, opened.product, opened.channel) == ("VG-1", "900123456", "pagos", "app")
     assert (opened.opened_at, opened.priority, opened.note) == (decision.opened_at, 83, "")
     assert opened.subject
-    assert opened.body
+    assert "Aceros del Istmo (NIT 900.123.456)" in opened.body
+    assert who.post_sale in opened.body
     assert ended.key == opened.key
     assert ended.note
     assert ended.status != opened.status
@@ -265,21 +267,23 @@ def test_a_desk_that_is_away_for_weeks_is_still_tried(store: Store) -> None:
     assert row(store, "A").due_at == NOW + LONGEST_WAIT
 
 
-def test_a_lasting_error_is_given_up_and_holds_up_nobody(store: Store) -> None:
+def test_a_lasting_error_holds_up_nobody_and_its_case_goes_out_once_it_is_mended(store: Store) -> None:
     put(store, message("A"), message("B"), message("B", "update"))
     desk, clock = Desk(failing("A", permanent=True)), Clock()
     assert deliver(store, {"local": desk}, clock) == 2
-    assert states(store) == {"A": "dead", "B": "sent", "B:end": "sent"}
+    assert states(store) == {"A": "due", "B": "sent", "B:end": "sent"}
     assert row(store, "A").error == "the desk says no"
+    assert deliver(store, {"local": desk}, clock) == 0
+    assert len(store.waiting()) == 1
     clock.now += timedelta(days=1)
-    assert (deliver(store, {"local": desk}, clock), store.waiting()) == (0, [])
+    assert (deliver(store, {"local": Desk()}, clock), store.waiting()) == (1, [])
 
 
 def test_a_desk_that_is_no_longer_configured(store: Store) -> None:
     put(store, message("A", desk="helix"), message("B"))
     desk, told = Desk(), []
     assert deliver(store, {"local": desk}, Clock(), lambda name, error: told.append((name, error))) == 1
-    assert states(store) == {"A": "dead", "B": "sent"}
+    assert states(store) == {"A": "due", "B": "sent"}
     assert told == [("helix", "there is no desk 'helix' any more"), ("local", "")]
 
 
