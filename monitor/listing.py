@@ -1,12 +1,15 @@
 """What people ask, as tables on a terminal: Spanish headers, nothing cut; plain and stable where it is no terminal.
 
-now: whose zone the times are shown in.
+An id never wraps, so that it can be copied; where the terminal is too narrow for all columns the less needed ones are
+left out and named below the table. Rows are never left out. now: whose zone the times are shown in.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 from monitor import spanish as es
@@ -15,9 +18,32 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 Row = Mapping[str, Any]
-Columns = Mapping[str, Callable[[Row], object]]
 WIDE = 200
 """Columns where nobody looks: a file or a pipe must read the same on every machine."""
+LONGEST = 26
+"""A word up to this long is never split: room for an incident's id in a text."""
+GAP = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A column. `spare`: 0 is always shown; the higher, the sooner left out. `whole`: never wrapped, as ids and money."""
+
+    header: str
+    cell: Callable[[Row], object]
+    spare: int = 0
+    whole: bool = False
+
+    def least(self, rows: Sequence[Row]) -> int:
+        """Characters that it needs, so that no word and no id is split."""
+        if self.whole:
+            return self.most(rows)
+        words = [min(len(word), LONGEST) for row in rows for word in str(self.cell(row)).split()]
+        return max([*words, *map(len, self.header.split())])
+
+    def most(self, rows: Sequence[Row]) -> int:
+        """Characters that it fills without wrapping."""
+        return max(len(self.header), *(len(str(self.cell(row))) for row in rows))
 
 
 def console() -> Console:
@@ -30,18 +56,18 @@ def console() -> Console:
 
 def show_incidents(rows: Sequence[Row], out: Console, now: datetime) -> None:
     """A line an incident."""
-    columns: Columns = {
-        "Afectación": lambda r: r["id"],
-        "Severidad": lambda r: es.SEVERITIES[r["severity"]],
-        "Dónde": es.place,
-        "Qué": es.kind,
-        "Estado": es.state,
-        "Desde": lambda r: es.moment(r["started_at"], now.tzinfo),
-        "Dura": lambda r: es.lasting(r["minutes"]),
-        "Afectados": lambda r: r["affected"],
-        "Expuestos": lambda r: r["exposed"],
-        "Casos": _cases,
-    }
+    columns = [
+        Field("Afectación", lambda r: r["id"], whole=True),
+        Field("Severidad", lambda r: es.SEVERITIES[r["severity"]], spare=2),
+        Field("Dónde", es.place),
+        Field("Qué", es.kind),
+        Field("Estado", es.state),
+        Field("Desde", lambda r: es.moment(r["started_at"], now.tzinfo), spare=3),
+        Field("Dura", lambda r: es.lasting(r["minutes"]), spare=4, whole=True),
+        Field("Afectados", lambda r: r["affected"], spare=1),
+        Field("Expuestos", lambda r: r["exposed"], spare=6),
+        Field("Casos", _cases, spare=5),
+    ]
     _table(out, rows, columns, "No hay afectaciones.")
 
 
@@ -60,59 +86,66 @@ def show_incident(row: Row, out: Console, now: datetime, measures: Mapping[str, 
     }
     _facts(out, f"{row['id']}  {es.place(row)}: {es.kind(row)}", facts)
     _title(out, "Reglas")
-    rules: Columns = {
-        "Regla": lambda r: r["rule"],
-        "Dónde": lambda r: es.NOTHING if r["state"] == "over" else es.place(r),
-        "Estado": lambda r: es.ALERTS.get(r["state"], r["state"]),
-        "Valor": lambda r: es.measured(r["value"], units.get(r["rule"], "")),
-        "Esperado": lambda r: es.measured(r["expected"], units.get(r["rule"], "")),
-    }
+    rules = [
+        Field("Regla", lambda r: r["rule"]),
+        Field("Dónde", lambda r: es.NOTHING if r["state"] == "over" else es.place(r)),
+        Field("Estado", lambda r: es.ALERTS.get(r["state"], r["state"])),
+        Field("Valor", lambda r: es.measured(r["value"], units.get(r["rule"], ""))),
+        Field("Esperado", lambda r: es.measured(r["expected"], units.get(r["rule"], "")), spare=1),
+    ]
     _table(out, row["alerts"], rules, "Ninguna.")
-    who: Columns = {
-        "Prioridad": lambda r: r["priority"],
-        "Cliente": lambda r: r["client"] or es.NOTHING,
-        "NIT": lambda r: es.nit(r["client_id"]),
-        "Segmento": lambda r: es.segment(r["segment"]),
-        "Producto": lambda r: es.name(r["product"]),
-    }
-    hit: Columns = {
-        "Fallas": lambda r: es.number(r["failures"]),
-        "Faltantes": lambda r: es.number(r["missing"]),
-        "Monto": lambda r: es.money(r["amount"]),
-        "Primera falla": lambda r: es.moment(r["first_failure_at"], now.tzinfo),
-        "Por qué": lambda r: es.terms(r["terms"]),
-    }
+    who = [
+        Field("Prioridad", lambda r: r["priority"]),
+        Field("Cliente", lambda r: r["client"] or es.NOTHING),
+        Field("NIT", lambda r: es.nit(r["client_id"]), whole=True),
+        Field("Segmento", lambda r: es.segment(r["segment"]), spare=6),
+        Field("Producto", lambda r: es.name(r["product"]), spare=4),
+    ]
+    hit = [
+        Field("Fallas", lambda r: es.number(r["failures"]), spare=1),
+        Field("Faltantes", lambda r: es.number(r["missing"]), spare=5),
+        Field("Monto", lambda r: es.money(r["amount"]), spare=3, whole=True),
+        Field("Primera falla", lambda r: es.moment(r["first_failure_at"], now.tzinfo), spare=2),
+        Field("Por qué", lambda r: es.terms(r["terms"]), spare=7),
+    ]
     _title(out, f"Clientes afectados ({row['affected']})")
-    _table(out, row["affected_clients"], {**who, **hit}, "Ninguno.")
+    _table(out, row["affected_clients"], [*who, *hit], "Ninguno.")
     _title(out, "Casos")
     show_cases(row["cases"], out, now)
     _title(out, f"Clientes expuestos ({row['exposed']})")
     _table(out, row["exposed_clients"], who, "Ninguno.")
     _title(out, "Bitácora")
-    acts: Columns = {
-        "Cuándo": lambda r: es.moment(r["at"], now.tzinfo),
-        "Quién": lambda r: r["who"],
-        "Qué": lambda r: es.ACTS.get(r["action"], r["action"]),
-        "Texto": lambda r: r["text"],
-    }
+    acts = [
+        Field("Cuándo", lambda r: es.moment(r["at"], now.tzinfo)),
+        Field("Quién", lambda r: r["who"]),
+        Field("Qué", lambda r: es.ACTS.get(r["action"], r["action"])),
+        Field("Texto", lambda r: r["text"]),
+    ]
     _table(out, row["acts"], acts, "Sin anotaciones.")
 
 
 def show_cases(rows: Sequence[Row], out: Console, now: datetime) -> None:
-    """A line a case."""
-    columns: Columns = {
-        "Caso": lambda r: r["key"],
-        "Cliente": lambda r: r["client"] or es.nit(r["client_id"]),
-        "Producto": lambda r: es.name(r["product"]),
-        "Decisión": lambda r: es.ACTIONS[r["action"]],
-        "Abierto": lambda r: es.moment(r["opened_at"], now.tzinfo),
-        "Mesa": lambda r: r["desk"],
-        "Número": lambda r: r["reference"],
-        "Entrega": lambda r: f"{es.DELIVERIES.get(r['delivery'], r['delivery'])} {r['error']}".strip(),
-        "Del cliente": lambda r: r["linked_case_id"],
-        "Ventaja": lambda r: es.lead(r["lead_seconds"]),
-    }
-    _table(out, rows, columns, "No hay casos.")
+    """A line a case; where the case ids do not fit, by incident, whose id stands once above its cases."""
+    columns = [
+        Field("Caso", lambda r: r["key"], whole=True),
+        Field("Cliente", lambda r: r["client"] or es.nit(r["client_id"])),
+        Field("Producto", lambda r: es.name(r["product"])),
+        Field("Decisión", lambda r: es.ACTIONS[r["action"]]),
+        Field("Abierto", lambda r: es.moment(r["opened_at"], now.tzinfo)),
+        Field("Mesa", lambda r: r["desk"], spare=4),
+        Field("Número", lambda r: r["reference"], spare=1, whole=True),
+        Field("Entrega", lambda r: f"{es.DELIVERIES.get(r['delivery'], r['delivery'])} {r['error']}".strip(), spare=3),
+        Field("Del cliente", lambda r: r["linked_case_id"], spare=2, whole=True),
+        Field("Ventaja", lambda r: es.lead(r["lead_seconds"])),
+    ]
+    if not rows or _width(columns, rows) <= out.width:
+        _table(out, rows, columns, "No hay casos.")
+        return
+    shown = _fitting(columns[1:], rows, out.width)
+    for number, incident in enumerate(dict.fromkeys(row["incident_id"] for row in rows)):
+        out.print(f"\n{incident}" if number else incident, style="bold", markup=False)
+        _draw(out, [row for row in rows if row["incident_id"] == incident], _sized(shown, rows, out.width))
+    _tell_left_out(out, columns[1:], shown)
 
 
 def show_client(row: Row, out: Console, now: datetime) -> None:
@@ -127,26 +160,26 @@ def show_client(row: Row, out: Console, now: datetime) -> None:
     }
     _facts(out, f"{row['name'] or 'Cliente'}  NIT {es.nit(row['client_id'])}", facts)
     _title(out, "Productos y canales")
-    held: Columns = {
-        "Producto": lambda r: es.name(r["product"]),
-        "Canal": lambda r: es.name(r["channel"]),
-        "Estado": lambda r: r["state"].capitalize(),
-    }
+    held = [
+        Field("Producto", lambda r: es.name(r["product"])),
+        Field("Canal", lambda r: es.name(r["channel"])),
+        Field("Estado", lambda r: r["state"].capitalize()),
+    ]
     _table(out, row["holdings"], held, "No se conocen.")
     _title(out, "Afectaciones abiertas que lo tocan")
     show_incidents(row["incidents"], out, now)
     _title(out, "Casos preventivos")
     show_cases(row["cases"], out, now)
     _title(out, "Casos del cliente")
-    theirs: Columns = {
-        "Caso": lambda r: r["case_id"],
-        "Fuente": lambda r: r["source"],
-        "Producto": lambda r: es.name(r["product"]),
-        "Tipo": lambda r: r["kind"],
-        "Estado": lambda r: r["status"],
-        "Reportado": lambda r: es.moment(r["reported_at"], now.tzinfo),
-        "Asunto": lambda r: r["subject"],
-    }
+    theirs = [
+        Field("Caso", lambda r: r["case_id"], whole=True),
+        Field("Fuente", lambda r: r["source"], spare=3),
+        Field("Producto", lambda r: es.name(r["product"])),
+        Field("Tipo", lambda r: r["kind"], spare=4),
+        Field("Estado", lambda r: r["status"]),
+        Field("Reportado", lambda r: es.moment(r["reported_at"], now.tzinfo), spare=1),
+        Field("Asunto", lambda r: r["subject"], spare=2),
+    ]
     _table(out, row["their_cases"], theirs, "No hay casos.")
 
 
@@ -159,17 +192,68 @@ def _title(out: Console, text: str) -> None:
 
 
 def _facts(out: Console, title: str, facts: Mapping[str, str]) -> None:
-    out.print(title, style="bold", markup=False)
+    for line in wrap(title, out.width, break_long_words=False, break_on_hyphens=False):
+        out.print(line, style="bold", markup=False)
     for key, value in facts.items():
         out.print(f"  {key + ':':11} {value}", markup=False)
 
 
-def _table(out: Console, rows: Sequence[Row], columns: Columns, empty: str) -> None:
+def _table(out: Console, rows: Sequence[Row], columns: Sequence[Field], empty: str) -> None:
+    if not rows:
+        out.print(empty, markup=False)
+        return
+    shown = _fitting(columns, rows, out.width)
+    _draw(out, rows, _sized(shown, rows, out.width))
+    _tell_left_out(out, columns, shown)
+
+
+def _width(columns: Sequence[Field], rows: Sequence[Row]) -> int:
+    return sum(column.least(rows) for column in columns) + GAP * (len(columns) - 1)
+
+
+def _fitting(columns: Sequence[Field], rows: Sequence[Row], width: int) -> list[Field]:
+    """The columns that are always shown, and of the others, the most needed first, all that find room."""
+    kept = [column for column in columns if not column.spare]
+    for column in sorted((column for column in columns if column.spare), key=lambda column: column.spare):
+        if _width([*kept, column], rows) <= width:
+            kept.append(column)
+    return [column for column in columns if column in kept]
+
+
+def _sized(columns: Sequence[Field], rows: Sequence[Row], width: int) -> dict[Field, int]:
+    """How wide each is: what is left of the terminal goes evenly to those that would wrap."""
+    sizes = {column: column.least(rows) for column in columns}
+    wanting = {column: column.most(rows) for column in columns}
+    left = width - _width(columns, rows)
+    while left > 0 and (narrow := [column for column in columns if sizes[column] < wanting[column]]):
+        for column in narrow[:left]:
+            sizes[column] += 1
+        left -= len(narrow[:left])
+    return sizes
+
+
+def _draw(out: Console, rows: Sequence[Row], sizes: Mapping[Field, int]) -> None:
     from rich.box import SIMPLE_HEAD  # noqa: PLC0415 - as above
     from rich.table import Column, Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
-    table = Table(*(Column(header, overflow="fold") for header in columns), box=SIMPLE_HEAD, pad_edge=False)
+    heads = (
+        Column(c.header, overflow="fold", no_wrap=c.whole, min_width=size, max_width=size) for c, size in sizes.items()
+    )
+    table = Table(*heads, box=SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
     for row in rows:
-        table.add_row(*(Text(str(cell(row))) for cell in columns.values()))
-    out.print(table if rows else Text(empty))
+        table.add_row(*(Text(str(column.cell(row))) for column in sizes))
+    wide = sum(sizes.values()) + GAP * len(sizes)  # rich would squeeze ids into a narrower terminal
+    if out.is_terminal:
+        out.print(table, width=wide, crop=False, no_wrap=True)
+        return
+    with out.capture() as caught:
+        out.print(table, width=wide, crop=False)
+    for line in caught.get().splitlines():
+        out.print(line.rstrip(), markup=False, soft_wrap=True)
+
+
+def _tell_left_out(out: Console, columns: Sequence[Field], shown: Sequence[Field]) -> None:
+    headers = [column.header for column in columns if column not in shown]
+    if headers:
+        out.print(f"Sin espacio para: {', '.join(headers)}.", style="dim", markup=False)
