@@ -37,6 +37,7 @@ class CaseBook:
         self.cases: dict[tuple[str, str], TheirCase] = {}
         self._by_client: dict[str, dict[tuple[str, str], TheirCase]] = {}
         self._unseen: list[tuple[datetime, tuple[str, str]]] = []
+        self._waiting: list[tuple[str, str]] = []
         self.learn(cases)
 
     def learn(self, cases: Iterable[TheirCase]) -> list[TheirCase]:
@@ -100,7 +101,10 @@ class CaseBook:
         products_of: on which products an incident has affected a client.
         """
         while self._unseen and self._unseen[0][0] <= at:
-            case = self.cases[heappop(self._unseen)[1]]
+            self._waiting.append(heappop(self._unseen)[1])
+        if not self._incidents:
+            return
+        for case in [self.cases[key] for key in dict.fromkeys(self._waiting)]:
             if (case.client_id, case.case_id) in self._tied:
                 continue
             fits = []
@@ -111,6 +115,11 @@ class CaseBook:
                     fits.append((_under_way(incident, case.reported_at), incident.started_at, decision))
             if fits:
                 self._tie(max(fits, key=lambda fit: (fit[0], fit[1], fit[2].key))[2], case, changes)
+        # What fits nothing yet may when the client is hit on another product; not for ever.
+        self._waiting = [key for key in dict.fromkeys(self._waiting) if self._may_fit(self.cases[key], at)]
+
+    def _may_fit(self, case: TheirCase, at: datetime) -> bool:
+        return (case.client_id, case.case_id) not in self._tied and at - case.reported_at <= BEFORE + AFTER
 
     def _tie(self, decision: Decision, case: TheirCase, changes: Changes) -> None:
         self._note(replace(decision, linked_case_id=case.case_id, client_reported_at=case.reported_at), changes)

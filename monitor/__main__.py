@@ -136,6 +136,8 @@ def check(
         for name, thing in things.items():
             try:
                 typer.echo(f"{kind} {name}: {thing.make().check()}")
+                if kind == "source":
+                    wrong |= not tried(settings, name)
             except SourceError as error:
                 wrong = True
                 sys.stderr.write(f"{kind} {name}: {error}\n")
@@ -144,6 +146,24 @@ def check(
     typer.echo(
         f"{config}: {len(settings.sources)} sources, {len(settings.rule_factories)} rules, {len(settings.desks)} desks: no fault"
     )
+
+
+def tried(config: Config, name: str) -> bool:
+    """Read the source's first rows as the daemon would, and say what comes of them; False if none can be used."""
+    from monitor.intake import Intake
+
+    rows = Intake(config.sources[name]).poll(now(), now() - config.sources[name].block.start)
+    usable, left = rows.table.num_rows, len(rows.rejects)
+    if not usable and not left:
+        return True
+    said = [f"{usable} rows can be used"]
+    if left:
+        said.append(f"{left} cannot, such as {rows.rejects[0].where}: {rows.rejects[0].why}")
+    if rows.unknown_statuses:
+        said.append(f"statuses that no class names: {', '.join(sorted(rows.unknown_statuses))}")
+    useless = not usable or (rows.unknown_statuses and sum(rows.unknown_statuses.values()) >= usable)
+    (sys.stderr if useless else sys.stdout).write(f"source {name}: {'; '.join(said)}\n")
+    return not useless
 
 
 @app.command()
@@ -160,8 +180,8 @@ def backtest(
 ) -> None:
     """Replay history through the very same pipeline; nothing is sent."""
     from connectors import SourceError
+    from monitor.backtest import RangeError, write
     from monitor.backtest import backtest as replay
-    from monitor.backtest import write
     from monitor.labels import LabelError, read_labels
 
     settings = configured(config)
@@ -174,7 +194,7 @@ def backtest(
         with progress_bar() as progress:
             outcome = replay(settings, labels=known, start=first, until=last, progress=progress)
         write(outcome, out, zone)
-    except (SourceError, LabelError) as error:
+    except (SourceError, LabelError, RangeError) as error:
         fail(error)
     except OSError as error:
         fail(f"{error.filename or out}: {error.strerror}")

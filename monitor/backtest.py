@@ -6,7 +6,7 @@ import csv
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -16,13 +16,16 @@ from alerts import Action, Changes, Decision, Impact, Incident, IncidentState, T
 from connectors import Reject
 from monitor.calendar import Calendar
 from monitor.config import Config
-from monitor.intake import Intake, cases_of, clients_of, holdings_of
+from monitor.intake import ENDLESS, Intake, cases_of, clients_of, holdings_of
 from monitor.labels import Label, compare
 from monitor.pipeline import Pipeline, Portfolio
 from monitor.windows import DAY, HISTORY, Windows, minute_of, time_of
 
 Progress = Callable[[str, int, int], None]
-ENDLESS = datetime(9999, 1, 1, tzinfo=UTC)
+
+
+class RangeError(ValueError):
+    """The range that was asked for has no rows."""
 
 
 @dataclass
@@ -62,6 +65,9 @@ def backtest(
     for source in config.sources.values():
         rows += _load(Intake(source), pipeline, outcome, progress)
     first, last = pipeline.windows.bounds()
+    if last >= first and ((start and minute_of(start) > last) or (until and minute_of(until) <= first)):
+        there = f"{time_of(first).isoformat()} to {time_of(last + 1).isoformat()}"
+        raise RangeError(f"there is nothing in that range: the rows are of {there}")
     # A day past the last row is judged if it is asked for: it may have ended in a silence. Further out there is nothing to say.
     begin = first if start is None else max(minute_of(start), first)
     end = last + 1 if until is None else min(minute_of(until), last + 1 + DAY)

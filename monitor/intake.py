@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from alerts import Client, Holding, TheirCase
 from connectors import Cursor, Reject
 from monitor.config import SourceConfig
+
+AHEAD = timedelta(days=1)
+ENDLESS = datetime(9999, 1, 1, tzinfo=UTC)
+"""The `now` of a backtest, in which nothing lies ahead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +48,22 @@ class Intake:
         mapped = self._mapping.apply(batch.table, batch.where)
         self.cursor = batch.cursor
         until = batch.complete_until
+        rows, ahead = self._not_ahead(mapped.table, now)
         return Rows(
-            self.name, self.role, mapped.table, batch.cursor, now, batch.drained,
-            min(until, now) if until else None, (*batch.rejects, *mapped.rejects), mapped.unknown_statuses,
+            self.name, self.role, rows, batch.cursor, now, batch.drained,
+            min(until, now) if until else None, (*batch.rejects, *mapped.rejects, *ahead), mapped.unknown_statuses,
         )  # fmt: skip
+
+    def _not_ahead(self, table: pa.Table, now: datetime) -> tuple[pa.Table, list[Reject]]:
+        """Without the rows that say to have happened a day from now or later: a clock or a sentinel date is wrong."""
+        if "timestamp" not in table.column_names or now >= ENDLESS:
+            return table, []
+        ahead = pc.greater(table["timestamp"], pa.scalar(now + AHEAD, table["timestamp"].type))
+        wrong = table.filter(ahead)
+        if not wrong.num_rows:
+            return table, []
+        told = [Reject(f"a row of {time.isoformat()}", "lies ahead of now") for time in wrong["timestamp"].to_pylist()]
+        return table.filter(pc.invert(ahead)), told
 
     def drain(self, now: datetime, since: datetime | None = None) -> Iterator[Rows]:
         """Poll until nothing more is waiting."""
