@@ -11,7 +11,7 @@ together, the oldest goes on and the others are merged into it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2s
@@ -31,10 +31,20 @@ def incident_key(scope: Scope, started_at: datetime) -> str:
     return f"AF-{started_at.astimezone(UTC):%Y%m%dT%H%M}-{digest}"
 
 
+Onset = Callable[[Signal, datetime], datetime]
+"""The first bad minute of an alert that fires, which may lie later than the start of its first breaching window."""
+
+
 class Incidents:
     """The alerts and open incidents of the moment."""
 
-    def __init__(self, alerts: Iterable[Alert] = (), incidents: Iterable[Incident] = ()) -> None:
+    def __init__(
+        self,
+        alerts: Iterable[Alert] = (),
+        incidents: Iterable[Incident] = (),
+        onset: Onset = lambda signal, since: since,  # noqa: ARG005
+    ) -> None:
+        self.onset = onset
         self.alerts = {(alert.rule, alert.scope): alert for alert in alerts}
         known = list(incidents)
         self.open = {incident.id: incident for incident in known if incident.state is IncidentState.FIRING}
@@ -120,6 +130,7 @@ class Incidents:
         )
         if not kin:
             kind = min(signal.ways)
+            since = self.onset(signal, since)
             incident = Incident(
                 id=incident_key(signal.scope, since), scope=signal.scope, kind=kind, severity=signal.spec.severity,
                 state=IncidentState.FIRING, started_at=since, detected_at=detected_at, rules=(signal.spec.name,), ways=signal.ways,

@@ -138,7 +138,7 @@ class Judge:
         held = [alert.incident_id for alert in alerts if alert.incident_id]
         live = self.store.incidents((i.state == IncidentState.FIRING) | (i.resolved_at > at - AFTER) | i.id.in_(held))
         ids = [incident.id for incident in live]
-        self.pipeline.incidents = Incidents(alerts, live)
+        self.pipeline.incidents = Incidents(alerts, live, self.pipeline.incidents.onset)
         self.pipeline.recent = {incident.id: incident for incident in live if incident.state is IncidentState.RESOLVED}
         self.pipeline.impacts = {
             (m.incident_id, m.client_id, m.product): m for m in self.store.impacts(t.impacts.c.incident_id.in_(ids))

@@ -6,7 +6,7 @@ It takes a *span* of closed minutes: live one minute, in a backtest a day. Howev
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -18,7 +18,7 @@ from alerts.incidents import Incidents
 from alerts.priority import Weights, ranked
 from monitor.calendar import Calendar
 from monitor.windows import HISTORY, Windows, minute_of, time_of
-from rules import Frame, Grain, Rule, Scope, Verdict, Verdicts
+from rules import CLASSES, Frame, Grain, Rule, Scope, Verdict, Verdicts
 
 Grounds = dict[tuple[Scope, int, frozenset[str]], tuple[Ground, Base]]
 
@@ -95,6 +95,7 @@ class Pipeline:
     ) -> None:
         self.rules, self.windows, self.calendar, self.lateness = rules, windows, calendar, lateness
         self.incidents = incidents or Incidents()
+        self.incidents.onset = self._onset
         self.book = book or CaseBook()
         self.portfolio = portfolio or Portfolio()
         self.recent: dict[str, Incident] = {}
@@ -154,6 +155,19 @@ class Pipeline:
                 minute = int(frame.minute[row])
                 out.setdefault(minute, []).append(_signal(rule, verdicts, row, minute + 1))
         return out
+
+    def _onset(self, signal: Signal, since: datetime) -> datetime:
+        """The first minute of a long window that is at least half as bad as the whole of it."""
+        grain = signal.spec.grain
+        bad = sorted(way for way in signal.ways if way in CLASSES)
+        if grain.minutes == 1 or not bad:
+            return since
+        start, end = minute_of(since), minute_of(signal.at)
+        frame = self.windows.frame(replace(grain, minutes=1), ["total", *bad], [], start, end)
+        rows = np.array([scope == signal.scope for scope in frame.scopes], dtype=bool)[frame.series]
+        total, hurt = frame.columns["total"][rows], sum(frame.columns[way][rows] for way in bad)
+        worse = np.flatnonzero((hurt > 0) & (hurt * total.sum() >= total * np.sum(hurt) / 2))
+        return time_of(int(frame.minute[rows][worse[0]])) if len(worse) else since
 
     def _show(self, said: Sequence[tuple[Rule, Verdicts]]) -> None:
         for rule, verdicts in said:

@@ -312,3 +312,14 @@ def daemon(service: Service, done: Callable[[], bool]) -> None:
         stop.set()
         thread.join(timeout=30)
     assert not thread.is_alive()
+
+
+def test_an_incident_begins_with_its_first_bad_minute_however_long_the_window(bank: Bank):
+    rule = RULES.split("[[rule]]")[1].replace('name = "fallas"', 'name = "fallas"\nwindow = "5m"')
+    (bank.folder / "rules.toml").write_text(f"[[rule]]{rule}")
+    bank.pay("10:00", "12:00")
+    bank.start().cycle()
+    live(bank, "12:00", "12:05")
+    live(bank, "12:05", "12:09", failing=0.9)
+    (incident,) = bank.store.incidents()
+    assert (incident.started_at, incident.detected_at) == (at("12:05"), at("12:07:11"))
