@@ -64,12 +64,13 @@ class Standing:
 
 @dataclass(slots=True)
 class Done:
-    """What a step came to, for logs and metrics."""
+    """What a step came to, for logs and metrics. untrained: a source came late, and the models have not seen its history."""
 
     at: datetime | None = None
     judged: tuple[int, int] | None = None
     changes: Changes = field(default_factory=Changes)
     counted: dict[str, Counted] = field(default_factory=dict)
+    untrained: bool = False
 
 
 class Judge:
@@ -219,6 +220,8 @@ class Judge:
             table = table.filter(pc.greater_equal(table["timestamp"], since))
         hold = self.windows.hold if standing.dark_from is None or closing is None else closing - standing.dark_from
         standing.down_since = None
+        if rows.drained and standing.complete_until is None and self.judged_until is not None:
+            done.untrained = True
         if rows.drained or standing.complete_until:
             standing.complete_until = rows.complete_until or standing.complete_until
         if rows.role == "metrics":

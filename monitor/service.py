@@ -137,6 +137,9 @@ class Service:
             log.info("cases decided", **{action: actions.count(action) for action in sorted(set(actions))})
         if self.judge.judged_until is not None:
             self.last_cycle = now
+        if done.untrained:
+            log.info("a source was added: the models are built anew with its history")
+            self._build()
         return done
 
     def _count(self, arrived: list[Rows | Down], done: Done, now: datetime, seconds: float) -> None:

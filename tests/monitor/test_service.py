@@ -41,6 +41,15 @@ path = "casos_crm*.csv"
 every = "50ms"
 """
 
+OTHER = """
+[sources.otra]
+role = "transactions"
+kind = "file"
+path = "otra.csv"
+every = "50ms"
+defaults = { channel = "otra" }
+"""
+
 RULES = """
 [[rule]]
 name = "fallas"
@@ -204,8 +213,7 @@ def test_what_happened_while_it_was_down_is_judged_when_it_is_back(bank: Bank):
 
 def test_a_source_that_is_down_is_unknown_and_never_failing_clients(bank: Bank):
     """Of two sources one goes away: it is waited for, then judged without; when it is back its rows correct, and nobody is accused."""
-    (bank.folder / "config.toml").write_text(CONFIG + CONFIG.split("[sources.crm]", maxsplit=1)[0].split("[sources.pagos]")[1].join(
-        ["[sources.otra]", ""]).replace("pagos.csv", "otra.csv") + 'defaults = { channel = "otra" }\n')  # fmt: skip
+    (bank.folder / "config.toml").write_text(CONFIG + OTHER)
     for file in ("pagos.csv", "otra.csv"):
         bank.pay("10:00", "12:00", file=file)
     bank.start().cycle()
@@ -323,3 +331,22 @@ def test_an_incident_begins_with_its_first_bad_minute_however_long_the_window(ba
     live(bank, "12:05", "12:09", failing=0.9)
     (incident,) = bank.store.incidents()
     assert (incident.started_at, incident.detected_at) == (at("12:05"), at("12:07:11"))
+
+
+def test_a_source_added_later_trains_with_its_history_and_is_not_acted_on(bank: Bank):
+    bank.pay("10:00", "12:00")
+    bank.start().cycle()
+    live(bank, "12:00", "12:03")
+    (bank.folder / "config.toml").write_text(CONFIG + OTHER)
+    bank.pay("10:00", "11:50", file="otra.csv")
+    bank.pay("11:50", "12:00", file="otra.csv", failing=0.9)
+    bank.pay("12:00", "12:04", file="otra.csv")
+    bank.pay("12:03", "12:04")
+    service = bank.start()
+    bank.cycle("12:04:11")
+    assert bank.store.incidents() == []
+    pipeline, end = service.judge.pipeline, service.judge.judged_until
+    assert end is not None
+    rule = next(rule for rule in pipeline.rules if rule.spec.name == "volumen")
+    said = rule.check(Span(pipeline.windows, pipeline.calendar, pipeline.rules, end - 1, end))
+    assert not np.isnan(said.score).any()
