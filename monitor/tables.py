@@ -180,7 +180,7 @@ clients = Table(
     metadata,
     _text("client_id", key=True),
     *(_text(name) for name in ("name", "segment", "post_sale", "substitute", "manager", "group_id", "sector")),
-    Column("value_rank", Integer),
+    Column("value_rank", BigInteger),
     Column("sensitivity", Float),
 )
 

@@ -61,7 +61,7 @@ def upgrade() -> None:
         sa.Column("manager", sa.Text(), server_default="", nullable=False),
         sa.Column("group_id", sa.Text(), server_default="", nullable=False),
         sa.Column("sector", sa.Text(), server_default="", nullable=False),
-        sa.Column("value_rank", sa.Integer(), nullable=True),
+        sa.Column("value_rank", sa.BigInteger(), nullable=True),
         sa.Column("sensitivity", sa.Float(), nullable=True),
         sa.PrimaryKeyConstraint("client_id"),
     )
