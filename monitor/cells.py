@@ -109,7 +109,7 @@ def count(
             last = f"minute >= {newest - hold} QUALIFY row_number() OVER (PARTITION BY id ORDER BY {order}) = 1"
             remembered = _remember(db, "versions", source, last)
         else:
-            cells = _cells(db, kept, source)
+            cells = _cells(db, kept, source, known="minute" if closing is None else "known")
             db.register("arrived", _since(rows, newest - hold))  # few of a large batch
             remembered = _remember(db, kept, source, "true")
         return Counted(cells, remembered, late, too_late, repeated)
@@ -162,14 +162,15 @@ def _order(*, in_time: bool) -> str:
     return "first, seq" if in_time else "seq"  # what the ledger holds came before: its seq is 0
 
 
-def _cells(db: duckdb.DuckDBPyConnection, rows: str, source: str) -> pa.Table:
+def _cells(db: duckdb.DuckDBPyConnection, rows: str, source: str, *, known: str = "known") -> pa.Table:
+    """The rows summed up; `known` is "minute" where no row is late: a key less to group by."""
     keys = ", ".join((*KEY, "bin"))
     db.execute("SET VARIABLE source = ?", [source])
     return (
         db.sql(f"""
-        SELECT minute, known, getvariable('source')::VARCHAR AS source, {keys}, sum(n)::BIGINT AS n,
+        SELECT minute, {known} AS known, getvariable('source')::VARCHAR AS source, {keys}, sum(n)::BIGINT AS n,
                coalesce(sum(amount), 0)::DECIMAL(38, 2) AS amount, min(first) AS first
-        FROM {rows} GROUP BY minute, known, {keys} HAVING sum(n) <> 0 OR sum(amount) <> 0""")
+        FROM {rows} GROUP BY minute, {"" if known == "minute" else "known, "}{keys} HAVING sum(n) <> 0 OR sum(amount) <> 0""")
         .to_arrow_table()
         .cast(CELLS)
     )

@@ -51,8 +51,11 @@ def _windows(db: duckdb.DuckDBPyConnection, grain: Grain, measures: Collection[s
         else f"unnest(range(greatest(k, {start}), least(minute + {grain.minutes}, {end}))) AS m"
     )
     punctual = "WHERE k = minute" if grain.minutes == 1 else ""
-    picked = f"""SELECT minute, greatest(minute, known) AS k, {dims} {"bin, " if _latency(measures) else ""} {inner}
+    # Where nothing came late, the minute alone is grouped by.
+    late = db.execute(f"SELECT 1 FROM {source} WHERE {reach} AND known > minute LIMIT 1").fetchall()
+    picked = f"""SELECT minute, {"greatest(minute, known) AS k," if late else ""} {dims} {"bin, " if _latency(measures) else ""} {inner}
                  FROM {source} WHERE {reach} {where} GROUP BY ALL"""
+    picked = picked if late else f"SELECT minute, minute AS k, * EXCLUDE (minute) FROM ({picked})"
     if _latency(measures):
         # The counts by step are laid side by side only once the clients are summed up: far fewer rows.
         steps = {name: f"coalesce(sum(total) FILTER (bin = {i}), 0)" for i, name in enumerate(BINS)}
