@@ -42,7 +42,7 @@ class Incidents:
         self,
         alerts: Iterable[Alert] = (),
         incidents: Iterable[Incident] = (),
-        onset: Onset = lambda signal, since: since,  # noqa: ARG005
+        onset: Onset = lambda signal, since: since,  # noqa: ARG005 - without a pipeline, as the rule says
     ) -> None:
         self.onset = onset
         self.alerts = {(alert.rule, alert.scope): alert for alert in alerts}

@@ -74,7 +74,7 @@ def deliver(
     store: Store,
     desks: Mapping[str, CaseDesk],
     clock: Callable[[], datetime],
-    sent: Callable[[str, str], None] = lambda desk, error: None,  # noqa: ARG005
+    sent: Callable[[str, str], None] = lambda desk, error: None,  # noqa: ARG005 - told to nobody
 ) -> int:
     """Send all that is due; `sent` is told of each with its desk and the error, if any. How many were sent."""
     done = 0
