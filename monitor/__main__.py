@@ -24,7 +24,8 @@ app = typer.Typer(
 incidents_app = typer.Typer(no_args_is_help=True, help="What fails or failed: list, show, ack, resolve, note.")
 cases_app = typer.Typer(no_args_is_help=True, help="The preventive cases.")
 rules_app = typer.Typer(no_args_is_help=True, help="The rules that are loaded.")
-for name, part in (("incidents", incidents_app), ("cases", cases_app), ("rules", rules_app)):
+demo_app = typer.Typer(no_args_is_help=True, help="The simulated bank.")
+for name, part in (("incidents", incidents_app), ("cases", cases_app), ("rules", rules_app), ("demo", demo_app)):
     app.add_typer(part, name=name)
 
 
@@ -326,6 +327,26 @@ def client(nit: str, config: ConfigPath = CONFIG, *, as_json: AsJson = False) ->
 
     with stored(config) as (settings, store):
         show("show_client", settings, found(lambda: people.client(store, nit, now())), as_json=as_json)
+
+
+@demo_app.command("month")
+def demo_month(
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the files go.")],
+    seed: Annotated[int, typer.Option(min=0, help="Another seed is another bank, and another month of the year.")] = 1,
+    days: Annotated[int, typer.Option(min=1, max=60, help="How many.")] = 30,
+) -> None:
+    """A month of transactions, clients and cases as files, with labels of all that fails in it."""
+    from monitor.demo.month import month, write_month
+
+    try:
+        made = month(seed, days)
+        rows = write_month(made, out)
+    except OSError as error:
+        fail(f"{error.filename or out}: {error.strerror}")
+    typer.echo(
+        f"{out}: {rows} rows of {days} days from {made.start.date()}, {len(made.schedule.failures)} failures;"
+        f" vigia backtest --config {out}/config.toml --labels {out}/labels.csv --out {out}/result"
+    )
 
 
 def found(ask: Callable[[], Any]) -> Any:

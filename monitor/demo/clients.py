@@ -26,11 +26,18 @@ TRADES = {
     "salud": ("Clínica", "Droguería"),
     "transporte": ("Transportes",),
 }
-STEMS = ("Alum", "Borov", "Calur", "Dorim", "Estel", "Falur", "Garul", "Ilmar", "Lumor", "Miral", "Norul", "Oclur")
-ENDINGS = ("andra", "évora", "inza", "onda", "ubia")
+STEMS = (
+    *("Alum", "Borov", "Calur", "Dorim", "Estel", "Falur", "Garul", "Ilmar", "Lumor", "Miral", "Norul", "Oclur"),
+    *("Pelur", "Quimor", "Rasul", "Selur", "Tamir", "Urdel", "Valur", "Xamur", "Yaril", "Zelom"),
+)
+ENDINGS = ("andra", "évora", "inza", "onda", "ubia", "ález", "erna", "ílica", "ombra", "unta", "atia", "endo", "ierza", "oria")
 """A trade word and a coined one: names that sound like companies and are none."""
 HEADS = (*range(870, 880), *range(950, 1000))
 """First three digits of the NITs: high in their ranges, so as hardly to meet a real company's."""
+NOTABLY = 0.03
+"""How many clients go wrong three times as often as their like."""
+FLAT = 6
+"""Places by which the largest client's size is set down, so that it is no half of the bank."""
 GROUPS = ("GRUPO-1", "GRUPO-2", "GRUPO-3", "GRUPO-4", None, None, None, None)
 """Economic groups; half of the clients belong to none."""
 
@@ -45,12 +52,16 @@ class Segment:
     most: int
 
 
-SEGMENTS = (Segment("corporativo", 12, 7, 12), Segment("empresarial", 20, 4, 7), Segment("pyme", 28, 2, 4))
+SEGMENTS = (Segment("corporativo", 30, 7, 13), Segment("empresarial", 90, 4, 8), Segment("pyme", 180, 2, 5))
 
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """One company. `size`: its traffic, relative to the others'; `holdings`: positions in the profile's pairs."""
+    """One company. `size`: its traffic, relative to the others'; `holdings`: positions in the profile's pairs.
+
+    `shift`: hours by which its day is later than others'; `trouble`: how much more of its transactions go wrong; `came`,
+    `gone`: between which times it has any, in milliseconds from the epoch.
+    """
 
     nit: str
     name: str
@@ -65,6 +76,10 @@ class Client:
     sector: str
     holdings: tuple[int, ...]
     since: date
+    shift: float = 0.0
+    trouble: float = 1.0
+    came: int = 0
+    gone: int = 1 << 62
 
 
 def check_digit(nit: str) -> int:
@@ -85,7 +100,7 @@ def clients(pairs: Sequence[Pair], seed: int) -> tuple[Client, ...]:
     segments = [segment for segment in SEGMENTS for _ in range(segment.clients)]
     count = len(segments)
     # Zipf with some noise: a handful make half of the traffic, the last ones hardly show.
-    sizes = np.sort(np.arange(1, count + 1) ** -0.9 * rng.lognormal(0, 0.3, count))[::-1]
+    sizes = np.sort((np.arange(count) + FLAT) ** -0.95 * rng.lognormal(0, 0.25, count))[::-1]
     worth = sizes * rng.lognormal(0, 0.35, count)
     ranks = np.argsort(np.argsort(-worth)) + 1
     heads = rng.choice(HEADS, count)
@@ -96,7 +111,10 @@ def clients(pairs: Sequence[Pair], seed: int) -> tuple[Client, ...]:
     trades = rng.choice([(trade, sector) for sector, trades in TRADES.items() for trade in trades], count)
     groups = rng.integers(len(GROUPS), size=count)
     days = rng.integers(0, 3650, count)
-    volumes = np.array([pair.per_minute for pair in pairs])
+    volumes = np.array([pair.per_day for pair in pairs])
+    shifts = np.clip(rng.normal(0, 0.6, count), -1.5, 1.5)
+    # Most are much alike; a few send what is often wrong.
+    troubles = rng.lognormal(-0.12, 0.5, count) * np.where(rng.random(count) < NOTABLY, 3.0, 1.0)
     direct = np.array([pair.channel == "conexion_directa" for pair in pairs])
 
     made = []
@@ -123,6 +141,8 @@ def clients(pairs: Sequence[Pair], seed: int) -> tuple[Client, ...]:
                 sector=sector,
                 holdings=tuple(sorted(holdings.tolist())),
                 since=date(2014, 1, 1) + timedelta(days=int(days[i])),
+                shift=float(shifts[i]),
+                trouble=float(troubles[i]),
             )
         )
     return tuple(made)

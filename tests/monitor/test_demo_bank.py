@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.demo.bank import Bank, Rows, milliseconds
+from monitor.demo.bank import WAYS, Bank, Rows, milliseconds
 from monitor.demo.clients import SEGMENTS, WEIGHTS, check_digit, clients, written
 from monitor.demo.failures import Failure, first_failure, timetable
 from monitor.demo.profile import DEMO, FAILED, PENDING, REJECTED, REVERSED
@@ -49,22 +49,24 @@ def test_rows_stand_by_time_inside_their_span_and_another_seed_draws_others() ->
 
 def test_a_normal_day_has_the_profiles_volume_and_shares() -> None:
     rows = BANK.rows(NOON, NOON + 24 * HOUR)
-    expected = DEMO.volume(np.arange(24 * 60) + milliseconds(NOON) // 60_000).sum(axis=0)
-    seen = np.bincount(rows.pair, minlength=len(DEMO.pairs))
+    expected = BANK.volume(np.arange(24 * 60) + milliseconds(NOON) // 60_000).sum(axis=0)
+    assert expected == pytest.approx(DEMO.volume(np.arange(24 * 60) + milliseconds(NOON) // 60_000).sum(axis=0), rel=0.25)
+    seen = np.bincount(rows.pair[rows.batch() < 0], minlength=len(DEMO.pairs))
     assert (np.abs(seen - expected) < 5 * np.sqrt(expected)).all()
-    for status, share in DEMO.shares.items():
-        assert np.mean(rows.status == status) == pytest.approx(share, rel=0.35), status
+    risks = BANK.risks(rows.at // 60_000, rows.pair, rows.client).sum(axis=0)
+    for status, due in zip(WAYS, risks, strict=True):
+        assert abs((rows.status == status).sum() - due) < 5 * np.sqrt(due), status
     assert set(rows.error_code[rows.status == FAILED]) == set(DEMO.codes[FAILED])
     assert set(rows.error_code[rows.status == PENDING]) == {None}
-    assert np.median(rows.latency_ms[rows.pair == PAGOS]) == pytest.approx(DEMO.pairs[PAGOS].latency_ms, rel=0.05)
+    assert np.median(rows.latency_ms[rows.pair == PAGOS]) == pytest.approx(DEMO.pairs[PAGOS].latency_ms, rel=0.08)
     assert np.median(rows.amount[rows.pair == PAGOS]) == pytest.approx(DEMO.pairs[PAGOS].amount, rel=0.05)
 
 
 def test_the_day_peaks_before_noon_local_and_no_hour_of_the_week_falls_below_the_floor() -> None:
     monday = milliseconds(datetime(2026, 3, 9, 5, 0, tzinfo=UTC)) // 60_000  # midnight in Bogota
-    share = DEMO.volume(np.arange(7 * 1440) + monday)[:, PAGOS] / DEMO.pairs[PAGOS].per_minute
+    share = DEMO.volume(np.arange(7 * 1440) + monday)[:, PAGOS] / DEMO.curves[0, PAGOS].max()
     assert share.min() >= 0.4
-    assert np.argmax(share[:1440]) // 60 in (10, 11)
+    assert np.argmax(share[:1440]) // 60 in (9, 10, 11)
     assert share[:1440].mean() > share[6 * 1440 :].mean()  # Monday over Sunday
 
 
@@ -74,14 +76,14 @@ def test_only_holders_of_a_pair_use_it_and_a_few_make_most_of_it() -> None:
         holders = {i for i, client in enumerate(BANK.clients) if pair in client.holdings}
         assert set(rows.client[rows.pair == pair].tolist()) <= holders
     by_client = np.sort(np.bincount(rows.client, minlength=len(BANK.clients)))[::-1]
-    assert by_client[:6].sum() > 0.4 * by_client.sum()
+    assert by_client[:6].sum() > 0.2 * by_client.sum()
 
 
 def test_clients_have_valid_nits_names_of_their_own_and_more_holdings_the_higher_the_segment() -> None:
     made = BANK.clients
     assert made == clients(DEMO.pairs, 1) != clients(DEMO.pairs, 2)
-    assert len({c.nit for c in made}) == len({c.name for c in made}) == len(made) == 60
-    assert sorted(c.value_rank for c in made) == list(range(1, 61))
+    assert len({c.nit for c in made}) == len({c.name for c in made}) == len(made) == 300
+    assert sorted(c.value_rank for c in made) == list(range(1, 301))
     assert all(len(c.nit) == 9 and c.nit[0] in "89" and 0 <= c.sensitivity <= 1 for c in made)
     assert all(c.post_sale.endswith("@banco.example") and c.manager.endswith("@banco.example") for c in made)
     held = {s.name: np.mean([len(c.holdings) for c in made if c.segment == s.name]) for s in SEGMENTS}
