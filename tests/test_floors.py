@@ -27,6 +27,7 @@ SQL = (
 DUCK = ("connectors/", "monitor/windows.py", "monitor/cells.py", "monitor/frames.py", "rules/", "alerts/impact.py")
 FENCES: dict[str, tuple[str, ...]] = {
     "requests": ("connectors/",),
+    "tenacity": ("connectors/",),
     "sqlalchemy": SQL,
     "alembic": SQL,
     "psycopg": SQL,

@@ -4,24 +4,30 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from connectors.kinds import load
+from tests.fake_api import TOKEN, FakeApi
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 
 @dataclass(frozen=True)
 class SourceSetup:
-    """options: of a source whose rows have a column `id`; add: rows of these ids appear; broken: options in vain."""
+    """options: of a source whose rows have a column `id`; add: rows of these ids appear; broken: options in vain.
+
+    close: when the test is over.
+    """
 
     options: dict[str, Any]
     add: Callable[[list[int]], None]
     broken: dict[str, Any]
+    close: Callable[[], None] = lambda: None
 
 
 @dataclass(frozen=True)
@@ -31,6 +37,7 @@ class DeskSetup:
     options: dict[str, Any]
     broken: dict[str, Any]
     shared: bool = True
+    close: Callable[[], None] = lambda: None
 
 
 def file_source(folder: Path) -> SourceSetup:
@@ -68,8 +75,32 @@ def local_desk(folder: Path) -> DeskSetup:
     return DeskSetup({"path": str(folder / "casos.csv")}, {"path": str(folder / "file" / "casos.csv")})
 
 
-SOURCES: dict[str, Callable[[Path], SourceSetup]] = {"file": file_source, "sql": sql_source}
-DESKS: dict[str, Callable[[Path], DeskSetup]] = {"local": local_desk}
+def http_source(_: Path) -> SourceSetup:
+    api = FakeApi()
+
+    def add(ids: list[int]) -> None:
+        start = datetime(2026, 3, 3, 10, tzinfo=UTC)
+        # Fifty rows a second: one value at every page's edge, and at the end of every step.
+        rows = [(n, (start + timedelta(seconds=n // 50)).isoformat()) for n in ids]
+        api.rows += [{"id": n, "timestamp": at, "modified": at, "status": "ok"} for n, at in rows]
+
+    options = {"url": f"{api.url}/rows", "rows": "value", "next": "@odata.nextLink", "since": "modified_after"}
+    options |= {"cursor": "modified", "token": TOKEN}
+    return SourceSetup(options, add, {**options, "url": f"{api.url}/nowhere"}, api.close)
+
+
+def http_desk(_: Path) -> DeskSetup:
+    api = FakeApi()
+    options = {"url": f"{api.url}/cases", "token": TOKEN}
+    return DeskSetup(options, {**options, "token": "another"}, close=api.close)
+
+
+SOURCES: dict[str, Callable[[Path], SourceSetup]] = {
+    "file": file_source,
+    "http": http_source,
+    "sql": sql_source,
+}
+DESKS: dict[str, Callable[[Path], DeskSetup]] = {"http": http_desk, "local": local_desk}
 
 
 @dataclass(frozen=True)
@@ -94,10 +125,14 @@ def _plugin(request: pytest.FixtureRequest, folder: str, setups: dict[str, Calla
 
 
 @pytest.fixture
-def source(request: pytest.FixtureRequest) -> Plugin:
-    return _plugin(request, "sources", SOURCES)
+def source(request: pytest.FixtureRequest) -> Iterator[Plugin]:
+    plugin = _plugin(request, "sources", SOURCES)
+    yield plugin
+    plugin.setup.close()
 
 
 @pytest.fixture
-def desk(request: pytest.FixtureRequest) -> Plugin:
-    return _plugin(request, "desks", DESKS)
+def desk(request: pytest.FixtureRequest) -> Iterator[Plugin]:
+    plugin = _plugin(request, "desks", DESKS)
+    yield plugin
+    plugin.setup.close()

@@ -1,0 +1,308 @@
+"""One HTTP session: logging in, asking again, how long, how much, and what an answer's status means."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from http.client import responses
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urljoin, urlsplit
+
+import requests
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, stop_before_delay
+from tenacity.wait import wait_exponential, wait_random
+from urllib3.exceptions import HTTPError
+
+from connectors import SourceError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+LIMIT = 64 << 20
+"""Bytes of one answer."""
+TRIES = 4
+PATIENCE = 30.0
+"""Seconds within which the last try begins; a server that asks for more is left alone until then (`_TemporaryError.after`)."""
+LONGEST = 600.0
+"""Seconds that a server is left alone at most, whatever it asks for."""
+MARGIN = 30.0
+"""Seconds before its end at which a token is renewed; a tenth of its life if that is shorter."""
+LIFE = 300.0
+"""Seconds of life of a token that does not say."""
+TEMPORARY = (429, 502, 503, 504)
+TIMEOUT, UNAUTHORIZED, SERVER = 408, 401, 500
+_BACKOFF = wait_exponential(multiplier=0.5, max=8) + wait_random(0, 1)
+_WORD = re.compile(r"[A-Za-z][A-Za-z_.]{1,40}")
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """body: the JSON (None: there was none); next: the address in the Link header with rel=next, or ''."""
+
+    status: int
+    body: Any
+    next: str = ""
+
+
+class _TemporaryError(SourceError):
+    """Worth another try at once, or `after` so many seconds."""
+
+    def __init__(self, message: str, after: float | None = None) -> None:
+        super().__init__(message)
+        self.after = after
+
+
+class _UnauthorizedError(SourceError):
+    """The token is not, or no longer, good."""
+
+
+class Session:
+    """Requests to one address, with its log-in. For one thread at a time.
+
+    token: sent as a bearer; or token_url, client_id, client_secret and, where the server wants one, scope: OAuth2 client
+    credentials, renewed before they expire, and once more on a 401. timeout: of one answer, to its last byte.
+
+    What is temporary (no connection, 429, 502, 503, 504) is asked again up to TRIES times within PATIENCE; `Retry-After`
+    is honoured, beyond PATIENCE by failing at once until its time has come. Requests must therefore bear repeating.
+    Neither redirects nor a .netrc are followed: the token goes to this address and to no other. No secret, no query and
+    no answer's text stands in an error.
+
+    Raises ValueError, beginning with the option, if they cannot be used.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        token: str,
+        token_url: str,
+        client_id: str,
+        client_secret: str,
+        scope: str,
+        timeout: timedelta,
+    ) -> None:
+        for name, address in (("url", url), *([("token_url", token_url)] if token_url else [])):
+            _check(name, address)
+        if token and token_url:
+            raise ValueError("token: give either token or token_url")
+        if token_url and not (client_id and client_secret):
+            raise ValueError("token_url: needs client_id and client_secret")
+        if not token_url and (client_id or client_secret or scope):
+            name = "client_id" if client_id else "client_secret" if client_secret else "scope"
+            raise ValueError(f"{name}: needs token_url")
+        if not _sendable(token):
+            raise ValueError("token: holds a sign that no header can carry")
+        if timeout <= timedelta(0):
+            raise ValueError("timeout: must be more than 0s")
+        self.shown = shown(url)
+        self.sleep, self.clock = time.sleep, time.monotonic
+        self._origin = _origin(url)
+        self._seconds = timeout.total_seconds()
+        self._token, self._until = token, 0.0
+        self._login = {"grant_type": "client_credentials", "client_id": client_id, "client_secret": client_secret}
+        self._login |= {"scope": scope} if scope else {}
+        self._token_url = token_url
+        self._not_before = 0.0
+        self._http = requests.Session()
+        # A proxy of the environment is for what lies outside.
+        self._http.trust_env = urlsplit(url).hostname not in LOOPBACK
+
+    def ask(
+        self,
+        method: str,
+        url: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        body: Any = None,
+        headers: Mapping[str, str] | None = None,
+        accept: tuple[int, ...] = (),
+        repeat: bool = True,
+    ) -> Answer:
+        """The answer, if its status is 2xx or one of `accept` (then without body); else SourceError.
+
+        `url` must lie at the session's server; repeat: whether the request bears to be sent again at once.
+        """
+        if _origin(url) != self._origin:
+            raise SourceError(f"{self.shown}: leads to {shown(url)}, which is another server", permanent=True)
+
+        def once() -> Answer:
+            self._log_in()
+            return self._once(method, url, accept, params=params, json=body, headers=headers, auth=self._signed)
+
+        try:
+            return self._patiently(once, TRIES if repeat else 1)
+        except _UnauthorizedError:
+            if not self._token_url:
+                raise
+            self._token = ""  # withdrawn before its time: one more
+            return self._patiently(once, TRIES if repeat else 1)
+
+    def _patiently(self, once: Callable[[], Answer], times: int) -> Answer:
+        left = self._not_before - self.clock()
+        if left > 0:
+            raise SourceError(f"{self.shown}: asked to be left alone for another {left:.0f} s")
+        tries = Retrying(
+            retry=retry_if_exception_type(_TemporaryError),
+            wait=_wait,
+            stop=stop_after_attempt(times) | stop_before_delay(PATIENCE),
+            sleep=lambda seconds: self.sleep(seconds),  # noqa: PLW0108 - a test puts its own in its place
+            reraise=True,
+        )
+        try:
+            answer = tries(once)
+        except _TemporaryError as error:
+            if error.after:
+                self._not_before = self.clock() + min(error.after, LONGEST)
+            raise
+        return answer
+
+    def _log_in(self) -> None:
+        if not self._token_url or (self._token and self.clock() < self._until):
+            return
+        # The token's own address is no part of the conversation: it gets the credentials and nothing else.
+        found = self._once("POST", self._token_url, (), data=self._login, auth=_unsigned).body
+        token = found.get("access_token") if isinstance(found, dict) else None
+        if not isinstance(token, str) or not token or not _sendable(token):
+            raise SourceError(f"{shown(self._token_url)}: the answer has no access_token", permanent=True)
+        life = found.get("expires_in")
+        with suppress(TypeError, ValueError):
+            life = float(life)
+        seconds = life if isinstance(life, float) and life > 0 else LIFE
+        self._token, self._until = token, self.clock() + seconds - min(MARGIN, seconds / 10)
+
+    def _signed(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        if self._token:
+            request.headers["Authorization"] = f"Bearer {self._token}"
+        return request
+
+    def _once(self, method: str, url: str, accept: tuple[int, ...], **sent: Any) -> Answer:
+        place = shown(url) if url == self._token_url else self.shown
+        began = self.clock()
+        try:
+            with self._http.request(
+                method, url, timeout=self._seconds, allow_redirects=False, stream=True, **sent
+            ) as response:
+                text = self._read(response, began, place)
+        except (requests.RequestException, HTTPError, OSError) as error:
+            if isinstance(error, requests.exceptions.SSLError):
+                raise SourceError(f"{place}: its certificate cannot be verified", permanent=True) from None
+            if isinstance(error, ValueError):
+                raise SourceError(f"{place}: an address that cannot be asked", permanent=True) from None
+            raise _TemporaryError(f"{place}: {self._words(error)}") from None
+        status = response.status_code
+        if not response.ok or response.is_redirect:
+            if status in accept:
+                return Answer(status, None)
+            raise _fault(place, response, text)
+        link = str(response.links.get("next", {}).get("url", ""))
+        try:
+            return Answer(status, json.loads(text) if text.strip() else None, link)
+        except (ValueError, RecursionError) as error:
+            kind = response.headers.get("Content-Type", "").partition(";")[0][:40] or "no type"
+            why = str(error).splitlines()[0] if isinstance(error, json.JSONDecodeError) else type(error).__name__
+            raise SourceError(f"{place}: the answer ({kind}) is not JSON: {why}") from None
+
+    def _read(self, response: requests.Response, began: float, place: str) -> bytes:
+        """The whole body: piece by piece as it comes, so that neither its size nor a trickle goes on for ever."""
+        pieces: list[bytes] = []
+        size = 0
+        while piece := response.raw.read1(1 << 20, decode_content=True):
+            pieces.append(piece)
+            size += len(piece)
+            if size > LIMIT:
+                raise SourceError(
+                    f"{place}: an answer of more than {LIMIT >> 20} MB: ask for smaller pages", permanent=True
+                )
+            if self.clock() - began > self._seconds:
+                raise requests.Timeout
+        return b"".join(pieces)
+
+    def _words(self, error: BaseException) -> str:
+        """Why there was no answer; never the library's own words, which hold the whole address."""
+        if isinstance(error, requests.Timeout | TimeoutError) or "Timeout" in type(error).__name__:
+            return f"no answer within {self._seconds:g} s"
+        chain: BaseException | None = error
+        while chain:
+            if isinstance(chain, OSError) and chain.strerror:
+                return f"no connection: {chain.strerror}"
+            chain = chain.__cause__ or chain.__context__
+        return "the connection broke off"
+
+
+def shown(url: str) -> str:
+    """The address as people may see it: without query, name and password."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+
+
+def _check(name: str, address: str) -> None:
+    try:
+        parts = urlsplit(address)
+        usable = parts.scheme in ("http", "https") and parts.hostname and (parts.port or 1)
+    except ValueError:
+        usable = False
+    if not usable:
+        raise ValueError(f"{name}: must be an address such as https://host/path")
+    if "@" in parts.netloc:
+        raise ValueError(f"{name}: holds a name or password; give a token")
+
+
+def _sendable(token: str) -> bool:
+    return token.isascii() and token.isprintable() and token == token.strip()
+
+
+def _unsigned(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    return request
+
+
+def _wait(state: RetryCallState) -> float:
+    error = state.outcome.exception() if state.outcome else None
+    after = error.after if isinstance(error, _TemporaryError) else None
+    return _BACKOFF(state) if after is None else after
+
+
+def _fault(place: str, response: requests.Response, text: bytes) -> SourceError:
+    """What a status that was not wanted means."""
+    status = response.status_code
+    if response.is_redirect:
+        return SourceError(
+            f"{place}: {status}, moved to {shown(urljoin(response.url, response.headers['Location']))}", permanent=True
+        )
+    words = " ".join(part for part in (f"{place}: {status}", responses.get(status, ""), _code(text)) if part)
+    if status in TEMPORARY:
+        return _TemporaryError(words, _after(response.headers.get("Retry-After", "")))
+    if status == UNAUTHORIZED:
+        return _UnauthorizedError(words, permanent=True)
+    return SourceError(words, permanent=status < SERVER and status != TIMEOUT)
+
+
+def _code(text: bytes) -> str:
+    """The server's own word for the error, as in OAuth2, where it is one word: never a text, which may name a client."""
+    with suppress(ValueError, RecursionError):
+        found = json.loads(text)
+        found = found.get("error") if isinstance(found, dict) else None
+        found = found.get("code") if isinstance(found, dict) else found
+        if isinstance(found, str) and _WORD.fullmatch(found):
+            return f"({found})"
+    return ""
+
+
+def _after(text: str) -> float | None:
+    """Seconds that a Retry-After asks for, given in seconds or as a date; None if it does not say."""
+    with suppress(ValueError):
+        return max(0.0, float(int(text)))
+    with suppress(ValueError):
+        when = parsedate_to_datetime(text)
+        return max(0.0, ((when if when.tzinfo else when.replace(tzinfo=UTC)) - datetime.now(UTC)).total_seconds())
+    return None
