@@ -64,7 +64,8 @@ class Incident:
     """One cause, from its first bad minute (started_at) over its detection to its last bad minute (ended_at) and its end.
 
     The id is made of scope and first bad minute, so that a rerun meets its own. kind: how it hurts, by its first signal;
-    ways: all the ways in which it does. resolved_by: who ended it by hand, '' where it healed.
+    ways: all the ways in which it does. resolved_by: who ended it by hand, '' where it healed. shares: what its failures have in
+    common (see `alerts.seat`): dimension, value, part of them.
     """
 
     id: str
@@ -84,6 +85,7 @@ class Incident:
     guide: str = ""
     value: float | None = None
     expected: float | None = None
+    shares: tuple[tuple[str, str, float], ...] = ()
 
 
 class Touch(StrEnum):

@@ -95,6 +95,10 @@ class CaseBook:
             if theirs and self._free(theirs, changes):
                 self._tie(decision, theirs, changes)
 
+    def decided(self, incident_id: str, client_id: str) -> bool:
+        """Whether anything was decided for the client in the incident."""
+        return (incident_id, client_id) in self._first
+
     def attach(self, products_of: Callable[[str, str], list[str]], at: datetime, changes: Changes) -> None:
         """Tie the cases that became known by `at` to the ones that we had opened for their clients.
 

@@ -1,9 +1,9 @@
 """Incident x transactions x holdings: which clients are touched, product by product.
 
-A client is **affected** when more of their own transactions in the incident's scope and time went its way (failed, reversed, were
-slow, or were due and did not come) than their own base rate explains: an exact binomial or Poisson tail below DOUBT. The base
-rate is the client's own week before, drawn towards that of the whole scope while they have few transactions. Clients who hold or
-use what fails and are not affected are **exposed**.
+A bad row is the failure's with a probability: that the failure was on in its minute for its kind (see `alerts.ground`), times the
+share of the kind's rate then that its base rate does not explain. A client is **affected** when at least one of their bad rows is
+probably the failure's, and their own base rate does not explain what they had while it was on; or when what was due from them did
+not come. Clients who hold or use what fails and are not affected are **exposed**.
 """
 
 from __future__ import annotations
@@ -14,141 +14,199 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 import numpy as np
-import pyarrow as pa
-from numpy.typing import NDArray
 
 from alerts import Holding, Impact, Incident, Touch
-from rules import CLASSES, Floats, Ints
+from alerts.due import missing
+from alerts.ground import NEW, PRIOR, THIN, UNSEEN, Base, Bools, Ground, kind_parts, sums
+from rules import Floats, Ints
 
-DOUBT = 0.05
-"""Chance of calling a client affected whom their base rate explains."""
-PRIOR = 20.0
-"""Transactions' worth of the scope's base rate that a client's own starts from."""
-DUE = 60
-"""Minutes before the start from which what was due is taken."""
-SLOW = 0.02
-"""Slow is what at most this share of the scope's transactions reached before."""
-LEAST = 1e-4
-"""No base rate is believed to be smaller."""
+LIKELY = 0.5
+"""From this probability on, a row is the failure's, and a client is touched."""
+DOUBT = 0.1
+"""Chance of calling a client affected whom their own base rate explains."""
+ODDS = 1.0
+"""Log odds against a failure being on, for one kind in one minute, before anything is seen."""
+STAYS = 2.2
+"""Log odds that it is in the next minute as in this one: what a neighbouring minute can say at most."""
+REACH = 4
+"""Minutes to each side that have a say."""
+TURNS = 3
+FAINT = 0.05
+"""What is on with less than this in every minute is left out of what clients' own base rates explain."""
 
 
 @dataclass(frozen=True)
-class Ground:
-    """What an incident is measured on: a scope's transactions of the week before and since, as arrays.
+class Struck:
+    """How far each bad row is the failure's, and each unit's share in it, up to a minute.
 
-    clients: K pairs of client and product; per row: which pair, minute, class number, count, cents, first time (µs, or -1), slow count.
+    bad: rows that go the incident's ways; q: of each of these, the probability that it is the failure's. By unit: hits and
+    expected, bad rows while it was on and what its own base rate explains of them, n: transactions while it was on;
+    due, came: transactions due since the start, where absence is asked for, and those that came.
     """
 
-    pairs: tuple[tuple[str, str], ...]
-    pair: Ints
-    minute: Ints
-    status: Ints
-    n: Ints
-    cents: Ints
-    first: Ints
-    bins: Ints
-
-    @classmethod
-    def of(cls, detail: pa.Table) -> Ground:
-        """From the rows of `Windows.detail` (m, client_id, product, channel, status, n, cents, first, b0..b15)."""
-        client, product, status = (
-            detail[name].combine_chunks().dictionary_encode() for name in ("client_id", "product", "status")
-        )
-        code = client.indices.to_numpy().astype(np.int64) * max(len(product.dictionary), 1) + product.indices.to_numpy()
-        found, pair = np.unique(code, return_inverse=True)
-        names = (client.dictionary.to_pylist(), product.dictionary.to_pylist())
-        pairs = tuple((names[0][key // len(names[1])], names[1][key % len(names[1])]) for key in found.tolist())
-        number = np.array([CLASSES.index(name) for name in status.dictionary.to_pylist()] or [0])
-        bins = [detail[name].to_numpy() for name in detail.column_names if name[0] == "b" and name[1:].isdigit()]
-        return cls(
-            pairs, pair.astype(np.int64), detail["m"].to_numpy(), number[status.indices.to_numpy()],
-            detail["n"].to_numpy(), detail["cents"].to_numpy(), detail["first"].fill_null(-1).to_numpy(), np.stack(bins, axis=1),
-        )  # fmt: skip
-
-    def total(self, weights: Ints | Floats, rows: NDArray[np.bool_]) -> Floats:
-        """The sum of `weights` by pair, over some rows."""
-        return np.bincount(self.pair[rows], weights=weights[rows], minlength=len(self.pairs)).astype(np.float64)
-
-
-@dataclass(frozen=True)
-class Base:
-    """The week before, by pair: transactions in all, and those that went the incident's way anyway; what is due a minute."""
-
-    rate: Floats
-    slow_from: int
-    slow_rate: Floats
+    ground: Ground
+    bad: Ints
+    kind: Ints
+    q: Floats
+    hits: Floats
+    expected: Floats
+    n: Floats
     due: Floats
-
-    @classmethod
-    def of(cls, ground: Ground, incident: Incident, start: int) -> Base:
-        """From what lies before minute `start`."""
-        before = ground.minute < start
-        n = ground.total(ground.n, before)
-        bins = ground.bins[before].sum(axis=0)
-        above = bins[::-1].cumsum()[::-1] / max(bins.sum(), 1)
-        slow_from = int(np.argmax(above <= SLOW)) if (above <= SLOW).any() else bins.size
-        recent = before & (ground.minute >= start - DUE)
-        span = start - max(start - DUE, int(ground.minute.min(initial=start)))
-        return cls(
-            rate=_drawn(ground.total(ground.n, before & _bad(ground, incident)), n),
-            slow_from=slow_from,
-            slow_rate=_drawn(ground.total(ground.bins[:, slow_from:].sum(axis=1), before), n),
-            due=ground.total(ground.n, recent) / max(span, 1),
-        )
+    came: Floats
+    gone: Bools
 
 
-def _bad(ground: Ground, incident: Incident) -> NDArray[np.bool_]:
-    ways = [CLASSES.index(way) for way in incident.ways if way in CLASSES]
-    found: NDArray[np.bool_] = np.isin(ground.status, ways)
+def struck(incident: Incident, ground: Ground, base: Base, start: int, end: int) -> Struck:
+    """Measure the incident from minute `start` up to `end`, exclusive."""
+    ground = ground.until(end)
+    rows, listed = ground.rows, ground.listed
+    size, length = len(listed.units), max(end - start, 1)
+    minute = np.clip(ground.minute - start, 0, length - 1)
+    known, before, past = base.known(incident.ways)
+    kinds = base.kinds(rows, listed, incident.ways)
+    bad = np.flatnonzero(kinds >= 0)
+    wanted = kinds[bad]
+    wanted = np.where(np.isin(wanted, known), wanted, wanted - kind_parts(wanted)[2] + NEW)
+    found, kind = np.unique(wanted, return_inverse=True)
+    stream = kind_parts(found)[0]
+    streams = listed.streams[1]
+    whole = base.total(listed)
+    volume = sums(streams, whole, len(listed.streams[0]))
+    usual = _looked_up(found, known, before)
+    rate = (usual + UNSEEN) / (volume[stream] + THIN)
+    seen = _grid(kind, minute[bad], rows.n[bad], len(found), length)
+    total = _grid(streams[rows.unit], minute, rows.n, len(listed.streams[0]), length)[stream]
+    on, then = _on(seen, np.maximum(total, seen), np.minimum(rate, 0.9), stream)
+    q = (on * np.clip(1 - rate / then, 0, 1)[:, None])[kind, minute[bad]] if len(found) else np.zeros(0)
+    hits = sums(rows.unit[bad], rows.n[bad] * on[kind, minute[bad]], size)
+    expected, busy = np.zeros(size), np.zeros(size)
+    sent = _grid(rows.unit, minute, rows.n, size, length)
+    for k in np.flatnonzero(on.max(axis=1, initial=0) > FAINT).tolist():
+        mine = np.flatnonzero(streams == stream[k])
+        own = sums(base.rows.unit[past == found[k]], base.rows.n[past == found[k]], size)[mine]
+        here = sent[mine] @ on[k]
+        expected[mine] += here * (own + PRIOR * rate[k]) / (whole[mine] + PRIOR)
+        busy[mine] = np.maximum(busy[mine], here)
+    due, came, gone = missing(incident, ground, base, start, end)
+    return Struck(ground, bad, kind, q, hits, expected, busy, due, came, gone)
+
+
+def _grid(row: Ints, column: Ints, n: Ints, height: int, width: int) -> Floats:
+    return sums(row * width + column, n, height * width).reshape(height, width)
+
+
+def _looked_up(wanted: Ints, known: Ints, many: Floats) -> Floats:
+    if not len(known):
+        return np.zeros(len(wanted))
+    at = np.searchsorted(known, wanted).clip(max=len(known) - 1)
+    return np.where(known[at] == wanted, many[at], 0.0)
+
+
+def _on(seen: Floats, total: Floats, base: Floats, stream: Ints) -> tuple[Floats, Floats]:
+    """By kind and minute, the probability that the failure is on and of this kind; and by kind its rate while it is.
+
+    A stream's failure is on or off as a whole. First from what stands out over five minutes; then, in turns: the rate of each kind
+    while it is on, whether the kind takes part in it, and the minutes that look like it; every minute's neighbours have a bounded
+    say: sparse minutes borrow from them, full ones speak for themselves.
+    """
+    from scipy.special import expit  # noqa: PLC0415 - costs a third of a second, needed only once something fails
+
+    if not len(stream):
+        return seen, base
+    seen = np.maximum(seen, 0)
+    r = base[:, None]
+    own = np.zeros((stream.max() + 1, len(stream)))
+    own[stream, np.arange(len(stream))] = 1  # which kinds are of a stream
+    pooled, due = own @ _around(seen), own @ (_around(total) * r)
+    alone = _excess(_around(seen), _around(total) * r)
+    every = np.maximum(_excess(pooled, due)[stream], alone)
+    best = np.full((len(own), seen.shape[1]), -np.inf)
+    np.maximum.at(best, stream, every)
+    on, part, then = expit(best - ODDS)[stream], np.ones(len(stream)), base
+    for _ in range(TURNS):
+        hits, volume = (on * seen).sum(axis=1), (on * total).sum(axis=1)
+        then = np.clip((hits + base) / (volume + 1), base * 1.001, 0.999)
+        part = expit(_excess(hits, volume * base) - ODDS)
+        t = then[:, None]
+        says = seen * np.log(t / r) + (total - seen) * np.log((1 - t) / (1 - r))
+        says = own @ (part[:, None] * says)
+        on = expit(says + _heard(says) + _heard(says[:, ::-1])[:, ::-1] - ODDS)[stream]
+    return on * part[:, None], then
+
+
+def _excess(hits: Floats, due: Floats) -> Floats:
+    """How much likelier (in logs) so many are at the rate that they came at than at the one that was due; 0 where they are fewer."""
+    due = np.maximum(due, 1e-12)
+    found: Floats = np.where(hits > due, hits * np.log(np.maximum(hits, 1e-12) / due) - (hits - due), 0.0)
     return found
 
 
-def _drawn(hits: Floats, n: Floats) -> Floats:
-    whole = hits.sum() / n.sum() if n.sum() else 0.0
-    return np.clip((hits + PRIOR * whole) / (n + PRIOR), LEAST, 1.0)
+def _around(x: Floats) -> Floats:
+    padded, width = np.pad(x, ((0, 0), (2, 2))), x.shape[1]
+    found: Floats = np.sum([padded[:, i : i + width] for i in range(5)], axis=0)
+    return found
 
 
-def _whole(n: Floats, hits: Floats) -> Ints:
-    """Transactions in all, as the binomial tail wants them: whole, and no fewer than the hits."""
-    return np.maximum(n, hits).astype(np.int64)
+def _heard(says: Floats) -> Floats:
+    """What each minute is told by the ones before it."""
+    heard = np.zeros_like(says)
+    for _ in range(REACH):
+        heard[:, 1:] = np.clip(says[:, :-1] + heard[:, :-1], -STAYS, STAYS)
+    return heard
 
 
 def affected(incident: Incident, ground: Ground, base: Base, start: int, end: int) -> list[Impact]:
     """The clients whom the incident has affected by minute `end`, product by product."""
-    from scipy import special  # noqa: PLC0415 - costs a third of a second, needed only once something fails
+    return touched(incident, struck(incident, ground, base, start, end))
 
-    since = (ground.minute >= start) & (ground.minute < end)
-    bad = since & _bad(ground, incident)
-    n, hits = ground.total(ground.n, since), ground.total(ground.n, bad)
-    touched = (hits >= 1) & (special.bdtrc(hits - 1, _whole(n, hits), base.rate) < DOUBT)
-    if "slow" in incident.ways:
-        slow = ground.total(ground.bins[:, base.slow_from :].sum(axis=1), since)
-        late = (slow >= 1) & (special.bdtrc(slow - 1, _whole(n, slow), base.slow_rate) < DOUBT)
-        hits, touched = np.where(late, np.maximum(hits, slow), hits), touched | late
-    missing = np.zeros(len(n))
-    if "missing" in incident.ways:
-        due = base.due * (end - start)
-        gone = (due > n) & (special.pdtr(n, due) < DOUBT)
-        missing, touched = np.where(gone, np.round(due - n), 0), touched | gone
-    cents = ground.total(ground.cents, bad)
-    first = np.full(len(n), np.iinfo(np.int64).max)
-    dated = bad & (ground.first >= 0)
-    np.minimum.at(first, ground.pair[dated], ground.first[dated])
+
+def touched(incident: Incident, found: Struck) -> list[Impact]:
+    """The clients affected by what was found."""
+    from scipy import special  # noqa: PLC0415 - as above
+
+    ground = found.ground
+    names, pair_of = ground.listed.pairs
+    rows, size = ground.rows, len(names)
+    pair = pair_of[rows.unit[found.bad]]
+    n = rows.n[found.bad]
+
+    def by_pair(units: Floats) -> Floats:
+        return sums(pair_of, units, size)
+
+    net = sums(pair, n, size)
+    spared = sums(pair, n * np.log1p(-np.minimum(found.q, 1 - 1e-12)), size)
+    hits, expected = by_pair(found.hits), by_pair(found.expected)
+    unexplained = (hits > 0) & (special.gammainc(np.maximum(hits, 1e-9), expected) < DOUBT)
+    hurt = (net >= 1) & (1 - np.exp(spared) > LIKELY) & unexplained
+    best = np.zeros(size)
+    np.maximum.at(best, pair, found.q)
+    counted = (found.q >= np.minimum(best, LIKELY)[pair]) & (found.q > 0)
+    kept = found.bad[counted]
+    failures = sums(pair[counted], n[counted], size)
+    cents = sums(pair[counted], ground.cents[kept], size)
+    first = np.full(size, np.iinfo(np.int64).max)
+    dated = counted & (ground.first[found.bad] >= 0)
+    np.minimum.at(first, pair[dated], ground.first[found.bad[dated]])
+    gone = found.gone
+    absent = np.where(gone, np.round(by_pair(found.due - found.came)), 0)
     return [
         Impact(
-            incident.id, *ground.pairs[k], Touch.AFFECTED, int(hits[k]), int(missing[k]), Decimal(int(cents[k])) / 100,
-            datetime.fromtimestamp(first[k] / 1e6, UTC) if first[k] < np.iinfo(np.int64).max else incident.started_at,
+            incident.id, names[k][0], names[k][1], Touch.AFFECTED, max(int(failures[k]), 1) if hurt[k] else 0, int(absent[k]),
+            Decimal(int(cents[k]) if hurt[k] else 0) / 100,
+            datetime.fromtimestamp(first[k] / 1e6, UTC) if hurt[k] and first[k] < np.iinfo(np.int64).max else incident.started_at,
         )
-        for k in np.flatnonzero(touched)
+        for k in np.flatnonzero(hurt | gone)
     ]  # fmt: skip
 
 
 def exposed(
-    incident: Incident, ground: Ground, holdings: Iterable[Holding], hit: set[str], end: int, at: datetime
+    incident: Incident, ground: Ground, base: Base, holdings: Iterable[Holding], hit: set[str], end: int, at: datetime
 ) -> list[Impact]:
-    """Who holds, or by minute `end` has lately used, what fails, and is not among the affected."""
+    """Who holds, or in the week before or by minute `end` has used, what fails, and is not among the affected."""
     scope = incident.scope
-    used = {ground.pairs[k] for k in np.unique(ground.pair[ground.minute < end]).tolist()}
+    names, pair_of = ground.listed.pairs
+    units = np.append(base.rows.unit, ground.until(end).rows.unit)
+    used = {names[k] for k in np.unique(pair_of[units]).tolist()} if len(units) else set()
     held = {
         (holding.client_id, holding.product)
         for holding in holdings

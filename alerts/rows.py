@@ -42,7 +42,9 @@ def incident_of(row: Mapping[str, Any]) -> Incident:
     """From its row."""
     kept = _scoped(row)
     typed = {"severity": Severity(kept["severity"]), "state": IncidentState(kept["state"])}
-    return Incident(**kept | typed | {"rules": tuple(kept["rules"]), "ways": frozenset(kept["ways"])})
+    shares = tuple((dimension, value, part) for dimension, value, part in kept["shares"] or ())
+    listed = {"rules": tuple(kept["rules"]), "ways": frozenset(kept["ways"]), "shares": shares}
+    return Incident(**kept | typed | listed)
 
 
 def impact_of(row: Mapping[str, Any]) -> Impact:

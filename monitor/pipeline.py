@@ -10,17 +10,30 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import numpy as np
+from numpy.typing import NDArray
 
 from alerts import Changes, Client, Holding, Impact, Incident, IncidentState, Signal, Touch
 from alerts.cases import AFTER, CaseBook
-from alerts.impact import Base, Ground, affected, exposed
+from alerts.ground import Base, Ground
+from alerts.impact import Struck, exposed, struck, touched
 from alerts.incidents import Incidents
 from alerts.priority import Weights, ranked
+from alerts.seat import seated
+from monitor import grounds
 from monitor.calendar import Calendar
+from monitor.maintenance import Maintenance, maintained
 from monitor.windows import HISTORY, Windows, minute_of, time_of
 from rules import CLASSES, Frame, Grain, Rule, Scope, Verdict, Verdicts
 
-Grounds = dict[tuple[Scope, int, frozenset[str]], tuple[Ground, Base]]
+
+@dataclass(frozen=True)
+class Measured:
+    """What an open incident is measured on, read once and kept: the week before it, and what has come since, up to `until`."""
+
+    key: tuple[Scope, int, bool, bool]
+    base: Base
+    ground: Ground
+    until: int
 
 
 @dataclass
@@ -48,9 +61,17 @@ class Status:
 class Span:
     """The closed minutes [start, end) as rules see them; a frame is computed once for all rules of one grain and one input."""
 
-    def __init__(self, windows: Windows, calendar: Calendar, rules: Iterable[Rule], start: int, end: int) -> None:
+    def __init__(
+        self,
+        windows: Windows,
+        calendar: Calendar,
+        rules: Iterable[Rule],
+        start: int,
+        end: int,
+        maintenance: Sequence[Maintenance] = (),
+    ) -> None:
         self.start, self.end, self.calendar = start, end, calendar
-        self._windows = windows
+        self._windows, self.maintenance = windows, maintenance
         self._wanted: dict[Input, tuple[dict[str, None], dict[str, None]]] = {}
         for rule in rules:
             measures, expressions = self._wanted.setdefault(_input(rule), ({}, {}))
@@ -66,6 +87,11 @@ class Span:
             windows = self._windows.frame(rule.spec.grain, list(measures), list(expressions), self.start, self.end)
             self._frames[key] = windows
         return self._frames[key]
+
+    def maintained(self, frame: Frame) -> NDArray[np.bool_]:
+        """Which windows of the frame lie, wholly or in part, in declared maintenance of their scope."""
+        lengths = (grain.minutes for (grain, _), held in self._frames.items() if held.minute is frame.minute)
+        return maintained(self.maintenance, frame, next(lengths, 1))
 
 
 Input = tuple[Grain, bool]
@@ -92,29 +118,31 @@ class Pipeline:
         incidents: Incidents | None = None,
         book: CaseBook | None = None,
         portfolio: Portfolio | None = None,
+        maintenance: Sequence[Maintenance] = (),
     ) -> None:
         self.rules, self.windows, self.calendar, self.lateness = rules, windows, calendar, lateness
         self.incidents = incidents or Incidents()
         self.incidents.onset = self._onset
         self.book = book or CaseBook()
         self.portfolio = portfolio or Portfolio()
+        self.maintenance = maintenance
+        self._measured: dict[str, Measured] = {}
         self.recent: dict[str, Incident] = {}
         self.impacts: dict[tuple[str, str, str], Impact] = {}
         self.status: dict[tuple[str, Scope], Status] = {}
 
     def train(self, start: int, end: int) -> None:
         """Let the models learn [start, end); nothing is decided."""
-        span = Span(self.windows, self.calendar, self.rules, start, end)
+        span = Span(self.windows, self.calendar, self.rules, start, end, self.maintenance)
         for rule in self.rules:
             rule.check(span)
 
     def judge(self, start: int, end: int, *, now: datetime | None = None) -> Changes:
         """Judge the closed minutes [start, end). `now`: the moment of detection (None: each window's end plus lateness)."""
-        span = Span(self.windows, self.calendar, self.rules, start, end)
-        said = [(rule, rule.check(span)) for rule in self.rules]
+        span = Span(self.windows, self.calendar, self.rules, start, end, self.maintenance)
+        said = [(rule, _idle(span, rule.check(span))) for rule in self.rules]
         self._show(said)
         signals = self._signals(said)
-        grounds: Grounds = {}
         changes = Changes()
         for minute in range(start, end):
             at = time_of(minute + 1)
@@ -126,8 +154,9 @@ class Pipeline:
             over = [i for i in stepped.incidents.values() if i.state is IncidentState.RESOLVED]
             self.book.know((*self.incidents.open.values(), *self.recent.values(), *over))
             for incident in (*self.incidents.open.values(), *over):
-                self._touch(incident, minute + 1, end, detected, grounds, changes)
+                self._touch(incident, minute + 1, end, detected, changes)
             self._attach(detected, changes)
+        self._measured = {key: held for key, held in self._measured.items() if key in self.incidents.open}
         return changes
 
     def people(self, action: str, incident_id: str, who: str, at: datetime, changes: Changes) -> None:
@@ -191,23 +220,19 @@ class Pipeline:
                 del self.impacts[key]
                 changes.impacts[key] = None
 
-    def _touch(
-        self, incident: Incident, minute: int, end: int, at: datetime, grounds: Grounds, changes: Changes
-    ) -> None:
+    def _touch(self, incident: Incident, minute: int, end: int, at: datetime, changes: Changes) -> None:
         """Bring the incident's impact up to `minute` (exclusive), and decide on the clients that are new in it."""
         start = minute_of(incident.started_at)
-        key = (incident.scope, start, incident.ways)
-        if key not in grounds:
-            fresh = Ground.of(self.windows.detail(incident.scope, start - HISTORY, end))
-            grounds[key] = fresh, Base.of(fresh, incident, start)
-        ground, base = grounds[key]
+        held = self._measure(incident, start, end)
         last = minute_of(incident.ended_at) if incident.resolved_at and incident.ended_at else minute
-        found = affected(incident, ground, base, start, last) if ground.pairs else []
-        found = list(self._kept(incident, found))
-        hit = {impact.client_id for impact in found}
-        touched = [*found, *exposed(incident, ground, self.portfolio.holdings, hit, minute, at)]
+        found = struck(incident, held.ground, held.base, start, last)
+        incident = self._sits(incident, found, changes)
+        hurt = list(self._kept(incident, touched(incident, found)))
+        hit = {impact.client_id for impact in hurt}
+        near = exposed(incident, held.ground, held.base, self.portfolio.holdings, hit, minute, at)
         graded = [
-            ranked(impact, self.portfolio.clients.get(impact.client_id), self.portfolio.weights) for impact in touched
+            ranked(impact, self.portfolio.clients.get(impact.client_id), self.portfolio.weights)
+            for impact in (*hurt, *near)
         ]
         now = {(i.incident_id, i.client_id, i.product): i for i in graded}
         for old in [k for k in self.impacts if k[0] == incident.id and k not in now]:
@@ -216,17 +241,45 @@ class Pipeline:
         for k, impact in now.items():
             if self.impacts.get(k) != impact:
                 self.impacts[k] = changes.impacts[k] = impact
-        hurt = [impact for impact in graded if impact.touch is Touch.AFFECTED]
-        self.book.decide(incident, hurt, at, self.portfolio.desk_of, changes)
+        affected = [impact for impact in graded if impact.touch is Touch.AFFECTED]
+        self.book.decide(incident, affected, at, self.portfolio.desk_of, changes)
         if incident.resolved_at:
             self._ended(incident, changes)
 
+    def _measure(self, incident: Incident, start: int, end: int) -> Measured:
+        """The incident's ground up to `end`: its week before is read once, of its own time only what is new."""
+        slow, missing = "slow" in incident.ways, "missing" in incident.ways
+        key, db = (incident.scope, start, slow, missing), self.windows.db
+        held = self._measured.get(incident.id)
+        if held is None or held.key != key:
+            week = (incident.scope, start - HISTORY, start, self.maintenance)
+            usual = grounds.usual(db, *week) if missing else None
+            base = Base.of(grounds.past(db, *week, slow=slow), usual, self.calendar)
+            ground = Ground.of(grounds.detail(db, incident.scope, start, end, slow=slow), base)
+            held = Measured(key, base, ground, end)
+        elif held.until < end:
+            fresh = grounds.detail(db, incident.scope, held.until, end, slow=slow)
+            held = replace(held, ground=held.ground.grown(fresh), until=end)
+        self._measured[incident.id] = held
+        return held
+
+    def _sits(self, incident: Incident, found: Struck, changes: Changes) -> Incident:
+        """With what its failures have in common, as far as that can be told."""
+        seat = seated(incident, found)
+        if seat is None or seat.shares == incident.shares:
+            return incident
+        changes.incidents[incident.id] = incident = replace(incident, shares=seat.shares)
+        if incident.id in self.incidents.open:
+            self.incidents.open[incident.id] = incident
+        return incident
+
     def _kept(self, incident: Incident, found: list[Impact]) -> Iterator[Impact]:
-        """Who was once found affected stays so: a case may have been opened for them."""
+        """With those who were found affected before and are no more, if a case was decided on for them: there is no taking back."""
         yield from found
-        fresh = {(impact.client_id, impact.product) for impact in found}
-        for (incident_id, client, product), impact in self.impacts.items():
-            if incident_id == incident.id and impact.touch is Touch.AFFECTED and (client, product) not in fresh:
+        hit = {impact.client_id for impact in found}
+        for (incident_id, client, _), impact in self.impacts.items():
+            known = incident_id == incident.id and impact.touch is Touch.AFFECTED and client not in hit
+            if known and self.book.decided(incident_id, client):
                 yield impact
 
     def _attach(self, at: datetime, changes: Changes) -> None:
@@ -242,12 +295,21 @@ class Pipeline:
         return [impact.product for impact in mine if impact.product and impact.touch is Touch.AFFECTED]
 
 
+def _idle(span: Span, verdicts: Verdicts) -> Verdicts:
+    """A breach in declared maintenance is UNKNOWN: it neither fires nor resolves."""
+    breach = verdicts.verdict == Verdict.BREACH
+    if not span.maintenance or not breach.any():
+        return verdicts
+    unknown = breach & span.maintained(verdicts.frame)
+    return replace(verdicts, verdict=np.where(unknown, Verdict.UNKNOWN, verdicts.verdict).astype(np.int8))
+
+
 def _signal(rule: Rule, verdicts: Verdicts, row: int, end: int) -> Signal:
     return Signal(
         spec=rule.spec,
         ways=rule.ways,
         scope=verdicts.frame.scopes[verdicts.frame.series[row]],
-        start=time_of(end - rule.spec.grain.minutes),
+        start=time_of(end - rule.spec.grain.minutes if verdicts.onset is None else int(verdicts.onset[row])),
         at=time_of(end),
         verdict=Verdict(int(verdicts.verdict[row])),
         value=_known(verdicts.value[row]),

@@ -120,6 +120,7 @@ incidents = Table(
     Column("resolved_at", Utc),
     Column("rules", JSON, nullable=False),
     Column("ways", JSON, nullable=False),
+    Column("shares", JSON),
     _text("parent_id"),
     _text("resolved_by"),
     _text("acknowledged_by"),

@@ -12,13 +12,14 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import IntEnum, StrEnum
 from functools import cached_property
-from typing import Literal, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
 
 DIMENSIONS = ("product", "channel", "client_id", "series")
 """What a scope is made of. `series` belongs to metrics, `client_id` to transactions."""
@@ -27,6 +28,8 @@ CLASSES = ("ok", "failed", "rejected", "reversed", "pending", "other")
 COUNTS = ("total", *CLASSES)
 RATES = tuple(f"{status}_rate" for status in CLASSES)
 LATENCIES = ("latency_p50", "latency_p95", "latency_p99")
+BINS = tuple(f"b{i}" for i in range(16))
+"""Rows by the doubling step that their latency lies in."""
 MEASURES = (
     *COUNTS,
     *RATES,
@@ -35,10 +38,17 @@ MEASURES = (
     *LATENCIES,
     "clients",
     "clients_failing",
+    "arrivals",
     "new_error_codes",
+    "novel",
+    "duplicated",
     "value",
 )
-"""What a window knows. `value` is of metrics, all others of transactions; a rate without denominator is NULL."""
+"""What a window knows. `value` is of metrics, all others of transactions; a rate without denominator is NULL.
+
+arrivals: clients that sent something, and rows of no client; novel: rows whose error code was first seen on their product and channel within
+the hour; duplicated: rows that repeat another one's client, product, channel and amount within the minute under an id of their own.
+"""
 
 
 class Verdict(IntEnum):
@@ -93,11 +103,15 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Grain:
-    """Which windows a rule is judged on: split by these dimensions, this many minutes long, of these rows only."""
+    """Which windows a rule is judged on: split by these dimensions, this many minutes long, of these rows only.
+
+    everyone: where it is split by client, the rows of no client stand there too, as one more.
+    """
 
     by: tuple[str, ...] = ("product", "channel")
     minutes: int = 1
     where: str = ""
+    everyone: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +139,7 @@ class Frame:
 
     scopes: S of them; series: which scope each row is of; minute: the window's last minute (minutes since the epoch);
     columns: a measure a key, NaN where it is not known; flags: what each expression says, 1, 0, or NaN where it cannot say.
+    made: what was worked out from it once for all rules.
     A window with no rows stands here with zero counts if its sources answered, and is missing if they did not.
     """
 
@@ -135,6 +150,7 @@ class Frame:
     minute: Ints
     columns: Mapping[str, Floats]
     flags: Mapping[str, Floats] = field(default_factory=dict)
+    made: dict[object, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @cached_property
     def cell(self) -> tuple[Ints, Ints]:
@@ -178,6 +194,10 @@ class View(Protocol):
         """The windows of the rule's grain, with the measures and expressions that it asks for."""
         ...
 
+    def maintained(self, frame: Frame) -> NDArray[np.bool_]:
+        """Which of its windows lie, wholly or in part, in declared maintenance of their scope: nobody's normal."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Verdicts:
@@ -190,9 +210,11 @@ class Verdicts:
     lower: Floats
     upper: Floats
     score: Floats
+    onset: Ints | None = None
+    """Where a rule looks back by itself: the first bad minute, as of each row in breach."""
 
 
-Way = Literal["failed", "rejected", "reversed", "pending", "other", "missing", "slow", "value"]
+Way = Literal["failed", "rejected", "reversed", "pending", "other", "missing", "slow", "duplicated", "value"]
 """How a client is hurt by what a rule saw: by rows of a class, by rows that did not come, by slow ones, or unknown."""
 
 
@@ -224,7 +246,11 @@ def ways_of(measures: frozenset[str]) -> frozenset[Way]:
             found.add("slow")
         elif measure == "value":
             found.add("value")
-        elif measure in ("clients_failing", "new_error_codes"):
+        elif measure in BINS:
+            found.add("slow")
+        elif measure == "duplicated":
+            found.add("duplicated")
+        elif measure in ("clients_failing", "new_error_codes", "novel"):
             found.add("failed")
         elif stem in CLASSES and stem != "ok":
             found.add(stem)  # type: ignore[arg-type]  # a class other than ok is a way

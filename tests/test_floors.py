@@ -24,7 +24,7 @@ SQL = (
     "monitor/tables.py",
     "monitor/migrations/",
 )
-DUCK = ("connectors/", "monitor/windows.py", "monitor/cells.py", "monitor/frames.py", "rules/", "alerts/impact.py")
+DUCK = ("connectors/", *(f"monitor/{name}.py" for name in ("windows", "cells", "frames", "grounds")), "rules/")
 FENCES: dict[str, tuple[str, ...]] = {
     "requests": ("connectors/",),
     "tenacity": ("connectors/",),

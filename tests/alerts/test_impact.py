@@ -8,7 +8,10 @@ from decimal import Decimal
 import pytest
 
 from alerts import Holding, Impact, Incident, IncidentState, Touch
-from alerts.impact import Base, Ground, affected, exposed
+from alerts.ground import Base, Ground
+from alerts.impact import affected, exposed
+from monitor import grounds
+from monitor.calendar import Calendar
 from monitor.windows import Windows
 from rules import Scope, Severity
 from tests.characters import ACEROS, CAFE, CAST, TEXTILES, at, every_minute, minute, transactions
@@ -20,18 +23,19 @@ FAILURE = Incident(
 START = minute("10:00")
 
 
-def ground_of(*rows: dict, incident: Incident = FAILURE, end: str = "11:00") -> Ground:
+def measured(*rows: dict, incident: Incident = FAILURE, end: str = "11:00") -> tuple[Ground, Base]:
     windows = Windows()
     windows.hold_cells(windows.count(transactions(rows), source="core", closing=None).cells)
-    return Ground.of(windows.detail(incident.scope, START - 7 * 1440, minute(end)))
+    week = (incident.scope, START - 7 * 1440, START, ())
+    base = Base.of(
+        grounds.past(windows.db, *week, slow=True), grounds.usual(windows.db, *week), Calendar("America/Bogota")
+    )
+    return Ground.of(grounds.detail(windows.db, incident.scope, START, minute(end), slow=True), base), base
 
 
 def touched(*rows: dict, incident: Incident = FAILURE, until: str = "10:10") -> dict[str, Impact]:
-    ground = ground_of(*rows, incident=incident)
-    if not ground.pairs:
-        return {}
-    found = affected(incident, ground, Base.of(ground, incident, START), START, minute(until))
-    return {impact.client_id: impact for impact in found}
+    ground, base = measured(*rows, incident=incident)
+    return {impact.client_id: impact for impact in affected(incident, ground, base, START, minute(until))}
 
 
 def mixed(start: str, end: str, who, status: str, percent: int, n: int = 100, **told) -> list[dict]:
@@ -96,8 +100,8 @@ def test_product_by_product_in_an_incident_of_the_whole_channel():
         ACEROS.sends("10:01", product, "web", status="failed", count=10, amount=1)
         for product in ("pagos", "nomina", "recaudos")
     ]
-    ground = ground_of(*QUIET, *rows, incident=channel)
-    found = affected(channel, ground, Base.of(ground, channel, START), START, minute("10:10"))
+    ground, base = measured(*QUIET, *rows, incident=channel)
+    found = affected(channel, ground, base, START, minute("10:10"))
     assert sorted((impact.product, impact.failures) for impact in found) == [
         ("nomina", 10),
         ("pagos", 10),
@@ -162,7 +166,7 @@ def near(
     *rows: dict, holdings: list[Holding] = HOLDINGS, hit: set[str] | None = None, scope: Scope | None = None
 ) -> set[tuple[str, str]]:
     incident = replace(FAILURE, scope=scope or FAILURE.scope)
-    found = exposed(incident, ground_of(*rows, incident=incident), holdings, hit or set(), minute("10:10"), at("10:10"))
+    found = exposed(incident, *measured(*rows, incident=incident), holdings, hit or set(), minute("10:10"), at("10:10"))
     assert all(impact.touch is Touch.EXPOSED and impact.failures == 0 for impact in found)
     return {(impact.client_id, impact.product) for impact in found}
 
