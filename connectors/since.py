@@ -93,7 +93,7 @@ class Reading:
 
     `newest`: the newest value, as written; `round`: what the caller keeps between its pages (None: a new one begins).
     Rows that were given already are known: those of the round before within the overlap of its newest value, and, once
-    a round begins again, those of its first try.
+    a round begins again, those of its first try. Rows older than what was asked for are passed over.
     """
 
     def __init__(self, since: Since, cursor: Cursor | None) -> None:
@@ -104,6 +104,7 @@ class Reading:
             cursor, newest = {}, None  # another kind's, or of another column
         self.newest: str | None = newest
         self.round: dict[str, Any] | None = cursor.get("round")
+        self._start: str | None = cursor.get("start") if self.round else newest
         seen = {value: dict(rows) for value, rows in cursor.get("seen", {}).items()}
         known = {value: dict(rows) for value, rows in cursor.get("known", {}).items()}
         self._known, self._seen = (known, seen) if self.round else (seen, {})
@@ -125,9 +126,11 @@ class Reading:
         newest += [(at, value) for at, value, _, _ in placed if latest is None or at <= latest]
         if newest:
             self.newest = max(newest, key=lambda one: one[0])[1]
-        floor = self._floor()
+        floor, start = self._floor(self.newest), self._floor(self._start)
         fresh = []
         for at, value, number, row in placed:
+            if start is not None and at < start:
+                continue  # given in an earlier round: the server takes the parameter for something wider
             near = floor is None or at >= floor
             if near or value in self._known:
                 mark = digest([json.dumps(row, sort_keys=True)])
@@ -150,15 +153,16 @@ class Reading:
         if ended:
             return {"newest": self.newest, "seen": self._near(_both(self._known, self._seen))}
         # What was known before may still come on a later page of this round, however new the rows are by now.
-        return {"newest": self.newest, "seen": self._near(self._seen), "known": self._known, "round": self.round}
+        here = {"newest": self.newest, "seen": self._near(self._seen), "known": self._known}
+        return here | {"start": self._start, "round": self.round}
 
     def _near(self, marks: dict[str, dict[str, int]]) -> dict[str, dict[str, int]]:
-        floor = self._floor()
+        floor = self._floor(self.newest)
         near = {v: {mark: times for mark, times in rows.items() if times} for v, rows in marks.items()}
         return {v: rows for v, rows in near.items() if rows and (floor is None or self._since.order(v) >= floor)}
 
-    def _floor(self) -> Any:
-        return None if self.newest is None else self._since.order(self.newest) - self._since.overlap
+    def _floor(self, newest: str | None) -> Any:
+        return None if newest is None else self._since.order(newest) - self._since.overlap
 
 
 def _both(one: dict[str, dict[str, int]], other: dict[str, dict[str, int]]) -> dict[str, dict[str, int]]:

@@ -42,6 +42,15 @@ CONFIGS: dict[str, list[str]] = {
     "bad_encoding": [
         "sources.core.encoding: 'utf-99' cannot be followed: use utf-8, latin-1, cp1252 or the like",
     ],
+    "bad_http": [
+        "sources.casos.url: must be an address such as https://host/path",
+        "sources.clientes.nxt: no such key; did you mean 'next'?",
+        "sources.clientes.token_url: needs client_id and client_secret",
+        "sources.productos.since_form: must be 'iso', 's', 'ms' or 'number'",
+        "sources.productos.overlap: must be a length of time such as 10s, 5m, 1h30m or 30d",
+        "sources.productos.since: needs cursor",
+        "desks.casos.columns.asunto: a case has no such field; there are: key, incident_id, ...",
+    ],
     "bad_port": [
         "monitor.listen: must be host:port, such as 127.0.0.1:8080",
     ],
@@ -130,7 +139,7 @@ CONFIGS: dict[str, list[str]] = {
         "sources.core.defaults.id_type: clients have no such column; there are client_id, name, segment,...",
     ],
     "unknown_desk_kind": [
-        "desks.sheet.kind: no desk kind 'sheet'; there are: local",
+        "desks.sheet.kind: no desk kind 'sheet'; there are: http, local",
     ],
     "unknown_key": [
         "monitor.latenes: no such key; did you mean 'lateness'?",
@@ -144,7 +153,7 @@ CONFIGS: dict[str, list[str]] = {
         "sources.core.role: must be 'transactions', 'metrics', 'cases', 'clients' or 'holdings'",
     ],
     "unknown_source_kind": [
-        "sources.core.kind: no source kind 'files'; there are: file, sql",
+        "sources.core.kind: no source kind 'files'; there are: file, http, sql",
     ],
     "unknown_status_class": [
         "sources.core.status.faild: no such class; there are ok, failed, rejected, reversed, pending",
