@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median
 from typing import Any
 from zoneinfo import ZoneInfo
+
+import numpy as np
 
 from alerts import Incident
 from rules import Scope
@@ -17,13 +20,21 @@ GRACE = timedelta(minutes=15)
 """After a label's end, in which finding it still counts."""
 
 
+OBSERVERS = ("observer_seconds", "observer_30s", "observer_15s")
+"""Columns that tell how soon it could have been known at all, on cells of a minute and of 30 and 15 seconds."""
+
+
 class LabelError(ValueError):
     """What is wrong with a label file, with its row."""
 
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """One thing that happened. optional: it may be found or not; affected: the clients whom it touched, if known."""
+    """One thing that happened. optional: it may be found or not; affected: the clients whom it touched, if known.
+
+    explained: clients with failures in it that may as well be their ordinary ones: to name them is neither right nor wrong.
+    observers: the delays, in seconds, of those who know what to look for (OBSERVERS).
+    """
 
     name: str
     start: datetime
@@ -32,6 +43,8 @@ class Label:
     kind: str = ""
     affected: frozenset[str] = frozenset()
     optional: bool = False
+    explained: frozenset[str] = frozenset()
+    observers: Mapping[str, float] = field(default_factory=dict, hash=False)
 
     def meets(self, incident: Incident) -> bool:
         """Whether the incident found it: a compatible scope, detected between its start and a little after its end."""
@@ -39,7 +52,7 @@ class Label:
 
 
 def read_labels(path: Path, timezone: str) -> list[Label]:
-    """Rows of `label, start, end`, and optionally `product, channel, client_id, kind, affected, optional`."""
+    """Rows of `label, start, end`; optionally `product, channel, client_id, kind, affected, optional, explained` and OBSERVERS."""
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
@@ -64,28 +77,36 @@ def _label(row: dict[str, str | None], where: str, timezone: str) -> Label:
             raise LabelError(f"{where}: {name} {cell(name)!r} is not a time") from None
         return (found if found.tzinfo else found.replace(tzinfo=ZoneInfo(timezone))).astimezone(UTC)
 
+    def people(name: str) -> frozenset[str]:
+        return frozenset(part.strip() for part in cell(name).split(";") if part.strip())
+
+    def seconds(name: str) -> float:
+        try:
+            return float(cell(name))
+        except ValueError:
+            raise LabelError(f"{where}: {name} {cell(name)!r} is not a number") from None
+
     start, end = time("start"), time("end")
     if end < start:
         raise LabelError(f"{where}: ends before it starts")
-    scope = Scope(cell("product"), cell("channel"), cell("client_id"))
-    affected = frozenset(part.strip() for part in cell("affected").split(";") if part.strip())
     return Label(
         cell("label"),
         start,
         end,
-        scope,
+        Scope(cell("product"), cell("channel"), cell("client_id")),
         cell("kind"),
-        affected,
+        people("affected"),
         cell("optional").lower() in ("yes", "true", "1", "sí", "si"),
+        people("explained"),
+        {name: seconds(name) for name in OBSERVERS if cell(name)},
     )
 
 
 def compare(
     labels: list[Label], incidents: list[Incident], affected: dict[str, set[str]], *, days: float
 ) -> dict[str, Any]:
-    """Recall, false incidents a day, delays, incidents a cause; and of the clients whom labels name, how many were named."""
-    due = [label for label in labels if not label.optional]
-    rows, delays, found_per, recalls, precisions = [], [], [], [], []
+    """Recall, false incidents a day, delays, incidents a cause, in all and by kind; of the labelled clients, how many were named."""
+    rows, recalls, precisions = [], [], []
     for label in labels:
         found = [incident for incident in incidents if label.meets(incident)]
         delay = (min(i.detected_at for i in found) - label.start).total_seconds() if found else None
@@ -96,25 +117,50 @@ def compare(
                 "optional": label.optional,
                 "incidents": [i.id for i in found],
                 "delay_seconds": delay,
+                **label.observers,
             }
         )
-        if label.optional:
-            continue
-        if label.affected:
-            named = set().union(*(affected.get(i.id, set()) for i in found))
+        if label.affected and not label.optional:
+            named = set().union(*(affected.get(i.id, set()) for i in found)) - label.explained
             recalls.append(len(named & label.affected) / len(label.affected))
             precisions += [len(named & label.affected) / len(named)] if named else []
-        if delay is not None:
-            delays.append(delay)
-            found_per.append(len(found))
     false = [i.id for i in incidents if not any(label.meets(i) for label in labels)]
+    due = [row for row in rows if not row["optional"]]
+    delays = _of(due, "delay_seconds")
+    told = {name: median(seconds) for name in OBSERVERS if (seconds := _of(due, name))}
     return {
         "labels": rows,
         "recall": len(delays) / len(due) if due else None,
         "false_incidents": false,
         "false_incidents_per_day": round(len(false) / days, 3),
         "median_delay_seconds": median(delays) if delays else None,
-        "incidents_per_cause": sum(found_per) / len(found_per) if found_per else None,
+        "p90_delay_seconds": float(np.quantile(delays, 0.9)) if delays else None,
+        "incidents_per_cause": _per_cause(due),
         "affected_recall": sum(recalls) / len(recalls) if recalls else None,
         "affected_precision": sum(precisions) / len(precisions) if precisions else None,
+        **{f"median_{name}": value for name, value in told.items()},
+        "kinds": {
+            kind: _kind([row for row in due if row["kind"] == kind])
+            for kind in sorted({label.kind for label in labels if label.kind and not label.optional})
+        },
     }
+
+
+def _kind(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    delays, observed = _of(rows, "delay_seconds"), _of(rows, OBSERVERS[0])
+    return {
+        "found": len(delays),
+        "of": len(rows),
+        "median_delay_seconds": median(delays) if delays else None,
+        "incidents_per_cause": _per_cause(rows),
+        "median_observer_seconds": median(observed) if observed else None,
+    }
+
+
+def _of(rows: Sequence[dict[str, Any]], name: str) -> list[float]:
+    return [row[name] for row in rows if row.get(name) is not None]
+
+
+def _per_cause(rows: Sequence[dict[str, Any]]) -> float | None:
+    counts = [len(row["incidents"]) for row in rows if row["incidents"]]
+    return sum(counts) / len(counts) if counts else None

@@ -80,6 +80,34 @@ def test_of_the_clients_whom_labels_name_how_many_were_named():
     assert said["affected_precision"] == pytest.approx(2 / 3)
 
 
+def test_clients_whom_their_base_rate_explains_count_neither_way():
+    told = {"affected": frozenset({"1", "2"}), "explained": frozenset({"3"})}
+    named = {"AF-10:02": {"1", "3", "9"}, "AF-12:02": {"3"}}
+    said = compare([label("a", "10:00", "10:30", **told)], [found("10:02")], named, days=1)
+    assert (said["affected_recall"], said["affected_precision"]) == (1 / 2, 1 / 2)
+    said = compare([label("b", "12:00", "12:30", **told)], [found("12:02")], named, days=1)
+    assert (said["affected_recall"], said["affected_precision"]) == (0, None)
+
+
+def test_by_kind_and_the_slowest_tenth_and_how_soon_it_could_be_known():
+    labels = [
+        label(f"{hour}", f"{hour}:00", f"{hour}:30", kind="total" if hour < 15 else "slow", observers={"observer_seconds": s})
+        for hour, s in ((10, 190.0), (12, 200.0), (14, 210.0), (16, 400.0))
+    ]  # fmt: skip
+    labels.append(label("maybe", "18:00", "18:30", kind="slow", optional=True, observers={"observer_15s": 9.0}))
+    said = compare(labels, [found("10:02"), found("10:04"), found("12:11"), found("18:01")], {}, days=1)
+    assert said["p90_delay_seconds"] == pytest.approx(120 + 0.9 * (660 - 120))
+    assert said["kinds"] == {
+        "slow": {"found": 0, "of": 1, "median_delay_seconds": None, "incidents_per_cause": None,
+                 "median_observer_seconds": 400},
+        "total": {"found": 2, "of": 3, "median_delay_seconds": 390, "incidents_per_cause": 1.5,
+                  "median_observer_seconds": 200},
+    }  # fmt: skip
+    assert said["median_observer_seconds"] == 205
+    assert "median_observer_15s" not in said
+    assert said["labels"][0]["observer_seconds"] == 190
+
+
 def test_a_missed_label_loses_its_clients_too():
     labels = [
         label("a", "10:00", "10:30", affected=frozenset({"1"})),
@@ -99,13 +127,14 @@ def test_nothing_labelled_and_nothing_found():
 def test_labels_are_read_with_the_banks_zone_where_they_tell_none(tmp_path):
     path = tmp_path / "labels.csv"
     rows = [
-        "label,start,end,product,channel,client_id,kind,affected,optional",
-        "a,2026-03-03T10:00:00,2026-03-03T10:30:00,pagos,,,failed,1; 2,",
-        "b,2026-03-03T17:00:00+00:00,2026-03-03T17:30:00Z,,web,900,,,sí",
+        "label,start,end,product,channel,client_id,kind,affected,optional,explained,observer_seconds,observer_30s",
+        "a,2026-03-03T10:00:00,2026-03-03T10:30:00,pagos,,,failed,1; 2,,3;4,190.5,",
+        "b,2026-03-03T17:00:00+00:00,2026-03-03T17:30:00Z,,web,900,,,sí,,,",
     ]
     path.write_text("\n".join(rows), encoding="utf-8-sig")
     first, second = read_labels(path, "America/Bogota")
-    assert first == Label("a", at("10:00"), at("10:30"), Scope("pagos"), "failed", frozenset({"1", "2"}))
+    told = {"explained": frozenset({"3", "4"}), "observers": {"observer_seconds": 190.5}}
+    assert first == Label("a", at("10:00"), at("10:30"), Scope("pagos"), "failed", frozenset({"1", "2"}), **told)
     assert second == replace(second, start=at("12:00"), end=at("12:30"), scope=Scope("", "web", "900"), optional=True)
 
 
@@ -117,6 +146,10 @@ def test_labels_are_read_with_the_banks_zone_where_they_tell_none(tmp_path):
         ("label,start,end\na,yesterday,2026-03-03", "labels.csv:line 2: start 'yesterday' is not a time"),
         ("label,start,end\na,2026-03-03T10:00,", "labels.csv:line 2: end '' is not a time"),
         ("label,start,end\na,2026-03-03T10:00,2026-03-03T09:00", "labels.csv:line 2: ends before it starts"),
+        (
+            "label,start,end,observer_15s\na,2026-03-03,2026-03-03,soon",
+            "labels.csv:line 2: observer_15s 'soon' is not a number",
+        ),
     ],
 )
 def test_what_is_wrong_is_told_with_its_row(tmp_path, text, message):
