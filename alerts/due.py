@@ -1,8 +1,9 @@
 """What was due from each client since an incident began, and did not come.
 
-Due is what they sent at the same clock minutes of the days before that were like it (business days, or the others): the median of
-those days, so that one who sends at no fixed time is not due at any, and one who sends at fixed hours is due only then. It is set
-by how the hour before compares with the same hour of those days. Until there are such days, the hour before goes on.
+Due is their part of what all clients send at the same clock minutes of the days before that were like it (business days, or the
+others), and what they sent then themselves. Where the two disagree, as of one who sends at fixed hours or now and then, their own
+median day counts alone: one at fixed hours is due only then, one at no fixed time never. All of it is set by how the hour before
+compares with the same hour of those days. Until there are such days, the hour before goes on.
 """
 
 from __future__ import annotations
@@ -10,12 +11,19 @@ from __future__ import annotations
 import numpy as np
 
 from alerts import Incident
-from alerts.ground import Base, Bools, Ground, sums
+from alerts.ground import Base, Bools, Ground, grid, sums
+from alerts.spells import lacking
 from rules import Floats, Ints
 
-DOUBT = 0.05
+DOUBT = 0.1
 """Chance of missing a client who only had a quiet time."""
+ODD = 0.001
+"""Chance below which a client's own days and their part of all clients' disagree."""
+OTHERS = 3.0
+"""Weight of their part of all clients' against their own days, where the two agree."""
 HOUR = 60
+AROUND = 7
+"""Minutes to each side over which a stream's minutes are evened out."""
 PRIOR = 20.0
 """Transactions' worth of all clients' level that one client's starts from."""
 DAY = 1440
@@ -31,26 +39,61 @@ def missing(incident: Incident, ground: Ground, base: Base, start: int, end: int
     nothing = np.zeros(size)
     if "missing" not in incident.ways or base.usual is None or not size:
         return nothing, nothing, np.zeros(len(names), bool)
-    from scipy.special import pdtr  # noqa: PLC0415 - costs a third of a second, needed only once something is missing
-
-    came = sums(ground.rows.unit, ground.rows.n, size)
     hour = _sent(base, start - HOUR, start, size)
     days = [d for d in range(1, WEEK + 1) if start - HOUR - d * DAY >= base.since and end - d * DAY <= start]
     alike = [d for d in days if _alike(base, d, start, end)]
-    lasted = hour * (end - start) / max(min(HOUR, start - base.since), 1)
-    if alike:
-        then = np.stack([_sent(base, start - d * DAY, end - d * DAY, size) for d in alike])
-        hours = np.stack([_sent(base, start - HOUR - d * DAY, start - d * DAY, size) for d in alike])
-        usual, before = np.median(then, axis=0), np.median(hours, axis=0)
-        whole = (hour.sum() + PRIOR) / (before.sum() + PRIOR)
-        due = usual * np.clip((hour + PRIOR * whole) / (before + PRIOR), *LEVELS)
-        due = np.minimum(due, lasted) if len(alike) == 1 else due
-        # One who is early today has sent in the hour before what is due now on other days.
-        both = np.median(then + hours, axis=0)
-        enough = _beyond(pdtr, hour + came, both, pair_of)
-    else:
-        due, enough = lasted, np.ones(len(names), bool)
-    return due, came, _beyond(pdtr, came, due, pair_of) & enough
+    lasting = hour / max(min(HOUR, start - base.since), 1)
+    streams = ground.listed.streams[1]
+    minute = np.clip(ground.minute - start, 0, end - start - 1)
+    width, many = end - start, int(streams.max()) + 1
+    seen = grid(streams[ground.rows.unit], minute, ground.rows.n, many, width)
+    if not alike:
+        rate = sums(streams, lasting, many)[:, None]
+        on = lacking(seen, np.repeat(rate, width, axis=1))
+        came = sums(ground.rows.unit, ground.rows.n * on[streams[ground.rows.unit], minute], size)
+        due = lasting * on.sum(axis=1)[streams]
+        return due, came, _beyond(came, due, pair_of)
+    before = np.stack([_sent(base, start - HOUR - d * DAY, start - d * DAY, size) for d in alike])
+    early = _ordinary(before, base, ground)
+    whole = (sums(streams, hour, many) + PRIOR) / (sums(streams, early, many) + PRIOR)
+    level = np.clip((hour + PRIOR * whole[streams]) / (early + PRIOR), *LEVELS)
+    on = lacking(seen, whole[:, None] * _profile(base, alike, start, end, streams, many))
+    came = sums(ground.rows.unit, ground.rows.n * on[streams[ground.rows.unit], minute], size)
+    then = np.stack([_sent(base, start - d * DAY, end - d * DAY, size, on[streams]) for d in alike])
+    due = _ordinary(then, base, ground) * level
+    if len(alike) == 1:
+        due = np.minimum(due, lasting * on.sum(axis=1)[streams])
+    # Who sent far more than usual in the hour before was early today.
+    usual = early * np.clip(level, 1, None)
+    advance = np.maximum(hour - usual - 3 * np.sqrt(usual + 1), 0)
+    return due, came, _beyond(came + advance, due, pair_of)
+
+
+def _profile(base: Base, days: list[int], start: int, end: int, streams: Ints, many: int) -> Floats:
+    """By stream and minute of [start, end), what came on a mean one of those days, evened out over a quarter of an hour."""
+    assert base.usual is not None  # noqa: S101 - as below
+    minute, unit, n = base.usual
+    width = end - start + 2 * AROUND
+    found = np.zeros((many, width))
+    for d in days:
+        a, b = np.searchsorted(minute, (start - AROUND - d * DAY, end + AROUND - d * DAY))
+        found += grid(streams[unit[a:b]], minute[a:b] - (start - AROUND - d * DAY), n[a:b], many, width)
+    total = np.pad(found.cumsum(axis=1), ((0, 0), (1, 0)))
+    evened: Floats = (total[:, 2 * AROUND + 1 :] - total[:, : -2 * AROUND - 1]) / (2 * AROUND + 1) / len(days)
+    return evened
+
+
+def _ordinary(days: Floats, base: Base, ground: Ground) -> Floats:
+    """What a unit sends in a stretch of an ordinary day, from what it did on such days (days x units)."""
+    from scipy.special import pdtr, pdtrc  # noqa: PLC0415 - as above
+
+    streams, whole = ground.listed.streams[1], base.total(ground.listed)
+    size, own = days.shape[1], days.sum(axis=0)
+    part = whole / np.maximum(sums(streams, whole, size)[streams], 1)
+    shared = part * sums(streams, own, size)[streams]
+    agree = (pdtr(own, shared) > ODD) & (pdtrc(np.maximum(own - 1, 0), shared) > ODD) | (own == shared)
+    found: Floats = np.where(agree, (own + OTHERS * shared) / (1 + OTHERS) / len(days), np.median(days, axis=0))
+    return found
 
 
 def _alike(base: Base, days: int, start: int, end: int) -> bool:
@@ -61,15 +104,19 @@ def _alike(base: Base, days: int, start: int, end: int) -> bool:
     return bool(np.array_equal(now, then))
 
 
-def _beyond(pdtr: object, came: Floats, due: Floats, pair_of: Ints) -> Bools:
+def _beyond(came: Floats, due: Floats, pair_of: Ints) -> Bools:
+    from scipy.special import pdtr  # noqa: PLC0415 - costs a third of a second, needed only once something is missing
+
     size = int(pair_of.max(initial=-1)) + 1
     n, wanted = np.maximum(sums(pair_of, came, size), 0), sums(pair_of, due, size)
-    found: Bools = (wanted > n) & (pdtr(n, wanted) < DOUBT)  # type: ignore[operator]
+    found: Bools = (wanted > n) & (pdtr(n, wanted) < DOUBT)
     return found
 
 
-def _sent(base: Base, start: int, end: int, size: int) -> Floats:
+def _sent(base: Base, start: int, end: int, size: int, weight: Floats | None = None) -> Floats:
+    """By unit, what it sent in [start, end), each minute with its weight (units x minutes)."""
     assert base.usual is not None  # noqa: S101 - asked for only where it is there
     minute, unit, n = base.usual
     a, b = np.searchsorted(minute, (start, end))
-    return sums(unit[a:b], n[a:b], size)
+    unit, counted = unit[a:b], n[a:b]
+    return sums(unit, counted if weight is None else counted * weight[unit, minute[a:b] - start], size)

@@ -27,7 +27,7 @@ UNSEEN, THIN = 0.5, 50.0
 """A kind's base rate begins as UNSEEN rows among THIN transactions: a tiny one where the week before was long."""
 RARE = 1
 """A code seen no more often than this in the week before counts as new."""
-SLOW = 0.02
+SLOW = 0.05
 """Slow is what at most this share of a stream's transactions reached before."""
 SLOW_KIND = len(CLASSES)
 _KINDS = SLOW_KIND + 1
@@ -179,6 +179,11 @@ def kind_parts(kind: Ints) -> tuple[Ints, Ints, Ints]:
 def sums(place: Ints, weight: Floats | Ints, size: int) -> Floats:
     """What lies at each place, added up."""
     return np.bincount(place, weights=weight, minlength=size).astype(np.float64)
+
+
+def grid(row: Ints, column: Ints, weight: Floats | Ints, height: int, width: int) -> Floats:
+    """The same in two dimensions."""
+    return sums(row * width + column, weight, height * width).reshape(height, width)
 
 
 def _numbered(table: pa.Table, names: tuple[str, ...], known: tuple[Names, ...]) -> tuple[tuple[Names, ...], Ints]:

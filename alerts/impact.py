@@ -17,20 +17,14 @@ import numpy as np
 
 from alerts import Holding, Impact, Incident, Touch
 from alerts.due import missing
-from alerts.ground import NEW, PRIOR, THIN, UNSEEN, Base, Bools, Ground, kind_parts, sums
+from alerts.ground import NEW, PRIOR, THIN, UNSEEN, Base, Bools, Ground, grid, kind_parts, sums
+from alerts.spells import failing
 from rules import Floats, Ints
 
 LIKELY = 0.5
 """From this probability on, a row is the failure's, and a client is touched."""
 DOUBT = 0.1
 """Chance of calling a client affected whom their own base rate explains."""
-ODDS = 1.0
-"""Log odds against a failure being on, for one kind in one minute, before anything is seen."""
-STAYS = 2.2
-"""Log odds that it is in the next minute as in this one: what a neighbouring minute can say at most."""
-REACH = 4
-"""Minutes to each side that have a say."""
-TURNS = 3
 FAINT = 0.05
 """What is on with less than this in every minute is left out of what clients' own base rates explain."""
 
@@ -74,13 +68,13 @@ def struck(incident: Incident, ground: Ground, base: Base, start: int, end: int)
     volume = sums(streams, whole, len(listed.streams[0]))
     usual = _looked_up(found, known, before)
     rate = (usual + UNSEEN) / (volume[stream] + THIN)
-    seen = _grid(kind, minute[bad], rows.n[bad], len(found), length)
-    total = _grid(streams[rows.unit], minute, rows.n, len(listed.streams[0]), length)[stream]
-    on, then = _on(seen, np.maximum(total, seen), np.minimum(rate, 0.9), stream)
+    seen = grid(kind, minute[bad], rows.n[bad], len(found), length)
+    total = grid(streams[rows.unit], minute, rows.n, len(listed.streams[0]), length)[stream]
+    on, then = failing(seen, np.maximum(total, seen), np.minimum(rate, 0.9), stream)
     q = (on * np.clip(1 - rate / then, 0, 1)[:, None])[kind, minute[bad]] if len(found) else np.zeros(0)
     hits = sums(rows.unit[bad], rows.n[bad] * on[kind, minute[bad]], size)
     expected, busy = np.zeros(size), np.zeros(size)
-    sent = _grid(rows.unit, minute, rows.n, size, length)
+    sent = grid(rows.unit, minute, rows.n, size, length)
     for k in np.flatnonzero(on.max(axis=1, initial=0) > FAINT).tolist():
         mine = np.flatnonzero(streams == stream[k])
         own = sums(base.rows.unit[past == found[k]], base.rows.n[past == found[k]], size)[mine]
@@ -91,68 +85,11 @@ def struck(incident: Incident, ground: Ground, base: Base, start: int, end: int)
     return Struck(ground, bad, kind, q, hits, expected, busy, due, came, gone)
 
 
-def _grid(row: Ints, column: Ints, n: Ints, height: int, width: int) -> Floats:
-    return sums(row * width + column, n, height * width).reshape(height, width)
-
-
 def _looked_up(wanted: Ints, known: Ints, many: Floats) -> Floats:
     if not len(known):
         return np.zeros(len(wanted))
     at = np.searchsorted(known, wanted).clip(max=len(known) - 1)
     return np.where(known[at] == wanted, many[at], 0.0)
-
-
-def _on(seen: Floats, total: Floats, base: Floats, stream: Ints) -> tuple[Floats, Floats]:
-    """By kind and minute, the probability that the failure is on and of this kind; and by kind its rate while it is.
-
-    A stream's failure is on or off as a whole. First from what stands out over five minutes; then, in turns: the rate of each kind
-    while it is on, whether the kind takes part in it, and the minutes that look like it; every minute's neighbours have a bounded
-    say: sparse minutes borrow from them, full ones speak for themselves.
-    """
-    from scipy.special import expit  # noqa: PLC0415 - costs a third of a second, needed only once something fails
-
-    if not len(stream):
-        return seen, base
-    seen = np.maximum(seen, 0)
-    r = base[:, None]
-    own = np.zeros((stream.max() + 1, len(stream)))
-    own[stream, np.arange(len(stream))] = 1  # which kinds are of a stream
-    pooled, due = own @ _around(seen), own @ (_around(total) * r)
-    alone = _excess(_around(seen), _around(total) * r)
-    every = np.maximum(_excess(pooled, due)[stream], alone)
-    best = np.full((len(own), seen.shape[1]), -np.inf)
-    np.maximum.at(best, stream, every)
-    on, part, then = expit(best - ODDS)[stream], np.ones(len(stream)), base
-    for _ in range(TURNS):
-        hits, volume = (on * seen).sum(axis=1), (on * total).sum(axis=1)
-        then = np.clip((hits + base) / (volume + 1), base * 1.001, 0.999)
-        part = expit(_excess(hits, volume * base) - ODDS)
-        t = then[:, None]
-        says = seen * np.log(t / r) + (total - seen) * np.log((1 - t) / (1 - r))
-        says = own @ (part[:, None] * says)
-        on = expit(says + _heard(says) + _heard(says[:, ::-1])[:, ::-1] - ODDS)[stream]
-    return on * part[:, None], then
-
-
-def _excess(hits: Floats, due: Floats) -> Floats:
-    """How much likelier (in logs) so many are at the rate that they came at than at the one that was due; 0 where they are fewer."""
-    due = np.maximum(due, 1e-12)
-    found: Floats = np.where(hits > due, hits * np.log(np.maximum(hits, 1e-12) / due) - (hits - due), 0.0)
-    return found
-
-
-def _around(x: Floats) -> Floats:
-    padded, width = np.pad(x, ((0, 0), (2, 2))), x.shape[1]
-    found: Floats = np.sum([padded[:, i : i + width] for i in range(5)], axis=0)
-    return found
-
-
-def _heard(says: Floats) -> Floats:
-    """What each minute is told by the ones before it."""
-    heard = np.zeros_like(says)
-    for _ in range(REACH):
-        heard[:, 1:] = np.clip(says[:, :-1] + heard[:, :-1], -STAYS, STAYS)
-    return heard
 
 
 def affected(incident: Incident, ground: Ground, base: Base, start: int, end: int) -> list[Impact]:
