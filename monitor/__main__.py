@@ -99,13 +99,15 @@ def time(text: str | None, zone: str, option: str) -> datetime | None:
 @app.command()
 def run(config: ConfigPath = CONFIG) -> None:
     """The daemon: until SIGTERM or Ctrl-C, after which it finishes what it has fetched."""
-    from monitor.daemon import CannotListen, run_daemon
+    from monitor.daemon import CannotListen, NoBank, run_daemon
 
     with stored(config) as (settings, store):
         try:
             run_daemon(settings, store)
         except CannotListen as error:
             fail(error)
+        except NoBank:
+            fail()
 
 
 @app.command()

@@ -30,12 +30,23 @@ def _whole_minutes(length: timedelta) -> timedelta:
     return length
 
 
-def _address(text: str) -> str:
+def _host(text: str, example: str = "127.0.0.1:8080") -> str:
     host, _, port = text.rpartition(":")
     if not host or not re.fullmatch(r"[0-9]{1,5}", port) or int(port) > 65535:  # noqa: PLR2004 - the last port
-        raise ValueError("must be host:port, such as 127.0.0.1:8080")
+        raise ValueError(f"must be host:port, such as {example}")
+    return host
+
+
+def _address(text: str) -> str:
+    host = _host(text)
     if host.strip("[]") not in ("127.0.0.1", "localhost", "::1"):
         raise ValueError("beyond loopback a token is needed, and there are none yet: listen on 127.0.0.1")
+    return text
+
+
+def _here(text: str) -> str:
+    if _host(text, "127.0.0.1:8090") not in ("127.0.0.1", "localhost"):
+        raise ValueError("the simulated bank stays on this machine: listen on 127.0.0.1")
     return text
 
 
@@ -146,6 +157,14 @@ class Portfolio(Block):
 
 
 class Demo(Block):
-    """[demo]: `vigia run` starts the simulated bank, which writes its payments to this database."""
+    """[demo]: `vigia run` starts the simulated bank, which writes its payments to this database.
+
+    cases: where its case tool listens; without it there is none.
+    """
 
     database: str
+    cases: Annotated[str, AfterValidator(_here)] | None = None
+
+
+DEMO_SECRETS = {"VIGIA_DEMO_TOKEN": "vigia-demo-token"}
+"""What the environment need not say where there is a [demo]: the token of its case tool, which guards invented cases."""

@@ -15,9 +15,21 @@ from alerts.priority import Weights
 from connectors import ROLES, STATUSES, CaseDesk, Source
 from connectors.kinds import load
 from connectors.mapping import Mapping as Names
-from monitor.blocks import MINUTE, Block, Demo, DeskBlock, Monitor, Portfolio, Retention, RuleBlock, SourceBlock
+from monitor.blocks import (
+    DEMO_SECRETS,
+    MINUTE,
+    Block,
+    Demo,
+    DeskBlock,
+    Monitor,
+    Portfolio,
+    Retention,
+    RuleBlock,
+    SourceBlock,
+)
 from monitor.faults import ConfigError, Fault, Secrets, explained, read_toml
 from monitor.kinds import built, checked, load_rule
+from monitor.maintenance import Maintenance, read_maintenance
 from rules import DIMENSIONS, Grain, Rule, Severity, Spec
 from rules.expression import parse
 
@@ -55,6 +67,7 @@ class Config:
     retention: Retention = field(default_factory=Retention)
     portfolio: Portfolio = field(default_factory=Portfolio)
     demo: Demo | None = None
+    maintenance: tuple[Maintenance, ...] = ()
 
     def rules(self) -> list[Rule]:
         """Every rule, new."""
@@ -83,10 +96,10 @@ def read_config(path: Path) -> Config:
     written = read_toml(path, name, faults)
     if faults:
         raise ConfigError(faults)
-    secrets = Secrets(base, name)
+    secrets = Secrets(base, name, DEMO_SECRETS if "demo" in written else {})
     tables = secrets.filled(written, faults)
     unfilled = list(faults)
-    known = (*_BLOCKS, "sources", "desks")
+    known = (*_BLOCKS, "sources", "desks", "maintenance")
     faults += [Fault(name, key, f"no such block; there are {', '.join(known)}") for key in tables if key not in known]
     blocks = {
         key: _block(model, tables.get(key, {}), name, key, faults)
@@ -113,6 +126,7 @@ def read_config(path: Path) -> Config:
     if not tables.get("desks"):
         local = {"kind": "local", "path": "var/casos.csv"}
         desks = {"local": cast(DeskConfig, _desk("local", local, base, name, faults))}
+    maintenance = read_maintenance(tables.get("maintenance", []), zone, name, faults)
     raw = tables.get("monitor", {})
     rules = _rules(monitor or Monitor(), raw.get("rules") if isinstance(raw, dict) else None, base, name, faults)
     if faults:
@@ -121,8 +135,10 @@ def read_config(path: Path) -> Config:
     made = cast("dict[str, Any]", blocks)
     made["monitor"] = made["monitor"].model_copy(update={"database": _absolute(made["monitor"].database, base)})
     if made.get("demo"):
-        made["demo"] = Demo(database=str(base / made["demo"].database))
-    return Config(path=path, sources=sources, desks=desks, rule_factories=tuple(rules), **made)
+        made["demo"] = made["demo"].model_copy(update={"database": str(base / made["demo"].database)})
+    return Config(
+        path=path, sources=sources, desks=desks, rule_factories=tuple(rules), maintenance=maintenance, **made
+    )
 
 
 def _block(model: type[Block], given: Any, file: str, key: str, faults: list[Fault]) -> Block | None:

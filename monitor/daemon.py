@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from threading import Event, Thread
 from zoneinfo import ZoneInfo
 
+from monitor.blocks import DEMO_SECRETS
 from monitor.config import Config
 from monitor.logs import log_to_stderr
 from monitor.service import Service, wall
@@ -20,6 +21,10 @@ from monitor.web import app, serve
 
 class CannotListen(Exception):  # noqa: N818 - it says what happened
     """The board's address is not to be had, in words."""
+
+
+class NoBank(Exception):  # noqa: N818 - as above
+    """The simulated bank did not start; it has said why on stderr."""
 
 
 def run_daemon(config: Config, store: Store) -> None:
@@ -56,15 +61,19 @@ def board(service: Service, store: Store, listen: str) -> Iterator[str]:
 
 @contextmanager
 def simulated_bank(config: Config) -> Iterator[None]:
-    """A bank that writes its payments to the configured database, while the daemon lives."""
+    """A bank that writes its payments to the configured database, and its case tool, while the daemon lives."""
     if config.demo is None:
         yield
         return
     command = [sys.executable, "-m", "monitor.demo", "--database", config.demo.database]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as bank:  # noqa: S603 - our own module
+    command += ["--cases", config.demo.cases] if config.demo.cases else []
+    env = DEMO_SECRETS | os.environ
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True, env=env) as bank:  # noqa: S603 - our own module
         try:
-            if bank.stdout:
-                print(bank.stdout.readline().strip(), flush=True)  # noqa: T201 - said before the first poll: its history is there
+            said = bank.stdout.readline().strip() if bank.stdout else ""
+            if not said:
+                raise NoBank
+            print(said, flush=True)  # noqa: T201 - said before the first poll: its history is there
             yield
         finally:
             bank.terminate()

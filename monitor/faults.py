@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
@@ -64,10 +64,14 @@ def read_toml(path: Path, name: str, faults: list[Fault]) -> dict[str, Any]:
 
 
 class Secrets:
-    """What `${NAME}` and `${file:path}` stand for in a file of `base`; and the hiding of it in what is told."""
+    """What `${NAME}` and `${file:path}` stand for in a file of `base`; and the hiding of it in what is told.
 
-    def __init__(self, base: Path, name: str) -> None:
+    declared: what a NAME stands for that the environment does not have.
+    """
+
+    def __init__(self, base: Path, name: str, declared: Mapping[str, str] | None = None) -> None:
         self._base, self._name = base, name
+        self._declared = declared or {}
         self._found: dict[str, str] = {}
 
     def filled(self, value: Any, faults: list[Fault], key: str = "") -> Any:
@@ -104,9 +108,9 @@ class Secrets:
 
     def _read(self, file: str | None, what: str) -> str:
         if not file:
-            if what not in os.environ:
+            if (secret := os.environ.get(what, self._declared.get(what))) is None:
                 raise LookupError(f"the environment has no {what}")
-            return os.environ[what]
+            return secret
         try:
             return (self._base / what).read_text(encoding="utf-8").removesuffix("\n")
         except OSError as error:

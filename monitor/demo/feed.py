@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from monitor.demo.bank import EPOCH, Bank, Rows, milliseconds
+from monitor.demo.bank import Bank, Rows
+from monitor.demo.cases import prepare, stamp, work, write_calls
 from monitor.demo.clients import clients, written
-from monitor.demo.complaints import SUBJECTS, complaints
 from monitor.demo.failures import Failure, timetable
-from monitor.demo.profile import BOGOTA, DEMO, UTC_OFFSET
+from monitor.demo.profile import DEMO, UTC_OFFSET
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -42,10 +42,6 @@ CREATE TABLE IF NOT EXISTS clientes (
 CREATE TABLE IF NOT EXISTS productos_cliente (
   nit TEXT NOT NULL, producto TEXT NOT NULL, canal TEXT NOT NULL, desde TEXT NOT NULL,
   PRIMARY KEY (nit, producto, canal));
-CREATE TABLE IF NOT EXISTS casos (
-  id INTEGER PRIMARY KEY, nit TEXT NOT NULL, producto TEXT NOT NULL, canal TEXT NOT NULL, tipo TEXT NOT NULL,
-  estado TEXT NOT NULL, abierto_en TEXT NOT NULL, reportado_en TEXT NOT NULL, actualizado_en TEXT NOT NULL,
-  asunto TEXT NOT NULL);
 """
 
 
@@ -94,11 +90,12 @@ def _fill(path: Path, now: datetime, hours: int) -> int:
     with closing(_connect(path)) as database:
         for statement in TABLES.split(";"):
             database.execute(statement)
+        prepare(database)
         with database:
             rows = _advance(database, now, oldest, lambda _since, _until: ())
             _write_clients(database)
             # After the insert: an emptied table would number its rows from 1 again.
-            database.execute("DELETE FROM transacciones WHERE ocurrio_en < ?", (_text(oldest),))
+            database.execute("DELETE FROM transacciones WHERE ocurrio_en < ?", (stamp(oldest),))
     return rows
 
 
@@ -127,30 +124,9 @@ def _advance(
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         _as_written(bank, rows),
     )
-    _write_cases(database, start, now, failures(start - CALLING, now))
+    write_calls(database, bank, start, now, failures(start - CALLING, now))
+    work(database, now)
     return len(rows)
-
-
-def _write_cases(database: sqlite3.Connection, start: datetime, now: datetime, failures: Iterable[Failure]) -> None:
-    """Add the clients' own cases opened from `start` up to `now`.
-
-    A second without transactions leaves `start` where it was: the last case tells what of it has been written already.
-    They are never deleted: they are few, and an emptied table would number its rows from 1 again.
-    """
-    bank = demo_bank()
-    (last,) = database.execute("SELECT max(abierto_en) FROM casos").fetchone()
-    first = max(milliseconds(start), milliseconds(datetime.fromisoformat(last)) + 1 if last else 0)
-    for failure in failures:
-        for case in complaints(bank, failure, now):
-            if first <= case.opened < milliseconds(now):
-                opened, reported = (_text(EPOCH + timedelta(milliseconds=at)) for at in (case.opened, case.reported))
-                nit = written(bank.clients[case.client].nit)[case.client % 3]
-                subject = SUBJECTS[failure.status]
-                database.execute(
-                    "INSERT INTO casos (nit, producto, canal, tipo, estado, abierto_en, reportado_en, actualizado_en,"
-                    " asunto) VALUES (?, ?, ?, 'soporte', 'abierto', ?, ?, ?, ?)",
-                    (nit, failure.product, failure.channel, opened, reported, opened, subject),
-                )
 
 
 def _as_written(bank: Bank, rows: Rows) -> Iterator[tuple[object, ...]]:
@@ -201,8 +177,3 @@ def _connect(path: Path) -> sqlite3.Connection:
         database.close()
         raise
     return database
-
-
-def _text(moment: datetime) -> str:
-    """As the bank writes its times; texts of one offset sort as the times do."""
-    return moment.astimezone(BOGOTA).isoformat(timespec="milliseconds")
