@@ -193,6 +193,8 @@ def client(store: Store, nit: str, now: datetime) -> Row:
     open_ = {incident.id: incident for incident in firing if incident.state is IncidentState.FIRING}
     impacts = [i for i in store.impacts(t.impacts.c.client_id == client_id) if i.incident_id in open_]
     held = [h for h in store.holdings(t.holdings.c.client_id == client_id) if h.until is None or h.until > now]
+    # Ours come back from the tool that we opened them in.
+    theirs = store.their_cases(t.their_cases.c.client_id == client_id, t.their_cases.c.reported_by != "monitor")
     touching = told(store, [open_[key] for key in dict.fromkeys(impact.incident_id for impact in impacts)], now)
     return {
         **(plain(found[0]) if found else plain(Client(client_id))),
@@ -205,7 +207,7 @@ def client(store: Store, nit: str, now: datetime) -> Row:
             for row in touching
         ],
         "cases": cases(store, client_id=client_id),
-        "their_cases": [plain(case) for case in reversed(store.their_cases(t.their_cases.c.client_id == client_id))],
+        "their_cases": [plain(case) for case in reversed(theirs)],
     }
 
 

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from rich.console import Console
 
-from alerts import Changes, Incident, IncidentState
+from alerts import Changes, Incident, IncidentState, TheirCase
 from connectors.nit import check_digit
 from monitor import listing, people
 from monitor.store import Step
@@ -133,6 +133,13 @@ def test_a_client_across_all_that_they_hold(store: Store) -> None:
     assert [case["case_id"] for case in aceros["their_cases"]] == ["SP-77"]
     nube = people.client(store, NUBE, NOW)
     assert [(h["product"], h["state"]) for h in nube["holdings"]] == [("pagos", "expuesto")], "what ended is not held"
+
+
+def test_our_case_read_back_from_its_tool_is_not_the_clients_own(store: Store) -> None:
+    ours = TheirCase("50", "casos", NUBE, ago(20), ago(20), "pagos", status="abierto", reported_by="monitor")
+    own = TheirCase("51", "casos", NUBE, ago(19), ago(19), "pagos", status="abierto", reported_by="client")
+    store.commit(Step(cases=[ours, own]), ago(18))
+    assert [case["case_id"] for case in people.client(store, NUBE, NOW)["their_cases"]] == ["51"]
 
 
 @pytest.mark.parametrize(
