@@ -49,7 +49,8 @@ class Rhythm:
     def curve(self, kind: int) -> Floats:
         """The share of the day's transactions that each of its 1440 minutes has."""
         hour = (np.arange(DAY) + 0.5) / 60
-        found = np.full(DAY, self.base)
+        # Machines keep their nights: the base is as high on a day of rest, however few the day's other transactions.
+        found = np.full(DAY, self.base / (1.0 if kind == BUSINESS else (self.saturday + self.sunday) / 2))
         for middle, width, height in self.rest if kind == REST else self.business:
             away = (hour - middle + 12) % 24 - 12
             found += height * np.exp(-0.5 * (away / width) ** 2)
@@ -59,13 +60,13 @@ class Rhythm:
 OFFICE = ((10.2, 1.7, 1.0), (15.2, 1.6, 0.95))
 LATE = ((12.5, 1.6, 0.7), (19.0, 2.2, 1.0))
 RHYTHMS: Mapping[str, Rhythm] = {
-    "pagos": Rhythm(0.012, OFFICE, ((11.0, 2.5, 1.0),), 0.35, 0.10, 2.3),
-    "recaudos": Rhythm(0.03, ((10.0, 2.2, 1.0), (16.0, 2.4, 0.9)), ((12.0, 3.0, 1.0),), 0.60, 0.25, 1.4),
+    "pagos": Rhythm(0.06, OFFICE, ((11.0, 2.5, 1.0),), 0.35, 0.15, 2.3),
+    "recaudos": Rhythm(0.09, ((10.0, 2.2, 1.0), (16.0, 2.4, 0.9)), ((12.0, 3.0, 1.0),), 0.60, 0.25, 1.4),
     "depositos": Rhythm(0.008, ((10.5, 1.8, 1.0), (15.0, 1.5, 0.8)), ((10.5, 1.6, 1.0),), 0.30, 0.05, 1.5),
     "transporte_efectivo": Rhythm(0.002, ((7.5, 1.4, 1.0), (11.0, 1.2, 0.35)), ((8.0, 1.3, 1.0),), 0.45, 0.04, 1.3),
     "swift": Rhythm(0.002, ((10.0, 1.3, 1.0), (14.8, 1.2, 0.9)), ((11.0, 1.5, 1.0),), 0.04, 0.02, 1.0),
     "tarjetas": Rhythm(0.06, LATE, ((13.5, 2.5, 1.0), (19.0, 2.4, 1.0)), 1.15, 1.0, 1.3),
-    "adquirencia": Rhythm(0.05, LATE, ((13.0, 2.4, 1.0), (18.5, 2.4, 0.95)), 1.2, 0.95, 1.35),
+    "adquirencia": Rhythm(0.06, LATE, ((13.0, 2.4, 1.0), (18.5, 2.4, 0.95)), 1.2, 0.95, 1.35),
     "pasarela_pagos": Rhythm(0.08, ((11.0, 2.5, 0.7), (20.0, 2.5, 1.0)), ((20.0, 3.5, 1.0),), 1.05, 1.1, 1.3),
 }
 PLAIN = Rhythm(0.05, OFFICE, OFFICE, 0.5, 0.3, 1.0)
@@ -176,21 +177,21 @@ def _paydays(calendar: Calendar, year: int, month: int) -> frozenset[date]:
 
 MONTH = Profile(
     pairs=(
-        Pair("pagos", "conexion_directa", 15_500, 1_800_000, 420, 0.0055, 0.035, 0.0030),
-        Pair("pagos", "sucursal_digital", 7_500, 900_000, 650, 0.0070, 0.050, 0.0035),
-        Pair("recaudos", "conexion_directa", 9_500, 350_000, 380, 0.0040, 0.030, 0.0025),
-        Pair("recaudos", "sucursal_digital", 4_200, 280_000, 600, 0.0060, 0.045, 0.0030),
+        Pair("pagos", "conexion_directa", 15_500, 1_800_000, 420, 0.0035, 0.035, 0.0030),
+        Pair("pagos", "sucursal_digital", 7_500, 900_000, 650, 0.0042, 0.050, 0.0035),
+        Pair("recaudos", "conexion_directa", 9_500, 350_000, 380, 0.0030, 0.030, 0.0025),
+        Pair("recaudos", "sucursal_digital", 4_200, 280_000, 600, 0.0045, 0.045, 0.0030),
         Pair("depositos", "conexion_directa", 1_700, 4_000_000, 500, 0.0030, 0.020, 0.0025),
-        Pair("depositos", "sucursal_digital", 2_800, 1_500_000, 700, 0.0050, 0.035, 0.0030),
-        Pair("tarjetas", "sucursal_digital", 7_000, 180_000, 300, 0.0050, 0.065, 0.0040),
-        Pair("tarjetas", "conexion_directa", 2_200, 220_000, 280, 0.0040, 0.055, 0.0035),
-        Pair("adquirencia", "conexion_directa", 12_000, 95_000, 260, 0.0045, 0.060, 0.0050),
-        Pair("adquirencia", "sucursal_digital", 1_600, 85_000, 420, 0.0060, 0.070, 0.0045),
-        Pair("pasarela_pagos", "conexion_directa", 8_500, 140_000, 900, 0.0090, 0.070, 0.0045),
-        Pair("pasarela_pagos", "sucursal_digital", 2_700, 120_000, 1100, 0.0110, 0.080, 0.0050),
+        Pair("depositos", "sucursal_digital", 2_800, 1_500_000, 700, 0.0045, 0.035, 0.0030),
+        Pair("tarjetas", "sucursal_digital", 7_000, 180_000, 300, 0.0032, 0.065, 0.0040),
+        Pair("tarjetas", "conexion_directa", 2_200, 220_000, 280, 0.0025, 0.055, 0.0035),
+        Pair("adquirencia", "conexion_directa", 12_000, 95_000, 260, 0.0028, 0.060, 0.0050),
+        Pair("adquirencia", "sucursal_digital", 1_600, 85_000, 420, 0.0055, 0.070, 0.0045),
+        Pair("pasarela_pagos", "conexion_directa", 8_500, 140_000, 900, 0.0042, 0.070, 0.0045),
+        Pair("pasarela_pagos", "sucursal_digital", 2_700, 120_000, 1100, 0.0085, 0.080, 0.0050),
         Pair("swift", "conexion_directa", 480, 60_000_000, 2400, 0.0080, 0.040, 0.0030),
-        Pair("swift", "sucursal_digital", 260, 25_000_000, 2900, 0.0100, 0.050, 0.0030),
-        Pair("transporte_efectivo", "sucursal_digital", 240, 30_000_000, 800, 0.0040, 0.025, 0.0020),
+        Pair("swift", "sucursal_digital", 260, 25_000_000, 2900, 0.0110, 0.050, 0.0030),
+        Pair("transporte_efectivo", "sucursal_digital", 240, 30_000_000, 800, 0.0060, 0.025, 0.0020),
     ),
     codes={
         FAILED: {"E101": 0.52, "E110": 0.28, "E127": 0.13, "E140": 0.05, "E133": 0.02},

@@ -23,6 +23,8 @@ QUIET = timedelta(hours=6)
 LEARNING = 8
 """Days before the first failure that only a learnt past can show."""
 TRIES = 600
+TASTE = 0.6
+"""The power of its volume by which a pair is chosen to fail."""
 NEW_CODES = 930
 
 
@@ -125,7 +127,7 @@ class _Draw:
             channel = ("conexion_directa", "sucursal_digital")[int(self.rng.integers(2))]
             return {"product": "", "channel": channel}, volume[:, [p.channel == channel for p in pairs]].sum(axis=1)
         if kind.reach == "pair":
-            pair = int(self.rng.choice(len(pairs), p=daily**0.4 / (daily**0.4).sum()))
+            pair = int(self.rng.choice(len(pairs), p=daily**TASTE / (daily**TASTE).sum()))
             return {"product": pairs[pair].product, "channel": pairs[pair].channel}, volume[:, pair].copy()
         several = sorted({p.product for p in pairs if sum(q.product == p.product for q in pairs) > 1})
         if kind.reach == "product":
