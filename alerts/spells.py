@@ -82,7 +82,7 @@ def lacking(came: Floats, due: Floats) -> Floats:
     came, due = np.maximum(came, 0), np.maximum(due, 1e-9)
     near, wanted = _around(came), _around(due)
     short = near * np.log(np.maximum(near, 1e-12) / wanted) - (near - wanted)
-    on = expit(np.where(near < wanted, short, 0.0) - ODDS)
+    on: Floats = expit(np.where(near < wanted, short, 0.0) - ODDS)
     for _ in range(TURNS):
         part = ((on * came).sum(axis=1) + 0.5) / ((on * due).sum(axis=1) + 1)
         part = np.clip(part, 1e-3, 0.95)[:, None]

@@ -87,7 +87,14 @@ class Judge:
             desk_of=config.desk_of,
             weights=config.weights,
         )
-        self.pipeline = Pipeline(config.rules(), self.windows, calendar, lateness=monitor.lateness, portfolio=portfolio)
+        self.pipeline = Pipeline(
+            config.rules(),
+            self.windows,
+            calendar,
+            lateness=monitor.lateness,
+            portfolio=portfolio,
+            maintenance=config.maintenance,
+        )
         self.sources = {name: Standing() for name, source in config.sources.items() if source.block.role in EVENTS}
         self._began = clock()
         self._unheard = set(config.sources)
@@ -262,7 +269,8 @@ class Judge:
                 standing.dark_from = dark[1] if standing.dark_from is None else standing.dark_from
                 self.windows.gap(*dark)
                 step.gaps.append(dark)
-        self.windows.prune(start - HISTORY - self._longest())
+        # A day more than base rates need: what begins now may turn out to have begun some time ago.
+        self.windows.prune(start - HISTORY - DAY - self._longest())
         changes = self.pipeline.judge(start, until, now=now)
         self.windows.release(until)
         _merge(step.changes, changes)

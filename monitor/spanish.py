@@ -160,6 +160,17 @@ def nit(client_id: str) -> str:
     return number(int(client_id)) if digits else client_id
 
 
+def shares(row: Mapping[str, Any]) -> str:
+    """What an incident's failures have in common: «92 % de las fallas: Conexión Directa, código E504; 60 %: Pagos»."""
+    by_part: dict[float, list[str]] = {}
+    for dimension, value, part in row["shares"] or ():
+        words = {"error_code": f"código {value}", "client_id": f"NIT {nit(value)}"}.get(dimension, name(value))
+        by_part.setdefault(part, []).append(words)
+    of = "de las transacciones que faltan" if set(row["ways"]) == {"missing"} else "de las fallas"
+    told = [f"{number(round(100 * part))} %: {', '.join(words)}" for part, words in by_part.items()]
+    return "; ".join(told).replace(" %:", f" % {of}:", 1)
+
+
 def terms(found: Mapping[str, float]) -> str:
     """What makes a priority, in points: «segmento 30 + impacto 12,5»."""
     return " + ".join(f"{TERMS.get(key, key)} {number(points)}" for key, points in found.items())

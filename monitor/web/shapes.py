@@ -41,6 +41,10 @@ class Incident(Scope):
     value: Annotated[float | None, Field(description="What the first rule saw when it was detected.")]
     expected: float | None
     guide: Words
+    shares: Annotated[
+        list[tuple[str, str, float]],
+        Field(description="What its failures have in common: dimension, value, part of them (0..1)."),
+    ]
     parent_id: Words
     acknowledged_by: Words
     resolved_by: Annotated[str, Field(description="Who ended it by hand; empty where it healed.")]

@@ -35,6 +35,9 @@ CONFIGS: dict[str, list[str]] = {
     "bad_delimiter": [
         "sources.core.delimiter: must be one plain character, not '::'",
     ],
+    "bad_demo": [
+        "demo.cases: the simulated bank stays on this machine: listen on 127.0.0.1",
+    ],
     "bad_duration": [
         "monitor.lateness: must be a length of time such as 10s, 5m, 1h30m or 30d",
         "retention.cells: is longer than time itself",
@@ -50,6 +53,14 @@ CONFIGS: dict[str, list[str]] = {
         "sources.productos.overlap: must be a length of time such as 10s, 5m, 1h30m or 30d",
         "sources.productos.since: needs cursor",
         "desks.casos.columns.asunto: a case has no such field; there are: key, incident_id, ...",
+    ],
+    "bad_maintenance": [
+        "maintenance[0].produc: no such key; did you mean 'product'?",
+        "maintenance[1].from: must be a time, such as 2026-03-03T22:00 or 2026-03-03T22:00-05:00",
+        "maintenance[1].until: must be a time, such as 2026-03-03T22:00 or 2026-03-03T22:00-05:00",
+        "maintenance[2].product: must have at least 1 character",
+        "maintenance[3].channel: must be a text in \"quotation marks\"",
+        "maintenance[3].from: is missing",
     ],
     "bad_port": [
         "monitor.listen: must be host:port, such as 127.0.0.1:8080",
@@ -91,6 +102,9 @@ CONFIGS: dict[str, list[str]] = {
         "desks.local.path: is missing",
         "desks.local.produts: no such key; did you mean 'products'?",
     ],
+    "maintenance_is_no_list": [
+        "maintenance: must be a list of tables: write [[maintenance]]",
+    ],
     "missing_options": [
         "sources.core.role: is missing",
         "sources.core.path: is missing",
@@ -131,7 +145,7 @@ CONFIGS: dict[str, list[str]] = {
         "sources.core.status: 'Approved' is both ok and failed",
     ],
     "unknown_block": [
-        "monitr: no such block; there are monitor, retention, portfolio, demo, sources, desks",
+        "monitr: no such block; there are monitor, retention, portfolio, demo, sources, desks, maintenance",
     ],
     "unknown_column": [
         "sources.core.columns.nit: clients have no such column; there are client_id, name, segment,...",
