@@ -59,7 +59,7 @@ CONFIGS: dict[str, list[str]] = {
         "maintenance[1].from: must be a time, such as 2026-03-03T22:00 or 2026-03-03T22:00-05:00",
         "maintenance[1].until: must be a time, such as 2026-03-03T22:00 or 2026-03-03T22:00-05:00",
         "maintenance[2].product: must have at least 1 character",
-        "maintenance[3].channel: must be a text in \"quotation marks\"",
+        'maintenance[3].channel: must be a text in "quotation marks"',
         "maintenance[3].from: is missing",
     ],
     "bad_port": [
@@ -342,6 +342,19 @@ def test_what_was_filled_in_is_never_told(key: str, tmp_path: Path, monkeypatch:
         assert told.key == f"monitor.{key}"
         assert "qwerty" not in str(told)
         assert "asdfgh" not in str(told)
+
+
+def test_the_demos_token_is_known_where_there_is_a_demo_and_nowhere_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("VIGIA_DEMO_TOKEN", raising=False)
+    desk = '[desks.casos]\nkind = "http"\nurl = "http://127.0.0.1:8090/casos"\ntoken = "${VIGIA_DEMO_TOKEN}"\n'
+    with pytest.raises(ConfigError, match=r"desks\.casos\.token: the environment has no VIGIA_DEMO_TOKEN"):
+        config(tmp_path, desk)
+    assert config(tmp_path, f'{desk}[demo]\ndatabase = "bank.db"\n').desks["casos"].make()
+    monkeypatch.setenv("VIGIA_DEMO_TOKEN", "otro")
+    desk_made = config(tmp_path, f'{desk}[demo]\ndatabase = "bank.db"\n').desks["casos"].make()
+    assert desk_made.session._token == "otro"  # type: ignore[attr-defined] # noqa: S105 - a made-up one
 
 
 def test_rules_of_one_name_in_two_files(tmp_path: Path) -> None:
