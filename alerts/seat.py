@@ -21,6 +21,10 @@ TOLD = 0.5
 """A share from which on it is told."""
 FEW = 5
 """Rows of excess below which nothing is said."""
+PLAIN, PART = 3.0, 0.25
+"""A stream lacks rows from so many deviations on, and this part of what was due."""
+MOSTLY = 0.8
+"""As MOST, of a client: others fail a little by chance, and are looked at by themselves."""
 SHOWN = 0.05
 """Chance below which others would not have had so few, had they failed as the client did."""
 SURE = 0.01
@@ -73,7 +77,7 @@ def _lack(found: Struck) -> Floats:
     names, stream_of = found.ground.listed.streams
     due = sums(stream_of, found.due, len(names))
     lack = due - sums(stream_of, found.came, len(names))
-    return np.where(lack > 2 * np.sqrt(due), lack, 0.0)
+    return np.where((lack > PLAIN * np.sqrt(due)) & (lack >= PART * due), lack, 0.0)
 
 
 def _where(names: tuple[tuple[str, ...], ...], excess: Floats, volume: Floats) -> tuple[str, str]:
@@ -115,7 +119,7 @@ def _client(found: Struck, *, missing: bool) -> str:
     sign = -1.0 if missing else 1.0
     by_client = sign * (sums(of, bad, len(nits)) - sums(of, due, len(nits)))
     top = int(np.argmax(by_client))
-    if by_client[top] < MOST * by_client.sum() or by_client[top] <= 0:
+    if by_client[top] < MOSTLY * by_client.sum() or by_client[top] <= 0:
         return ""
     mine = of == top
     hurt = np.isin(listed.streams[1], listed.streams[1][mine & (sign * (bad - due) > 0)])
