@@ -56,6 +56,11 @@ def missing(incident: Incident, ground: Ground, base: Base, start: int, end: int
     before = np.stack([_sent(base, start - HOUR - d * DAY, start - d * DAY, size) for d in alike])
     early = _ordinary(before, base, ground)
     whole = (sums(streams, hour, many) + PRIOR) / (sums(streams, early, many) + PRIOR)
+    # Who sent far more than usual in the hour before was early today.
+    usual = early * whole[streams]
+    advance = np.maximum(hour - usual - 3 * np.sqrt(usual + 1), 0)
+    hour = hour - advance
+    whole = (sums(streams, hour, many) + PRIOR) / (sums(streams, early, many) + PRIOR)
     level = np.clip((hour + PRIOR * whole[streams]) / (early + PRIOR), *LEVELS)
     on = lacking(seen, whole[:, None] * _profile(base, alike, start, end, streams, many))
     came = sums(ground.rows.unit, ground.rows.n * on[streams[ground.rows.unit], minute], size)
@@ -63,9 +68,6 @@ def missing(incident: Incident, ground: Ground, base: Base, start: int, end: int
     due = _ordinary(then, base, ground) * level
     if len(alike) == 1:
         due = np.minimum(due, lasting * on.sum(axis=1)[streams])
-    # Who sent far more than usual in the hour before was early today.
-    usual = early * np.clip(level, 1, None)
-    advance = np.maximum(hour - usual - 3 * np.sqrt(usual + 1), 0)
     return due, came, _beyond(came + advance, due, pair_of)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -151,6 +152,119 @@ def test_a_client_of_whom_nothing_is_known_is_measured_by_the_scopes_own_past():
     often = mixed("08:00", "10:00", ACEROS, "failed", 60)
     assert touched(*often, *mixed("10:00", "10:10", stranger, "failed", 60, 5)) == {}
     assert touched(*QUIET, *mixed("10:00", "10:10", stranger, "failed", 60, 5)).keys() == {stranger.nit}
+
+
+OWN, OLD = {"error_code": "E504"}, {"error_code": "E101"}
+
+
+def small(clock: str, n: int, **told) -> list[dict]:
+    """Single transactions of that many other clients."""
+    return [replace(CAFE, nit=f"8001112{i:02}").sends(clock, **told) for i in range(n)]
+
+
+SOMETIMES = [row for who in CAST for row in mixed("08:00", "10:00", who, "failed", 2, **OLD)]
+"""In 36,000 transactions of the morning 2 % fail, always with the same code."""
+
+
+def test_one_failure_with_the_failures_own_code_is_enough_among_many_with_ordinary_ones():
+    now = [row for who in CAST for row in mixed("10:00", "10:10", who, "failed", 2, **OLD)]
+    struck = mixed("10:00", "10:10", ACEROS, "failed", 30, **OWN)
+    single = [*small("10:05", 5, status="failed", **OWN), *small("10:06", 5)]
+    found = touched(*SOMETIMES, *now, *struck, *single)
+    assert found.keys() == {ACEROS.nit, *(row["client_id"] for row in single[:5])}
+    assert found[ACEROS.nit].failures == 300, "and not the two of a hundred that fail anyway"
+
+
+def test_a_single_ordinary_failure_counts_while_the_failure_is_on_and_not_after_it():
+    on = [row for who in CAST for row in mixed("10:00", "10:10", who, "failed", 60, **OLD)]
+    off = [row for who in CAST for row in mixed("10:10", "10:30", who, "failed", 2, **OLD)]
+    told = {"status": "failed", **OLD}
+    while_on, after = small("10:05", 1, **told), [row | {"client_id": "800111299"} for row in small("10:20", 1, **told)]
+    found = touched(*SOMETIMES, *on, *off, *while_on, *after, until="10:30")
+    assert found.keys() == {ACEROS.nit, TEXTILES.nit, CAFE.nit, while_on[0]["client_id"]}
+    assert found[CAFE.nit].failures == 600
+
+
+def test_a_failure_that_comes_and_goes_is_followed():
+    rows = []
+    for m in range(0, 30, 5):
+        bad, good = (f"10:{m:02}", f"10:{m + 2:02}"), (f"10:{m + 2:02}", f"10:{m + 5:02}" if m < 25 else "10:30")
+        rows += [row for who in CAST for row in mixed(*bad, who, "failed", 60, **OLD)]
+        rows += [row for who in CAST for row in mixed(*good, who, "failed", 2, **OLD)]
+    told = {"status": "failed", **OLD}
+    inside, between = (
+        small("10:11", 1, **told),
+        [row | {"client_id": "800111299"} for row in small("10:13:30", 1, **told)],
+    )
+    found = touched(*SOMETIMES, *rows, *inside, *between, until="10:30")
+    assert found.keys() == {ACEROS.nit, TEXTILES.nit, CAFE.nit, inside[0]["client_id"]}
+    assert found[CAFE.nit].failures == 60 * 2 * 6
+
+
+def test_who_always_fails_so_is_not_affected_by_a_failure_of_the_others():
+    before = [*mixed("08:00", "10:00", ACEROS, "failed", 0, **OLD), *mixed("08:00", "10:00", CAFE, "failed", 40, **OLD)]
+    now = [*mixed("10:00", "10:10", ACEROS, "failed", 60, **OLD), *mixed("10:00", "10:10", CAFE, "failed", 40, **OLD)]
+    assert touched(*before, *now).keys() == {ACEROS.nit}
+
+
+def test_where_every_failure_has_a_code_of_its_own_a_new_one_says_nothing():
+    def numbered(start: str, end: str, percent: int) -> list[dict]:
+        rows = [row for who in CAST for row in mixed(start, end, who, "failed", percent, 50)]
+        failed = [row for row in rows if row.get("status") == "failed"]
+        split = [
+            row | {"count": 1, "error_code": f"ref {start} {i} {k}"}
+            for i, row in enumerate(failed)
+            for k in range(row["count"])
+        ]
+        return [*(row for row in rows if row.get("status") != "failed"), *split]
+
+    assert touched(*numbered("08:00", "10:00", 4), *numbered("10:00", "10:10", 4)) == {}
+
+
+def test_a_correction_takes_the_failure_back():
+    row = CAFE.sends("10:02", status="failed", id="t1", **OWN)
+    struck = mixed("10:00", "10:10", ACEROS, "failed", 30, **OWN)
+    assert touched(*QUIET, *struck, row).keys() == {ACEROS.nit, CAFE.nit}
+    assert touched(*QUIET, *struck, row, row | {"timestamp": at("10:04"), "status": "ok"}).keys() == {ACEROS.nit}
+
+
+def test_an_incident_of_one_client_concerns_that_client_only():
+    alone = replace(FAILURE, scope=Scope("pagos", "web", CAFE.nit))
+    both = [row for who in (ACEROS, CAFE) for row in mixed("10:00", "10:10", who, "failed", 50)]
+    assert touched(*QUIET, *both, incident=alone).keys() == {CAFE.nit}
+    assert near(*QUIET, scope=alone.scope) == {(CAFE.nit, "pagos")}
+
+
+SILENCE = replace(FAILURE, kind="missing", ways=frozenset({"missing"}))
+
+
+def week(*rows: dict) -> list[dict]:
+    """The rows on each of the six days before, too."""
+    return [row | {"timestamp": row["timestamp"] - timedelta(days=d)} for d in range(1, 7) for row in rows]
+
+
+def test_who_sends_at_fixed_hours_is_due_only_then():
+    all_day = every_minute("08:00", "12:00", TEXTILES.sends("08:00", count=5))
+    batch = every_minute("10:20", "10:25", CAFE.sends("10:20", count=40))
+    rows = [*week(*all_day, *batch), *every_minute("08:00", "10:00", TEXTILES.sends("08:00", count=5))]
+    assert touched(*rows, incident=SILENCE, until="10:15").keys() == {TEXTILES.nit}
+    found = touched(*rows, incident=SILENCE, until="10:30")
+    assert found.keys() == {TEXTILES.nit, CAFE.nit}
+    assert found[CAFE.nit].missing == pytest.approx(200, rel=0.2)
+
+
+def test_who_was_early_today_is_not_missed():
+    all_day = every_minute("08:00", "12:00", TEXTILES.sends("08:00", count=5))
+    late, early = (every_minute(a, b, CAFE.sends(a, count=40)) for a, b in (("10:05", "10:10"), ("09:50", "09:55")))
+    today = [*every_minute("08:00", "10:00", TEXTILES.sends("08:00", count=5)), *early]
+    assert touched(*week(*all_day, *late), *today, incident=SILENCE, until="10:15").keys() == {TEXTILES.nit}
+
+
+def test_who_sends_now_and_then_is_due_at_no_time():
+    all_day = every_minute("08:00", "12:00", TEXTILES.sends("08:00", count=5))
+    once = [CAFE.sends(at("10:05", day=-1), count=80)]
+    rows = [*week(*all_day), *once, *every_minute("08:00", "10:00", TEXTILES.sends("08:00", count=5))]
+    assert touched(*rows, incident=SILENCE, until="10:15").keys() == {TEXTILES.nit}
 
 
 def test_without_any_rows_nobody_is_affected():
