@@ -22,15 +22,18 @@ JITTER = 3
 SPREAD = 0.2
 """Share by which it is larger or smaller than usual."""
 PAYDAY = 1.6
-JITTERS, SIZES, PLACES, CLIENTS = 101, 102, 103, 1000
-"""Draws of a batch of a day; and the most batches that a day has, as their numbers are made of both."""
+"""How much larger it is on a pay-day."""
+MOST = 1000
+"""Batches of a day, at most: a key is made of the day and the number."""
+JITTERS, SIZES, PLACES = 101, 102, 103
+"""Draws of a batch of a day."""
 DRAWS = 110
 """Of the rows of a batch: the bank's own draws, this much further on."""
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """`number`: its own in the bank; `client`, `pair`: positions; `due`: minute of the local day; `rows`, `minutes`: usual size and length."""
+    """`number`: its own in the bank; `client`, `pair`: positions; `due`: minute of the local day; `rows`, `minutes`: as usual."""
 
     number: int
     client: int
@@ -41,7 +44,7 @@ class Batch:
 
     def key(self, day: int) -> int:
         """What names this batch of that local day (counted from the epoch)."""
-        return day * CLIENTS + self.number
+        return day * MOST + self.number
 
     def sent(self, seed: int, profile: Profile, day: int) -> Floats:
         """When the rows of that day come, in minutes from the epoch; none on a day of rest."""
@@ -53,7 +56,10 @@ class Batch:
         size = 1 + SPREAD * (2 * uniforms(seed, SIZES, key, own)[0] - 1)
         rows = round(self.rows * size * (PAYDAY if profile.payday(day) else 1))
         ordinals: Ints = np.arange(rows)
-        return midnight + self.due + jitter + self.minutes * uniforms(seed, PLACES, np.full(rows, key[0]), ordinals)
+        found: Floats = (
+            midnight + self.due + jitter + self.minutes * uniforms(seed, PLACES, np.full(rows, key[0]), ordinals)
+        )
+        return found
 
 
 def batches(clients: Sequence[Client], profile: Profile, seed: int) -> tuple[Batch, ...]:
@@ -64,7 +70,9 @@ def batches(clients: Sequence[Client], profile: Profile, seed: int) -> tuple[Bat
     ]
     web = [i for i, pair in enumerate(profile.pairs) if (pair.product, pair.channel) == ("pagos", "sucursal_digital")]
     able = [
-        i for i, c in enumerate(clients) if c.segment in ("corporativo", "empresarial") and {*direct, *web} & {*c.holdings}
+        i
+        for i, c in enumerate(clients)
+        if c.segment in ("corporativo", "empresarial") and {*direct, *web} & {*c.holdings}
     ]
     made: list[Batch] = []
     for client in sorted(rng.permutation(able)[:SENDERS].tolist()):

@@ -21,7 +21,14 @@ SUBJECTS = {
     PENDING: "Transacciones que quedan en proceso",
 }  # fmt: skip
 WAYS = {"missing": "Transacciones que no llegan", "slow": "Lentitud", "twice": "Transacciones duplicadas"}
-OTHERS = ("Certificación", "Novedad de matrícula", "Cambio de topes", "Consulta de extracto", "Conciliación", "Usuario bloqueado")
+OTHERS = (
+    "Certificación",
+    "Novedad de matrícula",
+    "Cambio de topes",
+    "Consulta de extracto",
+    "Conciliación",
+    "Usuario bloqueado",
+)
 KINDS = ("soporte", "novedad", "reclamo", "queja")
 
 

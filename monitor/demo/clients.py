@@ -30,7 +30,22 @@ STEMS = (
     *("Alum", "Borov", "Calur", "Dorim", "Estel", "Falur", "Garul", "Ilmar", "Lumor", "Miral", "Norul", "Oclur"),
     *("Pelur", "Quimor", "Rasul", "Selur", "Tamir", "Urdel", "Valur", "Xamur", "Yaril", "Zelom"),
 )
-ENDINGS = ("andra", "évora", "inza", "onda", "ubia", "ález", "erna", "ílica", "ombra", "unta", "atia", "endo", "ierza", "oria")
+ENDINGS = (
+    "andra",
+    "évora",
+    "inza",
+    "onda",
+    "ubia",
+    "ález",
+    "erna",
+    "ílica",
+    "ombra",
+    "unta",
+    "atia",
+    "endo",
+    "ierza",
+    "oria",
+)
 """A trade word and a coined one: names that sound like companies and are none."""
 HEADS = (*range(870, 880), *range(950, 1000))
 """First three digits of the NITs: high in their ranges, so as hardly to meet a real company's."""

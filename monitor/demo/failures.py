@@ -81,7 +81,8 @@ class Failure:
     def inside(self, rows: Rows, pairs: Sequence[Pair]) -> NDArray[np.bool_]:
         """Which rows lie in its scope and time."""
         if self.batch is not None:
-            return rows.batch() == self.batch
+            mine: NDArray[np.bool_] = rows.batch() == self.batch
+            return mine
         scope = self.scope(pairs)
         inside: NDArray[np.bool_] = (
             scope[rows.pair] & (rows.at >= milliseconds(self.start)) & (rows.at < milliseconds(self.end))
@@ -110,11 +111,13 @@ class Failure:
         return np.minimum(rows.chance / np.maximum(self.level(rows.at), 1e-9), 1 - 1e-9)
 
     def _codes(self, rows: Rows) -> NDArray[np.object_] | str | None:
-        if self.error_code is not None or self.status not in MONTH.codes:
+        if self.error_code is not None or self.status is None or self.status not in MONTH.codes:
             return self.error_code
         codes = MONTH.codes[self.status]
         steps = np.cumsum(list(codes.values())) / sum(codes.values())
-        found: NDArray[np.object_] = np.array(list(codes), object)[np.searchsorted(steps, self._own(rows), side="right")]
+        found: NDArray[np.object_] = np.array(list(codes), object)[
+            np.searchsorted(steps, self._own(rows), side="right")
+        ]
         return found
 
     def _again(self, rows: Rows) -> Rows:
@@ -124,7 +127,7 @@ class Failure:
     def _settled(self, rows: Rows) -> Rows:
         own = self._own(rows)
         well = own < (self.settles or 0)
-        status, code = np.where(well, OK, FAILED).astype(object), np.where(well, None, "E599").astype(object)
+        status, code = (np.array(words, object)[well.astype(np.int64)] for words in ((FAILED, OK), ("E599", None)))
         # What picked the end must not say when: the digits after the third do.
         wait = (20 + 40 * (own * 1000 % 1)) * MINUTE
         return replace(rows, at=rows.at + wait.astype(np.int64), status=status, error_code=code)

@@ -73,7 +73,7 @@ def blip(pairs: Sequence[Pair], begin: datetime, rng: np.random.Generator) -> Fa
     pair = pairs[int(rng.choice(len(pairs), p=weight / weight.sum()))]
     end = begin + timedelta(seconds=float(rng.uniform(20, 60)))
     return Failure(
-        pair.product, pair.channel, begin, end, float(rng.uniform(0.3, 1)), FAILED, "E504" if rng.random() < 0.5 else None,
+        pair.product, pair.channel, begin, end, float(rng.uniform(0.3, 1)), FAILED, ("E504", None)[int(rng.integers(2))],
         kind="blip",
     )  # fmt: skip
 

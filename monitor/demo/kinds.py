@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 from monitor.demo.failures import KEEP, Course
@@ -17,7 +17,7 @@ TECHNICAL = ("E504", "E503", "E408", "E911", None, None)
 class Kind:
     """`lasts`: minutes, from and to; `share`: of what is in scope; `least`: rows that it must strike to be a failure at all.
 
-    `learnt`: it needs a past that shows what is usual, and is not drawn in the first days. `way`: what shows it.
+    `learnt`: it needs a past that shows what is usual, and is not drawn in the first days. `way`: what shows it. The rest as in Failure.
     """
 
     name: str
@@ -32,7 +32,7 @@ class Kind:
     learnt: bool = False
     night: bool = False
     way: Literal["status", "slow", "missing", "twice"] = "status"
-    more: dict[str, float | bool] = field(default_factory=dict)
+    settles: float | None = None
 
 
 WAITS = (1.0, 5.0)
@@ -52,9 +52,9 @@ KINDS: tuple[Kind, ...] = (
     Kind("new_code", share=(0.08, 0.25), codes=("",)),
     Kind("flapping", (30, 50), (0.6, 1.0), codes=TECHNICAL, course="flapping"),
     Kind("rejections", share=(0.2, 0.5), status=REJECTED, codes=("R91", "R96", "R51", "R57")),
-    Kind("pending", share=(0.5, 1.0), status=PENDING, more={"settles": 0.6}),
+    Kind("pending", share=(0.5, 1.0), status=PENDING, settles=0.6),
     Kind("reversals", share=(0.15, 0.5), status=REVERSED, codes=("V91", "V20", None)),
-    Kind("duplicates", share=(0.3, 1.0), status=KEEP, way="twice", more={"twice": True}),
+    Kind("duplicates", share=(0.3, 1.0), status=KEEP, way="twice"),
 )
 """In the order in which they find their time: what is tied to an hour or takes long goes first."""
 NAMED = {kind.name: kind for kind in KINDS}

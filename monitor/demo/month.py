@@ -23,11 +23,10 @@ from monitor.demo.profile import BOGOTA, MONTH
 from monitor.demo.schedule import LEARNING, Schedule, schedule
 from monitor.demo.truth import SLOW, Truth, truth
 
-MAINTENANCE_READ = False
-"""Whether the configuration knows `[[maintenance]]`; until then the blocks are written as comments."""
 SAMPLE = 4
 """Days whose rows say what is slow."""
-CONFIG = """# A month of the simulated bank, seed {seed}: vigia backtest --config config.toml --labels labels.csv --out result
+CONFIG = """\
+# A month of the simulated bank, seed {seed}: vigia backtest --config config.toml --labels labels.csv --out result
 
 [monitor]
 timezone = "America/Bogota"
@@ -36,26 +35,71 @@ timezone = "America/Bogota"
 role    = "transactions"
 kind    = "file"
 path    = "transacciones.parquet"
-columns = {{ id = "id", timestamp = "ocurrio_en", product = "producto", channel = "canal", client_id = "nit", status = "estado", error_code = "codigo_error", latency_ms = "latencia_ms", amount = "valor" }}
-status  = {{ ok = ["APROBADA"], failed = ["FALLIDA"], rejected = ["RECHAZADA"], reversed = ["REVERSADA"], pending = ["EN_PROCESO"] }}
+
+[sources.transacciones.columns]
+id         = "id"
+timestamp  = "ocurrio_en"
+product    = "producto"
+channel    = "canal"
+client_id  = "nit"
+status     = "estado"
+error_code = "codigo_error"
+latency_ms = "latencia_ms"
+amount     = "valor"
+
+[sources.transacciones.status]
+ok       = ["APROBADA"]
+failed   = ["FALLIDA"]
+rejected = ["RECHAZADA"]
+reversed = ["REVERSADA"]
+pending  = ["EN_PROCESO"]
 
 [sources.clientes]
 role    = "clients"
 kind    = "file"
 path    = "clientes.csv"
-columns = {{ client_id = "nit", name = "nombre", segment = "segmento", value_rank = "puesto", sensitivity = "sensibilidad", post_sale = "postventa", substitute = "suplente", manager = "gerente", group_id = "grupo", sector = "sector" }}
+
+[sources.clientes.columns]
+client_id   = "nit"
+name        = "nombre"
+segment     = "segmento"
+value_rank  = "puesto"
+sensitivity = "sensibilidad"
+post_sale   = "postventa"
+substitute  = "suplente"
+manager     = "gerente"
+group_id    = "grupo"
+sector      = "sector"
 
 [sources.productos_cliente]
 role    = "holdings"
 kind    = "file"
 path    = "productos_cliente.csv"
-columns = {{ client_id = "nit", product = "producto", channel = "canal", since = "desde", until = "hasta" }}
+
+[sources.productos_cliente.columns]
+client_id = "nit"
+product   = "producto"
+channel   = "canal"
+since     = "desde"
+until     = "hasta"
 
 [sources.casos]
 role    = "cases"
 kind    = "file"
 path    = "casos.csv"
-columns = {{ case_id = "id", client_id = "nit", product = "producto", channel = "canal", kind = "tipo", status = "estado", opened_at = "abierto_en", reported_at = "reportado_en", closed_at = "cerrado_en", updated_at = "actualizado_en", subject = "asunto" }}
+
+[sources.casos.columns]
+case_id     = "id"
+client_id   = "nit"
+product     = "producto"
+channel     = "canal"
+kind        = "tipo"
+status      = "estado"
+opened_at   = "abierto_en"
+reported_at = "reportado_en"
+closed_at   = "cerrado_en"
+updated_at  = "actualizado_en"
+subject     = "asunto"
 """
 
 
@@ -135,10 +179,11 @@ def config(made: Month, rules: str = "") -> str:
     text = CONFIG.format(seed=made.bank.seed, rules=f'rules = ["{rules}"]\n' if rules else "")
     blocks = []
     for done in made.schedule.maintenances:
-        scope = "".join(f'{key} = "{value}"\n' for key, value in (("product", done.product), ("channel", done.channel)) if value)
+        scope = "".join(
+            f'{key} = "{value}"\n' for key, value in (("product", done.product), ("channel", done.channel)) if value
+        )
         blocks.append(f'\n[[maintenance]]\n{scope}from = "{_time(done.start)}"\nuntil = "{_time(done.end)}"\n')
-    lines = "".join(blocks)
-    return text + (lines if MAINTENANCE_READ else "".join(f"# {line}".rstrip() + "\n" for line in lines.splitlines()))
+    return text + "".join(blocks)
 
 
 def table(bank: Bank, rows: Rows) -> pa.Table:
@@ -168,9 +213,7 @@ def table(bank: Bank, rows: Rows) -> pa.Table:
 CLIENTS = "nit nombre segmento puesto sensibilidad postventa suplente gerente grupo sector"
 HOLDINGS = "nit producto canal desde hasta"
 CASES = "id nit producto canal tipo estado abierto_en reportado_en cerrado_en actualizado_en asunto"
-LABELS = (
-    "label start end product channel client_id kind affected explained observer_seconds observer_30s observer_15s share code"
-)
+LABELS = "label start end product channel client_id kind affected explained observer_seconds observer_30s observer_15s share code"
 HARMLESS = "kind start end product channel client_id"
 
 

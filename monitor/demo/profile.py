@@ -54,7 +54,8 @@ class Rhythm:
         for middle, width, height in self.rest if kind == REST else self.business:
             away = (hour - middle + 12) % 24 - 12
             found += height * np.exp(-0.5 * (away / width) ** 2)
-        return found / found.sum()
+        whole: Floats = found / found.sum()
+        return whole
 
 
 OFFICE = ((10.2, 1.7, 1.0), (15.2, 1.6, 0.95))

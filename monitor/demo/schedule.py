@@ -23,6 +23,8 @@ QUIET = timedelta(hours=6)
 LEARNING = 8
 """Days before the first failure that only a learnt past can show."""
 TRIES = 600
+EVENLY = 0.6
+"""The power of what is due by which a time is chosen: mostly when there is much, now and then when there is little."""
 TASTE = 0.6
 """The power of its volume by which a pair is chosen to fail."""
 NEW_CODES = 930
@@ -51,7 +53,9 @@ def schedule(bank: Bank, start: datetime, days: int, *, learning: int = LEARNING
     hard = [kind for kind in KINDS if kind.learnt or kind.night or kind.least > 12]  # noqa: PLR2004 - the usual least
     rest = [kind for kind in KINDS if kind not in hard]
     turns = [*hard * count, *rest * count]
-    for kind in turns[: len(hard) * count] + [turns[len(hard) * count + i] for i in draw.rng.permutation(len(rest) * count)]:
+    for kind in turns[: len(hard) * count] + [
+        turns[len(hard) * count + i] for i in draw.rng.permutation(len(rest) * count)
+    ]:
         failure = draw.failure(kind)
         if failure:
             made.failures.append(failure)
@@ -92,17 +96,17 @@ class _Draw:
         return None
 
     def _try(self, kind: Kind) -> Failure | None:
-        scope, weights = self._scope(kind)
+        scope, due = self._scope(kind)
+        weights: Floats = due**EVENLY
         lasts = float(self.rng.uniform(*kind.lasts))
         share = float(self.rng.uniform(*kind.share))
         if kind.name == "night" and self.rng.random() < 0.5:  # noqa: PLR2004 - half of them are total
             share = 1.0
-        weights = weights**0.6
         weights[: QUIET // timedelta(minutes=1)] = 0
         if kind.learnt:
             weights[: self.learning] = 0
         if kind.night:
-            weights = (self.hour < 5 - lasts / 60) * (weights > 0) * 1.0
+            weights = np.where((self.hour < 5 - lasts / 60) & (weights > 0), 1.0, 0.0)
         if not weights.sum():
             return None
         minute = int(self.rng.choice(weights.size, p=weights / weights.sum()))
@@ -110,7 +114,8 @@ class _Draw:
         code = kind.codes[int(self.rng.integers(len(kind.codes)))]
         failure = Failure(
             **scope, start=begin, end=begin + timedelta(minutes=lasts), share=share, status=kind.status,
-            error_code=code, slowdown=float(self.rng.uniform(*kind.slowdown)), kind=kind.name, course=kind.course, **kind.more,
+            error_code=code, slowdown=float(self.rng.uniform(*kind.slowdown)), kind=kind.name, course=kind.course,
+            twice=kind.way == "twice", settles=kind.settles,
         )  # fmt: skip
         if self._struck(failure) < kind.least:
             return None

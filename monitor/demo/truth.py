@@ -10,7 +10,7 @@ import numpy as np
 from scipy.special import bdtrc, pdtr
 
 from monitor.demo.bank import EPOCH, MINUTE, WAYS, Bank, Rows, milliseconds
-from monitor.demo.batches import JITTER
+from monitor.demo.batches import JITTER, MOST
 from monitor.demo.draws import Floats, Ints
 from monitor.demo.kinds import NAMED
 from monitor.demo.profile import PENDING
@@ -36,9 +36,11 @@ BLIP = 60_000
 
 @dataclass(frozen=True)
 class Truth:
-    """Clients by position: `affected`; `explained`: with rows that went this way, as their base rate may do; `struck`: the first
-    struck row's time (ms from the epoch) and how many there were. `seconds`: the observer's delay by the length of its cells
-    (seconds), None where it could not know in time.
+    """Clients by position, and how soon it could be known.
+
+    `explained`: with rows that went this way, as their base rate may do; `struck`: the first struck row's time (ms from the
+    epoch) and how many there were. `seconds`: the observer's delay by the length of its cells (seconds), None where it
+    could not know in time.
     """
 
     failure: Failure
@@ -149,7 +151,7 @@ def _silence_seconds(bank: Bank, failure: Failure, after: Rows, width: int) -> f
     if failure.batch is None:
         due = bank.volume(minutes)[:, failure.scope(bank.profile.pairs)].sum(axis=1) * width / MINUTE
     else:
-        batch = next(batch for batch in bank.batches if failure.batch % 1000 == batch.number)
+        batch = next(batch for batch in bank.batches if failure.batch % MOST == batch.number)
         # It is due at some time within its jitter: certainly missing only from the last such time on.
         since = (np.arange(count) + 1) * width / MINUTE - 2 * JITTER
         due = np.diff(batch.rows * np.clip(since / batch.minutes, 0, 1), prepend=0.0)

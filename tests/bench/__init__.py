@@ -1,5 +1,7 @@
 """What the product costs: rows, detectors, backtests, starting, committing. `python -m tests.bench [NAME ...]`.
 
+What it finds takes longer to tell, and is asked for by itself: `python -m tests.bench month`, see `month`.
+
 One file with a public function `figures` is one bench; its name is what the command line knows it by. Nothing is asserted: only
 ratios between figures of one run on one machine mean something, so what a figure is to be compared with is measured beside it.
 """
@@ -28,7 +30,7 @@ class Figure:
 
 def benches() -> dict[str, Callable[[], Iterator[Figure]]]:
     """Every bench, by its name; a file is opened only once its bench is run."""
-    names = sorted(found.name for found in iter_modules(__path__) if found.name not in ("__main__", "bank"))
+    names = sorted(found.name for found in iter_modules(__path__) if found.name not in ("__main__", "bank", "month"))
     return {name: partial(_run, name) for name in names}
 
 

@@ -1,4 +1,4 @@
-"""`python -m tests.bench [NAME ...]`: the benches of those names, or all."""
+"""`python -m tests.bench [NAME ...]`: the benches of those names, or all; `python -m tests.bench month [OPTIONS]`."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench import benches, cores
+from tests.bench import benches, cores, month
 
 PROTOCOL = "Each figure is of this run alone: compare only what stands in one table. What is measured stands in the docstring of its bench."
 
 
 def main(names: list[str]) -> int:
     """Print the table of each bench as it ends; 2 for a name that is none."""
+    if names[:1] == ["month"]:
+        return month.main(names[1:])
     known = benches()
     if unknown := [name for name in names if name not in known]:
         print(f"no bench named {', '.join(unknown)}; there are {', '.join(known)}", file=sys.stderr)

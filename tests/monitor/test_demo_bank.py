@@ -50,7 +50,9 @@ def test_rows_stand_by_time_inside_their_span_and_another_seed_draws_others() ->
 def test_a_normal_day_has_the_profiles_volume_and_shares() -> None:
     rows = BANK.rows(NOON, NOON + 24 * HOUR)
     expected = BANK.volume(np.arange(24 * 60) + milliseconds(NOON) // 60_000).sum(axis=0)
-    assert expected == pytest.approx(DEMO.volume(np.arange(24 * 60) + milliseconds(NOON) // 60_000).sum(axis=0), rel=0.25)
+    assert expected == pytest.approx(
+        DEMO.volume(np.arange(24 * 60) + milliseconds(NOON) // 60_000).sum(axis=0), rel=0.25
+    )
     seen = np.bincount(rows.pair[rows.batch() < 0], minlength=len(DEMO.pairs))
     assert (np.abs(seen - expected) < 5 * np.sqrt(expected)).all()
     risks = BANK.risks(rows.at // 60_000, rows.pair, rows.client).sum(axis=0)
