@@ -58,7 +58,7 @@ def missing(incident: Incident, ground: Ground, base: Base, start: int, end: int
     whole = (sums(streams, hour, many) + PRIOR) / (sums(streams, early, many) + PRIOR)
     # Who sent far more than usual in the hour before was early today.
     usual = early * whole[streams]
-    advance = np.maximum(hour - usual - 3 * np.sqrt(usual + 1), 0)
+    advance = np.where(hour - usual > 3 * np.sqrt(usual + 1), hour - usual, 0)
     hour = hour - advance
     whole = (sums(streams, hour, many) + PRIOR) / (sums(streams, early, many) + PRIOR)
     level = np.clip((hour + PRIOR * whole[streams]) / (early + PRIOR), *LEVELS)

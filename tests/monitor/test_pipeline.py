@@ -17,6 +17,8 @@ from hypothesis import strategies as st
 
 from alerts import Action, Changes, TheirCase, Touch
 from alerts.cases import CaseBook
+from alerts.incidents import Incidents
+from monitor import grounds
 from monitor.backtest import Outcome
 from monitor.calendar import Calendar
 from monitor.pipeline import Pipeline, Portfolio
@@ -228,6 +230,37 @@ def test_rows_that_come_minute_by_minute_and_a_history_decide_the_same(seed, hap
     same(at_once, (outcome, pipeline, ended))
 
 
+def restarted(before: Pipeline, windows: Windows, cases: list[TheirCase], until: int) -> Pipeline:
+    """A new pipeline that knows of the one before only what the store keeps, as the judging thread makes it."""
+    fresh = piped(windows, cases)
+    fresh.train(BEGIN, until)
+    known = [*before.incidents.open.values(), *before.incidents.closed.values(), *before.recent.values()]
+    fresh.incidents = Incidents(before.incidents.alerts.values(), known, fresh.incidents.onset)
+    fresh.recent, fresh.impacts = dict(before.recent), dict(before.impacts)
+    fresh.book = CaseBook(before.book.decisions.values(), cases)
+    return fresh
+
+
+@LAW
+@given(
+    st.integers(0, 2**32 - 1), st.lists(episodes, min_size=1, max_size=4), st.sampled_from([0.0, 0.1]),
+    st.lists(st.integers(TRAINED + 1, TRAINED + JUDGED - 1), min_size=1, max_size=3).map(sorted),
+)  # fmt: skip
+def test_a_restart_decides_as_no_restart(seed, happening, repeats, restarts):
+    windows = held(story(seed, happening, repeats))
+    at_once = judged(windows, [0, TRAINED, TRAINED + JUDGED], [])
+    pipeline = piped(windows, [])
+    pipeline.train(BEGIN, BEGIN + TRAINED)
+    outcome, ended = Outcome(), []
+    for m in range(TRAINED, TRAINED + JUDGED):
+        if m in restarts:
+            pipeline = restarted(pipeline, windows, [], BEGIN + m)
+        changes = pipeline.judge(BEGIN + m, BEGIN + m + 1)
+        outcome.take(changes)
+        ended += changes.ended
+    same(at_once, (outcome, pipeline, ended))
+
+
 # ---- a reading of the whole policy ---------------------------------------------------------------------------------
 
 
@@ -272,6 +305,30 @@ def test_a_failure_from_its_first_minute_to_the_end_of_its_cases():
         CAST[2].nit: (Action.OPEN, at("10:02:10"), 1070),
     }
     assert {decision.client_id for decision in changes.ended} == {CAST[0].nit, CAST[2].nit}
+
+
+def test_what_its_failures_have_in_common_is_told():
+    rows = failing("10:00", "10:15", CAST[0], CAST[2])
+    told = [row | ({"error_code": "E504"} if row.get("status") == "failed" else {}) for row in rows]
+    (incident,) = one_rule(told).judge(minute("08:00"), minute("12:00")).incidents.values()
+    assert incident.shares == (("product", "pagos", 1.0), ("channel", "web", 1.0), ("error_code", "E504", 1.0))
+
+
+def test_an_incidents_week_is_read_once_and_of_its_own_time_only_what_is_new(monkeypatch):
+    asked = []
+    real = {name: getattr(grounds, name) for name in ("past", "detail")}
+    monkeypatch.setattr(grounds, "past", lambda *a, **kw: asked.append(("past", *a[2:4])) or real["past"](*a, **kw))
+    monkeypatch.setattr(grounds, "detail", lambda *a, **kw: asked.append(("new", *a[2:4])) or real["detail"](*a, **kw))
+    pipeline = one_rule(failing("10:00", "10:15", CAST[0]))
+    pipeline.judge(minute("08:00"), minute("10:03"))
+    for m in range(minute("10:03"), minute("10:10")):
+        pipeline.judge(m, m + 1)
+    start = minute("10:00")
+    assert asked == [
+        ("past", start - 7 * 1440, start),
+        ("new", start, start + 3),
+        *(("new", m, m + 1) for m in range(start + 3, start + 10)),
+    ]
 
 
 def test_live_it_is_detected_when_it_is_judged():
