@@ -62,7 +62,7 @@ def _complaints(bank: Bank, truth: Truth, number: int) -> list[Case]:
     subject = WAYS.get(way) or SUBJECTS[failure.status or FAILED]
     for client, (first, rows) in sorted(truth.struck.items()):
         large = bank.clients[client].segment == "corporativo"
-        chance = (0.16 + 0.24 * np.log10(rows)) * (1.3 if large else 1.0)
+        chance = (0.21 + 0.27 * np.log10(rows)) * (1.3 if large else 1.0)
         calls, waits, files, names, stays = rng.random(5)
         if calls > min(chance, 0.9):
             continue

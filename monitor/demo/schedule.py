@@ -22,6 +22,8 @@ QUIET = timedelta(hours=6)
 """At the beginning, without a failure."""
 LEARNING = 8
 """Days before the first failure that only a learnt past can show."""
+ALONE = timedelta(minutes=25)
+"""Between a blip and anything else: what is detected because of it cannot pass for the detection of a failure."""
 TRIES = 600
 EVENLY = 0.6
 """The power of what is due by which a time is chosen: mostly when there is much, now and then when there is little."""
@@ -61,13 +63,14 @@ def schedule(bank: Bank, start: datetime, days: int, *, learning: int = LEARNING
             made.failures.append(failure)
             draw.taken.append((failure.start, failure.end))
     made.failures.sort(key=lambda failure: failure.start)
-    for day in range(days):
-        for _ in range(BLIPS):
+    for day in (day for day in range(days) for _ in range(BLIPS)):
+        for _ in range(TRIES):
             begin = start + timedelta(days=day, seconds=float(draw.rng.uniform(0, 86_340)))
             one = blip(bank.profile.pairs, begin, draw.rng)
-            if draw.free(one.start, one.end, timedelta(minutes=25)):
+            if draw.free(one.start, one.end, ALONE):
                 made.blips.append(one)
                 draw.taken.append((one.start, one.end))
+                break
     made.blips.sort(key=lambda failure: failure.start)
     return made
 
@@ -83,6 +86,7 @@ class _Draw:
         self.volume = bank.volume(minutes)
         self.hour = (minutes - self.first) % 1440 / 60
         self.kinds = bank.profile.kind(minutes)
+        self.stays = np.array([not client.came and client.gone >= milliseconds(self.end) for client in bank.clients])
         self.new_codes = 0
 
     def free(self, start: datetime, end: datetime, apart: timedelta) -> bool:
@@ -140,7 +144,7 @@ class _Draw:
             return {"product": product, "channel": ""}, volume[:, [p.product == product for p in pairs]].sum(axis=1)
         # A client: the larger, the likelier, as the small ones have too little in an hour to be called a failure.
         due = self.bank.shares.mean(axis=(0, 1)) * daily[:, None]
-        weight = due.sum(axis=0) ** 0.8
+        weight = np.where(self.stays, due.sum(axis=0), 0) ** 0.8
         client = int(self.rng.choice(weight.size, p=weight / weight.sum()))
         held = {p.product: sum(due[i, client] for i, q in enumerate(pairs) if q.product == p.product) for p in pairs}
         names = [name for name, size in held.items() if size > 0]

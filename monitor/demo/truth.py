@@ -89,6 +89,8 @@ def truth(bank: Bank, failure: Failure, slow_from: Floats) -> Truth:
         rate = chance / np.maximum(n, 1)
         touched = wrong & (bdtrc(hits - 1, np.maximum(n, hits).astype(np.int64), rate) < DOUBT)
         seconds = {w: _seconds(failure, seen, w * 1000) for w in (60, 30, 15)}
+    # Bad luck that no failure brought about is a client's ordinary life, however rare.
+    touched = touched & np.isin(np.arange(count), who)
     affected, explained = np.flatnonzero(touched), np.flatnonzero(wrong & ~touched)
     return Truth(failure, tuple(affected.tolist()), tuple(explained.tolist()), struck, seconds)
 
@@ -158,4 +160,6 @@ def _silence_seconds(bank: Bank, failure: Failure, after: Rows, width: int) -> f
     cell = (after.at - begin) // width
     came = np.bincount(cell[(cell >= 0) & (cell < count)], minlength=count)
     tail = pdtr(np.cumsum(came), np.maximum(np.cumsum(due), 1e-9))
-    return _known(failure, width, tail < CERTAIN, came < due)
+    # A batch is due within few minutes and stays away: it is no blip, however few cells it was due in.
+    gone = came < due if failure.batch is None else np.cumsum(came) < np.cumsum(due)
+    return _known(failure, width, tail < CERTAIN, gone)
