@@ -114,8 +114,9 @@ class CaseBook:
             fits = []
             for incident in self._incidents.values():
                 decision = self.decisions.get(self._first.get((incident.id, case.client_id), ""))
-                products = products_of(incident.id, case.client_id)
-                if decision and not decision.linked_case_id and _belongs(case, incident, products, at):
+                if decision is None or decision.linked_case_id:
+                    continue
+                if _belongs(case, incident, products_of(incident.id, case.client_id), at):
                     fits.append((_under_way(incident, case.reported_at), incident.started_at, decision))
             if fits:
                 self._tie(max(fits, key=lambda fit: (fit[0], fit[1], fit[2].key))[2], case, changes)

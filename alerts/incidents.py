@@ -4,9 +4,10 @@ A rule at a scope fires once it has been in breach for its `for`, counted from t
 once a healthy verdict comes `keep_firing_for` after the last breach. UNKNOWN moves nothing. Between the two an alert may flap as it
 likes: the incident stays one.
 
-A newly firing alert belongs to an open incident whose scope meets its own, or that shares its product or its channel and began within
-ONSET of it (a channel that takes several products down, a product that fails through two channels). Where it ties several open incidents
-together, the oldest goes on and the others are merged into it.
+A newly firing alert belongs to an open incident if its scope meets the incident's or that of one of its alerts, or if it shares the
+product, the channel or the client and began within ONSET of it (a channel that takes several products down, a product that fails through two
+channels). Where it ties several open incidents together, the oldest goes on and the others are merged into it. What one
+alert's scope cannot hold together is the narrowest that does (`together`); where the failures really sit is told by `settle`.
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ from rules import DIMENSIONS, Scope, Severity, Spec, Verdict
 
 SILENT = timedelta(hours=24)
 """An alert of which nothing was heard for so long, neither breach nor health, is over: its series has gone."""
-ONSET = timedelta(minutes=5)
+CLIENT_SILENT = timedelta(hours=1)
+"""Likewise of one client, who has windows only where there are rows: after so long without a bad one it is over."""
+ONSET = timedelta(minutes=10)
 """Alerts that begin this close together on the same product or channel are taken for one cause."""
 
 
@@ -59,8 +62,9 @@ class Incidents:
                 self._breach(signal, detected_at, changes)
             elif signal.verdict is Verdict.HEALTHY:
                 self._healthy(signal, changes)
-        for gone in [key for key, alert in self.alerts.items() if at - alert.last_breach > SILENT]:
-            self._over(gone, changes)
+        for key, alert in list(self.alerts.items()):
+            if at - alert.last_breach > (CLIENT_SILENT if alert.scope.client_id else SILENT):
+                self._over(key, changes)
         self._resolve(at, detected_at, changes)
         for key, incident in self.open.items():
             if before.get(key) != incident:
@@ -121,12 +125,19 @@ class Incidents:
             ended = max(incident.ended_at or alert.last_breach, alert.last_breach)
             self.open[incident.id] = replace(incident, ended_at=ended)
 
+    def settle(self, incident_id: str, scope: Scope, changes: Changes) -> None:
+        """The failures of an open incident sit in this scope, narrower or wider than its alerts say."""
+        incident = self.open[incident_id]
+        if incident.scope != scope:
+            self.open[incident_id] = changes.incidents[incident_id] = replace(incident, scope=scope)
+
     def _join(self, signal: Signal, since: datetime, detected_at: datetime, changes: Changes) -> Incident:
         for over in self.closed.values():
-            if over.resolved_at and since <= over.resolved_at + ONSET and _same_cause(over, signal.scope, since):
+            if over.resolved_at and since <= over.resolved_at + ONSET and self._same_cause(over, signal.scope, since):
                 return over
         kin = sorted(
-            (i for i in self.open.values() if _same_cause(i, signal.scope, since)), key=lambda i: (i.started_at, i.id)
+            (i for i in self.open.values() if self._same_cause(i, signal.scope, since)),
+            key=lambda i: (i.started_at, i.id),
         )
         if not kin:
             kind = min(signal.ways)
@@ -139,17 +150,27 @@ class Incidents:
         else:
             incident = kin[0]
             for other in kin[1:]:
-                if any(incident.scope.widened(other.scope).widened(signal.scope).values):
-                    incident = self._merge(incident, other, changes)
+                incident = self._merge(incident, other, changes)
             incident = replace(
                 incident,
-                scope=incident.scope.widened(signal.scope),
+                scope=together(incident.scope, signal.scope),
                 severity=_worse(incident.severity, signal.spec.severity),
                 rules=_union(incident.rules, (signal.spec.name,)),
                 ways=incident.ways | signal.ways,
             )
         self.open[incident.id] = incident
         return incident
+
+    def _same_cause(self, incident: Incident, scope: Scope, since: datetime) -> bool:
+        alerts = [alert for alert in self.alerts.values() if alert.incident_id == incident.id]
+        lately = [alert.scope for alert in alerts if since <= alert.last_breach + ONSET]
+        if not lately:
+            return incident.scope == scope
+        scopes = {incident.scope, *lately}
+        # A metric's series says nothing of transactions that it does not name.
+        if any(scope.overlaps(one) and (scope.shares(one) or scope.series == one.series) for one in scopes):
+            return True
+        return abs(incident.started_at - since) <= ONSET and any(scope.shares(one) for one in scopes)
 
     def _merge(self, incident: Incident, other: Incident, changes: Changes) -> Incident:
         del self.open[other.id]
@@ -159,15 +180,23 @@ class Incidents:
                 self.alerts[key] = changes.alerts[key] = replace(alert, incident_id=incident.id)
         return replace(
             incident,
-            scope=incident.scope.widened(other.scope),
+            scope=together(incident.scope, other.scope),
             severity=_worse(incident.severity, other.severity),
             rules=_union(incident.rules, other.rules),
             ways=incident.ways | other.ways,
         )
 
+    def _symptom(self, alert: Alert) -> bool:
+        """One client's, of a cause that is not that client's alone: it does not keep the incident open."""
+        incident = self.open.get(alert.incident_id)
+        return bool(incident and alert.scope.client_id and not incident.scope.client_id)
+
     def _resolve(self, at: datetime, detected_at: datetime, changes: Changes) -> None:
-        held = {alert.incident_id for alert in self.alerts.values()}
+        held = {a.incident_id for a in self.alerts.values() if not self._symptom(a)}
         for incident in [i for key, i in self.open.items() if key not in held]:
+            for key in [key for key, alert in self.alerts.items() if alert.incident_id == incident.id]:
+                del self.alerts[key]
+                changes.alerts[key] = None
             done = replace(
                 incident, state=IncidentState.RESOLVED, ended_at=incident.ended_at or at, resolved_at=detected_at
             )
@@ -179,17 +208,21 @@ def _fits(scope: Scope, spec: Spec) -> bool:
     return all(name in spec.grain.by for name, value in zip(DIMENSIONS, scope.values, strict=True) if value)
 
 
-def _same_cause(incident: Incident, scope: Scope, since: datetime) -> bool:
-    together = abs(incident.started_at - since) <= ONSET
-    # What names nothing in common is not one cause, and no cause may grow until it names nothing.
-    named = any(incident.scope.widened(scope).values)
-    whole = not any(incident.scope.values) or not any(scope.values)
-    meets = incident.scope.overlaps(scope)
-    return (
-        incident.scope == scope
-        or (named and (meets or (together and incident.scope.shares(scope))))
-        or (whole and together)
-    )
+def together(one: Scope, other: Scope) -> Scope:
+    """The scope of a cause that shows in both.
+
+    A client among all is a symptom: the wider scope stands. A whole product and a whole channel that fail at once meet in what they
+    share. What does not meet is held by the narrowest scope around both.
+    """
+    if bool(one.client_id) != bool(other.client_id):
+        wide, client = (other, one) if one.client_id else (one, other)
+        if wide.overlaps(client):
+            return wide
+        one, other = wide, replace(client, client_id="")
+    if one.overlaps(other) and not one.client_id:
+        meet = Scope(*(a or b for a, b in zip(one.values, other.values, strict=True)))
+        return one.widened(other) if meet in (one, other) else meet
+    return one.widened(other)
 
 
 def _worse(a: Severity, b: Severity) -> Severity:

@@ -10,10 +10,14 @@ import numpy as np
 import pyarrow as pa
 
 from monitor.cells import BUCKETS
-from rules import CLASSES, DIMENSIONS, LATENCIES, Floats, Frame, Grain, Ints, Scope
+from rules import BINS, CLASSES, DIMENSIONS, LATENCIES, Floats, Frame, Grain, Ints, Scope
 from rules.expression import Expression, evaluate, parse
 
-BINS = tuple(f"b{i}" for i in range(BUCKETS))
+HEADS = ("clients", "clients_failing", "arrivals")
+_NOVEL = """(SELECT cells.*, coalesce(codes.since > cells.known - 60 AND codes.since >= born.since + 1440, false) AS novel
+             FROM cells LEFT JOIN codes USING (product, channel, error_code)
+             LEFT JOIN (SELECT product, channel, min(since) AS since FROM pairs GROUP BY ALL) AS born USING (product, channel))"""
+"""The cells, and whether their error code is new: first seen on the pair within the hour, and not on the pair's first day."""
 
 
 def frame(
@@ -41,8 +45,8 @@ def _windows(db: duckdb.DuckDBPyConnection, grain: Grain, measures: Collection[s
     sums = {"n": "sum(n)", "value": "sum(value)"} if metrics else _sums(measures)
     inner = ", ".join(f"{how} AS {name}" for name, how in sums.items())
     outer = ", ".join(f"sum({name}) AS {name}" for name in sums)
-    source = "metrics" if metrics else "cells"
-    where += " AND client_id <> ''" if "client_id" in by else ""
+    source = "metrics" if metrics else _NOVEL if "novel" in measures else "cells"
+    where += " AND client_id <> ''" if "client_id" in by and not grain.everyone else ""
     reach = f"minute > {start - grain.minutes} AND minute < {end} AND known < {end}"
     # A cell counts in every window from the minute that it is known in to the last that reaches back to its own.
     last = (
@@ -66,9 +70,9 @@ def _windows(db: duckdb.DuckDBPyConnection, grain: Grain, measures: Collection[s
     spread = f"SELECT {last}, * EXCLUDE (minute, k) FROM picked {punctual}"
     summed = spread if grain.minutes == 1 else f"SELECT {dims} m, {outer} FROM ({spread}) GROUP BY {dims} m"
     ctes = [f"picked AS ({picked})", f"summed AS ({summed})"]
-    counted = {name for name in ("clients", "clients_failing", "new_error_codes") if name in measures}
+    heads = set(HEADS) & set(measures)
     full = "summed"
-    if counted & {"clients", "clients_failing"}:
+    if heads:
         ctes.append(_distinct(dims, reach, where, last, punctual))
         full = f"(SELECT * FROM {full} LEFT JOIN heads USING ({dims} m))"
     # The series by what feeds them; where a rule picks clients, theirs alone.
@@ -81,17 +85,17 @@ def _windows(db: duckdb.DuckDBPyConnection, grain: Grain, measures: Collection[s
         ctes.append(f"""grid AS (SELECT {dims} m, min(since) AS since FROM {pairs}, range({start}, {end}) AS r(m)
                         WHERE series = '' AND m >= since {where} GROUP BY {dims} m)""")
         full = f"(SELECT * FROM {full} RIGHT JOIN grid USING ({dims} m))"
-    if "new_error_codes" in counted:
+    if "new_error_codes" in measures:
         ctes.append(_novel(dims, by, start, end, grain.minutes, where))
         full = f"(SELECT * FROM {full} LEFT JOIN novel USING ({dims} m))"
-    zero = ", ".join(f"coalesce({name}, 0) AS {name}" for name in (*sums, *(counted & {"clients", "clients_failing"})))
+    zero = ", ".join(f"coalesce({name}, 0) AS {name}" for name in (*sums, *heads))
     chosen = ", ".join(_measure(name) for name in measures)
     dark = f"""(SELECT DISTINCT {dims} m FROM {pairs} JOIN gaps USING (source), range({start}, {end}) AS r(m)
                 WHERE m >= gaps.start AND m - {grain.minutes} < gaps.stop - 1 {where})"""
     lit = f"ANTI JOIN {dark} AS dark USING ({dims} m)" if _has_gaps(db) and "client_id" not in by else ""
     shown = "".join(f"{name if name in by else repr('')} AS {name}, " for name in DIMENSIONS)
     query = f"""WITH {", ".join(ctes)}
-        SELECT {shown} m, {chosen} {"".join(f", {name}::DOUBLE AS {name}" for name in BINS) if _latency(measures) else ""}
+        SELECT {shown} m, {chosen} {"".join(f", {name}::DOUBLE AS {name}" for name in BINS if name not in measures) if _latency(measures) else ""}
         FROM (SELECT * REPLACE ({zero}) FROM {full}) {lit} ORDER BY {dims} m"""
     table = db.sql(query).to_arrow_table()
     return _with_percentiles(table, measures) if _latency(measures) else table
@@ -102,13 +106,16 @@ def _has_gaps(db: duckdb.DuckDBPyConnection) -> bool:
 
 
 def _distinct(dims: str, reach: str, where: str, last: str, punctual: str) -> str:
+    # Rows of no client come each by itself, as far as is known; those of one client in one minute come together.
     return f"""heads AS (
-        SELECT {dims} m, count(DISTINCT client_id) FILTER (n > 0) AS clients, count(DISTINCT client_id) FILTER (bad > 0) AS clients_failing
+        SELECT {dims} m, count(DISTINCT client_id) FILTER (n > 0 AND client_id <> '') AS clients,
+               count(DISTINCT client_id) FILTER (bad > 0 AND client_id <> '') AS clients_failing,
+               clients + coalesce(sum(n) FILTER (client_id = ''), 0) AS arrivals
         FROM (SELECT {dims} m, client_id, sum(n) AS n, sum(bad) AS bad FROM (
                 SELECT {last}, * EXCLUDE (minute, k) FROM (
                     SELECT minute, greatest(minute, known) AS k, {dims} client_id AS client_id, sum(n) AS n,
                            sum(n) FILTER (status = 'failed') AS bad
-                    FROM cells WHERE {reach} {where} AND client_id <> '' GROUP BY ALL) {punctual}) GROUP BY ALL)
+                    FROM cells WHERE {reach} {where} GROUP BY ALL) {punctual}) GROUP BY ALL)
         GROUP BY {dims} m)""".replace("client_id, client_id AS client_id", "client_id")
 
 
@@ -142,7 +149,7 @@ def detail(db: duckdb.DuckDBPyConnection, scope: Scope, start: int, end: int) ->
 
 
 def _latency(measures: Iterable[str]) -> bool:
-    return any(name in LATENCIES for name in measures)
+    return any(name in LATENCIES or name in BINS for name in measures)
 
 
 def _sums(measures: Collection[str]) -> dict[str, str]:
@@ -154,6 +161,10 @@ def _sums(measures: Collection[str]) -> dict[str, str]:
         sums["amount"] = "sum(amount)"
     if "failed_amount" in measures:
         sums["failed_amount"] = "sum(amount) FILTER (status = 'failed')"
+    if "novel" in measures:
+        sums["novel"] = "sum(n) FILTER (novel)"
+    if "duplicated" in measures:
+        sums["duplicated"] = "sum(again)"
     return sums
 
 
@@ -172,7 +183,7 @@ def _with_percentiles(table: pa.Table, measures: Collection[str]) -> pa.Table:
     for name in set(LATENCIES) & set(measures):
         found = percentile(bins, int(name.removeprefix("latency_p")) / 100)
         table = table.set_column(table.column_names.index(name), name, pa.array(found, from_pandas=True))
-    return table.drop_columns(list(BINS))
+    return table.drop_columns([name for name in BINS if name not in measures])
 
 
 def percentile(bins: Floats, share: float) -> Floats:

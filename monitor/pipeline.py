@@ -23,7 +23,7 @@ from monitor import grounds
 from monitor.calendar import Calendar
 from monitor.maintenance import Maintenance, maintained
 from monitor.windows import HISTORY, Windows, minute_of, time_of
-from rules import CLASSES, Frame, Grain, Rule, Scope, Verdict, Verdicts
+from rules import CLASSES, Bools, Frame, Grain, Rule, Scope, Verdict, Verdicts
 
 
 @dataclass(frozen=True)
@@ -180,10 +180,26 @@ class Pipeline:
             active = np.array([(rule.spec.name, scope) in self.incidents.alerts for scope in frame.scopes], dtype=bool)
             breach = verdicts.verdict == Verdict.BREACH
             active[frame.series[breach]] = True
-            for row in np.flatnonzero(breach | ((verdicts.verdict == Verdict.HEALTHY) & active[frame.series])).tolist():
+            healthy = (verdicts.verdict == Verdict.HEALTHY) & active[frame.series]
+            for row in np.flatnonzero(breach | (healthy & self._telling(rule, verdicts, breach))).tolist():
                 minute = int(frame.minute[row])
                 out.setdefault(minute, []).append(_signal(rule, verdicts, row, minute + 1))
         return out
+
+    def _telling(self, rule: Rule, verdicts: Verdicts, breach: Bools) -> Bools:
+        """Which rows may end an alert: up to the first that comes `keep_firing_for` after the last breach."""
+        frame = verdicts.frame
+        keep = int(rule.spec.keep_firing_for / timedelta(minutes=1))
+        last = np.full(len(frame.scopes), -(1 << 40))
+        for i, scope in enumerate(frame.scopes):
+            if alert := self.incidents.alerts.get((rule.spec.name, scope)):
+                last[i] = minute_of(alert.last_breach)
+        # The newest breach up to each row; rows are sorted by scope, which a large step keeps apart.
+        far = frame.series * (1 << 41)
+        newest = np.maximum.accumulate(np.where(breach, frame.minute + 1, last[frame.series]) + far) - far
+        before = np.append(-(1 << 40), frame.minute[:-1])
+        first = np.append(True, frame.series[1:] != frame.series[:-1])
+        return np.asarray(first | (before + 1 - newest < keep), bool)
 
     def _onset(self, signal: Signal, since: datetime) -> datetime:
         """The first minute of a long window that is at least half as bad as the whole of it."""

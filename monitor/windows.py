@@ -64,6 +64,10 @@ class Windows:
             CREATE TABLE pairs (
                 source VARCHAR, series VARCHAR, product VARCHAR, channel VARCHAR, since BIGINT, last BIGINT,
                 PRIMARY KEY (source, series, product, channel))""")
+        self.db.execute("""
+            CREATE TABLE codes (
+                product VARCHAR, channel VARCHAR, error_code VARCHAR, since BIGINT, last BIGINT,
+                PRIMARY KEY (product, channel, error_code))""")
         self.db.execute("CREATE TABLE gaps (source VARCHAR, start BIGINT, stop BIGINT)")
 
     # ---- rows in ---------------------------------------------------------------------------------------------------
@@ -127,12 +131,18 @@ class Windows:
             db.execute(f"""
                 INSERT INTO pairs SELECT source, {pair}, min(known), max(known) FROM fresh GROUP BY ALL
                 ON CONFLICT DO UPDATE SET since = least(since, excluded.since), last = greatest(last, excluded.last)""")
+            if table == "cells":
+                db.execute("""
+                    INSERT INTO codes SELECT product, channel, error_code, min(known), max(known) FROM fresh
+                    WHERE error_code <> '' GROUP BY ALL
+                    ON CONFLICT DO UPDATE SET since = least(since, excluded.since), last = greatest(last, excluded.last)""")
 
     def prune(self, before: int) -> None:
-        """Forget cells of minutes before `before`, ledger entries past the hold, and series silent since."""
+        """Forget cells of minutes before `before`, ledger entries past the hold, series silent and error codes unseen since."""
         for table in ("cells", "metrics"):
             self.db.execute(f"DELETE FROM {table} WHERE minute < ?", [before])
-        self.db.execute("DELETE FROM pairs WHERE last < ?", [before])
+        for table in ("pairs", "codes"):
+            self.db.execute(f"DELETE FROM {table} WHERE last < ?", [before])
         self.db.execute("DELETE FROM gaps WHERE stop < ?", [before])
 
     def release(self, closing: int) -> None:

@@ -86,10 +86,8 @@ class Scope:
         return all(not a or not b or a == b for a, b in zip(self.values, other.values, strict=True))
 
     def shares(self, other: Scope) -> bool:
-        """Both name the same product or the same channel."""
-        return bool(self.product and self.product == other.product) or bool(
-            self.channel and self.channel == other.channel
-        )
+        """Both name the same product, channel or client."""
+        return any(a and a == b for a, b in zip(self.values[:3], other.values[:3], strict=True))
 
     def widened(self, other: Scope) -> Scope:
         """The narrowest scope that holds both."""

@@ -1,0 +1,320 @@
+"""`excess`: more hits among a scope's transactions than their own past explains, by exact counts however few there are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+
+import numpy as np
+
+from detectors.counts import Rates, Stray, faded
+from rules import BINS, COUNTS, DIMENSIONS, Floats, Frame, Ints, Scope, Spec, Verdict, Verdicts, View, ways_of
+from rules.levels import Dims, Places, level, projected
+from rules.scan import LENGTHS, NOTHING, REACH, Entries, Found, scan
+
+MEASURED = (*(name for name in COUNTS if name not in ("total", "ok")), "novel", "duplicated", "slow")
+LEVELS: tuple[Dims, ...] = (("product", "channel"), ("channel",), ("product",), ("product", "client_id"))
+PAIR = ("product", "channel")
+HOUR, DAY = 60, 1440
+LEARN = 6 * HOUR
+"""Minutes after which what came is learned, from the clock; each hour of the first day."""
+SLOW = 0.1
+"""Slow is what at most this part of a pair's rows reached before."""
+ENOUGH = 200
+"""Rows of a pair before anything of it is called slow."""
+LOOKS = 1000.0
+"""Looks a day at a level until they were counted."""
+CROWD = 3.0
+"""Windows of many lengths are about as many chances as this many of one."""
+
+
+class Excess:
+    """In breach where some window of the last two hours has more hits than chance allows, more than a minute's blip, and it goes on.
+
+    measure: a class of rows (failed, rejected, reversed, pending, other), `slow` (the slowest tenth of before), `novel` (an error code first
+    seen within the hour) or `duplicated`. levels: at which scopes it is judged, each a list of dimensions; all of them from
+    the same rows, so what is expected of a channel knows which clients and products are busy. budget: false alarms a
+    week, over every scope of every level, if the past were repeated: the tail asked for grows with the number of looks taken.
+    min_hits, min_change, min_ratio: what matters: hits in a window; their share of it above the expected; the same as a
+    multiple. freeze: for how long what is in breach is not learned.
+    """
+
+    def __init__(
+        self,
+        spec: Spec,
+        *,
+        measure: str,
+        levels: list[list[str]] | None = None,
+        budget: float = 0.02,
+        min_hits: int = 4,
+        min_change: float = 0.02,
+        min_ratio: float = 2.0,
+        freeze: timedelta = timedelta(hours=24),
+    ) -> None:
+        if measure not in MEASURED:
+            raise ValueError(f"measure: knows no {measure!r}; there are {', '.join(MEASURED)}")
+        chosen = tuple(tuple(name for name in DIMENSIONS if name in by) for by in levels) if levels else LEVELS
+        if wrong := [name for by in levels or () for name in by if name not in DIMENSIONS[:3]]:
+            raise ValueError(f"levels: knows no {wrong[0]!r}; there are {', '.join(DIMENSIONS[:3])}")
+        if budget <= 0:
+            raise ValueError(f"budget: must be above 0, not {budget}")
+        bins = measure == "slow"
+        self.shown = self.measure = measure
+        self.levels = tuple(by for by in chosen if not bins or "client_id" not in by)
+        by = tuple(n for n in DIMENSIONS[:3] if n in PAIR or (n == "client_id" and not bins))
+        self.spec = replace(spec, grain=replace(spec.grain, by=by, everyone=True))
+        self.measures = frozenset({"total", *(BINS if bins else (measure,))})
+        self.expressions: tuple[str, ...] = ()
+        self.ways = ways_of(frozenset({BINS[0] if bins else measure}))
+        self._matters = {"least": min_hits, "change": min_change, "ratio": min_ratio}
+        self._series, self._pools = Places(), Places()
+        self._pool_of: Ints = np.zeros(0, np.int64)
+        self._rates = Rates()
+        self._watches = [
+            _Watch(by, budget / 7 / len(self.levels), int(freeze / timedelta(minutes=1))) for by in self.levels
+        ]
+        self._steps = _Steps() if bins else None
+        self._first: int | None = None
+        self._learned = 0  # until which minute
+        self._kept: list[tuple[Ints, Ints, Floats, Floats, Floats]] = []
+
+    def check(self, view: View) -> Verdicts:
+        """Judge the span between two lessons at once, learn, and go on."""
+        frame = view.frame(self)
+        series = self._numbered(frame)
+        of = frame.columns["total"]
+        if self._first is None and len(frame.minute):
+            self._first = self._learned = int(frame.minute.min())
+        said = [_Said(len(level(frame, by).place)) for by in self.levels]
+        for start, end in self._lessons(frame.start, frame.end):
+            rows = np.flatnonzero((frame.minute >= start) & (frame.minute < end) & (of > 0))
+            pair = self._pool_of[series[rows]]
+            hits = self._steps.hits(frame, rows, pair) if self._steps else np.maximum(frame.columns[self.measure][rows], 0)
+            rate = self._steps.rate()[pair] if self._steps else self._rates.rate()[series[rows]]
+            expected = rate * of[rows]
+            free = np.ones(len(rows), bool)
+            for watch, note in zip(self._watches, said, strict=True):
+                free &= watch.judge(frame, rows, (hits, expected, of[rows]), start, end, note, known=self._rates.known, **self._matters)
+            self._kept.append((series[rows[free]], pair[free], hits[free], of[rows][free], expected[free]))
+            if self._steps:
+                self._steps.keep(frame, rows[free], pair[free])
+            if self._due(end):
+                self._learn(end)
+        return self._told(frame, said)
+
+    def _numbered(self, frame: Frame) -> Ints:
+        """The number of each row's series; new ones are given a place."""
+        numbers = self._series.of(frame.scopes)
+        if len(self._series) > len(self._pool_of):
+            pairs = tuple(projected(scope, PAIR) or Scope() for scope in self._series.scopes)
+            self._pool_of = self._pools.of(pairs)
+            self._rates.grow(self._pool_of)
+            if self._steps:
+                self._steps.grow(len(self._pools))
+        return numbers[frame.series] if len(numbers) else frame.series
+
+    def _lessons(self, start: int, end: int) -> Iterator[tuple[int, int]]:
+        """The span cut at each minute in which something is learned."""
+        cuts = [m for m in range(start + 1, end) if m % HOUR == 0 and self._due(m)]
+        yield from zip([start, *cuts], [*cuts, end], strict=True)
+
+    def _due(self, minute: int) -> bool:
+        if self._first is None or minute % HOUR:
+            return False
+        return minute % LEARN == 0 or minute - self._first <= DAY
+
+    def _learn(self, end: int) -> None:
+        series, pair, hits, of, expected = (np.concatenate(column) for column in zip(*self._kept, strict=True))
+        self._kept.clear()
+        left = faded(end - self._learned)
+        many = len(self._series)
+        if self._steps:
+            self._steps.learn(left)
+        for watch in self._watches:
+            watch.learn(end, self._rates.known, left)
+        self._rates.learn(np.bincount(series, hits, many), np.bincount(series, of, many), left)
+        self._learned = end
+
+    def _told(self, frame: Frame, said: list[_Said]) -> Verdicts:
+        levels = [level(frame, by) for by in self.levels]
+        offsets = np.cumsum([0, *(len(one.scopes) for one in levels)])
+        scopes = tuple(scope for one in levels for scope in one.scopes)
+        place = np.concatenate([one.place + offset for one, offset in zip(levels, offsets[:-1], strict=True)])
+        whole = replace(frame, scopes=scopes, series=place, minute=np.concatenate([one.minute for one in levels]), columns={}, flags={}, made={})
+        nothing = np.full(len(place), np.nan)
+        verdict, value, expected, score, onset = (np.concatenate([getattr(note, name) for note in said]) for name in _Said.__slots__)
+        return Verdicts(whole, verdict, value, expected, nothing, nothing, score, onset)
+
+
+class _Said:
+    """What was said of a level's entries."""
+
+    __slots__ = ("verdict", "value", "expected", "score", "onset")
+
+    def __init__(self, length: int) -> None:
+        self.verdict = np.full(length, Verdict.UNKNOWN, np.int8)
+        self.value, self.expected, self.score = np.full((3, length), np.nan)
+        self.onset = np.zeros(length, np.int64)
+
+
+class _Watch:
+    """One level: its entries of the last two hours, how its counts stray, how many looks it takes, and what is frozen."""
+
+    def __init__(self, by: Dims, budget: float, freeze: int) -> None:
+        self.by, self._budget, self._freeze = by, budget, freeze
+        self._places = Places()
+        self._recent: Entries = NOTHING
+        self._stray = Stray()
+        self._hits, self._seen, self._expected = np.zeros((3, 0))
+        self._pairs: dict[int, set[tuple[str, str]]] = {}
+        self._looks, self._span, self._looked = LOOKS, float(DAY), 0
+        self._frozen: dict[int, int] = {}
+        self._bad: set[int] = set()
+        self._since = 0
+        self._told: Frame | None = None
+
+    @property
+    def tail(self) -> float:
+        """How unlikely it must be, for the budget to hold over all the looks of a day."""
+        looks = max(self._looks / self._span * DAY, LOOKS / 10)
+        return float(np.log10(looks * CROWD / self._budget))
+
+    def judge(
+        self, frame: Frame, rows: Ints, counts: tuple[Floats, Floats, Floats], start: int, end: int, note: _Said,
+        *, known: bool, least: int, change: float, ratio: float,
+    ) -> np.ndarray:  # fmt: skip
+        """Judge the minutes [start, end) of a frame by its rows' hits, expected and trials; which rows may be learned."""
+        one = level(frame, self.by)
+        number = self._grow(frame, one.scopes)
+        inside = np.flatnonzero((one.minute >= start) & (one.minute < end))
+        at = one.row[rows]
+        kept = at >= 0
+        hits, expected, of = (np.bincount(at[kept], column[kept], len(one.place))[inside] for column in counts)
+        inside, hits, expected, of = (column[of > 0] for column in (inside, hits, expected, of))
+        fresh = Entries(number[one.place[inside]], one.minute[inside], hits, expected, of)
+        entries = self._recent.and_(fresh)
+        self._recent = entries.since(end - REACH)
+        self._count(fresh)
+        note.value[inside], note.expected[inside] = hits / of, expected / of
+        if not known:
+            return np.ones(len(rows), bool)
+        note.verdict[inside] = Verdict.HEALTHY
+        shape = 1 / (1 / (3.0 + self._hits) + self._stray.part)
+        asked = np.flatnonzero((entries.minute >= start) & (entries.hits > 0) & self._wide()[entries.place])
+        self._looked += len(asked)
+        tail = self.tail
+        found = scan(entries, asked, shape, least=least, change=change, ratio=ratio, tail=tail)
+        # Back to the frame's own entries, which are sorted by other numbers.
+        order = np.argsort(fresh.place * (1 << 32) + fresh.minute, kind="stable")
+        back = inside[order][np.cumsum(entries.minute >= start)[asked] - 1]
+        note.score[back] = 1 - 10.0**-found.tail
+        breach = (found.tail > tail) & found.lasting
+        note.verdict[back[found.tail > tail / 2]] = Verdict.UNKNOWN
+        note.verdict[back[breach]] = Verdict.BREACH
+        note.value[back[breach]] = found.rate[breach]
+        note.onset[back] = found.start
+        return self._free(one.place, number, one.row[rows], one.minute, entries, asked[breach], found, breach, start, end)
+
+    def _free(self, place, number, row, minute, entries, bad, found, breach, start, end):  # noqa
+        """Which rows may be learned: not those of a place and time in breach, until it has been frozen for too long."""
+        free = np.ones(len(row), bool)
+        if not len(bad):
+            return free
+        places, at = np.unique(entries.place[bad], return_inverse=True)
+        mark = np.zeros((len(places), end - start + 1), np.int64)
+        np.add.at(mark, (at, np.maximum(found.start[breach] - start, 0)), 1)
+        np.add.at(mark, (at, entries.minute[bad] - start + 1), -1)
+        marked = mark.cumsum(axis=1) > 0
+        self._bad |= set(places.tolist())
+        held = np.array([self._frozen.get(p, 0) < self._freeze for p in places.tolist()])
+        marked &= held[:, None]
+        which = np.full(max(len(self._places), 1), -1, np.int64)
+        which[places] = np.arange(len(places))
+        there = np.flatnonzero(row >= 0)
+        mine = which[number[place[row[there]]]]
+        hit = there[mine >= 0]
+        free[hit] = ~marked[mine[mine >= 0], minute[row[hit]] - start]
+        return free
+
+    def _grow(self, frame: Frame, scopes: tuple[Scope, ...]) -> Ints:
+        number = self._places.of(scopes)
+        more = np.zeros(len(self._places) - len(self._hits))
+        if len(more):
+            self._hits, self._seen, self._expected = (np.append(a, more) for a in (self._hits, self._seen, self._expected))
+        if len(self.by) == 1 and self._told is not frame:
+            self._told = frame
+            for scope in frame.scopes:
+                if wide := projected(scope, self.by):
+                    self._pairs.setdefault(self._places.scopes[wide], set()).add((scope.product, scope.channel))
+        return number
+
+    def _wide(self) -> np.ndarray:
+        """Which places are worth a look: one that holds a single pair is that pair."""
+        out = np.ones(len(self._places), bool)
+        if len(self.by) == 1:
+            out[[p for p in range(len(out)) if len(self._pairs.get(p, ())) < 2]] = False
+        return out
+
+    def _count(self, fresh: Entries) -> None:
+        many = len(self._places)
+        self._seen = self._seen + np.bincount(fresh.place, fresh.hits, many)
+        self._expected = self._expected + np.bincount(fresh.place, fresh.expected, many)
+
+    def learn(self, end: int, known: bool, left: float) -> None:
+        """Take in how the counts strayed and how many looks were taken since the last lesson."""
+        span = end - self._since if self._since else HOUR
+        calm = np.ones(len(self._places), bool)
+        calm[list(self._bad)] = False
+        if known:
+            self._stray.learn(self._seen[calm], self._expected[calm], left)
+            self._looks, self._span = self._looks * left + self._looked, self._span * left + span
+        self._hits = self._hits * left + np.where(calm, self._seen, np.minimum(self._seen, self._expected))
+        self._frozen = {p: self._frozen.get(p, 0) + span for p in self._bad}
+        self._seen, self._expected = np.zeros((2, len(self._places)))
+        self._looked, self._since = 0, end
+        self._bad.clear()
+
+
+class _Steps:
+    """Which latency steps are slow on each pair, and how often they are reached, from how its rows were spread before."""
+
+    def __init__(self) -> None:
+        self._counts = np.zeros((0, len(BINS)))
+        self._kept: list[tuple[Ints, Floats]] = []
+        self._from: Ints = np.zeros(0, np.int64)
+        self._share = np.zeros(0)
+
+    def grow(self, pairs: int) -> None:
+        more = pairs - len(self._from)
+        self._counts = np.pad(self._counts, ((0, more), (0, 0)))
+        self._from = np.append(self._from, np.full(more, len(BINS)))
+        self._share = np.append(self._share, np.zeros(more))
+
+    def hits(self, frame: Frame, rows: Ints, pair: Ints) -> Floats:
+        """The slow rows of these rows of the frame, whose pairs have these numbers."""
+        return np.asarray(np.where(np.arange(len(BINS)) >= self._from[pair][:, None], _bins(frame, rows), 0).sum(axis=1))
+
+    def rate(self) -> Floats:
+        """The share of slow rows, by pair."""
+        return self._share
+
+    def keep(self, frame: Frame, rows: Ints, pair: Ints) -> None:
+        """Rows to be learned."""
+        self._kept.append((pair, _bins(frame, rows)))
+
+    def learn(self, left: float) -> None:
+        """Fade what is known, add what was kept, and draw the line anew."""
+        self._counts *= left
+        for pair, bins in self._kept:
+            np.add.at(self._counts, pair, bins)
+        self._kept.clear()
+        rows = self._counts.sum(axis=1)
+        beyond = (self._counts[:, ::-1].cumsum(axis=1)[:, ::-1] + 1) / (rows + ENOUGH / 10)[:, None]
+        told = (beyond <= SLOW).any(axis=1) & (rows >= ENOUGH)
+        self._from = np.where(told, (beyond <= SLOW).argmax(axis=1), len(BINS))
+        self._share = np.where(told, np.take_along_axis(beyond, (beyond <= SLOW).argmax(axis=1)[:, None], axis=1)[:, 0], 0.0)
+
+
+def _bins(frame: Frame, rows: Ints) -> Floats:
+    return np.stack([frame.columns[name][rows] for name in BINS], axis=1)

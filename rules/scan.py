@@ -1,0 +1,146 @@
+"""Windows of many lengths looked back over at once: where hits have piled up beyond what was expected of them.
+
+The scan statistic of the field (Glaz, Naus and Wallenstein, Scan Statistics, 2001), with the tail exact and the base rate each
+series' own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from detectors.counts import above, below
+from rules import Bools, Floats, Ints
+from rules.levels import STEP
+
+REACH = 120
+"""Minutes that are looked back."""
+LENGTHS = (3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60, 90, REACH)
+RECENT = (3, 5, 10, 15, 30, 60)
+"""Windows of which none may say that it is over."""
+BLIP = 3.0
+"""What is left without the two worst minutes in a row must be this unlikely (-log10): else it may be a blip of one minute."""
+NEWEST = ((2, 0.25), (3, 0.12), (4, 0.06))
+"""The newest half, third and quarter of a window must have at least this part of its excess: what ended is not found again later."""
+OVER = 2.5
+"""It is over where hits as few as the newest ones are this unlikely at the rate of the whole window."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entries:
+    """Counts by place and minute, sorted by both: hits, what was expected of them, and of how many."""
+
+    place: Ints
+    minute: Ints
+    hits: Floats
+    expected: Floats
+    of: Floats
+
+    def only(self, kept: Bools) -> Entries:
+        """Some of them, or all in another order."""
+        return Entries(self.place[kept], self.minute[kept], self.hits[kept], self.expected[kept], self.of[kept])
+
+    def and_(self, later: Entries) -> Entries:
+        """Both together."""
+        pairs = zip(
+            (self.place, self.minute, self.hits, self.expected, self.of),
+            (later.place, later.minute, later.hits, later.expected, later.of), strict=True,
+        )  # fmt: skip
+        both = Entries(*(np.concatenate(pair) for pair in pairs))
+        return both.only(np.argsort(both.place * STEP + both.minute, kind="stable"))
+
+    def since(self, minute: int) -> Entries:
+        """Those from that minute on."""
+        return self.only(self.minute >= minute)
+
+
+NOTHING = Entries(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0), np.zeros(0), np.zeros(0))
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a scan says of each place and minute that was asked for; arrays as long as the questions.
+
+    tail: of the most unlikely window (-log10), start: its first minute, rate: hits of trials in it; lasting: more than a blip, and
+    still going on.
+    """
+
+    tail: Floats
+    start: Ints
+    rate: Floats
+    lasting: Bools
+
+
+def scan(entries: Entries, asked: Ints, shape: Floats, *, least: int, change: float, ratio: float, tail: float) -> Found:
+    """Look back from the entries `asked` (positions). shape: the r of each place.
+
+    least, change, ratio: what matters at all: hits in a window, their share of it over the expected, and as a multiple of it.
+    tail: from where on it is looked into whether it lasts.
+    """
+    key = entries.place * STEP + entries.minute
+    sums = [np.append(0.0, np.cumsum(column)) for column in (entries.hits, entries.expected, entries.of)]
+    r = shape[entries.place[asked]]
+
+    def window(length: int, of: Ints = asked) -> tuple[Ints, Floats, Floats, Floats]:
+        first = np.searchsorted(key, key[of] - length + 1)
+        hits, expected, trials = (column[of + 1] - column[first] for column in sums)
+        return first, hits, np.maximum(expected, 1e-9), trials
+
+    best, rate = np.zeros(len(asked)), np.zeros(len(asked))
+    start = entries.minute[asked].copy()
+    beyond: dict[int, Bools] = {}
+    for length in LENGTHS:
+        first, hits, expected, of = window(length)
+        worth = np.flatnonzero((hits >= least) & (hits >= ratio * expected) & (hits - expected >= change * of))
+        found = np.zeros(len(asked))
+        found[worth] = above(hits[worth], expected[worth], r[worth])
+        beyond[length] = found > tail
+        better = found > best
+        best = np.where(better, found, best)
+        start = np.where(better, entries.minute[np.minimum(first, len(key) - 1)], start)
+        rate = np.where(better, hits / np.maximum(of, 1), rate)
+    lasting = np.zeros(len(asked), bool)
+    worst = np.flatnonzero(best > tail)
+    if not len(worst):
+        return Found(best, start, rate, lasting)
+    recent = {length: window(length, asked[worst]) for length in RECENT}
+    for length, wide in beyond.items():
+        now = np.flatnonzero(wide[worst])
+        _, hits, _, of = window(length, asked[worst[now]])
+        for short, (_, h, _, n) in recent.items():
+            if short < length * 3 / 4 and len(now):
+                over = below(h[now], hits / of * n[now], np.full(len(now), 100.0)) > OVER
+                now, hits, of = now[~over], hits[~over], of[~over]
+        _, hits, expected, _ = window(length, asked[worst[now]])
+        for part, least_part in NEWEST:
+            _, h, e, _ = window(-(-length // part), asked[worst[now]])
+            kept = h - e >= least_part * (hits - expected)
+            now, hits, expected = now[kept], hits[kept], expected[kept]
+        beyond[length] = np.isin(np.arange(len(asked)), worst[now])
+    lasting[worst] = _lasting(entries, asked[worst], r[worst], {length: wide[worst] for length, wide in beyond.items()})
+    return Found(best, start, rate, lasting)
+
+
+def _lasting(entries: Entries, asked: Ints, r: Floats, beyond: dict[int, Bools]) -> Bools:
+    """Whether some window that is beyond chance would be unlikely also without its two worst minutes in a row."""
+    places, row = np.unique(entries.place[asked], return_inverse=True)
+    begin = int(entries.minute[asked].min()) - REACH
+    width = int(entries.minute[asked].max()) - begin + 1
+    near = np.flatnonzero(np.isin(entries.place, places) & (entries.minute >= begin) & (entries.minute < begin + width))
+    at = (np.searchsorted(places, entries.place[near]), entries.minute[near] - begin)
+    hits, expected = np.zeros((2, len(places), width))
+    hits[at], expected[at] = entries.hits[near], entries.expected[near]
+    now = entries.minute[asked] - begin
+    both = hits + np.pad(hits, ((0, 0), (1, 0)))[:, :-1]
+    total = [np.pad(column.cumsum(axis=1), ((0, 0), (1, 0))) for column in (hits, expected)]
+    more = np.zeros(len(asked), bool)
+    for length, wide in beyond.items():
+        if wide.any():
+            first = np.maximum(now - length + 1, 0)
+            h, e = (column[row, now + 1] - column[row, first] for column in total)
+            # Of a window of n minutes the pairs are n - 1: from its second minute to its last.
+            pairs = np.lib.stride_tricks.sliding_window_view(both, length - 1, axis=1)
+            rest = h - pairs[row, np.maximum(now - length + 2, 0)].max(axis=1)
+            more |= wide & (above(np.maximum(rest, 0), np.maximum(e, 1e-9), r) > BLIP)
+    return more
