@@ -86,6 +86,7 @@ class Incident:
     value: float | None = None
     expected: float | None = None
     shares: tuple[tuple[str, str, float], ...] = ()
+    reach: Scope = field(default_factory=Scope)
 
 
 class Touch(StrEnum):

@@ -34,6 +34,7 @@ def incident_key(scope: Scope, started_at: datetime) -> str:
     return f"AF-{started_at.astimezone(UTC):%Y%m%dT%H%M}-{digest}"
 
 
+Shares = tuple[tuple[str, str, float], ...]
 Onset = Callable[[Signal, datetime], datetime]
 """The first bad minute of an alert that fires, which may lie later than the start of its first breaching window."""
 
@@ -125,11 +126,14 @@ class Incidents:
             ended = max(incident.ended_at or alert.last_breach, alert.last_breach)
             self.open[incident.id] = replace(incident, ended_at=ended)
 
-    def settle(self, incident_id: str, scope: Scope, changes: Changes) -> None:
-        """The failures of an open incident sit in this scope, narrower or wider than its alerts say."""
-        incident = self.open[incident_id]
-        if incident.scope != scope:
-            self.open[incident_id] = changes.incidents[incident_id] = replace(incident, scope=scope)
+    def settle(self, incident: Incident, scope: Scope, shares: Shares, changes: Changes) -> Incident:
+        """The incident's failures sit in this scope, which may be narrower than its alerts say, and have this in common."""
+        if (incident.scope, incident.shares) == (scope, shares):
+            return incident
+        changes.incidents[incident.id] = incident = replace(incident, scope=scope, shares=shares)
+        if incident.id in self.open:
+            self.open[incident.id] = incident
+        return incident
 
     def _join(self, signal: Signal, since: datetime, detected_at: datetime, changes: Changes) -> Incident:
         for over in self.closed.values():
@@ -143,7 +147,7 @@ class Incidents:
             kind = min(signal.ways)
             since = self.onset(signal, since)
             incident = Incident(
-                id=incident_key(signal.scope, since), scope=signal.scope, kind=kind, severity=signal.spec.severity,
+                id=incident_key(signal.scope, since), scope=signal.scope, reach=signal.scope, kind=kind, severity=signal.spec.severity,
                 state=IncidentState.FIRING, started_at=since, detected_at=detected_at, rules=(signal.spec.name,), ways=signal.ways,
                 guide=signal.spec.guide, value=signal.value, expected=signal.expected,
             )  # fmt: skip
@@ -154,6 +158,7 @@ class Incidents:
             incident = replace(
                 incident,
                 scope=together(incident.scope, signal.scope),
+                reach=together(incident.reach, signal.scope),
                 severity=_worse(incident.severity, signal.spec.severity),
                 rules=_union(incident.rules, (signal.spec.name,)),
                 ways=incident.ways | signal.ways,
@@ -181,6 +186,7 @@ class Incidents:
         return replace(
             incident,
             scope=together(incident.scope, other.scope),
+            reach=together(incident.reach, other.reach),
             severity=_worse(incident.severity, other.severity),
             rules=_union(incident.rules, other.rules),
             ways=incident.ways | other.ways,

@@ -16,7 +16,9 @@ def plain(fact: Any) -> dict[str, Any]:
     row: dict[str, Any] = {}
     for name in (f.name for f in fields(fact)):
         value = getattr(fact, name)
-        if isinstance(value, Scope):
+        if isinstance(value, Scope) and name != "scope":
+            row[name] = list(value.values)
+        elif isinstance(value, Scope):
             row |= dict(zip(DIMENSIONS, value.values, strict=True))
         elif isinstance(value, frozenset):
             row[name] = sorted(value)
@@ -43,7 +45,8 @@ def incident_of(row: Mapping[str, Any]) -> Incident:
     kept = _scoped(row)
     typed = {"severity": Severity(kept["severity"]), "state": IncidentState(kept["state"])}
     shares = tuple((dimension, value, part) for dimension, value, part in kept["shares"] or ())
-    listed = {"rules": tuple(kept["rules"]), "ways": frozenset(kept["ways"]), "shares": shares}
+    reach = Scope(*(kept["reach"] or kept["scope"].values))
+    listed = {"rules": tuple(kept["rules"]), "ways": frozenset(kept["ways"]), "shares": shares, "reach": reach}
     return Incident(**kept | typed | listed)
 
 

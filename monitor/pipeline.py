@@ -265,29 +265,24 @@ class Pipeline:
     def _measure(self, incident: Incident, start: int, end: int) -> Measured:
         """The incident's ground up to `end`: its week before is read once, of its own time only what is new."""
         slow, missing = "slow" in incident.ways, "missing" in incident.ways
-        key, db = (incident.scope, start, slow, missing), self.windows.db
+        key, db = (incident.reach, start, slow, missing), self.windows.db
         held = self._measured.get(incident.id)
         if held is None or held.key != key:
-            week = (incident.scope, start - HISTORY, start, self.maintenance)
+            week = (incident.reach, start - HISTORY, start, self.maintenance)
             usual = grounds.usual(db, *week) if missing else None
             base = Base.of(grounds.past(db, *week, slow=slow), usual, self.calendar)
-            ground = Ground.of(grounds.detail(db, incident.scope, start, end, slow=slow), base)
+            ground = Ground.of(grounds.detail(db, incident.reach, start, end, slow=slow), base)
             held = Measured(key, base, ground, end)
         elif held.until < end:
-            fresh = grounds.detail(db, incident.scope, held.until, end, slow=slow)
+            fresh = grounds.detail(db, incident.reach, held.until, end, slow=slow)
             held = replace(held, ground=held.ground.grown(fresh), until=end)
         self._measured[incident.id] = held
         return held
 
     def _sits(self, incident: Incident, found: Struck, changes: Changes) -> Incident:
         """With what its failures have in common, as far as that can be told."""
-        seat = seated(incident, found)
-        if seat is None or seat.shares == incident.shares:
-            return incident
-        changes.incidents[incident.id] = incident = replace(incident, shares=seat.shares)
-        if incident.id in self.incidents.open:
-            self.incidents.open[incident.id] = incident
-        return incident
+        seat = seated(replace(incident, scope=incident.reach), found)
+        return self.incidents.settle(incident, seat.scope, seat.shares, changes) if seat else incident
 
     def _kept(self, incident: Incident, found: list[Impact]) -> Iterator[Impact]:
         """With those who were found affected before and are no more, if a case was decided on for them: there is no taking back."""

@@ -121,6 +121,7 @@ incidents = Table(
     Column("rules", JSON, nullable=False),
     Column("ways", JSON, nullable=False),
     Column("shares", JSON),
+    Column("reach", JSON),
     _text("parent_id"),
     _text("resolved_by"),
     _text("acknowledged_by"),

@@ -83,7 +83,7 @@ class Excess:
         """Judge the span between two lessons at once, learn, and go on."""
         frame = view.frame(self)
         series = self._numbered(frame)
-        of = frame.columns["total"]
+        of = np.where(view.maintained(frame), 0, frame.columns["total"])
         if self._first is None and len(frame.minute):
             self._first = self._learned = int(frame.minute.min())
         said = [_Said(len(level(frame, by).place)) for by in self.levels]

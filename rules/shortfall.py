@@ -73,7 +73,8 @@ class Shortfall:
         pairs = self._pairs.of(frame.scopes)
         self._grow()
         seen = np.full((frame.end - frame.start, len(self._pairs)), np.nan)
-        seen[frame.minute - frame.start, pairs[frame.series] if len(pairs) else frame.series] = frame.columns["arrivals"]
+        arrivals = np.where(view.maintained(frame), np.nan, frame.columns["arrivals"])
+        seen[frame.minute - frame.start, pairs[frame.series] if len(pairs) else frame.series] = arrivals
         come = self._summed(seen)
         out = [np.full(come.shape, np.nan) for _ in range(3)]
         verdict = np.full(come.shape, Verdict.UNKNOWN, np.int8)

@@ -1,4 +1,4 @@
-"""What an incident's failures have in common."""
+"""What an incident's failures have in common, and how far its alerts reach."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ down_revision = "0001"
 
 def upgrade() -> None:
     """To this version."""
-    op.add_column("incidents", sa.Column("shares", sa.JSON(), nullable=True))
+    for name in ("shares", "reach"):
+        op.add_column("incidents", sa.Column(name, sa.JSON(), nullable=True))
 
 
 def downgrade() -> None:
     """Back to the one before."""
-    op.drop_column("incidents", "shares")
+    for name in ("shares", "reach"):
+        op.drop_column("incidents", name)
