@@ -34,12 +34,14 @@ CELLS = pa.schema(
         *((name, pa.string()) for name in KEY),
         ("bin", pa.int8()),
         ("n", pa.int64()),
+        ("again", pa.int64()),
         ("amount", pa.decimal128(38, 2)),
         ("first", pa.int64()),
     ]
 )
-"""bin: the latency's step (null: no latency was told); first: when the first row of the cell happened, in microseconds since the
-epoch (null in a cell that takes back)."""
+"""bin: the latency's step (null: no latency was told); again: rows that repeat another one's client, product, channel and amount in the minute
+under an id of their own (told apart, in cells without rows); first: when the first row of the cell happened, in microseconds since
+the epoch (null in a cell that takes back)."""
 
 LEDGER = pa.schema(
     [
@@ -112,6 +114,8 @@ def count(
             cells = _cells(db, kept, source, known="minute" if closing is None else "known")
             db.register("arrived", _since(rows, newest - hold))  # few of a large batch
             remembered = _remember(db, kept, source, "true")
+            db.register("arrived", rows)
+        cells = pa.concat_tables([cells, _again(db, "arrivals" if repeated else kept, source)])
         return Counted(cells, remembered, late, too_late, repeated)
 
 
@@ -168,9 +172,31 @@ def _cells(db: duckdb.DuckDBPyConnection, rows: str, source: str, *, known: str 
     db.execute("SET VARIABLE source = ?", [source])
     return (
         db.sql(f"""
-        SELECT minute, {known} AS known, getvariable('source')::VARCHAR AS source, {keys}, sum(n)::BIGINT AS n,
+        SELECT minute, {known} AS known, getvariable('source')::VARCHAR AS source, {keys}, sum(n)::BIGINT AS n, 0::BIGINT AS again,
                coalesce(sum(amount), 0)::DECIMAL(38, 2) AS amount, min(first) AS first
         FROM {rows} GROUP BY minute, {"" if known == "minute" else "known, "}{keys} HAVING sum(n) <> 0 OR sum(amount) <> 0""")
+        .to_arrow_table()
+        .cast(CELLS)
+    )
+
+
+def _again(db: duckdb.DuckDBPyConnection, rows: str, source: str) -> pa.Table:
+    """What was executed twice, as far as these rows add to it: ids beyond the first of one client, product, channel, amount and minute."""
+    same = "minute, product, channel, client_id, amount"
+    paid = "id <> '' AND client_id <> '' AND amount > 0"
+    db.execute("SET VARIABLE source = ?", [source])
+    return (
+        db.sql(f"""
+        WITH before AS (SELECT {same}, id FROM ledger WHERE source = getvariable('source') AND {paid}),
+             twice AS (SELECT {same} FROM {rows} WHERE {paid} GROUP BY {same} HAVING count(*) > 1
+                       UNION SELECT {same} FROM {rows} SEMI JOIN before USING ({same}) WHERE {paid}),
+             every AS (SELECT {same}, id, known, false AS old FROM {rows} SEMI JOIN twice USING ({same}) WHERE {paid}
+                       UNION ALL SELECT {same}, id, NULL, true FROM before SEMI JOIN twice USING ({same})),
+             added AS (SELECT {same}, max(known) AS known,
+                              count(DISTINCT id) - greatest(count(DISTINCT id) FILTER (old), 1) AS again FROM every GROUP BY {same})
+        SELECT minute, known, getvariable('source')::VARCHAR AS source, product, channel, client_id, 'ok' AS status, '' AS error_code,
+               NULL::TINYINT AS bin, 0::BIGINT AS n, sum(again)::BIGINT AS again, 0::DECIMAL(38, 2) AS amount, NULL::BIGINT AS first
+        FROM added WHERE again > 0 GROUP BY minute, known, product, channel, client_id""")
         .to_arrow_table()
         .cast(CELLS)
     )

@@ -148,9 +148,8 @@ class Judge:
         ids = [incident.id for incident in live]
         self.pipeline.incidents = Incidents(alerts, live, self.pipeline.incidents.onset)
         self.pipeline.recent = {incident.id: incident for incident in live if incident.state is IncidentState.RESOLVED}
-        self.pipeline.impacts = {
-            (m.incident_id, m.client_id, m.product): m for m in self.store.impacts(t.impacts.c.incident_id.in_(ids))
-        }
+        for m in self.store.impacts(t.impacts.c.incident_id.in_(ids)):
+            self.pipeline.impacts.setdefault(m.incident_id, {})[m.client_id, m.product] = m
         since = min((i.detected_at for i in live), default=at)
         known = self.store.decisions(t.decisions.c.incident_id.in_(ids))
         theirs = t.their_cases.c

@@ -127,8 +127,10 @@ class Pipeline:
         self.portfolio = portfolio or Portfolio()
         self.maintenance = maintenance
         self._measured: dict[str, Measured] = {}
+        self._near: dict[str, tuple[object, Sequence[Impact]]] = {}
         self.recent: dict[str, Incident] = {}
-        self.impacts: dict[tuple[str, str, str], Impact] = {}
+        self.impacts: dict[str, dict[tuple[str, str], Impact]] = {}
+        """By incident, of each client and product."""
         self.status: dict[tuple[str, Scope], Status] = {}
 
     def train(self, start: int, end: int) -> None:
@@ -157,6 +159,7 @@ class Pipeline:
                 self._touch(incident, minute + 1, end, detected, changes)
             self._attach(detected, changes)
         self._measured = {key: held for key, held in self._measured.items() if key in self.incidents.open}
+        self._near = {key: near for key, near in self._near.items() if key in self.incidents.open}
         return changes
 
     def people(self, action: str, incident_id: str, who: str, at: datetime, changes: Changes) -> None:
@@ -232,9 +235,8 @@ class Pipeline:
         changes.incidents[incident.id] = incident
         if incident.state is IncidentState.MERGED:
             self.book.follow(incident, changes)
-            for key in [key for key in self.impacts if key[0] == incident.id]:
-                del self.impacts[key]
-                changes.impacts[key] = None
+            for client, product in self.impacts.pop(incident.id, {}):
+                changes.impacts[incident.id, client, product] = None
 
     def _touch(self, incident: Incident, minute: int, end: int, at: datetime, changes: Changes) -> None:
         """Bring the incident's impact up to `minute` (exclusive), and decide on the clients that are new in it."""
@@ -245,22 +247,32 @@ class Pipeline:
         incident = self._sits(incident, found, changes)
         hurt = list(self._kept(incident, touched(incident, found)))
         hit = {impact.client_id for impact in hurt}
-        near = exposed(incident, held.ground, held.base, self.portfolio.holdings, hit, minute, at)
-        graded = [
-            ranked(impact, self.portfolio.clients.get(impact.client_id), self.portfolio.weights)
-            for impact in (*hurt, *near)
-        ]
-        now = {(i.incident_id, i.client_id, i.product): i for i in graded}
-        for old in [k for k in self.impacts if k[0] == incident.id and k not in now]:
-            del self.impacts[old]
-            changes.impacts[old] = None
-        for k, impact in now.items():
-            if self.impacts.get(k) != impact:
-                self.impacts[k] = changes.impacts[k] = impact
+        before = self.impacts.get(incident.id, {})
+        graded = [self._ranked(impact, before.get((impact.client_id, impact.product))) for impact in hurt]
+        # Who is exposed changes little: looked at anew each quarter of an hour, and whenever somebody is hit or it sits elsewhere.
+        when = (incident.scope, frozenset(hit), minute // 15)
+        if self._near.get(incident.id, (None, ()))[0] != when:
+            near = exposed(incident, held.ground, held.base, self.portfolio.holdings, hit, minute, at)
+            ranks = [self._ranked(impact, before.get((impact.client_id, impact.product))) for impact in near]
+            self._near[incident.id] = (when, ranks)
+        graded += self._near[incident.id][1]
+        now = {(impact.client_id, impact.product): impact for impact in graded}
+        for gone in before.keys() - now.keys():
+            changes.impacts[incident.id, *gone] = None
+        for key, impact in now.items():
+            if before.get(key) != impact:
+                changes.impacts[incident.id, *key] = impact
+        self.impacts[incident.id] = now
         affected = [impact for impact in graded if impact.touch is Touch.AFFECTED]
         self.book.decide(incident, affected, at, self.portfolio.desk_of, changes)
         if incident.resolved_at:
             self._ended(incident, changes)
+
+    def _ranked(self, impact: Impact, before: Impact | None) -> Impact:
+        """With its priority; most are as they were a minute ago."""
+        if before and replace(impact, priority=before.priority, terms=before.terms) == before:
+            return before
+        return ranked(impact, self.portfolio.clients.get(impact.client_id), self.portfolio.weights)
 
     def _measure(self, incident: Incident, start: int, end: int) -> Measured:
         """The incident's ground up to `end`: its week before is read once, of its own time only what is new."""
@@ -288,22 +300,25 @@ class Pipeline:
         """With those who were found affected before and are no more, if a case was decided on for them: there is no taking back."""
         yield from found
         hit = {impact.client_id for impact in found}
-        for (incident_id, client, _), impact in self.impacts.items():
-            known = incident_id == incident.id and impact.touch is Touch.AFFECTED and client not in hit
-            if known and self.book.decided(incident_id, client):
+        for (client, _), impact in self.impacts.get(incident.id, {}).items():
+            if impact.touch is Touch.AFFECTED and client not in hit and self.book.decided(incident.id, client):
                 yield impact
 
     def _attach(self, at: datetime, changes: Changes) -> None:
         for incident in [i for i in self.recent.values() if i.resolved_at and at - i.resolved_at > AFTER]:
             del self.recent[incident.id]
             self.book.forget(incident.id)
-            self.impacts = {key: impact for key, impact in self.impacts.items() if key[0] != incident.id}
+            self.impacts.pop(incident.id, None)
         self.book.attach(self._hurt_on, at, changes)
 
     def _hurt_on(self, incident_id: str, client_id: str) -> list[str]:
         """The products on which the incident has affected the client."""
-        mine = (m for (i, c, _), m in self.impacts.items() if (i, c) == (incident_id, client_id))
-        return [impact.product for impact in mine if impact.product and impact.touch is Touch.AFFECTED]
+        there = self.impacts.get(incident_id, {})
+        return [p for (c, p), m in there.items() if c == client_id and p and m.touch is Touch.AFFECTED]
+
+    def touched(self) -> Iterator[Impact]:
+        """Every impact of the incidents that are open or were lately."""
+        return (impact for there in self.impacts.values() for impact in there.values())
 
 
 def _idle(span: Span, verdicts: Verdicts) -> Verdicts:

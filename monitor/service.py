@@ -68,7 +68,7 @@ class Service:
         pipeline = self.judge.pipeline
         known = pipeline.book.decisions.values()
         self.metrics.resume(
-            pipeline.incidents.open.values(), pipeline.impacts.values(), known, pipeline.portfolio.clients
+            pipeline.incidents.open.values(), pipeline.touched(), known, pipeline.portfolio.clients
         )
 
     # ---- one pass --------------------------------------------------------------------------------------------------

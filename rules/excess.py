@@ -19,6 +19,8 @@ PAIR = ("product", "channel")
 HOUR, DAY = 60, 1440
 LEARN = 6 * HOUR
 """Minutes after which what came is learned, from the clock; each hour of the first day."""
+KNOWN = 2
+"""Lessons before anything is said: rates from the first, how they stray from the second."""
 SLOW = 0.1
 """Slow is what at most this part of a pair's rows reached before."""
 ENOUGH = 200
@@ -77,6 +79,7 @@ class Excess:
         self._steps = _Steps() if bins else None
         self._first: int | None = None
         self._learned = 0  # until which minute
+        self._lessons_had = 0
         self._kept: list[tuple[Ints, Ints, Floats, Floats, Floats]] = []
 
     def check(self, view: View) -> Verdicts:
@@ -95,7 +98,7 @@ class Excess:
             expected = rate * of[rows]
             free = np.ones(len(rows), bool)
             for watch, note in zip(self._watches, said, strict=True):
-                free &= watch.judge(frame, rows, (hits, expected, of[rows]), start, end, note, known=self._rates.known, **self._matters)
+                free &= watch.judge(frame, rows, (hits, expected, of[rows]), start, end, note, known=self._lessons_had >= KNOWN, **self._matters)
             self._kept.append((series[rows[free]], pair[free], hits[free], of[rows][free], expected[free]))
             if self._steps:
                 self._steps.keep(frame, rows[free], pair[free])
@@ -132,9 +135,10 @@ class Excess:
         if self._steps:
             self._steps.learn(left)
         for watch in self._watches:
-            watch.learn(end, self._rates.known, left)
+            watch.learn(end, self._lessons_had > 0, left)
         self._rates.learn(np.bincount(series, hits, many), np.bincount(series, of, many), left)
         self._learned = end
+        self._lessons_had += 1
 
     def _told(self, frame: Frame, said: list[_Said]) -> Verdicts:
         levels = [level(frame, by) for by in self.levels]
@@ -210,7 +214,7 @@ class _Watch:
         back = inside[order][np.cumsum(entries.minute >= start)[asked] - 1]
         note.score[back] = 1 - 10.0**-found.tail
         breach = (found.tail > tail) & found.lasting
-        note.verdict[back[found.tail > tail / 2]] = Verdict.UNKNOWN
+        note.verdict[back[found.near > tail / 2]] = Verdict.UNKNOWN
         note.verdict[back[breach]] = Verdict.BREACH
         note.value[back[breach]] = found.rate[breach]
         note.onset[back] = found.start

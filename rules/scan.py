@@ -17,11 +17,13 @@ from rules.levels import STEP
 REACH = 120
 """Minutes that are looked back."""
 LENGTHS = (3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60, 90, REACH)
+NEAR = 15
+"""The longest window that is called short."""
 RECENT = (3, 5, 10, 15, 30, 60)
 """Windows of which none may say that it is over."""
 BLIP = 3.0
 """What is left without the two worst minutes in a row must be this unlikely (-log10): else it may be a blip of one minute."""
-NEWEST = ((2, 0.25), (3, 0.12), (4, 0.06))
+NEWEST = ((2, 0.3), (3, 0.18), (4, 0.1))
 """The newest half, third and quarter of a window must have at least this part of its excess: what ended is not found again later."""
 OVER = 2.5
 """It is over where hits as few as the newest ones are this unlikely at the rate of the whole window."""
@@ -62,11 +64,12 @@ NOTHING = Entries(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0), np.
 class Found:
     """What a scan says of each place and minute that was asked for; arrays as long as the questions.
 
-    tail: of the most unlikely window (-log10), start: its first minute, rate: hits of trials in it; lasting: more than a blip, and
-    still going on.
+    tail: of the most unlikely window (-log10), near: of the most unlikely short one, start: its first minute, rate: hits of trials in it;
+    lasting: more than a blip, and still going on.
     """
 
     tail: Floats
+    near: Floats
     start: Ints
     rate: Floats
     lasting: Bools
@@ -87,7 +90,7 @@ def scan(entries: Entries, asked: Ints, shape: Floats, *, least: int, change: fl
         hits, expected, trials = (column[of + 1] - column[first] for column in sums)
         return first, hits, np.maximum(expected, 1e-9), trials
 
-    best, rate = np.zeros(len(asked)), np.zeros(len(asked))
+    best, near, rate = np.zeros((3, len(asked)))
     start = entries.minute[asked].copy()
     beyond: dict[int, Bools] = {}
     for length in LENGTHS:
@@ -96,6 +99,7 @@ def scan(entries: Entries, asked: Ints, shape: Floats, *, least: int, change: fl
         found = np.zeros(len(asked))
         found[worth] = above(hits[worth], expected[worth], r[worth])
         beyond[length] = found > tail
+        near = np.maximum(near, found) if length <= NEAR else near
         better = found > best
         best = np.where(better, found, best)
         start = np.where(better, entries.minute[np.minimum(first, len(key) - 1)], start)
@@ -103,7 +107,7 @@ def scan(entries: Entries, asked: Ints, shape: Floats, *, least: int, change: fl
     lasting = np.zeros(len(asked), bool)
     worst = np.flatnonzero(best > tail)
     if not len(worst):
-        return Found(best, start, rate, lasting)
+        return Found(best, near, start, rate, lasting)
     recent = {length: window(length, asked[worst]) for length in RECENT}
     for length, wide in beyond.items():
         now = np.flatnonzero(wide[worst])
@@ -119,7 +123,7 @@ def scan(entries: Entries, asked: Ints, shape: Floats, *, least: int, change: fl
             now, hits, expected = now[kept], hits[kept], expected[kept]
         beyond[length] = np.isin(np.arange(len(asked)), worst[now])
     lasting[worst] = _lasting(entries, asked[worst], r[worst], {length: wide[worst] for length, wide in beyond.items()})
-    return Found(best, start, rate, lasting)
+    return Found(best, near, start, rate, lasting)
 
 
 def _lasting(entries: Entries, asked: Ints, r: Floats, beyond: dict[int, Bools]) -> Bools:
