@@ -44,7 +44,8 @@ class FakeApi:
     """`/rows` pages, `/cases` and `/cases/KEY`, `/token`.
 
     faults: taken from the front, one a request (not of the token): an answer in place of the right one, or None to let
-    it pass; `after`: the same, but the request does its work first. tokens: uses of each token that is given out.
+    it pass; `after`: the same, but the request does its work first. uses: of each token that is given out. idempotent:
+    whether a POST heeds its Idempotency-Key.
     """
 
     def __init__(self, *, uses: int | None = None) -> None:
@@ -54,6 +55,7 @@ class FakeApi:
         self.faults: list[Said | None] = []
         self.after: list[Said | None] = []
         self.size = 64
+        self.idempotent = True
         self.pages: Callable[[FakeApi, Asked], Said] = linked
         self.uses, self.left, self.given = uses, 0, 0
         self.lock = threading.Lock()
@@ -108,10 +110,12 @@ class FakeApi:
     def _collection(self, asked: Asked) -> Said:
         if asked.method == "POST":
             key = asked.headers["idempotency-key"]
+            if not self.idempotent:
+                key = f"{key}#{len(self.cases)}"
             if key not in self.cases:
                 self.cases[key] = {**asked.body, "id": f"T-{len(self.cases) + 1}"}
             return Said(201, self.cases[key])
-        found = [case for key, case in self.cases.items() if asked.query.get("clave", key) == key]
+        found = [case for key, case in self.cases.items() if asked.query.get("clave", key) == key.partition("#")[0]]
         return Said(body={"value": found})
 
     def _case(self, asked: Asked, name: str) -> Said:

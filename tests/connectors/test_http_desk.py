@@ -76,6 +76,15 @@ def test_an_answer_that_comes_too_late_leaves_one_case(api: FakeApi) -> None:
     assert len(api.cases) == 1
 
 
+def test_a_tool_that_heeds_no_idempotency_key_is_asked_for_the_case_first(api: FakeApi) -> None:
+    api.idempotent = False
+    api.after = [None, Said(504)]
+    desk = made(api, **FORMS["find"])
+    assert opened(desk) == "T-1"
+    assert [asked.method for asked in api.asked] == ["GET", "POST", "GET"]
+    assert len(api.cases) == 1
+
+
 def test_what_is_sent_names_the_key_and_us(api: FakeApi, desk: Http) -> None:
     desk.open(CASE)
     (sent,) = [asked for asked in api.asked if asked.method in ("PUT", "POST")]

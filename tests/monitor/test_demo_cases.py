@@ -19,6 +19,7 @@ from monitor.config import read_config
 from monitor.demo import casetool
 from monitor.demo.cases import TABLE, prepare, stamp, work
 from monitor.demo.casetool import CaseTool, served
+from monitor.demo.feed import follow, preload
 from monitor.intake import cases_of
 
 if TYPE_CHECKING:
@@ -191,6 +192,21 @@ def test_a_wrong_request_is_told(tool: Tool, method: str, path: str, body: Any, 
     named = {"Authorization": "Bearer vigia-demo-token"}
     answer = requests.request(method, f"{tool.url}{path}", json=body, headers=named, timeout=10)
     assert (answer.status_code, told in answer.json()["error"]) == (status, True), answer.text
+
+
+def test_our_cases_do_not_keep_the_clients_from_calling(tmp_path: Path) -> None:
+    path = tmp_path / "bank.db"
+    preload(path, NOW, hours=1)
+    later = stamp(NOW + timedelta(hours=1))
+    ours = {"nit": "900123456", "abierto_en": later, "asunto": "Nuestro", "reportado_por": "monitor"}
+    CaseTool(path, lambda: NOW).open(KEY, ours)
+    moments = iter([NOW, NOW + timedelta(minutes=10)])
+    turns = iter([False, True])
+    follow(path, lambda: next(moments), lambda _seconds: next(turns))
+    with closing(sqlite3.connect(path)) as database:
+        found = dict(database.execute("SELECT reportado_por, count(*) FROM casos GROUP BY 1").fetchall())
+    assert found["monitor"] == 1
+    assert found["client"] > 1
 
 
 def test_a_table_of_an_earlier_version_gets_what_it_lacks(tmp_path: Path) -> None:
