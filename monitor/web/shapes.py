@@ -42,7 +42,7 @@ class Incident(Scope):
     expected: float | None
     guide: Words
     shares: Annotated[
-        list[tuple[str, str, float]],
+        list[list[str | float]],
         Field(description="What its failures have in common: dimension, value, part of them (0..1)."),
     ]
     parent_id: Words

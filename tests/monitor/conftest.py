@@ -58,6 +58,7 @@ INCIDENTS = [
         PAYMENTS, Scope("pagos", "conexion_directa"), "failed", Severity.CRITICAL, IncidentState.FIRING,
         ago(25), ago(22), ("fallas_inusuales", "volumen_caido"), frozenset({"failed", "missing"}),
         guide="general/fallas", value=0.231, expected=0.012,
+        shares=(("channel", "conexion_directa", 0.92), ("error_code", "E504", 0.92), ("product", "pagos", 0.6)),
     ),
     Incident(
         SLOW, Scope("recaudos"), "slow", Severity.MINOR, IncidentState.RESOLVED, ago(320), ago(315), ("lentitud",),

@@ -131,6 +131,7 @@ def local(clock: str, day: int = 0) -> str:
 def test_one_incident_its_three_clients_and_their_cases(bank):
     said = bank.files()
     (incident,) = said["incidents.csv"]
+    assert incident["seat"].split(";")[0] == "product=pagos:1"
     assert [incident[name] for name in ("product", "channel", "client_id", "kind", "severity", "rules", "clients")] == [
         "pagos",
         "web",
