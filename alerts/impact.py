@@ -74,8 +74,9 @@ def struck(incident: Incident, ground: Ground, base: Base, start: int, end: int)
     q = (on * np.clip(1 - rate / then, 0, 1)[:, None])[kind, minute[bad]] if len(found) else np.zeros(0)
     hits = sums(rows.unit[bad], rows.n[bad] * on[kind, minute[bad]], size)
     expected, busy = np.zeros(size), np.zeros(size)
-    sent = grid(rows.unit, minute, rows.n, size, length)
-    for k in np.flatnonzero(on.max(axis=1, initial=0) > FAINT).tolist():
+    active = np.flatnonzero(on.max(axis=1, initial=0) > FAINT).tolist()
+    sent = grid(rows.unit, minute, rows.n, size, length) if active else np.zeros((size, 0))
+    for k in active:
         mine = np.flatnonzero(streams == stream[k])
         own = sums(base.rows.unit[past == found[k]], base.rows.n[past == found[k]], size)[mine]
         here = sent[mine] @ on[k]
@@ -143,7 +144,8 @@ def exposed(
     scope = incident.scope
     names, pair_of = ground.listed.pairs
     units = np.append(base.rows.unit, ground.until(end).rows.unit)
-    used = {names[k] for k in np.unique(pair_of[units]).tolist()} if len(units) else set()
+    there = np.bincount(units, minlength=len(pair_of)) > 0
+    used = {names[k] for k in np.unique(pair_of[there]).tolist()}
     held = {
         (holding.client_id, holding.product)
         for holding in holdings
