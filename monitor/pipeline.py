@@ -184,13 +184,13 @@ class Pipeline:
             breach = verdicts.verdict == Verdict.BREACH
             active[frame.series[breach]] = True
             healthy = (verdicts.verdict == Verdict.HEALTHY) & active[frame.series]
-            for row in np.flatnonzero(breach | (healthy & self._telling(rule, verdicts, breach))).tolist():
+            for row in np.flatnonzero(breach | self._telling(rule, verdicts, breach, healthy)).tolist():
                 minute = int(frame.minute[row])
                 out.setdefault(minute, []).append(_signal(rule, verdicts, row, minute + 1))
         return out
 
-    def _telling(self, rule: Rule, verdicts: Verdicts, breach: Bools) -> Bools:
-        """Which rows may end an alert: up to the first that comes `keep_firing_for` after the last breach."""
+    def _telling(self, rule: Rule, verdicts: Verdicts, breach: Bools, healthy: Bools) -> Bools:
+        """Which healthy rows may end an alert: up to the first that comes `keep_firing_for` after the last breach."""
         frame = verdicts.frame
         keep = int(rule.spec.keep_firing_for / timedelta(minutes=1))
         last = np.full(len(frame.scopes), -(1 << 40))
@@ -200,9 +200,13 @@ class Pipeline:
         # The newest breach up to each row; rows are sorted by scope, which a large step keeps apart.
         far = frame.series * (1 << 41)
         newest = np.maximum.accumulate(np.where(breach, frame.minute + 1, last[frame.series]) + far) - far
-        before = np.append(-(1 << 40), frame.minute[:-1])
-        first = np.append(True, frame.series[1:] != frame.series[:-1])
-        return np.asarray(first | (before + 1 - newest < keep), bool)
+        rows = np.flatnonzero(healthy)
+        series, minute = frame.series[rows], frame.minute[rows]
+        first = np.append(True, series[1:] != series[:-1])[: len(rows)]
+        before = np.append(-(1 << 40), minute[:-1])[: len(rows)]
+        telling = np.zeros(len(healthy), bool)
+        telling[rows[first | (before + 1 - newest[rows] < keep)]] = True
+        return telling
 
     def _onset(self, signal: Signal, since: datetime) -> datetime:
         """The first minute of a long window that is at least half as bad as the whole of it."""
