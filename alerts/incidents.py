@@ -24,6 +24,8 @@ SILENT = timedelta(hours=24)
 """An alert of which nothing was heard for so long, neither breach nor health, is over: its series has gone."""
 CLIENT_SILENT = timedelta(hours=1)
 """Likewise of one client, who has windows only where there are rows: after so long without a bad one it is over."""
+ECHO = timedelta(hours=3)
+"""No rule looks back further."""
 ONSET = timedelta(minutes=10)
 """Alerts that begin this close together on the same product or channel are taken for one cause."""
 
@@ -52,12 +54,15 @@ class Incidents:
         self.alerts = {(alert.rule, alert.scope): alert for alert in alerts}
         known = list(incidents)
         self.open = {incident.id: incident for incident in known if incident.state is IncidentState.FIRING}
+        self.past = {i.id: i for i in known if i.state is IncidentState.RESOLVED}
+        """Over for less than ECHO: what looks back into their time is no news."""
         self.closed = {i.id: i for i in known if i.resolved_by and self._held(i.id)}
         """Closed by hand while their alerts still fire: what belongs to them does not open them anew."""
 
     def advance(self, signals: Iterable[Signal], at: datetime, detected_at: datetime, changes: Changes) -> None:
         """Take one minute's signals, of the windows that ended at `at`; what changes is noted in `changes`."""
         before = dict(self.open)
+        self.past = {key: i for key, i in self.past.items() if i.resolved_at and at - i.resolved_at <= ECHO}
         for signal in signals:
             if signal.verdict is Verdict.BREACH:
                 self._breach(signal, detected_at, changes)
@@ -104,7 +109,8 @@ class Incidents:
         if alert is None or stale:
             alert = Alert(signal.spec.name, signal.scope, AlertState.PENDING, signal.start, signal.at)
         alert = replace(alert, last_breach=signal.at, value=signal.value, expected=signal.expected, score=signal.score)
-        if alert.state is AlertState.PENDING and signal.at - alert.since >= signal.spec.for_:
+        due = alert.state is AlertState.PENDING and signal.at - alert.since >= signal.spec.for_
+        if due and not self._echo(signal.scope, signal.start):
             incident = self._join(signal, alert.since, detected_at, changes)
             alert = replace(alert, state=AlertState.FIRING, incident_id=incident.id)
         self.alerts[key] = changes.alerts[key] = alert
@@ -192,6 +198,10 @@ class Incidents:
             ways=incident.ways | other.ways,
         )
 
+    def _echo(self, scope: Scope, since: datetime) -> bool:
+        """Whether it began before the end of what is over already, and is of its scope: that is what it still sees."""
+        return any(i.ended_at and since < i.ended_at and i.reach.overlaps(scope) for i in self.past.values())
+
     def _symptom(self, alert: Alert) -> bool:
         """One client's, of a cause that is not that client's alone: it does not keep the incident open."""
         incident = self.open.get(alert.incident_id)
@@ -207,7 +217,7 @@ class Incidents:
                 incident, state=IncidentState.RESOLVED, ended_at=incident.ended_at or at, resolved_at=detected_at
             )
             del self.open[incident.id]
-            changes.incidents[incident.id] = done
+            changes.incidents[incident.id] = self.past[incident.id] = done
 
 
 def _fits(scope: Scope, spec: Spec) -> bool:

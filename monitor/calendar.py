@@ -21,6 +21,7 @@ class Calendar:
     def __init__(self, timezone: str, *, country: str = "CO") -> None:
         self.zone = ZoneInfo(timezone)
         self._holidays = holidays.country_holidays(country)
+        self._day = lru_cache(maxsize=8192)(self._day_of_quarter)
         self._quarter = lru_cache(maxsize=8192)(self._slot_of_quarter)
 
     def business(self, day: date) -> bool:
@@ -35,6 +36,18 @@ class Calendar:
         first, last = start // 15, (end - 1) // 15
         found = np.array([self._quarter(quarter) for quarter in range(first, last + 1)], dtype=np.int64)
         return np.repeat(found, 15)[start - first * 15 :][: end - start]
+
+    def days(self, start: int, end: int) -> Ints:
+        """The kind of day of each minute of [start, end): 0 a business day, 1 a Saturday, 2 a Sunday or holiday."""
+        first, last = start // 15, (end - 1) // 15
+        found = np.array([self._day(quarter) for quarter in range(first, last + 1)], dtype=np.int64)
+        return np.repeat(found, 15)[start - first * 15 :][: end - start]
+
+    def _day_of_quarter(self, quarter: int) -> int:
+        day = (datetime.fromtimestamp(0, UTC) + timedelta(minutes=15 * quarter)).astimezone(self.zone).date()
+        if self.business(day):
+            return 0
+        return 1 if day.weekday() == SATURDAY and day not in self._holidays else 2
 
     def slot_of(self, time: datetime) -> int:
         """The clock slot of a moment."""

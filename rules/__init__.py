@@ -169,6 +169,10 @@ class Slots(Protocol):
         """The clock slot of each minute of [start, end), in the bank's local time."""
         ...
 
+    def days(self, start: int, end: int) -> Ints:
+        """The kind of day of each minute: 0 a business day, 1 a Saturday, 2 a Sunday or holiday."""
+        ...
+
 
 class View(Protocol):
     """What rules are shown: a span of closed minutes, [start, end) in minutes since the epoch."""

@@ -21,8 +21,8 @@ BURST = 4
 """Rows of one minute from which a client is looked at: those who never send so many send no batches."""
 PEAK = 4.0
 """A batch is so many times what the client sends in such a window over the day."""
-COME = 0.2
-"""Less than this part of the smallest such batch has not come."""
+COME = 0.45
+"""Less than this part of the smallest such batch has not come: the client may send other things."""
 PATIENCE = 4 * 60
 """Minutes for which a batch is waited for."""
 
@@ -48,6 +48,7 @@ class Due:
         self._past = np.full((DAYS, STEPS, 0), np.nan)
         self._business = False
         self._late: Bools = np.zeros(0, bool)
+        self._missed: Bools = np.zeros(0, bool)  # today
         self._due = np.zeros(0)
         self._since = np.zeros(0, np.int64)  # the minute from which it is missing; 0: nothing is
         self._told = np.zeros(0, np.int64)  # the last minute in breach
@@ -103,7 +104,9 @@ class Due:
         more = len(self._places) - len(self._since)
         self._today = np.pad(self._today, ((0, 0), (0, more)))
         self._past = np.pad(self._past, ((0, 0), (0, 0), (0, more)), constant_values=np.nan)
-        self._late, self._due, self._since, self._told = (np.pad(a, (0, more)) for a in (self._late, self._due, self._since, self._told))
+        self._late, self._missed, self._due, self._since, self._told = (
+            np.pad(a, (0, more)) for a in (self._late, self._missed, self._due, self._since, self._told)
+        )
         self._told[len(self._told) - more :] = -(10**9)
         kept = (known[place] >= 0) & (minute >= first[place])
         return known[place[kept]], minute[kept], rows[kept]
@@ -111,9 +114,12 @@ class Due:
     def _turn(self) -> None:
         """A new day."""
         if self._business and len(self._places):
-            self._past = np.concatenate([self._past[1:], self._today[None]])
+            # A day on which one was missing says nothing of when it comes.
+            whole = np.where(self._missed, np.nan, self._today)
+            self._past = np.concatenate([self._past[1:], whole[None]])
         self._today = np.zeros_like(self._today)
         self._late[:] = False
+        self._missed = self._since > 0
 
     def _look(self, minute: int, step: int) -> None:
         """What had come by now on each of those days and has not today."""
@@ -127,6 +133,7 @@ class Due:
         missing = (days >= self._days) & (least >= self._rows) & (least >= PEAK * usual)
         missing &= (self._today[at].sum(axis=0) < COME * least) & (minute - self._heard < 2 * STEP)
         new = missing & self._late & (self._since == 0) & (minute - self._told > PATIENCE)
+        self._missed |= new
         self._since[new], self._due[new] = minute - WINDOW * STEP + 1, least[new]
         self._late = missing
 

@@ -27,8 +27,6 @@ ENOUGH = 200
 """Rows of a pair before anything of it is called slow."""
 LOOKS = 1000.0
 """Looks a day at a level until they were counted."""
-CROWD = 3.0
-"""Windows of many lengths are about as many chances as this many of one."""
 
 
 class Excess:
@@ -48,7 +46,7 @@ class Excess:
         *,
         measure: str,
         levels: list[list[str]] | None = None,
-        budget: float = 0.02,
+        budget: float = 0.05,
         min_hits: int = 4,
         min_change: float = 0.02,
         min_ratio: float = 2.0,
@@ -182,7 +180,7 @@ class _Watch:
     def tail(self) -> float:
         """How unlikely it must be, for the budget to hold over all the looks of a day."""
         looks = max(self._looks / self._span * DAY, LOOKS / 10)
-        return float(np.log10(looks * CROWD / self._budget))
+        return float(np.log10(looks / self._budget))
 
     def judge(
         self, frame: Frame, rows: Ints, counts: tuple[Floats, Floats, Floats], start: int, end: int, note: _Said,

@@ -146,5 +146,5 @@ def _lasting(entries: Entries, asked: Ints, r: Floats, beyond: dict[int, Bools])
             # Of a window of n minutes the pairs are n - 1: from its second minute to its last.
             pairs = np.lib.stride_tricks.sliding_window_view(both, length - 1, axis=1)
             rest = h - pairs[row, np.maximum(now - length + 2, 0)].max(axis=1)
-            more |= wide & (above(np.maximum(rest, 0), np.maximum(e, 1e-9), r) > BLIP)
+            more |= wide & (above(np.maximum(rest, 0), np.maximum(e * (1 - 2 / length), 1e-9), r) > BLIP)
     return more

@@ -7,22 +7,25 @@ from datetime import timedelta
 
 import numpy as np
 
-from detectors import SLOTS
 from detectors.counts import Stray, below, faded
 from rules import DIMENSIONS, Floats, Ints, Scope, Spec, Verdict, Verdicts, View, Way
 from rules.levels import Dims, Places, projected
 
 PAIR = ("product", "channel")
 LEVELS: tuple[Dims, ...] = (PAIR, ("channel",), ("product",))
-QUARTER, DAY, QUARTERS = 15, 1440, 96
+QUARTER, QUARTERS, DAYS = 15, 96, 3
 REACH = 120
 LENGTHS = (3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60, 90, REACH)
 FRESH = 5
 """Minutes in which it must still be short."""
-BACK = 8
-"""Quarters that say how today compares with other days."""
+BACK, LAST = 10, 2
+"""Quarters that say how today compares with other days: so many, but not the last ones, in which it may just have begun."""
 YOUNG = 0.25
 """How far an hour is from the one before it (1/r), where nothing else is known; a day from the next: a tenth of it."""
+BUSIER = 0.02
+"""Added to 1/r for every time that today is busier than other days."""
+LOOKS = 3 * QUARTERS
+"""Chances a day at one place: windows that overlap see the same."""
 STEADY = 20.0
 """Arrivals' worth of belief that today is as other days are."""
 
@@ -41,10 +44,10 @@ class Shortfall:
         spec: Spec,
         *,
         levels: list[list[str]] | None = None,
-        budget: float = 0.02,
+        budget: float = 0.05,
         share: float = 0.4,
         min_due: int = 12,
-        freeze: timedelta = timedelta(hours=24),
+        freeze: timedelta = timedelta(hours=6),
     ) -> None:
         chosen = tuple(tuple(name for name in DIMENSIONS if name in by) for by in levels) if levels else LEVELS
         if wrong := [name for by in levels or () for name in by if name not in PAIR]:
@@ -79,7 +82,8 @@ class Shortfall:
         out = [np.full(come.shape, np.nan) for _ in range(3)]
         verdict = np.full(come.shape, Verdict.UNKNOWN, np.int8)
         onset = np.zeros(come.shape, np.int64)
-        slots = view.calendar.slots(frame.start, frame.end)
+        # A quarter of the clock on such a day: a Saturday is neither a business day nor a Sunday.
+        slots = view.calendar.slots(frame.start, frame.end) % QUARTERS + QUARTERS * view.calendar.days(frame.start, frame.end)
         cuts = [m for m in range(frame.start + 1, frame.end) if m % QUARTER == 0]
         for start, end in zip([frame.start, *cuts], [*cuts, frame.end], strict=True):
             at = slice(start - frame.start, end - frame.start)
@@ -141,7 +145,7 @@ class Shortfall:
             best[t, p], best_rest[t, p], best_from[t, p] = tail, rest, length
         recent = np.maximum(now - FRESH, 0)
         still = sums[0][now] - sums[0][recent] <= (1 - self._share) * (sums[1][now] - sums[1][recent])
-        limit = np.log10(DAY * max(len(self._places), 1) * 2 / self._budget)
+        limit = np.log10(LOOKS * max(len(self._places), 1) / self._budget)
         breach = (best > limit) & (best_rest > 2) & still & ~np.isnan(come)
         told = self._profile.told & ~np.isnan(come)
         verdict[told] = Verdict.HEALTHY
@@ -150,7 +154,7 @@ class Shortfall:
         onset[:] = start + np.arange(n)[:, None] + 1 - best_from
         out[0][:], out[2][:] = due, 1 - 10.0**-best
         self._recent, self._due, self._shape = np.vstack([self._recent, come])[keep:], e[keep:], r[keep:]
-        bad = breach.any(axis=0)
+        bad = (breach | (best > limit / 2)).any(axis=0)
         free = ~bad | (self._frozen >= self._freeze)
         self._profile.keep(come, free)
         self._frozen = np.where(bad, self._frozen + n, np.where(come.any(axis=0), np.maximum(self._frozen - n, 0), self._frozen))
@@ -163,8 +167,8 @@ class _Profile:
     """Arrivals a minute by quarter of such days, and how today compares."""
 
     def __init__(self) -> None:
-        self._sum, self._minutes = np.zeros((2, SLOTS, 0))
-        self._passes = np.zeros((SLOTS, 0))
+        self._sum, self._minutes = np.zeros((2, DAYS * QUARTERS, 0))
+        self._passes = np.zeros((DAYS * QUARTERS, 0))
         self._kept: list[tuple[Floats, np.ndarray]] = []
         self._lately = np.full((BACK, 2, 0), np.nan)  # quarters x (came, due by the profile) x places
         self._last = np.zeros((0,))
@@ -187,14 +191,15 @@ class _Profile:
     def due(self, slot: int) -> tuple[Floats, Floats]:
         """What is due a minute in this quarter, by place, and the shape r that says how far it is believed."""
         usual, days, came = self._usual(slot)
-        recent = np.nansum(self._lately, axis=0) if len(self._lately) else np.zeros((2, len(usual)))
-        today = np.clip((recent[0] + STEADY) / (recent[1] + STEADY), 0.2, 1.0)
+        recent = np.nansum(self._lately[:-LAST], axis=0)
+        today = np.clip((recent[0] + STEADY) / (recent[1] + STEADY), 0.2, 3.0)
         known = days > 0
         quarters = (~np.isnan(self._lately[-4:, 0])).sum(axis=0)
         level = np.nansum(self._lately[-4:, 0], axis=0) / np.maximum(quarters, 1) / QUARTER
         self.told = known | (quarters >= 2)  # noqa: PLR2004 - half an hour
         due = np.where(known, usual * today, np.where(quarters >= 2, level * 0.7, 0.0))  # noqa: PLR2004
         part = np.where(known, self._stray.part + 0.1 * YOUNG / np.maximum(days, 1) + 1 / np.maximum(came, 1), YOUNG)
+        part = part + BUSIER * np.maximum(today - 1, 0)
         return due, 1 / part
 
     def keep(self, come: Floats, free: np.ndarray) -> None:
@@ -202,6 +207,8 @@ class _Profile:
 
     def learn(self, slot: int) -> None:
         """The quarter is over."""
+        if slot % QUARTERS == 0:
+            self._lately[:] = np.nan  # what yesterday was like says nothing of today
         come = np.vstack([c for c, _ in self._kept])
         free = np.logical_and.reduce([f for _, f in self._kept])
         self._kept.clear()
