@@ -14,10 +14,17 @@ from rules import BINS, CLASSES, DIMENSIONS, LATENCIES, Floats, Frame, Grain, In
 from rules.expression import Expression, evaluate, parse
 
 HEADS = ("clients", "clients_failing", "arrivals")
-_NOVEL = """(SELECT cells.*, coalesce(codes.since > cells.known - 60 AND codes.since >= born.since + 1440, false) AS novel
-             FROM cells LEFT JOIN codes USING (product, channel, error_code)
-             LEFT JOIN (SELECT product, channel, min(since) AS since FROM pairs GROUP BY ALL) AS born USING (product, channel))"""
-"""The cells, and whether their error code is new: first seen on the pair within the hour, and not on the pair's first day."""
+EVERYDAY = 0.05
+"""A code that was seen in fewer of the hours of the week before is not one of everyday."""
+WEEK, DAY = 168, 24
+_NOVEL = f"""(
+    SELECT cells.*, cells.error_code <> '' AND coalesce(rare.rare, false) AS novel FROM cells LEFT JOIN (
+        SELECT now.error_code, now.hour, count(before.hour) < {EVERYDAY} * least({WEEK}, now.hour - first.hour) AS rare
+        FROM codes AS now CROSS JOIN (SELECT min(since) // 60 AS hour FROM pairs WHERE series = '') AS first
+        LEFT JOIN codes AS before ON before.error_code = now.error_code AND before.hour < now.hour AND before.hour >= now.hour - {WEEK}
+        WHERE now.hour - first.hour >= {DAY} AND now.hour >= $start // 60 AND now.hour < $end // 60 + 1
+        GROUP BY now.error_code, now.hour, first.hour) AS rare ON rare.error_code = cells.error_code AND rare.hour = known // 60)"""
+"""The cells, and whether their error code is none of everyday; nothing is said on the first day."""
 
 
 def frame(
@@ -45,7 +52,7 @@ def _windows(db: duckdb.DuckDBPyConnection, grain: Grain, measures: Collection[s
     sums = {"n": "sum(n)", "value": "sum(value)"} if metrics else _sums(measures)
     inner = ", ".join(f"{how} AS {name}" for name, how in sums.items())
     outer = ", ".join(f"sum({name}) AS {name}" for name in sums)
-    source = "metrics" if metrics else _NOVEL if "novel" in measures else "cells"
+    source = "metrics" if metrics else _NOVEL.replace("$start", str(start)).replace("$end", str(end)) if "novel" in measures else "cells"
     where += " AND client_id <> ''" if "client_id" in by and not grain.everyone else ""
     reach = f"minute > {start - grain.minutes} AND minute < {end} AND known < {end}"
     # A cell counts in every window from the minute that it is known in to the last that reaches back to its own.

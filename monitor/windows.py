@@ -64,10 +64,7 @@ class Windows:
             CREATE TABLE pairs (
                 source VARCHAR, series VARCHAR, product VARCHAR, channel VARCHAR, since BIGINT, last BIGINT,
                 PRIMARY KEY (source, series, product, channel))""")
-        self.db.execute("""
-            CREATE TABLE codes (
-                product VARCHAR, channel VARCHAR, error_code VARCHAR, since BIGINT, last BIGINT,
-                PRIMARY KEY (product, channel, error_code))""")
+        self.db.execute("CREATE TABLE codes (error_code VARCHAR, hour BIGINT, PRIMARY KEY (error_code, hour))")
         self.db.execute("CREATE TABLE gaps (source VARCHAR, start BIGINT, stop BIGINT)")
 
     # ---- rows in ---------------------------------------------------------------------------------------------------
@@ -132,17 +129,15 @@ class Windows:
                 INSERT INTO pairs SELECT source, {pair}, min(known), max(known) FROM fresh GROUP BY ALL
                 ON CONFLICT DO UPDATE SET since = least(since, excluded.since), last = greatest(last, excluded.last)""")
             if table == "cells":
-                db.execute("""
-                    INSERT INTO codes SELECT product, channel, error_code, min(known), max(known) FROM fresh
-                    WHERE error_code <> '' GROUP BY ALL
-                    ON CONFLICT DO UPDATE SET since = least(since, excluded.since), last = greatest(last, excluded.last)""")
+                db.execute("""INSERT OR IGNORE INTO codes
+                              SELECT DISTINCT error_code, known // 60 FROM fresh WHERE error_code <> ''""")
 
     def prune(self, before: int) -> None:
-        """Forget cells of minutes before `before`, ledger entries past the hold, series silent and error codes unseen since."""
+        """Forget cells of minutes before `before`, ledger entries past the hold, and series silent since."""
         for table in ("cells", "metrics"):
             self.db.execute(f"DELETE FROM {table} WHERE minute < ?", [before])
-        for table in ("pairs", "codes"):
-            self.db.execute(f"DELETE FROM {table} WHERE last < ?", [before])
+        self.db.execute("DELETE FROM pairs WHERE last < ?", [before])
+        self.db.execute("DELETE FROM codes WHERE hour < ?", [before // 60])
         self.db.execute("DELETE FROM gaps WHERE stop < ?", [before])
 
     def release(self, closing: int) -> None:

@@ -46,8 +46,8 @@ MEASURES = (
 )
 """What a window knows. `value` is of metrics, all others of transactions; a rate without denominator is NULL.
 
-arrivals: clients that sent something, and rows of no client; novel: rows whose error code was first seen on their product and channel within
-the hour; duplicated: rows that repeat another one's client, product, channel and amount within the minute under an id of their own.
+arrivals: clients that sent something, and rows of no client; novel: rows whose error code was seen in fewer than one in twenty of the
+hours of the week before; duplicated: rows that repeat another one's client, product, channel and amount within the minute under an id of their own.
 """
 
 
@@ -86,7 +86,9 @@ class Scope:
         return all(not a or not b or a == b for a, b in zip(self.values, other.values, strict=True))
 
     def shares(self, other: Scope) -> bool:
-        """Both name the same product, channel or client."""
+        """Both name the same product, channel or client, and not two clients."""
+        if self.client_id and other.client_id and self.client_id != other.client_id:
+            return False
         return any(a and a == b for a, b in zip(self.values[:3], other.values[:3], strict=True))
 
     def widened(self, other: Scope) -> Scope:

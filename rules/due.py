@@ -65,7 +65,7 @@ class Due:
         place, minute, rows = place[order], minute[order], rows[order]
         anybody = np.zeros(frame.end - frame.start, bool)
         anybody[frame.minute - frame.start] = True
-        said: list[tuple[int, int, Verdict]] = []
+        said: list[tuple[int, int, Verdict, float, int]] = []
         bounds = np.searchsorted(minute, np.arange(frame.start, frame.end + 1))
         for m in range(frame.start, frame.end):
             i = m - frame.start
@@ -82,10 +82,11 @@ class Due:
                 self._look(m, step)
             if self._since.any():
                 self._wait(m, step)
-            said += [(int(p), m, Verdict.BREACH if self._since[p] else Verdict.HEALTHY) for p in np.flatnonzero((self._since > 0) | (m - self._told < 2 * PATIENCE))]
+            for p in np.flatnonzero((self._since > 0) | (m - self._told < 2 * PATIENCE)).tolist():
+                verdict = Verdict.BREACH if self._since[p] else Verdict.HEALTHY
+                said.append((p, m, verdict, float(self._due[p]), int(self._since[p]) or m))
         said.sort(key=lambda one: one[:2])
-        columns = np.array([(p, m, v, self._due[p], self._since[p] or m) for p, m, v in said]).reshape(-1, 5)
-        return self._verdicts(frame, columns)
+        return self._verdicts(frame, np.array(said, float).reshape(-1, 5))
 
     def _verdicts(self, frame, columns) -> Verdicts:
         whole = replace(frame, scopes=tuple(self._places.scopes), series=columns[:, 0].astype(np.int64), minute=columns[:, 1].astype(np.int64), columns={}, flags={}, made={})

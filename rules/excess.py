@@ -32,8 +32,8 @@ LOOKS = 1000.0
 class Excess:
     """In breach where some window of the last two hours has more hits than chance allows, more than a minute's blip, and it goes on.
 
-    measure: a class of rows (failed, rejected, reversed, pending, other), `slow` (the slowest tenth of before), `novel` (an error code first
-    seen within the hour) or `duplicated`. levels: at which scopes it is judged, each a list of dimensions; all of them from
+    measure: a class of rows (failed, rejected, reversed, pending, other), `slow` (the slowest tenth of before), `novel` (an error code
+    that is none of everyday) or `duplicated`. levels: at which scopes it is judged, each a list of dimensions; all of them from
     the same rows, so what is expected of a channel knows which clients and products are busy. budget: false alarms a
     week, over every scope of every level, if the past were repeated: the tail asked for grows with the number of looks taken.
     min_hits, min_change, min_ratio: what matters: hits in a window; their share of it above the expected; the same as a

@@ -127,16 +127,23 @@ def scan(entries: Entries, asked: Ints, shape: Floats, *, least: int, change: fl
 
 
 def _lasting(entries: Entries, asked: Ints, r: Floats, beyond: dict[int, Bools]) -> Bools:
-    """Whether some window that is beyond chance would be unlikely also without its two worst minutes in a row."""
+    """Whether some window that is beyond chance is more than a blip of a minute can make.
+
+    It would be unlikely also without its two worst minutes in a row, or in two of them more than half of all were hits: no single
+    minute's length reaches so many.
+    """
+    from scipy import special  # noqa: PLC0415 - costs a third of a second
+
     places, row = np.unique(entries.place[asked], return_inverse=True)
     begin = int(entries.minute[asked].min()) - REACH
     width = int(entries.minute[asked].max()) - begin + 1
     near = np.flatnonzero(np.isin(entries.place, places) & (entries.minute >= begin) & (entries.minute < begin + width))
     at = (np.searchsorted(places, entries.place[near]), entries.minute[near] - begin)
-    hits, expected = np.zeros((2, len(places), width))
-    hits[at], expected[at] = entries.hits[near], entries.expected[near]
+    hits, expected, trials = np.zeros((3, len(places), width))
+    hits[at], expected[at], trials[at] = entries.hits[near], entries.expected[near], entries.of[near]
     now = entries.minute[asked] - begin
-    both = hits + np.pad(hits, ((0, 0), (1, 0)))[:, :-1]
+    both, all_ = (column + np.pad(column, ((0, 0), (1, 0)))[:, :-1] for column in (hits, trials))
+    whole = (both > 1) & (special.bdtrc(np.maximum(both - 1, 0), all_.astype(np.int64), 0.5) < 10.0**-BLIP)
     total = [np.pad(column.cumsum(axis=1), ((0, 0), (1, 0))) for column in (hits, expected)]
     more = np.zeros(len(asked), bool)
     for length, wide in beyond.items():
@@ -146,5 +153,7 @@ def _lasting(entries: Entries, asked: Ints, r: Floats, beyond: dict[int, Bools])
             # Of a window of n minutes the pairs are n - 1: from its second minute to its last.
             pairs = np.lib.stride_tricks.sliding_window_view(both, length - 1, axis=1)
             rest = h - pairs[row, np.maximum(now - length + 2, 0)].max(axis=1)
+            longer = np.lib.stride_tricks.sliding_window_view(whole, length - 1, axis=1)
+            more |= wide & longer[row, np.maximum(now - length + 2, 0)].any(axis=1)
             more |= wide & (above(np.maximum(rest, 0), np.maximum(e * (1 - 2 / length), 1e-9), r) > BLIP)
     return more

@@ -25,10 +25,12 @@ LEARNING = 8
 ALONE = timedelta(minutes=25)
 """Between a blip and anything else: what is detected because of it cannot pass for the detection of a failure."""
 TRIES = 600
-EVENLY = 0.6
-"""The power of what is due by which a time is chosen: mostly when there is much, now and then when there is little."""
-TASTE = 0.6
+EVENLY = 1.2
+"""The power of what is due by which a time is chosen: systems fail under load, now and then at other times."""
+TASTE = 1.5
 """The power of its volume by which a pair is chosen to fail."""
+SURE = 2 * 13.8
+"""Evidence, in nats, that a drop of volume must come to over its life: twice what makes one who knows all of it sure (1e-6)."""
 NEW_CODES = 930
 
 
@@ -73,6 +75,12 @@ def schedule(bank: Bank, start: datetime, days: int, *, learning: int = LEARNING
                 break
     made.blips.sort(key=lambda failure: failure.start)
     return made
+
+
+def _evidence(missing: float, share: float) -> float:
+    """How far so many missing rows, this share of what was due, tell from none missing (Poisson, in nats)."""
+    left = 1 - share
+    return missing / share * (share + (left * np.log(left) if left > 0 else 0.0))
 
 
 class _Draw:
@@ -121,7 +129,8 @@ class _Draw:
             error_code=code, slowdown=float(self.rng.uniform(*kind.slowdown)), kind=kind.name, course=kind.course,
             twice=kind.way == "twice", settles=kind.settles,
         )  # fmt: skip
-        if self._struck(failure) < kind.least:
+        struck = self._struck(failure)
+        if struck < kind.least or (kind.way == "missing" and _evidence(struck, share) < SURE):
             return None
         if code == "":
             self.new_codes += 1
