@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import permutations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from alerts import AlertState, Changes, Incident, IncidentState, Signal
-from alerts.incidents import Incidents, incident_key
+from alerts.incidents import Incidents, incident_key, together
 from rules import Grain, Scope, Severity, Spec, Verdict
-from tests.characters import ACEROS, at
+from tests.characters import ACEROS, CAFE, at
 
 MINUTE = timedelta(minutes=1)
 PAGOS = Scope("pagos", "web")
+OF_ACEROS = Scope("pagos", "web", ACEROS.nit)
 RULE = Spec(name="fallas", for_=timedelta(minutes=2), keep_firing_for=timedelta(minutes=3))
 
 
@@ -141,7 +145,7 @@ def test_two_rules_on_one_scope_are_one_incident():
     assert watch.all[0].ended_at == at("10:31")
 
 
-@pytest.mark.parametrize(("second", "wanted"), [("10:00", 1), ("10:05", 1), ("10:06", 2), ("10:20", 2)])
+@pytest.mark.parametrize(("second", "wanted"), [("10:00", 1), ("10:10", 1), ("10:11", 2), ("10:20", 2)])
 def test_two_products_of_one_channel_are_one_cause_if_they_begin_together(second, wanted):
     watch, quick = Watch(), Spec(name="ya", keep_firing_for=timedelta(hours=1))
     watch.run("10:00", "B", quick, Scope("pagos", "web"))
@@ -170,8 +174,8 @@ def test_what_shares_nothing_is_two_causes():
 def test_a_wider_alert_takes_in_the_narrower_ones():
     watch, quick = Watch(), Spec(name="ya", keep_firing_for=timedelta(hours=1))
     wide = Spec(name="canal", severity=Severity.CRITICAL, keep_firing_for=timedelta(hours=1))
-    watch.run("10:00", "B", quick, Scope("pagos", "web"))
-    watch.run("10:20", "B", quick, Scope("nomina", "web"))
+    watch.run("10:00", "B" * 30, quick, Scope("pagos", "web"))
+    watch.run("10:20", "B" * 10, quick, Scope("nomina", "web"))
     oldest, newer = watch.open
     watch.run("10:30", "B", wide, Scope("", "web"))
     (incident,) = watch.open
@@ -183,9 +187,105 @@ def test_a_wider_alert_takes_in_the_narrower_ones():
 
 def test_a_client_in_an_incident_of_the_whole_product_is_no_incident_of_their_own():
     watch, quick = Watch(), Spec(name="ya")
-    watch.run("10:00", "B", quick, Scope("pagos", "web"))
-    watch.run("10:20", "B", quick, Scope("pagos", "web", ACEROS.nit))
-    assert [incident.scope for incident in watch.open] == [Scope("pagos", "web")]
+    watch.run("10:00", "B" * 20, quick, Scope("pagos", "web"))
+    watch.run("10:20", "B", quick, OF_ACEROS)
+    assert [incident.scope for incident in watch.open] == [PAGOS]
+
+
+def test_a_client_that_fails_when_the_product_no_longer_does_is_an_incident_of_their_own():
+    watch, quick = Watch(), Spec(name="ya")
+    watch.run("10:00", "B", quick, PAGOS)
+    watch.run("10:12", "B", quick, OF_ACEROS)
+    assert [incident.scope for incident in watch.open] == [PAGOS, OF_ACEROS]
+
+
+def test_a_client_of_a_wider_cause_is_a_symptom_and_does_not_keep_it_open():
+    watch = Watch()
+    for n in range(3):
+        watch.minute(f"10:0{n}", (RULE, PAGOS, Verdict.BREACH), (RULE, OF_ACEROS, Verdict.BREACH))
+    for n in range(3, 6):
+        watch.minute(f"10:0{n}", (RULE, PAGOS, Verdict.HEALTHY), (RULE, OF_ACEROS, Verdict.BREACH))
+    (incident,) = watch.all
+    assert (incident.state, incident.ended_at) == (IncidentState.RESOLVED, at("10:03"))
+    assert not watch.incidents.alerts, "what the client still shows went with it"
+    assert watch.changes.alerts["fallas", OF_ACEROS] is None
+
+
+def test_a_client_alone_keeps_their_own_incident_open():
+    watch = Watch()
+    watch.run("10:00", "BBBBBB", scope=OF_ACEROS)
+    assert [incident.scope for incident in watch.open] == [OF_ACEROS]
+
+
+def test_a_client_without_windows_is_over_after_an_hour_and_a_pair_is_not():
+    for scope, state in ((OF_ACEROS, IncidentState.RESOLVED), (PAGOS, IncidentState.FIRING)):
+        watch = Watch()
+        watch.run("10:00", "BB", scope=scope)
+        watch.minute("11:01")
+        assert watch.open
+        watch.minute("11:02")
+        assert watch.all[0].state is state
+
+
+# ---- what is over ------------------------------------------------------------------------------------------------
+
+
+class Looking(Watch):
+    """Windows of an hour, which end when told."""
+
+    def hour(self, end: str, spec: Spec, scope: Scope, verdict: Verdict) -> None:
+        step = Changes()
+        long = replace(spec, grain=Grain(minutes=60))
+        signal = Signal(long, frozenset({"failed"}), scope, at(end) - 60 * MINUTE, at(end), verdict, 0.3)
+        self.incidents.advance([signal], at(end), at(end), step)
+        self.changes.incidents |= step.incidents
+
+
+def ended(until: str = "10:30") -> Looking:
+    """Pagos by web failed from ten o'clock to then, and is healthy since."""
+    watch, quick = Looking(), Spec(name="ya", keep_firing_for=MINUTE)
+    n = int((at(until) - at("10:00")) / MINUTE)
+    watch.run("10:00", "B" * n + "hh", quick)
+    assert not watch.open
+    return watch
+
+
+@pytest.mark.parametrize("scope", [PAGOS, Scope("pagos"), Scope("", "web"), Scope("pagos", "web", ACEROS.nit)])
+def test_what_looks_back_into_an_incident_that_is_over_is_no_news(scope):
+    watch = ended()
+    watch.hour("11:00", Spec(name="larga"), scope, Verdict.BREACH)
+    assert not watch.open
+
+
+def test_the_echo_survives_a_restart():
+    watch = ended()
+    again = Looking(Incidents(watch.incidents.alerts.values(), watch.all))
+    again.hour("11:00", Spec(name="larga"), PAGOS, Verdict.BREACH)
+    assert not again.open
+
+
+@pytest.mark.parametrize(
+    ("end", "scope"), [("11:00", Scope("pagos", "h2h")), ("11:00", Scope("nomina")), ("11:30", PAGOS)]
+)
+def test_what_is_elsewhere_or_began_after_its_end_is_news(end, scope):
+    watch = ended()
+    watch.hour(end, Spec(name="larga"), scope, Verdict.BREACH)
+    assert [incident.scope for incident in watch.open] == [scope]
+
+
+def test_what_was_over_long_ago_echoes_no_more():
+    watch = ended()
+    watch.minute("13:40")
+    assert not watch.incidents.past
+
+
+def test_an_echo_that_goes_on_becomes_news_once_it_looks_back_no_further_than_the_end():
+    watch = ended()
+    for n in range(60):
+        watch.hour(f"10:{n:02}" if n > 31 else "10:32", Spec(name="larga"), PAGOS, Verdict.BREACH)
+    assert not watch.open
+    watch.hour("11:31", Spec(name="larga"), PAGOS, Verdict.BREACH)
+    assert watch.open
 
 
 def test_an_id_is_made_of_scope_and_first_bad_minute():
@@ -273,16 +373,49 @@ def test_another_rule_of_the_same_cause_does_not_reopen_what_was_closed_by_hand(
     assert len(again.open) == 1
 
 
-def test_what_names_nothing_in_common_is_not_one_cause_and_no_incident_grows_to_the_whole_bank():
-    wide, other, crossing = Scope(product="pagos"), Scope(channel="web"), Scope("pagos", "web")
-    watch = Watch()
-    for n in range(3):
-        watch.minute(f"10:0{n}", *((RULE, scope, Verdict.BREACH) for scope in (wide, other, Scope(series="cpu"))))
-    assert sorted(incident.scope for incident in watch.open) == sorted([wide, other, Scope(series="cpu")])
-    for n in range(3):
-        watch.minute(f"10:1{n}", (RULE, crossing, Verdict.BREACH))
-    assert len(watch.open) == 3
-    assert all(any(incident.scope.values) for incident in watch.open)
+def test_a_product_and_a_channel_that_fail_at_once_meet_in_what_they_share_and_a_metric_is_a_cause_of_its_own():
+    wide, other, meter = Scope(product="pagos"), Scope(channel="web"), Scope(series="cpu")
+    for order in permutations((wide, other, meter)):
+        watch = Watch()
+        for n in range(3):
+            watch.minute(f"10:0{n}", *((RULE, scope, Verdict.BREACH) for scope in order))
+        assert sorted(incident.scope for incident in watch.open) == sorted([PAGOS, meter])
+
+
+scopes = st.builds(
+    Scope, st.sampled_from(["", "pagos", "nomina"]), st.sampled_from(["", "web", "h2h"]), st.sampled_from(["", ACEROS.nit, CAFE.nit])
+).filter(lambda scope: any(scope.values))  # fmt: skip
+
+
+@given(scopes, scopes)
+def test_what_holds_two_scopes_together_lies_within_their_widest_and_does_not_ask_which_came_first(one, other):
+    found = together(one, other)
+    assert found == together(other, one)
+    assert together(one, one) == one
+    assert found.overlaps(one)
+    assert found.overlaps(other)
+    if not one.overlaps(other):
+        assert found in (one.widened(other), replace(one.widened(other), client_id=""))
+
+
+@given(st.lists(st.tuples(st.integers(0, 40), scopes, st.integers(1, 15)), min_size=1, max_size=6))
+def test_every_firing_alert_is_of_an_open_incident_and_each_cause_has_one_id(stories):
+    """Merged ones point to one that is there; nobody is left behind when all have healed."""
+    watch, quick = Watch(), Spec(name="ya", keep_firing_for=2 * MINUTE)
+    for n in range(75):
+        said = {scope: Verdict.HEALTHY for start, scope, length in stories if n >= start + length}
+        said |= {scope: Verdict.BREACH for start, scope, length in stories if start <= n < start + length}
+        watch.minute(at("10:00") + n * MINUTE, *((quick, scope, verdict) for scope, verdict in said.items()))
+        firing = [a for a in watch.incidents.alerts.values() if a.state is AlertState.FIRING]
+        assert {alert.incident_id for alert in firing} <= set(watch.incidents.open)
+    known = watch.changes.incidents
+    assert all(incident.id == key for key, incident in known.items())
+    for incident in known.values():
+        if incident.state is IncidentState.MERGED:
+            assert known[incident.parent_id].started_at <= incident.started_at
+        else:
+            assert incident.state is IncidentState.RESOLVED
+            assert incident.started_at < incident.ended_at <= incident.resolved_at
 
 
 def test_an_alert_that_nothing_is_heard_of_for_a_day_is_over():

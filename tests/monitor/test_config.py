@@ -256,7 +256,7 @@ RULES: dict[str, list[str]] = {
         "rule.fallas.severty: no such key; did you mean 'severity'?",
     ],
     "unknown_kind": [
-        "rule.fallas.kind: no rule kind 'limits'; there are: absent, anomaly, limit",
+        "rule.fallas.kind: no rule kind 'limits'; there are: absent, anomaly, due, excess, limit, shortfall",
     ],
     "unknown_measure": [
         "rule.fallas.when: knows no 'failure_rate'; there are total, ok, ...",

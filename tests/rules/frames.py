@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
 
 from monitor.calendar import Calendar
-from rules import COUNTS, RATES, Frame, Grain, Rule, Scope, Spec, Verdict, Verdicts
+from rules import COUNTS, RATES, Bools, Frame, Grain, Rule, Scope, Spec, Verdict, Verdicts
 from rules.expression import evaluate, parse
 from tests.characters import minute
 
@@ -21,10 +22,11 @@ ONE = (Scope("pagos", "web"),)
 
 @dataclass
 class View:
-    """One frame, whichever grain is asked for."""
+    """One frame, whichever grain is asked for. idle: minutes in which all of it is maintained."""
 
     shown: Frame
     calendar: Calendar = CALENDAR
+    idle: range = range(0)
     start: int = field(init=False)
     end: int = field(init=False)
 
@@ -33,6 +35,9 @@ class View:
 
     def frame(self, rule: Rule) -> Frame:  # noqa: ARG002 - there is but one
         return self.shown
+
+    def maintained(self, frame: Frame) -> Bools:
+        return np.isin(frame.minute, self.idle)
 
 
 def frame(rule: Rule, start: int, **columns: Sequence[float | None]) -> Frame:
@@ -65,3 +70,63 @@ def letters(verdicts: Verdicts) -> str:
 
 def spec(name: str = "regla", *, min_total: int = 0, minutes: int = 1) -> Spec:
     return Spec(name=name, grain=Grain(minutes=minutes), min_total=min_total, for_=timedelta(minutes=2))
+
+
+# ---- many series -------------------------------------------------------------------------------------------------
+
+Counts = Mapping[Scope, Mapping[str, Sequence[float]]]
+"""By scope, each measure minute by minute. A NaN total is a minute in a gap."""
+
+
+def bank(start: int, told: Counts, *, zeros: bool = False) -> Frame:
+    """The series of a bank from a minute on, measures as they are told. zeros: a minute without rows stands there too."""
+    scopes = tuple(sorted(told))
+    series, minutes, rows = [], [], []
+    length = max(len(columns["total"]) for columns in told.values())
+    names = {name: None for columns in told.values() for name in columns}
+    for s, scope in enumerate(scopes):
+        columns = np.array([told[scope].get(name, np.zeros(length)) for name in names], float)
+        there = ~np.isnan(columns[0]) & (zeros | (columns[0] > 0))
+        minutes.append(start + np.flatnonzero(there))
+        series.append(np.full(len(minutes[-1]), s, np.int64))
+        rows.append(columns[:, there])
+    columns = dict(zip(names, np.concatenate(rows, axis=1), strict=True))
+    return Frame(start, start + length, scopes, np.concatenate(series), np.concatenate(minutes), columns)
+
+
+def part(whole: Frame, start: int, end: int) -> Frame:
+    """The minutes [start, end) of a frame, as they would come by themselves: a scope without a window in them is not named."""
+    kept = (whole.minute >= start) & (whole.minute < end)
+    there, series = np.unique(whole.series[kept], return_inverse=True)
+    columns = {name: column[kept] for name, column in whole.columns.items()}
+    scopes = tuple(whole.scopes[s] for s in there.tolist())
+    return Frame(start, end, scopes, series, whole.minute[kept], columns)
+
+
+Told = dict[tuple[Scope, int], tuple[str, int]]
+"""By scope and minute: the letter of the verdict, and where it is a breach its first bad minute."""
+
+
+def judged(rule: Rule, whole: Frame, cuts: Iterable[int] = (), *, idle: range = range(0)) -> Told:
+    """What a rule says of a frame that it is shown in spans, cut at these minutes."""
+    bounds = sorted({whole.start, whole.end, *(cut for cut in cuts if whole.start < cut < whole.end)})
+    found: Told = {}
+    for start, end in pairwise(bounds):
+        said = rule.check(View(part(whole, start, end), idle=idle))
+        onset = said.frame.minute if said.onset is None else said.onset
+        rows = zip(said.frame.series.tolist(), said.frame.minute.tolist(), said.verdict.tolist(), onset.tolist(), strict=True)
+        for series, m, verdict, first in rows:
+            letter = LETTERS[Verdict(verdict)]
+            key = said.frame.scopes[series], m
+            assert key not in found, "two verdicts of one window"
+            found[key] = (letter, first if letter == "B" else 0)
+    return found
+
+
+def breaches(found: Told) -> dict[Scope, list[int]]:
+    """The minutes in breach, by scope."""
+    out: dict[Scope, list[int]] = {}
+    for (scope, m), (letter, _) in sorted(found.items()):
+        if letter == "B":
+            out.setdefault(scope, []).append(m)
+    return out
