@@ -19,6 +19,8 @@ REACH = 120
 LENGTHS = (3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60, 90, REACH)
 NEAR = 15
 """The longest window that is called short."""
+HALF = 0.4
+"""Part of two minutes' rows that a blip hits at most: half of them, were it total, a minute long, and across both."""
 RECENT = (3, 5, 10, 15, 30, 60)
 """Windows of which none may say that it is over."""
 BLIP = 3.0
@@ -129,8 +131,7 @@ def scan(entries: Entries, asked: Ints, shape: Floats, *, least: int, change: fl
 def _lasting(entries: Entries, asked: Ints, r: Floats, beyond: dict[int, Bools]) -> Bools:
     """Whether some window that is beyond chance is more than a blip of a minute can make.
 
-    It would be unlikely also without its two worst minutes in a row, or in two of them more than half of all were hits: no single
-    minute's length reaches so many.
+    It would be unlikely also without its two worst minutes in a row, or in two of them more were hits than a minute's length reaches.
     """
     from scipy import special  # noqa: PLC0415 - costs a third of a second
 
@@ -143,7 +144,7 @@ def _lasting(entries: Entries, asked: Ints, r: Floats, beyond: dict[int, Bools])
     hits[at], expected[at], trials[at] = entries.hits[near], entries.expected[near], entries.of[near]
     now = entries.minute[asked] - begin
     both, all_ = (column + np.pad(column, ((0, 0), (1, 0)))[:, :-1] for column in (hits, trials))
-    whole = (both > 1) & (special.bdtrc(np.maximum(both - 1, 0), all_.astype(np.int64), 0.5) < 10.0**-BLIP)
+    whole = (both > 1) & (special.bdtrc(np.maximum(both - 1, 0), all_.astype(np.int64), HALF) < 10.0**-BLIP)
     total = [np.pad(column.cumsum(axis=1), ((0, 0), (1, 0))) for column in (hits, expected)]
     more = np.zeros(len(asked), bool)
     for length, wide in beyond.items():

@@ -153,7 +153,7 @@ class _Draw:
             return {"product": product, "channel": ""}, volume[:, [p.product == product for p in pairs]].sum(axis=1)
         # A client: the larger, the likelier, as the small ones have too little in an hour to be called a failure.
         due = self.bank.shares.mean(axis=(0, 1)) * daily[:, None]
-        weight = np.where(self.stays, due.sum(axis=0), 0) ** 0.8
+        weight = np.where(self.stays, due.sum(axis=0), 0) ** 1.2
         client = int(self.rng.choice(weight.size, p=weight / weight.sum()))
         held = {p.product: sum(due[i, client] for i, q in enumerate(pairs) if q.product == p.product) for p in pairs}
         names = [name for name, size in held.items() if size > 0]
