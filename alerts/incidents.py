@@ -26,7 +26,9 @@ CLIENT_SILENT = timedelta(hours=1)
 """Likewise of one client, who has windows only where there are rows: after so long without a bad one it is over."""
 ECHO = timedelta(hours=3)
 """No rule looks back further."""
-ONSET = timedelta(minutes=10)
+LATELY = timedelta(minutes=10)
+"""What begins later than this after the last breach of an incident is none of its symptoms."""
+ONSET = timedelta(minutes=4)
 """Alerts that begin this close together on the same product or channel are taken for one cause."""
 
 
@@ -145,10 +147,7 @@ class Incidents:
         for over in self.closed.values():
             if over.resolved_at and since <= over.resolved_at + ONSET and self._same_cause(over, signal.scope, since):
                 return over
-        kin = sorted(
-            (i for i in self.open.values() if self._same_cause(i, signal.scope, since)),
-            key=lambda i: (i.started_at, i.id),
-        )
+        kin = self._kin(signal.scope, since)
         if not kin:
             kind = min(signal.ways)
             since = self.onset(signal, since)
@@ -172,12 +171,23 @@ class Incidents:
         self.open[incident.id] = incident
         return incident
 
+    def _kin(self, scope: Scope, since: datetime) -> list[Incident]:
+        """The incidents that it makes one, the oldest first: of those whose cause it may have, the nearest in time and what began with it.
+
+        A whole channel's alert sees two products fail one after the other: that does not make them one cause.
+        """
+        kin = [i for i in self.open.values() if self._same_cause(i, scope, since)]
+        home = min(kin, key=lambda i: (abs(i.started_at - since), i.id), default=None)
+        together = [i for i in kin if home and abs(i.started_at - home.started_at) <= ONSET]
+        return sorted(together, key=lambda i: (i.started_at, i.id))
+
     def _same_cause(self, incident: Incident, scope: Scope, since: datetime) -> bool:
         alerts = [alert for alert in self.alerts.values() if alert.incident_id == incident.id]
-        lately = [alert.scope for alert in alerts if since <= alert.last_breach + ONSET]
+        lately = [alert.scope for alert in alerts if since <= alert.last_breach + LATELY]
         if not lately:
             return incident.scope == scope
-        scopes = {incident.scope, *lately}
+        # Where it sits is known: that its alerts reach further, as a whole channel's does, is its own doing.
+        scopes = {incident.scope} if incident.shares else {incident.scope, *lately}
         # A metric's series says nothing of transactions that it does not name.
         if any(scope.overlaps(one) and (scope.shares(one) or scope.series == one.series) for one in scopes):
             return True

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from monitor.demo.bank import MINUTE, Rows, joined, milliseconds
 from monitor.demo.draws import Floats, Ints
-from monitor.demo.profile import FAILED, MONTH, OK, REVERSED, Pair
+from monitor.demo.profile import FAILED, MONTH, OK, REJECTED, REVERSED, Pair
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -134,9 +134,19 @@ class Failure:
 
 
 SOON = timedelta(seconds=10)
-EVERY = timedelta(minutes=15)
+ROUND = timedelta(minutes=60)
 LASTS = timedelta(minutes=8)
 HALF = 30
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+TURNS = (
+    (0, Failure("pagos", "conexion_directa", EPOCH, EPOCH, 0.7, FAILED, "E504", slowdown=6.0, kind="partial")),
+    (2, Failure("tarjetas", "sucursal_digital", EPOCH, EPOCH, 0.5, REVERSED, "V91", kind="reversals")),
+    (6, Failure("adquirencia", "conexion_directa", EPOCH, EPOCH, 0.6, REJECTED, "R91", kind="rejections")),
+    (22, Failure("recaudos", "conexion_directa", EPOCH, EPOCH, 1.0, None, kind="silence")),
+    (34, Failure("", "sucursal_digital", EPOCH, EPOCH, 0.5, FAILED, "E503", slowdown=3.0, kind="channel")),
+    (46, Failure("pasarela_pagos", "conexion_directa", EPOCH, EPOCH, 1.0, KEEP, slowdown=6.0, kind="slow")),
+)
+"""Minutes after the round's beginning, and what then fails for `LASTS`: three kinds in the first ten minutes."""
 
 
 def first_failure(started: datetime) -> datetime:
@@ -147,14 +157,12 @@ def first_failure(started: datetime) -> datetime:
 
 
 def timetable(started: datetime, since: datetime, until: datetime) -> Iterator[Failure]:
-    """The failures between `since` and `until`: the first soon after the feed `started`, then another each `EVERY`."""
+    """The failures between `since` and `until`: the first soon after the feed `started`, then round after round."""
     first = first_failure(started)
-    turn = max(0, (since - first) // EVERY)
-    while (begin := first + turn * EVERY) < until:
-        end = begin + LASTS
-        yield (
-            Failure("pagos", "conexion_directa", begin, end, 0.7, FAILED, "E504", slowdown=6.0),
-            Failure("recaudos", "conexion_directa", begin, end, 1.0, None),
-            Failure("tarjetas", "sucursal_digital", begin, end, 0.4, REVERSED, "V91"),
-        )[turn % 3]
+    turn = max(0, (since - first) // ROUND)
+    while (begin := first + turn * ROUND) < until:
+        for minutes, failure in TURNS:
+            at = begin + timedelta(minutes=minutes)
+            if at < until:
+                yield replace(failure, start=at, end=at + LASTS)
         turn += 1

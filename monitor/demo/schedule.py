@@ -22,6 +22,8 @@ QUIET = timedelta(hours=6)
 """At the beginning, without a failure."""
 LEARNING = 8
 """Days before the first failure that only a learnt past can show."""
+SETTLING = timedelta(minutes=60)
+"""How long the last stuck rows take to end, many of them as failed: what a stuck hour does goes on."""
 ALONE = timedelta(minutes=25)
 """Between a blip and anything else: what is detected because of it cannot pass for the detection of a failure."""
 TRIES = 600
@@ -63,7 +65,7 @@ def schedule(bank: Bank, start: datetime, days: int, *, learning: int = LEARNING
         failure = draw.failure(kind)
         if failure:
             made.failures.append(failure)
-            draw.taken.append((failure.start, failure.end))
+            draw.taken.append((failure.start, failure.end + (SETTLING if failure.settles else timedelta())))
     made.failures.sort(key=lambda failure: failure.start)
     for day in (day for day in range(days) for _ in range(BLIPS)):
         for _ in range(TRIES):

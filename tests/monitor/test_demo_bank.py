@@ -136,12 +136,11 @@ def test_the_timetable_begins_soon_and_turns_through_its_kinds() -> None:
     first = failures[0]
     assert (first.product, first.channel, first.share, first.error_code) == ("pagos", "conexion_directa", 0.7, "E504")
     assert (first.start - NOON, first.end - first.start) == (timedelta(seconds=10), timedelta(minutes=8))
-    assert [f.status for f in failures] == [FAILED, None, REVERSED, FAILED]
-    assert all(later.start - sooner.end == timedelta(minutes=7) for sooner, later in pairwise(failures))
+    assert [f.kind for f in failures] == ["partial", "reversals", "rejections", "silence", "channel", "slow"]
+    assert failures[2].start - NOON < timedelta(minutes=8)  # three kinds, each to be seen, in the first ten
     for minute in (0, 5, 8, 9, 15, 16, 40):
         since = NOON + timedelta(minutes=minute)
         open_then = [f for f in failures if f.end > since]
         assert [f for f in timetable(NOON, since, NOON + HOUR) if f.end > since] == open_then
     pairs = {(pair.product, pair.channel) for pair in DEMO.pairs}
-    assert all((f.product, f.channel) in pairs for f in failures)
-    assert REJECTED not in {f.status for f in failures}
+    assert all((f.product, f.channel) in pairs or not f.product for f in failures)
