@@ -114,7 +114,9 @@ def judged(rule: Rule, whole: Frame, cuts: Iterable[int] = (), *, idle: range = 
     for start, end in pairwise(bounds):
         said = rule.check(View(part(whole, start, end), idle=idle))
         onset = said.frame.minute if said.onset is None else said.onset
-        rows = zip(said.frame.series.tolist(), said.frame.minute.tolist(), said.verdict.tolist(), onset.tolist(), strict=True)
+        rows = zip(
+            said.frame.series.tolist(), said.frame.minute.tolist(), said.verdict.tolist(), onset.tolist(), strict=True
+        )
         for series, m, verdict, first in rows:
             letter = LETTERS[Verdict(verdict)]
             key = said.frame.scopes[series], m
