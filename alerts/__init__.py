@@ -63,7 +63,7 @@ class IncidentState(StrEnum):
 class Incident:
     """One cause, from its first bad minute (started_at) over its detection to its last bad minute (ended_at) and its end.
 
-    The id is made of scope and first bad minute, so that a rerun meets its own. kind: how it hurts, by its first signal;
+    The id is made of scope and first bad minute, so that a rerun meets its own. kind: the worst way in which it hurts;
     ways: all the ways in which it does. resolved_by: who ended it by hand, '' where it healed. shares: what its failures have in
     common (see `alerts.seat`): dimension, value, part of them.
     """

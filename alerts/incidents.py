@@ -18,7 +18,7 @@ from datetime import UTC, datetime, timedelta
 from hashlib import blake2s
 
 from alerts import Alert, AlertState, Changes, Incident, IncidentState, Signal
-from rules import DIMENSIONS, Scope, Severity, Spec, Verdict
+from rules import DIMENSIONS, Scope, Severity, Spec, Verdict, Way
 
 SILENT = timedelta(hours=24)
 """An alert of which nothing was heard for so long, neither breach nor health, is over: its series has gone."""
@@ -38,6 +38,7 @@ def incident_key(scope: Scope, started_at: datetime) -> str:
     return f"AF-{started_at.astimezone(UTC):%Y%m%dT%H%M}-{digest}"
 
 
+WORST: tuple[Way, ...] = ("failed", "missing", "reversed", "duplicated", "pending", "rejected", "other", "value", "slow")
 Shares = tuple[tuple[str, str, float], ...]
 Onset = Callable[[Signal, datetime], datetime]
 """The first bad minute of an alert that fires, which may lie later than the start of its first breaching window."""
@@ -149,10 +150,9 @@ class Incidents:
                 return over
         kin = self._kin(signal.scope, since)
         if not kin:
-            kind = min(signal.ways)
             since = self.onset(signal, since)
             incident = Incident(
-                id=incident_key(signal.scope, since), scope=signal.scope, reach=signal.scope, kind=kind, severity=signal.spec.severity,
+                id=incident_key(signal.scope, since), scope=signal.scope, reach=signal.scope, kind=worst(signal.ways), severity=signal.spec.severity,
                 state=IncidentState.FIRING, started_at=since, detected_at=detected_at, rules=(signal.spec.name,), ways=signal.ways,
                 guide=signal.spec.guide, value=signal.value, expected=signal.expected,
             )  # fmt: skip
@@ -167,6 +167,7 @@ class Incidents:
                 severity=_worse(incident.severity, signal.spec.severity),
                 rules=_union(incident.rules, (signal.spec.name,)),
                 ways=incident.ways | signal.ways,
+                kind=worst(incident.ways | signal.ways),
             )
         self.open[incident.id] = incident
         return incident
@@ -206,6 +207,7 @@ class Incidents:
             severity=_worse(incident.severity, other.severity),
             rules=_union(incident.rules, other.rules),
             ways=incident.ways | other.ways,
+            kind=worst(incident.ways | other.ways),
         )
 
     def _echo(self, scope: Scope, since: datetime) -> bool:
@@ -249,6 +251,11 @@ def together(one: Scope, other: Scope) -> Scope:
         meet = Scope(*(a or b for a, b in zip(one.values, other.values, strict=True)))
         return one.widened(other) if meet in (one, other) else meet
     return one.widened(other)
+
+
+def worst(ways: frozenset[Way]) -> Way:
+    """What an incident is called after: slowness is what mostly goes with something worse."""
+    return min(ways, key=WORST.index)
 
 
 def _worse(a: Severity, b: Severity) -> Severity:

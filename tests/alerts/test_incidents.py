@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alerts import AlertState, Changes, Incident, IncidentState, Signal
-from alerts.incidents import Incidents, incident_key, together
+from alerts.incidents import Incidents, incident_key, together, worst
 from rules import Grain, Scope, Severity, Spec, Verdict
 from tests.characters import ACEROS, CAFE, at
 
@@ -145,7 +145,7 @@ def test_two_rules_on_one_scope_are_one_incident():
     assert watch.all[0].ended_at == at("10:31")
 
 
-@pytest.mark.parametrize(("second", "wanted"), [("10:00", 1), ("10:10", 1), ("10:11", 2), ("10:20", 2)])
+@pytest.mark.parametrize(("second", "wanted"), [("10:00", 1), ("10:04", 1), ("10:05", 2), ("10:20", 2)])
 def test_two_products_of_one_channel_are_one_cause_if_they_begin_together(second, wanted):
     watch, quick = Watch(), Spec(name="ya", keep_firing_for=timedelta(hours=1))
     watch.run("10:00", "B", quick, Scope("pagos", "web"))
@@ -174,15 +174,29 @@ def test_what_shares_nothing_is_two_causes():
 def test_a_wider_alert_takes_in_the_narrower_ones():
     watch, quick = Watch(), Spec(name="ya", keep_firing_for=timedelta(hours=1))
     wide = Spec(name="canal", severity=Severity.CRITICAL, keep_firing_for=timedelta(hours=1))
-    watch.run("10:00", "B" * 30, quick, Scope("pagos", "web"))
-    watch.run("10:20", "B" * 10, quick, Scope("nomina", "web"))
+    watch.run("10:00", "B" * 9, quick, Scope("pagos", "web"))
+    watch.run("10:05", "B" * 4, quick, Scope("nomina", "web"))
     oldest, newer = watch.open
-    watch.run("10:30", "B", wide, Scope("", "web"))
+    watch.incidents.open[newer.id] = newer = replace(newer, started_at=at("10:04"))
+    watch.run("10:09", "B", wide, Scope("", "web"))
     (incident,) = watch.open
     assert (incident.id, incident.scope, incident.severity) == (oldest.id, Scope("", "web"), Severity.CRITICAL)
     merged = watch.changes.incidents[newer.id]
     assert (merged.state, merged.parent_id) == (IncidentState.MERGED, oldest.id)
     assert {alert.incident_id for alert in watch.incidents.alerts.values()} == {oldest.id}
+
+
+def test_two_causes_one_after_the_other_stay_two_when_the_whole_channel_shows_them():
+    watch, quick = Watch(), Spec(name="ya", keep_firing_for=timedelta(hours=1))
+    watch.run("10:00", "B" * 30, quick, Scope("pagos", "web"))
+    watch.run("10:20", "B" * 10, quick, Scope("nomina", "web"))
+    watch.run("10:30", "B", Spec(name="canal"), Scope("", "web"))
+    assert len(watch.open) == 2
+
+
+def test_an_incident_is_called_after_the_worst_that_it_does():
+    assert worst(frozenset({"slow"})) == "slow"
+    assert worst(frozenset({"slow", "pending", "failed"})) == "failed"
 
 
 def test_a_client_in_an_incident_of_the_whole_product_is_no_incident_of_their_own():
