@@ -168,6 +168,7 @@ class Incidents:
                 rules=_union(incident.rules, (signal.spec.name,)),
                 ways=incident.ways | signal.ways,
                 kind=worst(incident.ways | signal.ways),
+                guide=incident.guide if worst(incident.ways | signal.ways) in incident.ways else signal.spec.guide,
             )
         self.open[incident.id] = incident
         return incident
@@ -178,7 +179,9 @@ class Incidents:
         A whole channel's alert sees two products fail one after the other: that does not make them one cause.
         """
         kin = [i for i in self.open.values() if self._same_cause(i, scope, since)]
-        home = min(kin, key=lambda i: (abs(i.started_at - since), i.id), default=None)
+        home = min(kin, key=lambda i: (not scope.shares(i.scope), abs(i.started_at - since), i.id), default=None)
+        if home and scope.client_id:
+            return [home]  # one client's rows tie nothing together
         together = [i for i in kin if home and abs(i.started_at - home.started_at) <= ONSET]
         return sorted(together, key=lambda i: (i.started_at, i.id))
 

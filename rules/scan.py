@@ -86,6 +86,9 @@ def scan(entries: Entries, asked: Ints, shape: Floats, *, least: int, change: fl
     key = entries.place * STEP + entries.minute
     sums = [np.append(0.0, np.cumsum(column)) for column in (entries.hits, entries.expected, entries.of)]
     r = shape[entries.place[asked]]
+    # From each entry on, the first with a hit; what is asked of has one.
+    where = np.where(entries.hits > 0, np.arange(len(key)), len(key) - 1)
+    struck = np.minimum.accumulate(where[::-1])[::-1]
 
     def window(length: int, of: Ints = asked) -> tuple[Ints, Floats, Floats, Floats]:
         first = np.searchsorted(key, key[of] - length + 1)
@@ -104,7 +107,7 @@ def scan(entries: Entries, asked: Ints, shape: Floats, *, least: int, change: fl
         near = np.maximum(near, found) if length <= NEAR else near
         better = found > best
         best = np.where(better, found, best)
-        start = np.where(better, entries.minute[np.minimum(first, len(key) - 1)], start)
+        start = np.where(better, entries.minute[struck[first]], start)
         rate = np.where(better, hits / np.maximum(of, 1), rate)
     lasting = np.zeros(len(asked), bool)
     worst = np.flatnonzero(best > tail)

@@ -209,8 +209,10 @@ class _Profile:
         """The quarter is over."""
         if slot % QUARTERS == 0:
             self._lately[:] = np.nan  # what yesterday was like says nothing of today
-        come = np.vstack([c for c, _ in self._kept])
-        free = np.logical_and.reduce([f for _, f in self._kept])
+        # Places that came in the middle of the quarter were not known before.
+        width = self._sum.shape[1]
+        come = np.vstack([np.pad(c, ((0, 0), (0, width - c.shape[1])), constant_values=np.nan) for c, _ in self._kept])
+        free = np.logical_and.reduce([np.pad(f, (0, width - len(f)), constant_values=True) for _, f in self._kept])
         self._kept.clear()
         known = ~np.isnan(come)
         came, minutes = np.where(known, come, 0).sum(axis=0), known.sum(axis=0)
