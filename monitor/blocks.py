@@ -81,7 +81,11 @@ class Block(BaseModel):
 
 
 class Monitor(Block):
-    """[monitor]: how the daemon lives. hold: how long late or repeated rows may still correct a closed minute."""
+    """[monitor]: how the daemon lives.
+
+    hold: how long late or repeated rows may still correct a closed minute. false_alarms_per_week: what chance may raise in the whole
+    bank, shared by the rules that take a `budget` and say none of their own.
+    """
 
     timezone: Zone = "America/Bogota"
     country: str = Field(default="CO", pattern="^[A-Z]{2}$")
@@ -91,6 +95,7 @@ class Monitor(Block):
     hold: Minutes = timedelta(hours=1)
     patience: Minutes = timedelta(minutes=2)
     rules: list[str] | None = None
+    false_alarms_per_week: float = Field(default=0.5, gt=0, allow_inf_nan=False)
     listen: Annotated[str, AfterValidator(_address)] = "127.0.0.1:8080"
 
 

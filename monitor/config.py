@@ -28,7 +28,7 @@ from monitor.blocks import (
     SourceBlock,
 )
 from monitor.faults import ConfigError, Fault, Secrets, explained, read_toml
-from monitor.kinds import built, checked, load_rule
+from monitor.kinds import built, checked, load_rule, options
 from monitor.maintenance import Maintenance, read_maintenance
 from rules import DIMENSIONS, Grain, Rule, Severity, Spec
 from rules.expression import parse
@@ -249,20 +249,32 @@ def _rules(monitor: Monitor, patterns: Any, base: Path, file: str, faults: list[
         paths += [path for path in found if path not in paths]
     names: dict[str, str] = {}
     made = []
-    for path in paths if patterns is not None else sorted(CATALOG.glob("*.toml")):
-        for i, given in enumerate(_entries(path, faults)):
-            if not isinstance(given, dict):
-                faults.append(Fault(path.name, f"rule[{i}]", "must be a table, as in [[rule]]"))
-                continue
-            name = given.get("name")
-            key = f"rule.{name}" if isinstance(name, str) and name else f"rule[{i}]"
-            made.append(_rule(given, monitor, path.name, key, faults))
-            if isinstance(name, str) and name in names:
-                what = f"there is a rule of this name in {names[name]} already"
-                faults.append(Fault(path.name, f"{key}.name", what))
-            elif isinstance(name, str):
-                names[name] = path.name
+    chosen = paths if patterns is not None else sorted(CATALOG.glob("*.toml"))
+    entries = [(path, i, given) for path in chosen for i, given in enumerate(_entries(path, faults))]
+    takers = sum(1 for *_, given in entries if isinstance(given, dict) and "budget" not in given and _budgeted(given))
+    budget = monitor.false_alarms_per_week / max(takers, 1)
+    for path, i, given in entries:
+        if not isinstance(given, dict):
+            faults.append(Fault(path.name, f"rule[{i}]", "must be a table, as in [[rule]]"))
+            continue
+        name = given.get("name")
+        key = f"rule.{name}" if isinstance(name, str) and name else f"rule[{i}]"
+        shared = {"budget": budget, **given} if _budgeted(given) else given
+        made.append(_rule(shared, monitor, path.name, key, faults))
+        if isinstance(name, str) and name in names:
+            what = f"there is a rule of this name in {names[name]} already"
+            faults.append(Fault(path.name, f"{key}.name", what))
+        elif isinstance(name, str):
+            names[name] = path.name
     return [factory for factory in made if factory]
+
+
+def _budgeted(given: Mapping[str, Any]) -> bool:
+    """Whether its kind takes a share of the bank's false alarms."""
+    try:
+        return "budget" in options(load_rule(given["kind"]))
+    except (LookupError, TypeError, ImportError):
+        return False  # told with the rule
 
 
 def _entries(path: Path, faults: list[Fault]) -> list[Any]:
