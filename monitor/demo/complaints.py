@@ -9,7 +9,8 @@ import numpy as np
 
 from monitor.demo.bank import Bank, milliseconds
 from monitor.demo.draws import uniforms
-from monitor.demo.profile import FAILED, REVERSED
+from monitor.demo.failures import KEEP
+from monitor.demo.profile import FAILED, PENDING, REJECTED, REVERSED
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -20,7 +21,14 @@ CALLERS = 1 / 3
 """How many of those who are struck say so."""
 QUICK, AT_ONCE = 2, 20_000
 """The largest few of those struck within so many milliseconds call at once, before anyone can have detected it."""
-SUBJECTS = {FAILED: "Transacciones fallidas", REVERSED: "Transacciones reversadas", None: "Transacciones que no llegan"}
+SUBJECTS = {
+    FAILED: "Transacciones fallidas",
+    REVERSED: "Transacciones reversadas",
+    REJECTED: "Transacciones rechazadas",
+    PENDING: "Transacciones que no terminan",
+    KEEP: "Transacciones lentas",
+    None: "Transacciones que no llegan",
+}
 CALLS, WAITS, TYPING = 7, 8, 9
 """Draws of one client in one failure: whether they call, how long they wait, how long the case takes to be written."""
 

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from monitor.demo.bank import WAYS, Bank, Rows, milliseconds
 from monitor.demo.clients import SEGMENTS, WEIGHTS, check_digit, clients, written
-from monitor.demo.failures import Failure, first_failure, timetable
+from monitor.demo.complaints import SUBJECTS
+from monitor.demo.failures import TURNS, Failure, first_failure, timetable
 from monitor.demo.profile import DEMO, FAILED, PENDING, REJECTED, REVERSED
 
 NOON = datetime(2026, 3, 11, 17, 0, tzinfo=UTC)
@@ -144,3 +145,7 @@ def test_the_timetable_begins_soon_and_turns_through_its_kinds() -> None:
         assert [f for f in timetable(NOON, since, NOON + HOUR) if f.end > since] == open_then
     pairs = {(pair.product, pair.channel) for pair in DEMO.pairs}
     assert all((f.product, f.channel) in pairs or not f.product for f in failures)
+
+
+def test_whoever_calls_about_a_failure_of_the_timetable_has_words_for_it() -> None:
+    assert {failure.status for _, failure in TURNS} <= SUBJECTS.keys()
