@@ -26,9 +26,9 @@ CLIENT_SILENT = timedelta(hours=1)
 """Likewise of one client, who has windows only where there are rows: after so long without a bad one it is over."""
 ECHO = timedelta(hours=3)
 """No rule looks back further."""
-LATELY = timedelta(minutes=10)
+LATELY = timedelta(minutes=20)
 """What begins later than this after the last breach of an incident is none of its symptoms."""
-ONSET = timedelta(minutes=4)
+ONSET = timedelta(minutes=5)
 """Alerts that begin this close together on the same product or channel are taken for one cause."""
 
 
@@ -190,8 +190,9 @@ class Incidents:
         lately = [alert.scope for alert in alerts if since <= alert.last_breach + LATELY]
         if not lately:
             return incident.scope == scope
-        # Where it sits is known: that its alerts reach further, as a whole channel's does, is its own doing.
-        scopes = {incident.scope} if incident.shares else {incident.scope, *lately}
+        # Once it is known where it sits, that its alerts reach further, as a whole channel's does, is its own doing.
+        settled = incident.shares and since > incident.started_at + ONSET
+        scopes = {incident.scope} if settled else {incident.scope, *lately}
         # A metric's series says nothing of transactions that it does not name.
         if any(scope.overlaps(one) and (scope.shares(one) or scope.series == one.series) for one in scopes):
             return True

@@ -175,6 +175,7 @@ class _Watch:
         self._bad: set[int] = set()
         self._since = 0
         self._told: Frame | None = None
+        self._numbers: Ints = np.zeros(0, np.int64)
 
     @property
     def tail(self) -> float:
@@ -240,16 +241,17 @@ class _Watch:
         return free
 
     def _grow(self, frame: Frame, scopes: tuple[Scope, ...]) -> Ints:
-        number = self._places.of(scopes)
+        if self._told is frame:
+            return self._numbers
+        self._told, self._numbers = frame, self._places.of(scopes)
         more = np.zeros(len(self._places) - len(self._hits))
         if len(more):
             self._hits, self._seen, self._expected = (np.append(a, more) for a in (self._hits, self._seen, self._expected))
-        if len(self.by) == 1 and self._told is not frame:
-            self._told = frame
+        if len(self.by) == 1:
             for scope in frame.scopes:
                 if wide := projected(scope, self.by):
                     self._pairs.setdefault(self._places.scopes[wide], set()).add((scope.product, scope.channel))
-        return number
+        return self._numbers
 
     def _wide(self) -> np.ndarray:
         """Which places are worth a look: one that holds a single pair is that pair."""
