@@ -79,3 +79,35 @@ def test_another_country_has_other_holidays():
 def test_a_holiday_has_the_slots_of_other_days():
     holiday = datetime(2026, 7, 20, 10, tzinfo=ZoneInfo("America/Bogota"))
     assert BOGOTA.slot_of(holiday) == QUARTERS + 40
+
+
+@pytest.mark.parametrize(
+    ("day", "kind"),
+    [
+        (date(2026, 3, 3), 0),
+        (date(2026, 3, 7), 1),
+        (date(2026, 3, 8), 2),
+        (date(2026, 1, 12), 2),  # a Monday, Epiphany
+        (date(2026, 8, 15), 1),  # Assumption of this year is kept on the Monday after
+        (date(2026, 8, 17), 2),
+        (date(2027, 5, 1), 2),  # a Saturday, and a holiday
+    ],
+)
+def test_the_kinds_of_day_are_business_days_saturdays_and_the_rest(day, kind):
+    midnight = minute_of(datetime(day.year, day.month, day.day, tzinfo=ZoneInfo("America/Bogota")))
+    assert set(BOGOTA.days(midnight, midnight + 1440).tolist()) == {kind}
+
+
+@given(
+    st.sampled_from(ZONES),
+    st.integers(0, 3 * 365 * 24 * 60).map(lambda m: datetime(2025, 1, 1, tzinfo=UTC) + timedelta(minutes=m)),
+    st.integers(1, 200),
+)
+def test_the_days_of_a_span_are_those_of_its_minutes_and_go_with_its_slots(zone, time, length):
+    calendar, start = CALENDARS[zone], minute_of(time)
+    days = calendar.days(start, start + length)
+    local = [time_of(m).astimezone(calendar.zone).date() for m in range(start, start + length)]
+    assert [kind == 0 for kind in days.tolist()] == [calendar.business(day) for day in local]
+    assert all(day.weekday() == 5 for day, kind in zip(local, days.tolist(), strict=True) if kind == 1)
+    assert all(len(set(days[[d == day for d in local]].tolist())) == 1 for day in set(local))
+    assert ((days == 0) == (calendar.slots(start, start + length) < QUARTERS)).all()

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from datetime import timedelta
 from decimal import Decimal
+from itertools import pairwise
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from monitor.cells import Counted
 from monitor.windows import Windows
@@ -217,3 +221,107 @@ def test_amounts_are_exact():
     bank.arrive(*(ACEROS.sends("10:00", amount=Decimal(amount)) for amount in ("0.10", "0.20", "9999999999999999.70")))
     (amount,) = bank.kept[0].cells["amount"].to_pylist()
     assert str(amount) == "10000000000000000.00"
+
+
+# ---- executed twice ----------------------------------------------------------------------------------------------
+
+
+def again(bank: Counting) -> dict[tuple[int, str], int]:
+    """What is told to be executed twice, by minute (from ten o'clock) and client."""
+    found: dict[tuple[int, str], int] = {}
+    for counted in bank.kept:
+        for row in counted.cells.to_pylist():
+            key = (row["minute"] - minute("10:00"), row["client_id"])
+            found[key] = found.get(key, 0) + row["again"]
+    return {key: n for key, n in found.items() if n}
+
+
+def test_the_same_amount_of_one_client_in_one_minute_under_an_id_of_its_own_is_executed_twice():
+    bank = Counting()
+    bank.arrive(
+        *(ACEROS.sends("10:00", id=name, amount=70) for name in "abc"), ACEROS.sends("10:00", id="d", amount=71)
+    )
+    assert again(bank) == {(0, ACEROS.nit): 2}
+    assert (bank.said("10:00"), bank.said("10:00", "duplicated")) == (4, 2)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        CAFE.sends("10:00", id="b", amount=70),
+        ACEROS.sends("10:00", "nomina", "web", id="b", amount=70),
+        ACEROS.sends("10:00", "pagos", "h2h", id="b", amount=70),
+        ACEROS.sends("10:01", id="b", amount=70),
+        ACEROS.sends("10:00", id="b", amount=Decimal("70.01")),
+        ACEROS.sends("10:00", amount=70),
+        ACEROS.sends("10:00", id="a", amount=70),
+        ACEROS.sends("10:00", id="a", amount=70, status="failed"),
+    ],
+    ids=["client", "product", "channel", "minute", "amount", "no id", "the same row", "the same row, changed"],
+)
+def test_what_differs_or_is_the_same_row_is_not(other):
+    for batches in (1, 2):
+        bank = Counting()
+        bank.close("10:00")
+        rows = [ACEROS.sends("10:00", "pagos", "web", id="a", amount=70), other]
+        for batch in [rows] if batches == 1 else [[row] for row in rows]:
+            bank.arrive(*batch)
+        assert again(bank) == {}
+
+
+def test_rows_of_nobody_or_of_nothing_are_not():
+    bank = Counting()
+    bank.arrive(*(ACEROS.sends("10:00", id=name, amount=0) for name in "ab"))
+    bank.arrive(*(ACEROS.sends("10:00", id=name, amount=70, client_id="") for name in "cd"))
+    assert again(bank) == {}
+
+
+def test_pending_then_ok_is_executed_once():
+    bank = Counting()
+    bank.close("10:00")
+    for status in ("pending", "ok"):
+        bank.arrive(*(ACEROS.sends("10:00", id=name, amount=70, status=status) for name in "ab"))
+    assert again(bank) == {(0, ACEROS.nit): 1}
+    assert (bank.said("10:00"), bank.said("10:00", "ok"), bank.said("10:00", "duplicated")) == (2, 2, 1)
+
+
+def test_what_is_executed_again_late_is_known_then():
+    bank = Counting()
+    bank.close("10:00")
+    bank.arrive(ACEROS.sends("10:00", id="a", amount=70))
+    bank.close("10:03")
+    bank.arrive(ACEROS.sends("10:00", id="b", amount=70), ACEROS.sends("10:03", id="c", amount=70))
+    assert [bank.said(f"10:0{m}", "duplicated", minutes=5) for m in range(6)] == [0, 0, 0, 1, 1, 0]
+
+
+def test_another_sources_row_is_none_of_this_ones():
+    windows = Windows()
+    for source in ("core", "switch"):
+        rows = transactions([ACEROS.sends("10:00", id=source, amount=70)])
+        counted = windows.count(rows, source=source, closing=minute("10:00"))
+        windows.remember(counted.ledger)
+        assert sum(counted.cells["again"].to_pylist()) == 0
+
+
+paid = st.tuples(st.sampled_from("abcdef"), st.sampled_from(["pending", "ok", "failed"]))
+"""An id, which is of one client, amount and minute for good, and a version of it. Sent twice or thrice, it is still one."""
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(paid, min_size=1, max_size=14), st.lists(st.integers(0, 14), max_size=4), st.booleans())
+def test_across_batches_as_in_one_batch(sent, edges, live):
+    client = dict(zip("abcdef", (ACEROS, ACEROS, CAFE, ACEROS, CAFE, CAFE), strict=True))
+    rows = [
+        client[name].sends("10:01" if name == "f" else "10:00", "pagos", "web", id=name, amount=70, status=status)
+        for name, status in sent
+    ]
+    bounds = sorted({0, len(rows), *(edge for edge in edges if edge < len(rows))})
+    one, many = Counting(), Counting()
+    for bank in (one, many):
+        bank.closing = minute("10:00") if live else None
+    one.arrive(*rows)
+    for start, end in pairwise(bounds):
+        many.arrive(*rows[start:end])
+    names = {name for name, _ in sent}
+    twice = {(0, who.nit): len({n for n in names if client[n] is who and n != "f"}) - 1 for who in (ACEROS, CAFE)}
+    assert again(one) == again(many) == {key: n for key, n in twice.items() if n > 0}

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from connectors import ROLES
 from monitor.windows import Windows, minute_of, time_of
 from rules import CLASSES, DIMENSIONS, LATENCIES, MEASURES, Frame, Grain, Scope
-from tests.characters import ACEROS, CAFE, CAST, TEXTILES, at, every_minute, minute, transactions
+from tests.characters import ACEROS, BLANK, CAFE, CAST, TEXTILES, at, every_minute, minute, transactions
 
 BEGIN = minute("10:00")
 COUNTED = [name for name in MEASURES if name != "value"]
@@ -96,7 +96,33 @@ class Slow:
             "failed_amount": float(sum(row["amount"] for row in failed)),
             "clients": len({row["client_id"] for row in rows} - {""}),
             "clients_failing": len({row["client_id"] for row in failed} - {""}),
+            "arrivals": len({row["client_id"] for row in rows} - {""})
+            + sum(row["count"] for row in rows if row["client_id"] == ""),
+            "novel": sum(
+                row["count"] for known, row in self.known(scope, m) if self.rare(row["error_code"], known // 60)
+            ),
+            "duplicated": self.duplicated(rows),
         }[name]
+
+    def known(self, scope: Scope, m: int) -> list[tuple[int, dict]]:
+        kept = self.window(scope, m)
+        return [(known, row) for known, row in self.rows if any(row is one for one in kept)]
+
+    def rare(self, code: str, hour: int) -> bool:
+        """Seen in fewer than one in twenty of the hours of the week before; on the first day nothing is."""
+        first = min(known for known, _ in self.rows) // 60
+        seen = {known // 60 for known, row in self.rows if row["error_code"] == code}
+        before = [h for h in seen if hour - 168 <= h < hour]
+        return code != "" and hour - first >= 24 and len(before) < 0.05 * min(168, hour - first)
+
+    def duplicated(self, rows: list[dict]) -> int:
+        """Ids beyond the first that a client paid the same with, by the same way in the same minute."""
+        same: dict[tuple, set[str]] = {}
+        for row in rows:
+            if row["id"] and row["client_id"] and row["amount"] > 0:
+                key = minute_of(row["timestamp"]), row["product"], row["channel"], row["client_id"], row["amount"]
+                same.setdefault(key, set()).add(row["id"])
+        return sum(len(ids) - 1 for ids in same.values())
 
     def new_codes(self, scope: Scope, m: int) -> float | None:
         if m - self.since(scope) < 60:
@@ -123,10 +149,19 @@ sent = st.fixed_dictionaries(
         "status": st.sampled_from(CLASSES),
         "error_code": st.sampled_from(["", "", "E1", "E2", "E3"]),
         "latency_ms": st.none() | st.floats(4, 2e5),
-        "amount": st.decimals(0, 10**6, places=2).map(lambda d: Decimal(str(d))),
+        "amount": st.sampled_from([Decimal(0), Decimal("10.5")])
+        | st.decimals(0, 10**6, places=2).map(lambda d: Decimal(str(d))),
         "count": st.integers(1, 4),
+        "id": st.sampled_from(["", "t"]),
     }
 )
+
+
+def told_apart(rows: list[dict], start: int = 0) -> list[dict]:
+    """The rows with ids of their own, where they have any."""
+    return [row | {"id": f"{row['id']}{n}" if row["id"] else ""} for n, row in enumerate(rows, start)]
+
+
 grains = st.builds(
     Grain,
     by=st.sets(st.sampled_from(DIMENSIONS[:3])).map(
@@ -140,8 +175,9 @@ grains = st.builds(
 @settings(max_examples=60, deadline=None)
 @given(st.lists(sent, max_size=25), st.lists(sent, max_size=8), grains, st.integers(0, 90), st.integers(1, 12))
 def test_every_measure_is_what_a_slow_computation_says(rows, late, grain, start, length):
-    windows, closing = held(*rows), BEGIN + 70
-    late = [row for row in late if minute_of(row["timestamp"]) >= closing - windows.hold]
+    windows, closing = Windows(hold=100), BEGIN + 70
+    rows, late = told_apart(rows), told_apart(late, 1000)
+    held(*rows, windows=windows)
     counted = windows.count(transactions(late), source="core", closing=closing)
     windows.hold_cells(counted.cells)
     known = [(minute_of(row["timestamp"]), row) for row in rows] + [
@@ -169,6 +205,50 @@ def test_every_measure_is_what_a_slow_computation_says(rows, late, grain, start,
                 assert found == pytest.approx(wanted), (measure, scope, m)
     rate, flag = frame.columns["failed_rate"], frame.flags["failed_rate > 0.5"]
     np.testing.assert_array_equal(flag, np.where(np.isnan(rate), np.nan, rate > 0.5))
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(0, 9 * 24 * 4), st.sampled_from(["", "E1", "E2"]), st.sampled_from(["pagos", "nomina"])), max_size=40),
+    st.integers(0, 9 * 24 * 4),
+)  # fmt: skip
+def test_an_unusual_code_is_what_a_slow_computation_says(told, start):
+    """Quarters of an hour over nine days, E0 in every third hour of them."""
+    begin = at("00:00")
+    every = [(quarter, "E0", "pagos") for quarter in range(0, 9 * 24 * 4, 12)]
+    rows = [
+        BLANK | ACEROS.sends(begin + timedelta(minutes=15 * quarter), product, "web", error_code=code, status="failed")
+        for quarter, code, product in sorted(told + every)
+    ]
+    windows = held(*rows)
+    slow = Slow([(minute_of(row["timestamp"]), row) for row in rows], Grain(), "")
+    first = minute("00:00") + 15 * start
+    frame = windows.frame(Grain(), ["novel"], [], first, first + 180)
+    for (scope, m), found in said(frame, "novel").items():
+        assert found == slow.measure("novel", scope, first + m), (scope, m)
+
+
+def test_an_unusual_code_is_none_of_everyday_and_nothing_is_said_on_the_first_day():
+    days = [
+        ACEROS.sends(at(f"{hour:02}:10", day=day), error_code="E1", status="failed")
+        for day in (0, 1, 2)
+        for hour in range(24)
+    ]
+    windows = held(
+        *days, ACEROS.sends("20:00", error_code="E9"), ACEROS.sends(at("20:00", day=2), error_code="E9", count=3)
+    )
+    frame = windows.frame(Grain(()), ["novel"], [], minute("00:00"), minute("00:00", day=3))
+    assert {m: n for (_, m), n in said(frame, "novel").items() if n} == {2 * 1440 + 1200: 3}
+
+
+def test_a_clients_rows_of_one_minute_arrive_together_and_nobodys_each_by_itself():
+    windows = held(
+        ACEROS.sends("10:00", count=40),
+        ACEROS.sends("10:00:30"),
+        CAFE.sends("10:00"),
+        ACEROS.sends("10:00", client_id="", count=3),
+    )
+    assert totals(windows, "10:00", "10:02", measure="arrivals") == [5, 0]
 
 
 # ---- silence and gaps ----------------------------------------------------------------------------------------------

@@ -209,7 +209,7 @@ def test_a_source_that_comes_back_with_what_it_held_is_no_missing_batch():
 
 @pytest.mark.parametrize("days", [1, 99])
 def test_what_is_wrong_is_told_under_its_key(days):
-    with pytest.raises(ValueError, match="^min_days: must be from 2 to "):
+    with pytest.raises(ValueError, match=r"^min_days: must be from 2 to "):
         Due(Spec(name="lotes"), min_days=days)
 
 
