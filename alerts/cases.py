@@ -37,7 +37,8 @@ class CaseBook:
         self.cases: dict[tuple[str, str], TheirCase] = {}
         self._by_client: dict[str, dict[tuple[str, str], TheirCase]] = {}
         self._unseen: list[tuple[datetime, tuple[str, str]]] = []
-        self._waiting: list[tuple[str, str]] = []
+        self._waiting: dict[str, dict[tuple[str, str], None]] = {}
+        self._news: set[str] = set()
         self.learn(cases)
 
     def learn(self, cases: Iterable[TheirCase]) -> list[TheirCase]:
@@ -95,6 +96,10 @@ class CaseBook:
             if theirs and self._free(theirs, changes):
                 self._tie(decision, theirs, changes)
 
+    def heard(self, clients: Iterable[str]) -> None:
+        """What touches these clients may be other than it was."""
+        self._news.update(clients)
+
     def decided(self, incident_id: str, client_id: str) -> bool:
         """Whether anything was decided for the client in the incident."""
         return (incident_id, client_id) in self._first
@@ -105,23 +110,30 @@ class CaseBook:
         products_of: on which products an incident has affected a client.
         """
         while self._unseen and self._unseen[0][0] <= at:
-            self._waiting.append(heappop(self._unseen)[1])
-        if not self._incidents:
-            return
-        for case in [self.cases[key] for key in dict.fromkeys(self._waiting)]:
-            if (case.client_id, case.case_id) in self._tied:
+            _, key = heappop(self._unseen)
+            client = self.cases[key].client_id
+            self._waiting.setdefault(client, {})[key] = None
+            self._news.add(client)
+        # A case that fits nothing yet may once its client is hit, or on another product; not for ever.
+        news, self._news = sorted(self._news & self._waiting.keys()), set()
+        for client in news:
+            cases = [self.cases[key] for key in self._waiting[client]]
+            for case in (case for case in cases if self._may_fit(case, at)):
+                self._fit(case, products_of, at, changes)
+            self._waiting[client] = {(c.source, c.case_id): None for c in cases if self._may_fit(c, at)}
+
+    def _fit(
+        self, case: TheirCase, products_of: Callable[[str, str], list[str]], at: datetime, changes: Changes
+    ) -> None:
+        fits = []
+        for incident in self._incidents.values():
+            decision = self.decisions.get(self._first.get((incident.id, case.client_id), ""))
+            if decision is None or decision.linked_case_id:
                 continue
-            fits = []
-            for incident in self._incidents.values():
-                decision = self.decisions.get(self._first.get((incident.id, case.client_id), ""))
-                if decision is None or decision.linked_case_id:
-                    continue
-                if _belongs(case, incident, products_of(incident.id, case.client_id), at):
-                    fits.append((_under_way(incident, case.reported_at), incident.started_at, decision))
-            if fits:
-                self._tie(max(fits, key=lambda fit: (fit[0], fit[1], fit[2].key))[2], case, changes)
-        # What fits nothing yet may when the client is hit on another product; not for ever.
-        self._waiting = [key for key in dict.fromkeys(self._waiting) if self._may_fit(self.cases[key], at)]
+            if _belongs(case, incident, products_of(incident.id, case.client_id), at):
+                fits.append((_under_way(incident, case.reported_at), incident.started_at, decision))
+        if fits:
+            self._tie(max(fits, key=lambda fit: (fit[0], fit[1], fit[2].key))[2], case, changes)
 
     def _may_fit(self, case: TheirCase, at: datetime) -> bool:
         return (case.client_id, case.case_id) not in self._tied and at - case.reported_at <= BEFORE + AFTER
@@ -157,6 +169,7 @@ class CaseBook:
         return min(fits, key=lambda case: (not case.open_at(at), case.reported_at, case.case_id), default=None)
 
     def _note(self, decision: Decision, changes: Changes) -> None:
+        self._news.add(decision.client_id)
         self._keep(decision)
         changes.decisions[decision.key] = decision
 

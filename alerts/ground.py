@@ -7,7 +7,7 @@ so that what is new stands out, but not where every row has a code of its own.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -30,20 +30,30 @@ RARE = 1
 SLOW = 0.05
 """Slow is what at most this share of a stream's transactions reached before."""
 SLOW_KIND = len(CLASSES)
-_KINDS = SLOW_KIND + 1
+TWICE_KIND = SLOW_KIND + 1
+_KINDS = TWICE_KIND + 1
 _CODES = 1 << 31
 NEW = _CODES - 1
 
 
 @dataclass(frozen=True)
 class Rows:
-    """Transactions counted: which unit and error code (by number), class number, latency step (-1: not told), how many."""
+    """Transactions counted: which unit and error code (by number), class number, latency step (-1: not told), how many.
+
+    again: of rows without transactions of their own, how many were executed twice.
+    """
 
     unit: Ints
     code: Ints
     status: Ints
     step: Ints
     n: Ints
+    again: Ints
+
+    @property
+    def many(self) -> Ints:
+        """What a row counts in its way."""
+        return self.n + self.again
 
 
 @dataclass(frozen=True)
@@ -54,13 +64,15 @@ class Listed:
     codes: tuple[Names, ...] = ()
 
     def read(self, table: pa.Table) -> tuple[Listed, Rows]:
-        """The rows of a table with UNIT, status, error_code, bin and n; and the lists with what is new in it."""
+        """The rows of a table with UNIT, status, error_code, bin, n and again; and the lists with what is new in it."""
         units, unit = _numbered(table, UNIT, self.units)
         codes, code = _numbered(table, ("error_code",), self.codes)
         encoded = table["status"].combine_chunks().dictionary_encode()
         status = np.array([CLASSES.index(name) for name in encoded.dictionary.to_pylist()] or [0], np.int64)
         step = table["bin"].to_numpy().astype(np.int64)
-        return Listed(units, codes), Rows(unit, code, status[encoded.indices.to_numpy()], step, table["n"].to_numpy())
+        return Listed(units, codes), Rows(
+            unit, code, status[encoded.indices.to_numpy()], step, table["n"].to_numpy(), table["again"].to_numpy()
+        )
 
     @cached_property
     def streams(self) -> tuple[tuple[Names, ...], Ints]:
@@ -75,9 +87,9 @@ class Listed:
 
 @dataclass(frozen=True)
 class Base:
-    """The week before an incident began. `usual`: its transactions by minute and unit, in order of time, where absence is asked for.
+    """The days before an incident began. `usual`: their transactions by minute and unit, in order of time, where absence is asked for.
 
-    since: the first minute of the week that anything is known of.
+    since: the first minute that anything is known of.
     """
 
     listed: Listed
@@ -88,15 +100,16 @@ class Base:
 
     @classmethod
     def of(cls, past: pa.Table, usual: pa.Table | None = None, calendar: Slots | None = None) -> Base:
-        """From `Windows.past`, and from `Windows.usual` where absence is asked for: with the calendar, by kind of day."""
-        listed, rows = Listed().read(past)
-        if usual is None:
-            return cls(listed, rows)
-        units, unit = _numbered(usual, UNIT, listed.units)
+        """From what was known of them, and from it by minute where absence is asked for: with the calendar, by kind of day."""
+        base = cls(*Listed().read(past))
+        return base if usual is None else base.with_usual(usual, calendar)
+
+    def with_usual(self, usual: pa.Table, calendar: Slots | None) -> Base:
+        """With the same days by minute."""
+        units, unit = _numbered(usual, UNIT, self.listed.units)
+        assert len(units) == len(self.listed.units), "the same days name the same units"  # noqa: S101 - both are read alike
         minute, n = usual["m"].to_numpy(), usual["n"].to_numpy()
-        return cls(
-            replace(listed, units=units), rows, (minute, unit, n), int(minute[0]) if len(minute) else 0, calendar
-        )
+        return Base(self.listed, self.rows, (minute, unit, n), int(minute[0]) if len(minute) else 0, calendar)
 
     @cached_property
     def slow_from(self) -> Ints:
@@ -117,18 +130,19 @@ class Base:
         if "slow" in ways:
             known = np.append(self.slow_from, np.full(len(listed.streams[0]) - len(self.slow_from), 64))
             way = np.where((way < 0) & (rows.step >= known[stream]), SLOW_KIND, way)
-        code = np.where(way == SLOW_KIND, 0, rows.code)
+        way = np.where(rows.again != 0, TWICE_KIND if "duplicated" in ways else -1, way)
+        code = np.where(way >= SLOW_KIND, 0, rows.code)
         return np.where(way < 0, -1, (stream * _KINDS + way) * _CODES + code)
 
     def known(self, ways: Ways) -> tuple[Ints, Floats, Ints]:
         """The kinds that went these ways, sorted, with how many rows each; and the kind of each of the week's rows."""
         kind = self.kinds(self.rows, self.listed, ways)
         found, place = np.unique(kind, return_inverse=True)
-        many = sums(place, self.rows.n, len(found))
+        many = sums(place, self.rows.many, len(found))
         rare = (many <= RARE) & (found >= 0) & ((found // _CODES) % _KINDS < SLOW_KIND)
         kind = np.where(rare[place], kind - kind % _CODES + NEW, kind)
         found, place = np.unique(kind, return_inverse=True)
-        return found, sums(place, self.rows.n, len(found)), kind
+        return found, sums(place, self.rows.many, len(found)), kind
 
     def total(self, listed: Listed) -> Floats:
         """The week's transactions of each unit of a longer list."""
@@ -147,7 +161,7 @@ class Ground:
 
     @classmethod
     def of(cls, detail: pa.Table, base: Base) -> Ground:
-        """From the rows of `Windows.detail`, listed after the base's."""
+        """From what became known since, in order of time, listed after the base's."""
         listed, rows = base.listed.read(detail)
         first = detail["first"].fill_null(-1).to_numpy()
         return cls(listed, rows, detail["m"].to_numpy(), detail["cents"].to_numpy(), first)
@@ -164,11 +178,15 @@ class Ground:
 
     def until(self, minute: int) -> Ground:
         """What was known before `minute`."""
-        cut = int(np.searchsorted(self.minute, minute))
-        if cut == len(self.minute):
+        return self.between(0, minute)
+
+    def between(self, start: int, end: int) -> Ground:
+        """What became known in [start, end)."""
+        a, b = np.searchsorted(self.minute, (start, end)).tolist()
+        if (a, b) == (0, len(self.minute)):
             return self
-        rows = Rows(*(getattr(self.rows, name)[:cut] for name in Rows.__match_args__))
-        return Ground(self.listed, rows, self.minute[:cut], self.cents[:cut], self.first[:cut])
+        rows = Rows(*(getattr(self.rows, name)[a:b] for name in Rows.__match_args__))
+        return Ground(self.listed, rows, self.minute[a:b], self.cents[a:b], self.first[a:b])
 
 
 def kind_parts(kind: Ints) -> tuple[Ints, Ints, Ints]:

@@ -68,17 +68,18 @@ def struck(incident: Incident, ground: Ground, base: Base, start: int, end: int)
     volume = sums(streams, whole, len(listed.streams[0]))
     usual = _looked_up(found, known, before)
     rate = (usual + UNSEEN) / (volume[stream] + THIN)
-    seen = grid(kind, minute[bad], rows.n[bad], len(found), length)
+    many = rows.many
+    seen = grid(kind, minute[bad], many[bad], len(found), length)
     total = grid(streams[rows.unit], minute, rows.n, len(listed.streams[0]), length)[stream]
     on, then = failing(seen, np.maximum(total, seen), np.minimum(rate, 0.9), stream)
     q = (on * np.clip(1 - rate / then, 0, 1)[:, None])[kind, minute[bad]] if len(found) else np.zeros(0)
-    hits = sums(rows.unit[bad], rows.n[bad] * on[kind, minute[bad]], size)
+    hits = sums(rows.unit[bad], many[bad] * on[kind, minute[bad]], size)
     expected, busy = np.zeros(size), np.zeros(size)
     active = np.flatnonzero(on.max(axis=1, initial=0) > FAINT).tolist()
     sent = grid(rows.unit, minute, rows.n, size, length) if active else np.zeros((size, 0))
     for k in active:
         mine = np.flatnonzero(streams == stream[k])
-        own = sums(base.rows.unit[past == found[k]], base.rows.n[past == found[k]], size)[mine]
+        own = sums(base.rows.unit[past == found[k]], base.rows.many[past == found[k]], size)[mine]
         here = sent[mine] @ on[k]
         expected[mine] += here * (own + PRIOR * rate[k]) / (whole[mine] + PRIOR)
         busy[mine] = np.maximum(busy[mine], here)
@@ -106,7 +107,7 @@ def touched(incident: Incident, found: Struck) -> list[Impact]:
     names, pair_of = ground.listed.pairs
     rows, size = ground.rows, len(names)
     pair = pair_of[rows.unit[found.bad]]
-    n = rows.n[found.bad]
+    n = rows.many[found.bad]
 
     def by_pair(units: Floats) -> Floats:
         return sums(pair_of, units, size)

@@ -52,7 +52,7 @@ def seated(incident: Incident, found: Struck) -> Seat | None:
     listed = found.ground.listed
     names, stream_of = listed.streams
     rows = found.ground.rows
-    weight = rows.n[found.bad] * found.q
+    weight = rows.many[found.bad] * found.q
     failing, absent = sums(stream_of[rows.unit[found.bad]], weight, len(names)), _lack(found)
     excess = np.maximum(failing, 0) + absent
     if excess.sum() < FEW:

@@ -1,4 +1,4 @@
-"""The frames that rules are shown, and the detail that impact is measured on: SQL over the cells that are held."""
+"""The frames that rules are shown: SQL over the cells that are held."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from monitor.cells import BUCKETS
 from rules import BINS, CLASSES, DIMENSIONS, LATENCIES, Floats, Frame, Grain, Ints, Scope
 from rules.expression import Expression, evaluate, parse
 
@@ -135,24 +134,6 @@ def _novel(dims: str, by: list[str], start: int, end: int, minutes: int, where: 
             SELECT {dims} error_code AS code, min(known) AS born, min(min(known)) OVER ({over}) AS since
             FROM cells WHERE known < {end} {where} GROUP BY {dims} error_code), range({start}, {end}) AS r(m)
         WHERE born <= m AND m - since >= 60 GROUP BY {dims} m)"""
-
-
-def detail(db: duckdb.DuckDBPyConnection, scope: Scope, start: int, end: int) -> pa.Table:
-    """What happened in a scope, by client, product, channel, status, latency step and the minute known in: for impact."""
-    held = [f" AND {name} = ?" for name, value in zip(DIMENSIONS[:3], scope.values, strict=False) if value]
-    values = [value for value in scope.values[:3] if value]
-    table = db.sql(
-        f"""SELECT greatest(minute, known) AS m, client_id, product, channel, status, coalesce(bin, -1)::TINYINT AS bin,
-                   sum(n)::BIGINT AS n, (sum(amount) * 100)::BIGINT AS cents, min(first) AS first
-            FROM cells WHERE minute >= ? AND minute < ? AND known < ? AND client_id <> '' {"".join(held)}
-            GROUP BY ALL ORDER BY client_id, product, m, channel, status, bin""",
-        params=[start, end, end, *values],
-    ).to_arrow_table()
-    bin_, n = table["bin"].to_numpy(), table["n"].to_numpy()
-    steps = np.zeros((len(BINS), len(n)), np.int64)
-    told = np.flatnonzero(bin_ >= 0)
-    steps[bin_[told], told] = n[told]
-    return pa.table([*table.drop_columns("bin"), *steps], [*(c for c in table.column_names if c != "bin"), *BINS])
 
 
 def _latency(measures: Iterable[str]) -> bool:

@@ -1,6 +1,7 @@
 """What impact is measured on, out of the cells that are held: an incident's transactions, and the week before it.
 
-A row counts from the minute that it was known in, as in the windows that rules judge.
+A row counts from the minute that it was known in, as in the windows that rules judge. Rows that were executed twice stand by
+themselves: `again`, without transactions.
 """
 
 from __future__ import annotations
@@ -9,34 +10,69 @@ from collections.abc import Iterable
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from monitor.maintenance import Maintenance
 from rules import DIMENSIONS, Scope
 
+DAY = 1440
+DAYS = 6
+"""Whole days before the one that an incident began in, on which it is measured."""
+_WHAT = "client_id, product, channel, status, error_code, coalesce(bin, -1)::TINYINT AS bin, again <> 0 AS twice"
+_MANY = "sum(n)::BIGINT AS n, sum(again)::BIGINT AS again"
 
-def detail(db: duckdb.DuckDBPyConnection, scope: Scope, start: int, end: int, *, slow: bool) -> pa.Table:
-    """What became known in [start, end), in order of time: m, client_id, product, channel, status, error_code, bin, n, cents, first.
 
-    bin: the latency's step, -1 where it was not told or `slow` is not asked for; first: when the first of the rows happened (µs).
+class Past:
+    """What was known of the days before. days: what was read of whole ones, kept for the next; whoever adds to them drops it."""
+
+    def __init__(
+        self, db: duckdb.DuckDBPyConnection, days: dict[int, pa.Table], idle: Iterable[Maintenance] = ()
+    ) -> None:
+        self._db, self._days, self._idle = db, days, tuple(idle)
+
+    def before(self, scope: Scope, start: int) -> pa.Table:
+        """As `past`, since the first minute of DAYS days before."""
+        today = start // DAY
+        for day in range(today - DAYS, today):
+            if day not in self._days:
+                self._days[day] = past(self._db, Scope(), day * DAY, (day + 1) * DAY, self._idle)
+        days = [self._days[day] for day in range(today - DAYS, today)]
+        wanted = [pc.equal(pc.field(name), value) for name, value in _held(scope)]
+        whole = pa.concat_tables(days)
+        for expression in wanted:
+            whole = whole.filter(expression)
+        return pa.concat_tables([whole, past(self._db, scope, today * DAY, start, self._idle)])
+
+    def usual(self, scope: Scope, start: int) -> pa.Table:
+        """As `usual`, of the same time."""
+        return usual(self._db, scope, since(start), start, self._idle)
+
+
+def since(start: int) -> int:
+    """The first minute of what an incident that began at `start` is measured on."""
+    return (start // DAY - DAYS) * DAY
+
+
+def detail(db: duckdb.DuckDBPyConnection, scope: Scope, start: int, end: int) -> pa.Table:
+    """What became known in [start, end), in order of time: m, client_id, product, channel, status, error_code, bin, n, again, cents, first.
+
+    bin: the latency's step, -1 where it was not told; first: when the first of the rows happened (µs).
     """
     where, values = _within(scope)
     return db.sql(
-        f"""SELECT greatest(minute, known) AS m, client_id, product, channel, status, error_code, {_step(slow=slow)} AS bin,
-                   sum(n)::BIGINT AS n, (sum(amount) * 100)::BIGINT AS cents, min(first) AS first
+        f"""SELECT greatest(minute, known) AS m, {_WHAT}, {_MANY}, (sum(amount) * 100)::BIGINT AS cents, min(first) AS first
             FROM cells WHERE known >= ? AND known < ? {where} GROUP BY ALL ORDER BY ALL""",
         params=[start, end, *values],
     ).to_arrow_table()
 
 
-def past(
-    db: duckdb.DuckDBPyConnection, scope: Scope, start: int, end: int, idle: Iterable[Maintenance], *, slow: bool
-) -> pa.Table:
-    """What was known before `end` of the minutes from `start` on, but for declared maintenance, without its times."""
+def past(db: duckdb.DuckDBPyConnection, scope: Scope, start: int, end: int, idle: Iterable[Maintenance]) -> pa.Table:
+    """What became known in [start, end), but for declared maintenance, without its times."""
     where, values = _within(scope)
     left_out, when = _idle(idle)
     return db.sql(
-        f"""SELECT client_id, product, channel, status, error_code, {_step(slow=slow)} AS bin, sum(n)::BIGINT AS n
-            FROM cells WHERE minute >= ? AND known < ? {where} {left_out} GROUP BY ALL HAVING sum(n) <> 0 ORDER BY ALL""",
+        f"""SELECT {_WHAT}, {_MANY} FROM cells WHERE known >= ? AND known < ? {where} {left_out}
+            GROUP BY ALL HAVING sum(n) <> 0 OR sum(again) <> 0 ORDER BY ALL""",
         params=[start, end, *values, *when],
     ).to_arrow_table()
 
@@ -47,17 +83,17 @@ def usual(db: duckdb.DuckDBPyConnection, scope: Scope, start: int, end: int, idl
     left_out, when = _idle(idle)
     return db.sql(
         f"""SELECT greatest(minute, known) AS m, client_id, product, channel, sum(n)::BIGINT AS n
-            FROM cells WHERE minute >= ? AND known < ? {where} {left_out} GROUP BY ALL HAVING sum(n) <> 0 ORDER BY ALL""",
+            FROM cells WHERE known >= ? AND known < ? {where} {left_out} GROUP BY ALL HAVING sum(n) <> 0 ORDER BY ALL""",
         params=[start, end, *values, *when],
     ).to_arrow_table()
 
 
-def _step(*, slow: bool) -> str:
-    return "coalesce(bin, -1)::TINYINT" if slow else "(-1)::TINYINT"
+def _held(scope: Scope) -> list[tuple[str, str]]:
+    return [(name, value) for name, value in zip(DIMENSIONS[:3], scope.values, strict=False) if value]
 
 
 def _within(scope: Scope) -> tuple[str, list[str]]:
-    held = [(name, value) for name, value in zip(DIMENSIONS[:3], scope.values, strict=False) if value]
+    held = _held(scope)
     return "AND client_id <> ''" + "".join(f" AND {name} = ?" for name, _ in held), [value for _, value in held]
 
 

@@ -22,15 +22,20 @@ from alerts.seat import seated
 from monitor import grounds
 from monitor.calendar import Calendar
 from monitor.maintenance import Maintenance, maintained
-from monitor.windows import HISTORY, Windows, minute_of, time_of
+from monitor.windows import Windows, minute_of, time_of
 from rules import CLASSES, Bools, Frame, Grain, Rule, Scope, Verdict, Verdicts
+
+EVERY = 3
+"""Of clients who are known to be hit, and of what did not come, is told anew in every such minute of the clock."""
+AHEAD = 60
+"""Minutes that are read at once of an incident's own time, where there are as many."""
 
 
 @dataclass(frozen=True)
 class Measured:
-    """What an open incident is measured on, read once and kept: the week before it, and what has come since, up to `until`."""
+    """What an open incident is measured on, read once and kept: the days before it, and what has come since, up to `until`."""
 
-    key: tuple[Scope, int, bool, bool]
+    key: tuple[Scope, int]
     base: Base
     ground: Ground
     until: int
@@ -127,6 +132,7 @@ class Pipeline:
         self.portfolio = portfolio or Portfolio()
         self.maintenance = maintenance
         self._measured: dict[str, Measured] = {}
+        self._past = grounds.Past(windows.db, windows.days, maintenance)
         self._near: dict[str, tuple[object, Sequence[Impact]]] = {}
         self.recent: dict[str, Incident] = {}
         self.impacts: dict[str, dict[tuple[str, str], Impact]] = {}
@@ -156,7 +162,8 @@ class Pipeline:
             over = [i for i in stepped.incidents.values() if i.state is IncidentState.RESOLVED]
             self.book.know((*self.incidents.open.values(), *self.recent.values(), *over))
             for incident in (*self.incidents.open.values(), *over):
-                self._touch(incident, minute + 1, end, detected, changes)
+                if incident.id in stepped.incidents or self._stirs(incident, minute, end):
+                    self._touch(incident, minute + 1, end, detected, changes)
             self._attach(detected, changes)
         self._measured = {key: held for key, held in self._measured.items() if key in self.incidents.open}
         self._near = {key: near for key, near in self._near.items() if key in self.incidents.open}
@@ -171,7 +178,8 @@ class Pipeline:
 
     def _ended(self, incident: Incident, changes: Changes) -> None:
         self.recent[incident.id] = incident
-        changes.ended += [d for d in self.book.decisions.values() if d.incident_id == incident.id]
+        ended = (d for d in self.book.decisions.values() if d.incident_id == incident.id)
+        changes.ended += sorted(ended, key=lambda d: d.key)
 
     # ---- signals ---------------------------------------------------------------------------------------------------
 
@@ -242,10 +250,23 @@ class Pipeline:
             for client, product in self.impacts.pop(incident.id, {}):
                 changes.impacts[incident.id, client, product] = None
 
+    def _stirs(self, incident: Incident, minute: int, end: int) -> bool:
+        """Whether what it does to clients may be another after this minute: a new one may be hurt, or it is looked at anew."""
+        if minute % EVERY == 0 and "missing" in incident.ways:
+            return True
+        held = self._measure(incident, minute_of(incident.started_at), minute + 1, end)
+        hurt = held.ground.between(minute - EVERY + 1 if minute % EVERY == 0 else minute, minute + 1)
+        bad = hurt.rows.unit[held.base.kinds(hurt.rows, hurt.listed, incident.ways) >= 0]
+        if minute % EVERY == 0:
+            return len(bad) > 0
+        known = self.impacts.get(incident.id, {})
+        pairs = {hurt.listed.units[unit][:2] for unit in bad.tolist()}
+        return any(pair not in known or known[pair].touch is not Touch.AFFECTED for pair in pairs)
+
     def _touch(self, incident: Incident, minute: int, end: int, at: datetime, changes: Changes) -> None:
         """Bring the incident's impact up to `minute` (exclusive), and decide on the clients that are new in it."""
         start = minute_of(incident.started_at)
-        held = self._measure(incident, start, end)
+        held = self._measure(incident, start, minute, end)
         last = minute_of(incident.ended_at) if incident.resolved_at and incident.ended_at else minute
         found = struck(incident, held.ground, held.base, start, last)
         incident = self._sits(incident, found, changes)
@@ -253,45 +274,45 @@ class Pipeline:
         hit = {impact.client_id for impact in hurt}
         before = self.impacts.get(incident.id, {})
         graded = [self._ranked(impact, before.get((impact.client_id, impact.product))) for impact in hurt]
-        # Who is exposed changes little: looked at anew each quarter of an hour, and whenever somebody is hit or it sits elsewhere.
-        when = (incident.scope, frozenset(hit), minute // 15)
-        if self._near.get(incident.id, (None, ()))[0] != when:
-            near = exposed(incident, held.ground, held.base, self.portfolio.holdings, hit, minute, at)
+        # Who is exposed changes little: looked at as of each quarter of an hour, and when it sits elsewhere.
+        quarter = minute // 15 * 15
+        if self._near.get(incident.id, (None, ()))[0] != (incident.scope, quarter):
+            near = exposed(incident, held.ground, held.base, self.portfolio.holdings, set(), quarter, time_of(quarter))
             ranks = [self._ranked(impact, before.get((impact.client_id, impact.product))) for impact in near]
-            self._near[incident.id] = (when, ranks)
-        graded += self._near[incident.id][1]
+            self._near[incident.id] = ((incident.scope, quarter), ranks)
+        graded += [impact for impact in self._near[incident.id][1] if impact.client_id not in hit]
         now = {(impact.client_id, impact.product): impact for impact in graded}
         for gone in before.keys() - now.keys():
             changes.impacts[incident.id, *gone] = None
         for key, impact in now.items():
-            if before.get(key) != impact:
+            if before.get(key) is not impact:
                 changes.impacts[incident.id, *key] = impact
         self.impacts[incident.id] = now
         affected = [impact for impact in graded if impact.touch is Touch.AFFECTED]
         self.book.decide(incident, affected, at, self.portfolio.desk_of, changes)
+        self.book.heard(hit)
         if incident.resolved_at:
             self._ended(incident, changes)
 
     def _ranked(self, impact: Impact, before: Impact | None) -> Impact:
         """With its priority; most are as they were a minute ago."""
-        if before and replace(impact, priority=before.priority, terms=before.terms) == before:
+        if before and _told(before) == _told(impact):
             return before
         return ranked(impact, self.portfolio.clients.get(impact.client_id), self.portfolio.weights)
 
-    def _measure(self, incident: Incident, start: int, end: int) -> Measured:
-        """The incident's ground up to `end`: its week before is read once, of its own time only what is new."""
-        slow, missing = "slow" in incident.ways, "missing" in incident.ways
-        key, db = (incident.reach, start, slow, missing), self.windows.db
+    def _measure(self, incident: Incident, start: int, minute: int, end: int) -> Measured:
+        """The incident's ground up to `minute` at least: the days before are read once, of its own time only what is new."""
+        key, db, reach = (incident.reach, start), self.windows.db, incident.reach
+        until = min(max(minute + AHEAD, start), end)
         held = self._measured.get(incident.id)
         if held is None or held.key != key:
-            week = (incident.reach, start - HISTORY, start, self.maintenance)
-            usual = grounds.usual(db, *week) if missing else None
-            base = Base.of(grounds.past(db, *week, slow=slow), usual, self.calendar)
-            ground = Ground.of(grounds.detail(db, incident.reach, start, end, slow=slow), base)
-            held = Measured(key, base, ground, end)
-        elif held.until < end:
-            fresh = grounds.detail(db, incident.reach, held.until, end, slow=slow)
-            held = replace(held, ground=held.ground.grown(fresh), until=end)
+            base = Base.of(self._past.before(reach, start))
+            held = Measured(key, base, Ground.of(grounds.detail(db, reach, start, until), base), until)
+        elif held.until < minute:
+            fresh = grounds.detail(db, reach, held.until, until)
+            held = replace(held, ground=held.ground.grown(fresh), until=until)
+        if "missing" in incident.ways and held.base.usual is None:
+            held = replace(held, base=held.base.with_usual(self._past.usual(reach, start), self.calendar))
         self._measured[incident.id] = held
         return held
 
@@ -332,6 +353,10 @@ def _idle(span: Span, verdicts: Verdicts) -> Verdicts:
         return verdicts
     unknown = breach & span.maintained(verdicts.frame)
     return replace(verdicts, verdict=np.where(unknown, Verdict.UNKNOWN, verdicts.verdict).astype(np.int8))
+
+
+def _told(impact: Impact) -> tuple[object, ...]:
+    return impact.touch, impact.failures, impact.missing, impact.amount, impact.first_failure_at
 
 
 def _signal(rule: Rule, verdicts: Verdicts, row: int, end: int) -> Signal:

@@ -5,7 +5,7 @@ Cells live in an in-memory DuckDB, a scratch copy of what the store keeps: rebui
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime
 
 import duckdb
@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from monitor import frames
 from monitor.cells import CELLS, LEDGER, Counted, count
-from rules import Frame, Grain, Scope
+from rules import Frame, Grain
 
 METRICS = pa.schema(
     [
@@ -52,6 +52,8 @@ class Windows:
     def __init__(self, *, hold: int = 60) -> None:
         self.hold = hold
         self.ledger: pa.Table = LEDGER.empty_table()
+        self.days: dict[int, pa.Table] = {}
+        """What was read of whole days (see `monitor.grounds`), until more is known of them."""
         self.db = duckdb.connect(config={"autoinstall_known_extensions": False, "autoload_known_extensions": False})
         self.db.execute("SET TimeZone = 'UTC'")
         # A checkpoint squeezes what is held; at the default of 16 MB it would cost as much as the rows of a large batch.
@@ -124,11 +126,13 @@ class Windows:
             return
         with self.db.cursor() as db:
             db.register("fresh", rows)
-            db.execute(f"INSERT INTO {table} BY NAME FROM fresh")
+            # In order of time, so that who asks for a few minutes reads no others.
+            db.execute(f"INSERT INTO {table} BY NAME FROM fresh ORDER BY minute")
             db.execute(f"""
                 INSERT INTO pairs SELECT source, {pair}, min(known), max(known) FROM fresh GROUP BY ALL
                 ON CONFLICT DO UPDATE SET since = least(since, excluded.since), last = greatest(last, excluded.last)""")
             if table == "cells":
+                self._drop_days(lambda day: (day + 1) * DAY > pc.min(rows["known"]).as_py())
                 db.execute("""INSERT OR IGNORE INTO codes
                               SELECT DISTINCT error_code, known // 60 FROM fresh WHERE error_code <> ''""")
 
@@ -139,6 +143,11 @@ class Windows:
         self.db.execute("DELETE FROM pairs WHERE last < ?", [before])
         self.db.execute("DELETE FROM codes WHERE hour < ?", [before // 60])
         self.db.execute("DELETE FROM gaps WHERE stop < ?", [before])
+        self._drop_days(lambda day: day * DAY < before)
+
+    def _drop_days(self, which: Callable[[int], bool]) -> None:
+        for day in [day for day in self.days if which(day)]:
+            del self.days[day]
 
     def release(self, closing: int) -> None:
         """Drop the ledger entries whose cells are no longer held once `closing` is the first open minute."""
@@ -156,7 +165,3 @@ class Windows:
     def frame(self, grain: Grain, measures: Collection[str], expressions: Sequence[str], start: int, end: int) -> Frame:
         """The closed windows whose last minute lies in [start, end), with what each expression says of them."""
         return frames.frame(self.db, grain, measures, expressions, start, end)
-
-    def detail(self, scope: Scope, start: int, end: int) -> pa.Table:
-        """What happened in a scope, by client, product, status and the minute that it was known in: for impact."""
-        return frames.detail(self.db, scope, start, end)

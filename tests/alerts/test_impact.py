@@ -27,11 +27,9 @@ START = minute("10:00")
 def measured(*rows: dict, incident: Incident = FAILURE, end: str = "11:00") -> tuple[Ground, Base]:
     windows = Windows()
     windows.hold_cells(windows.count(transactions(rows), source="core", closing=None).cells)
-    week = (incident.scope, START - 7 * 1440, START, ())
-    base = Base.of(
-        grounds.past(windows.db, *week, slow=True), grounds.usual(windows.db, *week), Calendar("America/Bogota")
-    )
-    return Ground.of(grounds.detail(windows.db, incident.scope, START, minute(end), slow=True), base), base
+    past = grounds.Past(windows.db, windows.days)
+    base = Base.of(past.before(incident.scope, START), past.usual(incident.scope, START), Calendar("America/Bogota"))
+    return Ground.of(grounds.detail(windows.db, incident.scope, START, minute(end)), base), base
 
 
 def touched(*rows: dict, incident: Incident = FAILURE, until: str = "10:10") -> dict[str, Impact]:

@@ -44,7 +44,12 @@ def drawn(rng, begin, end, strikes=None, *, code="E504", silent=False, big=1.0, 
     rows.sort()
     names = ("m", "client_id", "product", "channel", "status", "error_code", "n")
     table = pa.table(dict(zip(names, map(list, zip(*rows, strict=True)), strict=True)))
-    for name, value, kind in (("bin", -1, pa.int8()), ("cents", 0, pa.int64()), ("first", 0, pa.int64())):
+    for name, value, kind in (
+        ("bin", -1, pa.int8()),
+        ("again", 0, pa.int64()),
+        ("cents", 0, pa.int64()),
+        ("first", 0, pa.int64()),
+    ):
         table = table.append_column(name, pa.array(np.full(len(rows), value), kind))
     return table
 

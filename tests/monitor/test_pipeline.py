@@ -23,11 +23,11 @@ from monitor.backtest import Outcome
 from monitor.calendar import Calendar
 from monitor.pipeline import Pipeline, Portfolio
 from monitor.windows import Windows, time_of
-from rules import Grain, Rule, Severity, Spec
+from rules import Grain, Rule, Scope, Severity, Spec
 from rules.absent import Absent
 from rules.anomaly import Anomaly
 from rules.limit import Limit
-from tests.characters import CAST, TEXTILES, at, every_minute, minute, transactions
+from tests.characters import ACEROS, CAST, TEXTILES, at, every_minute, minute, transactions
 
 BEGIN = minute("08:00")
 TRAINED = 45
@@ -314,21 +314,37 @@ def test_what_its_failures_have_in_common_is_told():
     assert incident.shares == (("product", "pagos", 1.0), ("channel", "web", 1.0), ("error_code", "E504", 1.0))
 
 
-def test_an_incidents_week_is_read_once_and_of_its_own_time_only_what_is_new(monkeypatch):
+def test_a_day_is_read_once_and_of_an_incidents_own_time_only_what_is_new(monkeypatch):
     asked = []
     real = {name: getattr(grounds, name) for name in ("past", "detail")}
-    monkeypatch.setattr(grounds, "past", lambda *a, **kw: asked.append(("past", *a[2:4])) or real["past"](*a, **kw))
-    monkeypatch.setattr(grounds, "detail", lambda *a, **kw: asked.append(("new", *a[2:4])) or real["detail"](*a, **kw))
+    monkeypatch.setattr(grounds, "past", lambda *a: asked.append(("past", *a[2:4])) or real["past"](*a))
+    monkeypatch.setattr(grounds, "detail", lambda *a: asked.append(("new", *a[2:4])) or real["detail"](*a))
     pipeline = one_rule(failing("10:00", "10:15", CAST[0]))
     pipeline.judge(minute("08:00"), minute("10:03"))
     for m in range(minute("10:03"), minute("10:10")):
         pipeline.judge(m, m + 1)
     start = minute("10:00")
+    day = start // 1440 * 1440
     assert asked == [
-        ("past", start - 7 * 1440, start),
+        *(("past", day - d * 1440, day - (d - 1) * 1440) for d in range(6, 0, -1)),
+        ("past", day, start),
         ("new", start, start + 3),
         *(("new", m, m + 1) for m in range(start + 3, start + 10)),
     ]
+    asked.clear()
+    grounds.Past(pipeline.windows.db, pipeline.windows.days).before(Scope("", "web"), start + 1)
+    assert asked == [("past", day, start + 1)]
+
+
+def test_days_of_which_more_becomes_known_are_read_again():
+    windows = held(transactions([ACEROS.sends(at("10:00", day=-1))]))
+    past = grounds.Past(windows.db, windows.days)
+    assert past.before(Scope(), minute("10:00"))["n"].to_pylist() == [1]
+    late = windows.count(transactions([ACEROS.sends(at("11:00", day=-1))]), source="other", closing=None)
+    windows.hold_cells(late.cells)
+    assert past.before(Scope(), minute("10:00"))["n"].to_pylist() == [2]
+    windows.prune(minute("10:00"))
+    assert past.before(Scope(), minute("10:00"))["n"].to_pylist() == []
 
 
 def test_live_it_is_detected_when_it_is_judged():
