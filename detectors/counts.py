@@ -40,6 +40,12 @@ def below(hits: Floats, expected: Floats, shape: Floats) -> Floats:
     return found
 
 
+def summed(at: Ints, values: Floats, places: int) -> Floats:
+    """The sum of the values at each place (numbers from 0)."""
+    found: Floats = np.bincount(at, values, places).astype(float)
+    return found
+
+
 def faded(minutes: float) -> float:
     """What is left of a weight after so many minutes."""
     return float(0.5 ** (minutes / HALF_LIFE))
@@ -75,9 +81,7 @@ class Rates:
         if self._rate is None:
             whole = (self.hits.sum() + 0.5) / (self.of.sum() + 50.0)
             pools = int(self.pool.max(initial=-1)) + 1
-            pool = _drawn(
-                np.bincount(self.pool, self.hits, pools), np.bincount(self.pool, self.of, pools), np.full(pools, whole)
-            )
+            pool = _drawn(summed(self.pool, self.hits, pools), summed(self.pool, self.of, pools), np.full(pools, whole))
             self._rate = np.clip(_drawn(self.hits, self.of, pool[self.pool]), LEAST, 1.0)
         return self._rate
 

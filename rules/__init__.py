@@ -47,7 +47,8 @@ MEASURES = (
 """What a window knows. `value` is of metrics, all others of transactions; a rate without denominator is NULL.
 
 arrivals: clients that sent something, and rows of no client; novel: rows whose error code was seen in fewer than one in twenty of the
-hours of the week before; duplicated: rows that repeat another one's client, product, channel and amount within the minute under an id of their own.
+hours of the week before; duplicated: rows that repeat another one's client, product, channel and amount within the minute under an id of
+their own.
 """
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from rules import DIMENSIONS, Bools, Floats, Ints, Scope, Spec, Verdict, Verdicts, View, Way
+from rules import DIMENSIONS, Bools, Floats, Frame, Ints, Scope, Spec, Verdict, Verdicts, View, Way
 from rules.levels import Places, level
 
 BY = ("product", "client_id")
@@ -77,7 +77,7 @@ class Due:
             if anybody[i]:
                 self._heard = m
             here = slice(bounds[i], bounds[i + 1])
-            np.add.at(self._today, (step, place[here]), rows[here])
+            np.add.at(self._today[step], place[here], rows[here])
             if self._business and m % STEP == STEP - 1:
                 self._look(m, step)
             if self._since.any():
@@ -88,10 +88,13 @@ class Due:
         said.sort(key=lambda one: one[:2])
         return self._verdicts(frame, np.array(said, float).reshape(-1, 5))
 
-    def _verdicts(self, frame, columns) -> Verdicts:
-        whole = replace(frame, scopes=tuple(self._places.scopes), series=columns[:, 0].astype(np.int64), minute=columns[:, 1].astype(np.int64), columns={}, flags={}, made={})
-        nothing = np.full(len(columns), np.nan)
-        return Verdicts(whole, columns[:, 2].astype(np.int8), np.zeros(len(columns)), columns[:, 3], nothing, nothing, nothing, columns[:, 4].astype(np.int64))
+    def _verdicts(self, frame: Frame, said: Floats) -> Verdicts:
+        """From rows of place, minute, verdict, what is due, and the first bad minute."""
+        place, minute, onset = (said[:, i].astype(np.int64) for i in (0, 1, 4))
+        scopes = tuple(self._places.scopes)
+        whole = replace(frame, scopes=scopes, series=place, minute=minute, columns={}, flags={}, made={})
+        nothing, none_came = np.full(len(said), np.nan), np.zeros(len(said))
+        return Verdicts(whole, said[:, 2].astype(np.int8), none_came, said[:, 3], nothing, nothing, nothing, onset)
 
     def _sent(self, scopes: tuple[Scope, ...], place: Ints, minute: Ints, rows: Floats) -> tuple[Ints, Ints, Floats]:
         """The entries of those who send batches, from their first minute of many rows on."""
@@ -105,9 +108,9 @@ class Due:
         more = len(self._places) - len(self._since)
         self._today = np.pad(self._today, ((0, 0), (0, more)))
         self._past = np.pad(self._past, ((0, 0), (0, 0), (0, more)), constant_values=np.nan)
-        self._late, self._missed, self._due, self._since, self._told = (
-            np.pad(a, (0, more)) for a in (self._late, self._missed, self._due, self._since, self._told)
-        )
+        self._late, self._missed = np.pad(self._late, (0, more)), np.pad(self._missed, (0, more))
+        self._due, self._since = np.pad(self._due, (0, more)), np.pad(self._since, (0, more))
+        self._told = np.pad(self._told, (0, more))
         self._told[len(self._told) - more :] = -(10**9)
         kept = (known[place] >= 0) & (minute >= first[place])
         return known[place[kept]], minute[kept], rows[kept]
@@ -143,6 +146,11 @@ class Due:
         missing = self._since > 0
         self._told[missing] = minute
         begun = np.maximum(step - (minute - self._since) // STEP, 0)
-        came = np.array([self._today[b : step + 1, p].sum() if ok else 0.0 for p, (b, ok) in enumerate(zip(begun, missing, strict=True))])
+        came = np.array(
+            [
+                self._today[b : step + 1, p].sum() if ok else 0.0
+                for p, (b, ok) in enumerate(zip(begun, missing, strict=True))
+            ]
+        )
         over = missing & ((came >= COME * self._due) | (minute - self._since > PATIENCE))
         self._since[over] = 0

@@ -8,10 +8,10 @@ from datetime import timedelta
 
 import numpy as np
 
-from detectors.counts import Rates, Stray, faded
-from rules import BINS, COUNTS, DIMENSIONS, Floats, Frame, Ints, Scope, Spec, Verdict, Verdicts, View, ways_of
-from rules.levels import Dims, Places, level, projected
-from rules.scan import LENGTHS, NOTHING, REACH, Entries, Found, scan
+from detectors.counts import Rates, Stray, faded, summed
+from rules import BINS, COUNTS, DIMENSIONS, Bools, Floats, Frame, Ints, Scope, Spec, Verdict, Verdicts, View, ways_of
+from rules.levels import Dims, Level, Places, level, projected
+from rules.scan import NOTHING, REACH, Entries, scan
 
 MEASURED = (*(name for name in COUNTS if name not in ("total", "ok")), "novel", "duplicated", "slow")
 LEVELS: tuple[Dims, ...] = (("product", "channel"), ("channel",), ("product",), ("product", "client_id"))
@@ -27,6 +27,8 @@ ENOUGH = 200
 """Rows of a pair before anything of it is called slow."""
 LOOKS = 1000.0
 """Looks a day at a level until they were counted."""
+SEVERAL = 2
+"""Pairs from which a whole channel or product is a place of its own."""
 
 
 class Excess:
@@ -67,7 +69,7 @@ class Excess:
         self.measures = frozenset({"total", *(BINS if bins else (measure,))})
         self.expressions: tuple[str, ...] = ()
         self.ways = ways_of(frozenset({BINS[0] if bins else measure}))
-        self._matters = {"least": min_hits, "change": min_change, "ratio": min_ratio}
+        self._matters: dict[str, float] = {"least": min_hits, "change": min_change, "ratio": min_ratio}
         self._series, self._pools = Places(), Places()
         self._pool_of: Ints = np.zeros(0, np.int64)
         self._rates = Rates()
@@ -78,7 +80,7 @@ class Excess:
         self._first: int | None = None
         self._learned = 0  # until which minute
         self._lessons_had = 0
-        self._kept: list[tuple[Ints, Ints, Floats, Floats, Floats]] = []
+        self._kept: list[tuple[Ints, Floats, Floats]] = []
 
     def check(self, view: View) -> Verdicts:
         """Judge the span between two lessons at once, learn, and go on."""
@@ -91,13 +93,16 @@ class Excess:
         for start, end in self._lessons(frame.start, frame.end):
             rows = np.flatnonzero((frame.minute >= start) & (frame.minute < end) & (of > 0))
             pair = self._pool_of[series[rows]]
-            hits = self._steps.hits(frame, rows, pair) if self._steps else np.maximum(frame.columns[self.measure][rows], 0)
-            rate = self._steps.rate()[pair] if self._steps else self._rates.rate()[series[rows]]
-            expected = rate * of[rows]
+            if self._steps:
+                hits, rate = self._steps.hits(frame, rows, pair), self._steps.rate()[pair]
+            else:
+                hits, rate = np.maximum(frame.columns[self.measure][rows], 0), self._rates.rate()[series[rows]]
+            counts = (hits, rate * of[rows], of[rows])
+            known = self._lessons_had >= KNOWN
             free = np.ones(len(rows), bool)
             for watch, note in zip(self._watches, said, strict=True):
-                free &= watch.judge(frame, rows, (hits, expected, of[rows]), start, end, note, known=self._lessons_had >= KNOWN, **self._matters)
-            self._kept.append((series[rows[free]], pair[free], hits[free], of[rows][free], expected[free]))
+                free &= watch.judge(frame, rows, counts, start, end, note, known=known, **self._matters)
+            self._kept.append((series[rows[free]], hits[free], of[rows][free]))
             if self._steps:
                 self._steps.keep(frame, rows[free], pair[free])
             if self._due(end):
@@ -121,38 +126,44 @@ class Excess:
         yield from zip([start, *cuts], [*cuts, end], strict=True)
 
     def _due(self, minute: int) -> bool:
+        """Whether there is a lesson at that minute."""
         if self._first is None or minute % HOUR:
             return False
         return minute % LEARN == 0 or minute - self._first <= DAY
 
     def _learn(self, end: int) -> None:
-        series, pair, hits, of, expected = (np.concatenate(column) for column in zip(*self._kept, strict=True))
+        """Take in what came since the last lesson."""
+        series, hits, of = (np.concatenate(column) for column in zip(*self._kept, strict=True))
         self._kept.clear()
         left = faded(end - self._learned)
         many = len(self._series)
         if self._steps:
             self._steps.learn(left)
         for watch in self._watches:
-            watch.learn(end, self._lessons_had > 0, left)
-        self._rates.learn(np.bincount(series, hits, many), np.bincount(series, of, many), left)
+            watch.learn(end, left, known=self._lessons_had > 0)
+        self._rates.learn(summed(series, hits, many), summed(series, of, many), left)
         self._learned = end
         self._lessons_had += 1
 
     def _told(self, frame: Frame, said: list[_Said]) -> Verdicts:
+        """What was said of all the levels, one after the other."""
         levels = [level(frame, by) for by in self.levels]
         offsets = np.cumsum([0, *(len(one.scopes) for one in levels)])
         scopes = tuple(scope for one in levels for scope in one.scopes)
         place = np.concatenate([one.place + offset for one, offset in zip(levels, offsets[:-1], strict=True)])
-        whole = replace(frame, scopes=scopes, series=place, minute=np.concatenate([one.minute for one in levels]), columns={}, flags={}, made={})
+        minute = np.concatenate([one.minute for one in levels])
+        whole = replace(frame, scopes=scopes, series=place, minute=minute, columns={}, flags={}, made={})
         nothing = np.full(len(place), np.nan)
-        verdict, value, expected, score, onset = (np.concatenate([getattr(note, name) for note in said]) for name in _Said.__slots__)
+        expected, onset, score, value, verdict = (
+            np.concatenate([getattr(note, name) for note in said]) for name in _Said.__slots__
+        )
         return Verdicts(whole, verdict, value, expected, nothing, nothing, score, onset)
 
 
 class _Said:
     """What was said of a level's entries."""
 
-    __slots__ = ("verdict", "value", "expected", "score", "onset")
+    __slots__ = ("expected", "onset", "score", "value", "verdict")
 
     def __init__(self, length: int) -> None:
         self.verdict = np.full(length, Verdict.UNKNOWN, np.int8)
@@ -185,16 +196,17 @@ class _Watch:
 
     def judge(
         self, frame: Frame, rows: Ints, counts: tuple[Floats, Floats, Floats], start: int, end: int, note: _Said,
-        *, known: bool, least: int, change: float, ratio: float,
-    ) -> np.ndarray:  # fmt: skip
+        *, known: bool, least: float, change: float, ratio: float,
+    ) -> Bools:  # fmt: skip
         """Judge the minutes [start, end) of a frame by its rows' hits, expected and trials; which rows may be learned."""
         one = level(frame, self.by)
         number = self._grow(frame, one.scopes)
         inside = np.flatnonzero((one.minute >= start) & (one.minute < end))
         at = one.row[rows]
         kept = at >= 0
-        hits, expected, of = (np.bincount(at[kept], column[kept], len(one.place))[inside] for column in counts)
-        inside, hits, expected, of = (column[of > 0] for column in (inside, hits, expected, of))
+        hits, expected, of = (summed(at[kept], column[kept], len(one.place))[inside] for column in counts)
+        some = of > 0
+        inside, hits, expected, of = inside[some], hits[some], expected[some], of[some]
         fresh = Entries(number[one.place[inside]], one.minute[inside], hits, expected, of)
         entries = self._recent.and_(fresh)
         self._recent = entries.since(end - REACH)
@@ -217,17 +229,25 @@ class _Watch:
         note.verdict[back[breach]] = Verdict.BREACH
         note.value[back[breach]] = found.rate[breach]
         note.onset[back] = found.start
-        return self._free(one.place, number, one.row[rows], one.minute, entries, asked[breach], found, breach, start, end)
+        bad = asked[breach]
+        return self._free(
+            one, number, one.row[rows], entries.place[bad], found.start[breach], entries.minute[bad], start, end
+        )
 
-    def _free(self, place, number, row, minute, entries, bad, found, breach, start, end):  # noqa
-        """Which rows may be learned: not those of a place and time in breach, until it has been frozen for too long."""
+    def _free(
+        self, one: Level, number: Ints, row: Ints, bad: Ints, begun: Ints, until: Ints, start: int, end: int
+    ) -> Bools:
+        """Which rows may be learned: not those of a place and time in breach, until it has been frozen for too long.
+
+        number: of the level's scopes; row: the entry of each row; bad, begun, until: places in breach, their first minute and the last.
+        """
         free = np.ones(len(row), bool)
         if not len(bad):
             return free
-        places, at = np.unique(entries.place[bad], return_inverse=True)
+        places, at = np.unique(bad, return_inverse=True)
         mark = np.zeros((len(places), end - start + 1), np.int64)
-        np.add.at(mark, (at, np.maximum(found.start[breach] - start, 0)), 1)
-        np.add.at(mark, (at, entries.minute[bad] - start + 1), -1)
+        np.add.at(mark, (at, np.maximum(begun - start, 0)), 1)
+        np.add.at(mark, (at, until - start + 1), -1)
         marked = mark.cumsum(axis=1) > 0
         self._bad |= set(places.tolist())
         held = np.array([self._frozen.get(p, 0) < self._freeze for p in places.tolist()])
@@ -235,37 +255,41 @@ class _Watch:
         which = np.full(max(len(self._places), 1), -1, np.int64)
         which[places] = np.arange(len(places))
         there = np.flatnonzero(row >= 0)
-        mine = which[number[place[row[there]]]]
+        mine = which[number[one.place[row[there]]]]
         hit = there[mine >= 0]
-        free[hit] = ~marked[mine[mine >= 0], minute[row[hit]] - start]
+        free[hit] = ~marked[mine[mine >= 0], one.minute[row[hit]] - start]
         return free
 
     def _grow(self, frame: Frame, scopes: tuple[Scope, ...]) -> Ints:
+        """The numbers of a frame's scopes at this level; new ones are given a place."""
         if self._told is frame:
             return self._numbers
         self._told, self._numbers = frame, self._places.of(scopes)
         more = np.zeros(len(self._places) - len(self._hits))
         if len(more):
-            self._hits, self._seen, self._expected = (np.append(a, more) for a in (self._hits, self._seen, self._expected))
+            self._hits, self._seen, self._expected = (
+                np.append(a, more) for a in (self._hits, self._seen, self._expected)
+            )
         if len(self.by) == 1:
             for scope in frame.scopes:
                 if wide := projected(scope, self.by):
                     self._pairs.setdefault(self._places.scopes[wide], set()).add((scope.product, scope.channel))
         return self._numbers
 
-    def _wide(self) -> np.ndarray:
+    def _wide(self) -> Bools:
         """Which places are worth a look: one that holds a single pair is that pair."""
         out = np.ones(len(self._places), bool)
         if len(self.by) == 1:
-            out[[p for p in range(len(out)) if len(self._pairs.get(p, ())) < 2]] = False
+            out[[p for p in range(len(out)) if len(self._pairs.get(p, ())) < SEVERAL]] = False
         return out
 
     def _count(self, fresh: Entries) -> None:
+        """Add to what came since the last lesson."""
         many = len(self._places)
-        self._seen = self._seen + np.bincount(fresh.place, fresh.hits, many)
-        self._expected = self._expected + np.bincount(fresh.place, fresh.expected, many)
+        self._seen = self._seen + summed(fresh.place, fresh.hits, many)
+        self._expected = self._expected + summed(fresh.place, fresh.expected, many)
 
-    def learn(self, end: int, known: bool, left: float) -> None:
+    def learn(self, end: int, left: float, *, known: bool) -> None:
         """Take in how the counts strayed and how many looks were taken since the last lesson."""
         span = end - self._since if self._since else HOUR
         calm = np.ones(len(self._places), bool)
@@ -290,6 +314,7 @@ class _Steps:
         self._share = np.zeros(0)
 
     def grow(self, pairs: int) -> None:
+        """So many pairs there are now."""
         more = pairs - len(self._from)
         self._counts = np.pad(self._counts, ((0, more), (0, 0)))
         self._from = np.append(self._from, np.full(more, len(BINS)))
@@ -297,7 +322,9 @@ class _Steps:
 
     def hits(self, frame: Frame, rows: Ints, pair: Ints) -> Floats:
         """The slow rows of these rows of the frame, whose pairs have these numbers."""
-        return np.asarray(np.where(np.arange(len(BINS)) >= self._from[pair][:, None], _bins(frame, rows), 0).sum(axis=1))
+        return np.asarray(
+            np.where(np.arange(len(BINS)) >= self._from[pair][:, None], _bins(frame, rows), 0).sum(axis=1)
+        )
 
     def rate(self) -> Floats:
         """The share of slow rows, by pair."""
@@ -317,7 +344,9 @@ class _Steps:
         beyond = (self._counts[:, ::-1].cumsum(axis=1)[:, ::-1] + 1) / (rows + ENOUGH / 10)[:, None]
         told = (beyond <= SLOW).any(axis=1) & (rows >= ENOUGH)
         self._from = np.where(told, (beyond <= SLOW).argmax(axis=1), len(BINS))
-        self._share = np.where(told, np.take_along_axis(beyond, (beyond <= SLOW).argmax(axis=1)[:, None], axis=1)[:, 0], 0.0)
+        self._share = np.where(
+            told, np.take_along_axis(beyond, (beyond <= SLOW).argmax(axis=1)[:, None], axis=1)[:, 0], 0.0
+        )
 
 
 def _bins(frame: Frame, rows: Ints) -> Floats:

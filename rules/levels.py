@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from detectors.counts import summed
 from rules import DIMENSIONS, Floats, Frame, Ints, Scope
 
 Dims = tuple[str, ...]
@@ -30,7 +31,7 @@ class Level:
         at = self.row if rows is None else self.row[rows]
         weights = weights if rows is None else weights[rows]
         kept = at >= 0
-        return np.bincount(at[kept], weights[kept], len(self.place))
+        return summed(at[kept], weights[kept], len(self.place))
 
 
 def level(frame: Frame, by: Dims) -> Level:

@@ -41,7 +41,7 @@ class Entries:
     expected: Floats
     of: Floats
 
-    def only(self, kept: Bools) -> Entries:
+    def only(self, kept: Bools | Ints) -> Entries:
         """Some of them, or all in another order."""
         return Entries(self.place[kept], self.minute[kept], self.hits[kept], self.expected[kept], self.of[kept])
 
@@ -77,7 +77,9 @@ class Found:
     lasting: Bools
 
 
-def scan(entries: Entries, asked: Ints, shape: Floats, *, least: int, change: float, ratio: float, tail: float) -> Found:
+def scan(
+    entries: Entries, asked: Ints, shape: Floats, *, least: float, change: float, ratio: float, tail: float
+) -> Found:
     """Look back from the entries `asked` (positions). shape: the r of each place.
 
     least, change, ratio: what matters at all: hits in a window, their share of it over the expected, and as a multiple of it.

@@ -6,9 +6,10 @@ from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
+from numpy.typing import NDArray
 
 from detectors.counts import Stray, below, faded
-from rules import DIMENSIONS, Floats, Ints, Scope, Spec, Verdict, Verdicts, View, Way
+from rules import DIMENSIONS, Bools, Floats, Ints, Spec, Verdict, Verdicts, View, Way
 from rules.levels import Dims, Places, projected
 
 PAIR = ("product", "channel")
@@ -26,6 +27,8 @@ BUSIER = 0.02
 """Added to 1/r for every time that today is busier than other days."""
 LOOKS = 3 * QUARTERS
 """Chances a day at one place: windows that overlap see the same."""
+REST = 2.0
+"""What is left without its two best-served minutes must be this unlikely (-log10)."""
 STEADY = 20.0
 """Arrivals' worth of belief that today is as other days are."""
 
@@ -83,26 +86,32 @@ class Shortfall:
         verdict = np.full(come.shape, Verdict.UNKNOWN, np.int8)
         onset = np.zeros(come.shape, np.int64)
         # A quarter of the clock on such a day: a Saturday is neither a business day nor a Sunday.
-        slots = view.calendar.slots(frame.start, frame.end) % QUARTERS + QUARTERS * view.calendar.days(frame.start, frame.end)
+        slots = view.calendar.slots(frame.start, frame.end) % QUARTERS + QUARTERS * view.calendar.days(
+            frame.start, frame.end
+        )
         cuts = [m for m in range(frame.start + 1, frame.end) if m % QUARTER == 0]
         for start, end in zip([frame.start, *cuts], [*cuts, frame.end], strict=True):
             at = slice(start - frame.start, end - frame.start)
             self._quarter(start, int(slots[at][0]), come[at], verdict[at], onset[at], [a[at] for a in out])
             if end % QUARTER == 0:
-                self._learn(int(slots[at][0]))
+                self._profile.learn(int(slots[at][0]))
         minute, place = np.nonzero(~np.isnan(come).T)[::-1]
         due, lower, score = (a[minute, place] for a in out)
-        whole = replace(frame, scopes=tuple(self._places.scopes), series=place, minute=minute + frame.start, columns={}, flags={}, made={})
+        scopes, told = tuple(self._places.scopes), (minute, place)
+        whole = replace(frame, scopes=scopes, series=place, minute=minute + frame.start, columns={}, flags={}, made={})
         nothing = np.full(len(place), np.nan)
-        return Verdicts(whole, verdict[minute, place], come[minute, place], due, lower, nothing, score, onset[minute, place])
+        return Verdicts(whole, verdict[told], come[told], due, lower, nothing, score, onset[told])
 
     def _grow(self) -> None:
+        """Give places to new pairs."""
         for pair in list(self._pairs.scopes)[self._members.shape[1] :]:
             for by in self.levels:
                 if wide := projected(pair, by):
                     self._places.of((wide,))
         places = list(self._places.scopes)
-        self._members = np.array([[place.overlaps(pair) for pair in self._pairs.scopes] for place in places], bool).reshape(len(places), -1)
+        self._members = np.array(
+            [[place.overlaps(pair) for pair in self._pairs.scopes] for place in places], bool
+        ).reshape(len(places), -1)
         more = ((0, 0), (0, len(places) - self._recent.shape[1]))
         self._recent = np.pad(self._recent, more, constant_values=np.nan)
         self._due, self._shape = np.pad(self._due, more), np.pad(self._shape, more, constant_values=1.0)
@@ -117,7 +126,10 @@ class Shortfall:
         dark = (~known & (np.cumsum(known, axis=0) > 0)).astype(float) @ self._members.T
         return np.where((some > 0) & (dark == 0), sums, np.nan)
 
-    def _quarter(self, start: int, slot: int, come: Floats, verdict: Ints, onset: Ints, out: list[Floats]) -> None:
+    def _quarter(
+        self, start: int, slot: int, come: Floats, verdict: NDArray[np.int8], onset: Ints, out: list[Floats]
+    ) -> None:
+        """Judge minutes of one quarter of the clock, from `start` on; what is said is written into the last three."""
         due, shape = self._profile.due(slot)
         n = len(come)
         x = np.vstack([self._recent, come])
@@ -146,7 +158,7 @@ class Shortfall:
         recent = np.maximum(now - FRESH, 0)
         still = sums[0][now] - sums[0][recent] <= (1 - self._share) * (sums[1][now] - sums[1][recent])
         limit = np.log10(LOOKS * max(len(self._places), 1) / self._budget)
-        breach = (best > limit) & (best_rest > 2) & still & ~np.isnan(come)
+        breach = (best > limit) & (best_rest > REST) & still & ~np.isnan(come)
         told = self._profile.told & ~np.isnan(come)
         verdict[told] = Verdict.HEALTHY
         verdict[told & ((best > limit / 2) | ((due < 1 / 30) & (come == 0)))] = Verdict.UNKNOWN
@@ -157,10 +169,9 @@ class Shortfall:
         bad = (breach | (best > limit / 2)).any(axis=0)
         free = ~bad | (self._frozen >= self._freeze)
         self._profile.keep(come, free)
-        self._frozen = np.where(bad, self._frozen + n, np.where(come.any(axis=0), np.maximum(self._frozen - n, 0), self._frozen))
-
-    def _learn(self, slot: int) -> None:
-        self._profile.learn(slot)
+        self._frozen = np.where(
+            bad, self._frozen + n, np.where(come.any(axis=0), np.maximum(self._frozen - n, 0), self._frozen)
+        )
 
 
 class _Profile:
@@ -169,14 +180,17 @@ class _Profile:
     def __init__(self) -> None:
         self._sum, self._minutes = np.zeros((2, DAYS * QUARTERS, 0))
         self._passes = np.zeros((DAYS * QUARTERS, 0))
-        self._kept: list[tuple[Floats, np.ndarray]] = []
+        self._kept: list[tuple[Floats, Bools]] = []
         self._lately = np.full((BACK, 2, 0), np.nan)  # quarters x (came, due by the profile) x places
         self._last = np.zeros((0,))
         self._stray = Stray(0.01)
 
     def grow(self, places: int) -> None:
+        """So many places there are now."""
         more = places - self._sum.shape[1]
-        self._sum, self._minutes, self._passes = (np.pad(a, ((0, 0), (0, more))) for a in (self._sum, self._minutes, self._passes))
+        self._sum, self._minutes, self._passes = (
+            np.pad(a, ((0, 0), (0, more))) for a in (self._sum, self._minutes, self._passes)
+        )
         self._lately = np.pad(self._lately, ((0, 0), (0, 0), (0, more)), constant_values=np.nan)
         self.told = np.ones(places, bool)
 
@@ -202,7 +216,8 @@ class _Profile:
         part = part + BUSIER * np.maximum(today - 1, 0)
         return due, 1 / part
 
-    def keep(self, come: Floats, free: np.ndarray) -> None:
+    def keep(self, come: Floats, free: Bools) -> None:
+        """Minutes to be learned, and which places may."""
         self._kept.append((come, free))
 
     def learn(self, slot: int) -> None:
