@@ -4,10 +4,10 @@ A rule at a scope fires once it has been in breach for its `for`, counted from t
 once a healthy verdict comes `keep_firing_for` after the last breach. UNKNOWN moves nothing. Between the two an alert may flap as it
 likes: the incident stays one.
 
-A newly firing alert belongs to an open incident if its scope meets the incident's or that of one of its alerts, or if it shares the
-product, the channel or the client and began within ONSET of it (a channel that takes several products down, a product that fails through two
-channels). Where it ties several open incidents together, the oldest goes on and the others are merged into it. What one
-alert's scope cannot hold together is the narrowest that does (`together`); where the failures really sit is told by `settle`.
+A newly firing alert belongs to an open incident if its scope meets the incident's or that of one of its alerts, or if it shares
+the product, the channel or the client and began within ONSET of it (a channel that takes several products down, a product that
+fails through two channels). What began together is merged, the oldest goes on. Where the failures really sit is told by `settle`;
+how bad it is grows with where it sits and with whom it hits.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ SILENT = timedelta(hours=24)
 """An alert of which nothing was heard for so long, neither breach nor health, is over: its series has gone."""
 CLIENT_SILENT = timedelta(hours=1)
 """Likewise of one client, who has windows only where there are rows: after so long without a bad one it is over."""
+MANY, SOME = 50, 10
+"""Clients hit that make any incident critical; and one that sits in a whole channel or product."""
 ECHO = timedelta(hours=3)
 """No rule looks back further."""
 LATELY = timedelta(minutes=20)
@@ -38,7 +40,17 @@ def incident_key(scope: Scope, started_at: datetime) -> str:
     return f"AF-{started_at.astimezone(UTC):%Y%m%dT%H%M}-{digest}"
 
 
-WORST: tuple[Way, ...] = ("failed", "missing", "reversed", "duplicated", "pending", "rejected", "other", "value", "slow")
+WORST: tuple[Way, ...] = (
+    "failed",
+    "missing",
+    "reversed",
+    "duplicated",
+    "pending",
+    "rejected",
+    "other",
+    "value",
+    "slow",
+)
 Shares = tuple[tuple[str, str, float], ...]
 Onset = Callable[[Signal, datetime], datetime]
 """The first bad minute of an alert that fires, which may lie later than the start of its first breaching window."""
@@ -71,9 +83,9 @@ class Incidents:
                 self._breach(signal, detected_at, changes)
             elif signal.verdict is Verdict.HEALTHY:
                 self._healthy(signal, changes)
-        for key, alert in list(self.alerts.items()):
+        for gone, alert in list(self.alerts.items()):
             if at - alert.last_breach > (CLIENT_SILENT if alert.scope.client_id else SILENT):
-                self._over(key, changes)
+                self._over(gone, changes)
         self._resolve(at, detected_at, changes)
         for key, incident in self.open.items():
             if before.get(key) != incident:
@@ -144,6 +156,22 @@ class Incidents:
             self.open[incident.id] = incident
         return incident
 
+    def grow(self, incident: Incident, hit: int, changes: Changes) -> Incident:
+        """As bad as its rules say at least; so many clients hit, or a whole channel or product, make it critical. It never shrinks."""
+        scope = incident.scope
+        wide = (
+            not scope.client_id and not (scope.product and scope.channel) and not scope.series and bool(incident.shares)
+        )
+        severity = _worse(
+            incident.severity, Severity.CRITICAL if hit >= MANY or (wide and hit >= SOME) else incident.severity
+        )
+        if severity is incident.severity:
+            return incident
+        changes.incidents[incident.id] = incident = replace(incident, severity=severity)
+        if incident.id in self.open:
+            self.open[incident.id] = incident
+        return incident
+
     def _join(self, signal: Signal, since: datetime, detected_at: datetime, changes: Changes) -> Incident:
         for over in self.closed.values():
             if over.resolved_at and since <= over.resolved_at + ONSET and self._same_cause(over, signal.scope, since):
@@ -152,9 +180,9 @@ class Incidents:
         if not kin:
             since = self.onset(signal, since)
             incident = Incident(
-                id=incident_key(signal.scope, since), scope=signal.scope, reach=signal.scope, kind=worst(signal.ways), severity=signal.spec.severity,
-                state=IncidentState.FIRING, started_at=since, detected_at=detected_at, rules=(signal.spec.name,), ways=signal.ways,
-                guide=signal.spec.guide, value=signal.value, expected=signal.expected,
+                id=incident_key(signal.scope, since), scope=signal.scope, reach=signal.scope, kind=worst(signal.ways),
+                severity=signal.spec.severity, state=IncidentState.FIRING, started_at=since, detected_at=detected_at,
+                rules=(signal.spec.name,), ways=signal.ways, guide=signal.spec.guide, value=signal.value, expected=signal.expected,
             )  # fmt: skip
         else:
             incident = kin[0]

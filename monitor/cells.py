@@ -39,8 +39,8 @@ CELLS = pa.schema(
         ("first", pa.int64()),
     ]
 )
-"""bin: the latency's step (null: no latency was told); again: rows that repeat another one's client, product, channel and amount in the minute
-under an id of their own (told apart, in cells without rows); first: when the first row of the cell happened, in microseconds since
+"""bin: the latency's step (null: no latency was told); again: rows that repeat another one's client, product, channel and amount in the
+minute under an id of their own (told apart, in cells without rows); first: when the first row of the cell happened, in microseconds since
 the epoch (null in a cell that takes back)."""
 
 LEDGER = pa.schema(

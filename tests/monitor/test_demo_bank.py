@@ -15,7 +15,7 @@ from monitor.demo.bank import WAYS, Bank, Rows, milliseconds
 from monitor.demo.clients import SEGMENTS, WEIGHTS, check_digit, clients, written
 from monitor.demo.complaints import SUBJECTS
 from monitor.demo.failures import TURNS, Failure, first_failure, timetable
-from monitor.demo.profile import DEMO, FAILED, PENDING, REJECTED, REVERSED
+from monitor.demo.profile import DEMO, FAILED, PENDING
 
 NOON = datetime(2026, 3, 11, 17, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
