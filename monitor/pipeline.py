@@ -270,8 +270,9 @@ class Pipeline:
         last = minute_of(incident.ended_at) if incident.resolved_at and incident.ended_at else minute
         found = struck(incident, held.ground, held.base, start, last)
         incident = self._sits(incident, found, changes)
-        hurt = list(self._kept(incident, touched(incident, found)))
+        hurt = list(self._kept(incident, [m for m in touched(incident, found) if _certain(incident, m)]))
         hit = {impact.client_id for impact in hurt}
+        incident = self.incidents.grow(incident, len(hit), changes)
         before = self.impacts.get(incident.id, {})
         graded = [self._ranked(impact, before.get((impact.client_id, impact.product))) for impact in hurt]
         # Who is exposed changes little: looked at as of each quarter of an hour, and when it sits elsewhere.
@@ -344,6 +345,16 @@ class Pipeline:
     def touched(self) -> Iterator[Impact]:
         """Every impact of the incidents that are open or were lately."""
         return (impact for there in self.impacts.values() for impact in there.values())
+
+
+def _certain(incident: Incident, impact: Impact) -> bool:
+    """Whether it may be told already: there is no taking back of a case.
+
+    Where one client is the seat, it is that client's alone; as long as nobody can say where it sits, a single row tells nothing.
+    """
+    if incident.scope.client_id:
+        return impact.client_id == incident.scope.client_id
+    return bool(incident.shares) or impact.failures + impact.missing > 1
 
 
 def _idle(span: Span, verdicts: Verdicts) -> Verdicts:

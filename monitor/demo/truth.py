@@ -91,7 +91,9 @@ def truth(bank: Bank, failure: Failure, slow_from: Floats) -> Truth:
         seconds = {w: _seconds(failure, seen, w * 1000) for w in (60, 30, 15)}
     # Bad luck that no failure brought about is a client's ordinary life, however rare.
     touched = touched & np.isin(np.arange(count), who)
-    affected, explained = np.flatnonzero(touched), np.flatnonzero(wrong & ~touched)
+    # Whoever was only made to wait by it may be called affected or not: their transactions were slow, and ended well.
+    waited = np.isin(np.arange(count), after.client[after.latency_ms > slow_from[after.pair]]) & (failure.slowdown > 1)
+    affected, explained = np.flatnonzero(touched), np.flatnonzero((wrong | waited) & ~touched)
     return Truth(failure, tuple(affected.tolist()), tuple(explained.tolist()), struck, seconds)
 
 
