@@ -136,9 +136,7 @@ def read_config(path: Path) -> Config:
     made["monitor"] = made["monitor"].model_copy(update={"database": _absolute(made["monitor"].database, base)})
     if made.get("demo"):
         made["demo"] = made["demo"].model_copy(update={"database": str(base / made["demo"].database)})
-    return Config(
-        path=path, sources=sources, desks=desks, rule_factories=tuple(rules), maintenance=maintenance, **made
-    )
+    return Config(path=path, sources=sources, desks=desks, rule_factories=tuple(rules), maintenance=maintenance, **made)
 
 
 def _block(model: type[Block], given: Any, file: str, key: str, faults: list[Fault]) -> Block | None:

@@ -51,7 +51,13 @@ def _windows(db: duckdb.DuckDBPyConnection, grain: Grain, measures: Collection[s
     sums = {"n": "sum(n)", "value": "sum(value)"} if metrics else _sums(measures)
     inner = ", ".join(f"{how} AS {name}" for name, how in sums.items())
     outer = ", ".join(f"sum({name}) AS {name}" for name in sums)
-    source = "metrics" if metrics else _NOVEL.replace("$start", str(start)).replace("$end", str(end)) if "novel" in measures else "cells"
+    source = (
+        "metrics"
+        if metrics
+        else _NOVEL.replace("$start", str(start)).replace("$end", str(end))
+        if "novel" in measures
+        else "cells"
+    )
     where += " AND client_id <> ''" if "client_id" in by and not grain.everyone else ""
     reach = f"minute > {start - grain.minutes} AND minute < {end} AND known < {end}"
     # A cell counts in every window from the minute that it is known in to the last that reaches back to its own.
@@ -100,8 +106,10 @@ def _windows(db: duckdb.DuckDBPyConnection, grain: Grain, measures: Collection[s
                 WHERE m >= gaps.start AND m - {grain.minutes} < gaps.stop - 1 {where})"""
     lit = f"ANTI JOIN {dark} AS dark USING ({dims} m)" if _has_gaps(db) and "client_id" not in by else ""
     shown = "".join(f"{name if name in by else repr('')} AS {name}, " for name in DIMENSIONS)
+    steps = [name for name in BINS if name not in measures] if _latency(measures) else []
+    beside = "".join(f", {name}::DOUBLE AS {name}" for name in steps)
     query = f"""WITH {", ".join(ctes)}
-        SELECT {shown} m, {chosen} {"".join(f", {name}::DOUBLE AS {name}" for name in BINS if name not in measures) if _latency(measures) else ""}
+        SELECT {shown} m, {chosen} {beside}
         FROM (SELECT * REPLACE ({zero}) FROM {full}) {lit} ORDER BY {dims} m"""
     table = db.sql(query).to_arrow_table()
     return _with_percentiles(table, measures) if _latency(measures) else table

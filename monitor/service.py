@@ -67,9 +67,7 @@ class Service:
         self.judge, self._intakes = judge, intakes
         pipeline = self.judge.pipeline
         known = pipeline.book.decisions.values()
-        self.metrics.resume(
-            pipeline.incidents.open.values(), pipeline.touched(), known, pipeline.portfolio.clients
-        )
+        self.metrics.resume(pipeline.incidents.open.values(), pipeline.touched(), known, pipeline.portfolio.clients)
 
     # ---- one pass --------------------------------------------------------------------------------------------------
 

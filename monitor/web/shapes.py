@@ -45,7 +45,9 @@ class Incident(Scope):
         list[list[str | float]],
         Field(description="What its failures have in common: dimension, value, part of them (0..1)."),
     ]
-    reach: Annotated[list[str], Field(description="How far its alerts reach, in a scope's dimensions; empty is all of it.")]
+    reach: Annotated[
+        list[str], Field(description="How far its alerts reach, in a scope's dimensions; empty is all of it.")
+    ]
     parent_id: Words
     acknowledged_by: Words
     resolved_by: Annotated[str, Field(description="Who ended it by hand; empty where it healed.")]
