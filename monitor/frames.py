@@ -106,8 +106,8 @@ def _windows(db: duckdb.DuckDBPyConnection, grain: Grain, measures: Collection[s
                 WHERE m >= gaps.start AND m - {grain.minutes} < gaps.stop - 1 {where})"""
     lit = f"ANTI JOIN {dark} AS dark USING ({dims} m)" if _has_gaps(db) and "client_id" not in by else ""
     shown = "".join(f"{name if name in by else repr('')} AS {name}, " for name in DIMENSIONS)
-    steps = [name for name in BINS if name not in measures] if _latency(measures) else []
-    beside = "".join(f", {name}::DOUBLE AS {name}" for name in steps)
+    unasked = [name for name in BINS if name not in measures] if _latency(measures) else []
+    beside = "".join(f", {name}::DOUBLE AS {name}" for name in unasked)
     query = f"""WITH {", ".join(ctes)}
         SELECT {shown} m, {chosen} {beside}
         FROM (SELECT * REPLACE ({zero}) FROM {full}) {lit} ORDER BY {dims} m"""
