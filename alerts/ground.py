@@ -7,7 +7,7 @@ so that what is new stands out, but not where every row has a code of its own.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -97,6 +97,7 @@ class Base:
     usual: tuple[Ints, Ints, Ints] | None = None
     since: int = 0
     calendar: Slots | None = None
+    _known: dict[Ways, tuple[Ints, Floats, Ints]] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
     def of(cls, past: pa.Table, usual: pa.Table | None = None, calendar: Slots | None = None) -> Base:
@@ -109,7 +110,7 @@ class Base:
         units, unit = _numbered(usual, UNIT, self.listed.units)
         assert len(units) == len(self.listed.units), "the same days name the same units"  # noqa: S101 - both are read alike
         minute, n = usual["m"].to_numpy(), usual["n"].to_numpy()
-        return Base(self.listed, self.rows, (minute, unit, n), int(minute[0]) if len(minute) else 0, calendar)
+        return Base(self.listed, self.rows, (minute, unit, n), int(minute[0]) if len(minute) else 0, calendar, self._known)
 
     @cached_property
     def slow_from(self) -> Ints:
@@ -136,6 +137,11 @@ class Base:
 
     def known(self, ways: Ways) -> tuple[Ints, Floats, Ints]:
         """The kinds that went these ways, sorted, with how many rows each; and the kind of each of the week's rows."""
+        if ways not in self._known:
+            self._known[ways] = self._count(ways)
+        return self._known[ways]
+
+    def _count(self, ways: Ways) -> tuple[Ints, Floats, Ints]:
         kind = self.kinds(self.rows, self.listed, ways)
         found, place = np.unique(kind, return_inverse=True)
         many = sums(place, self.rows.many, len(found))
