@@ -5,10 +5,15 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from time import perf_counter
+
+import duckdb
 
 from monitor.backtest import backtest
 from monitor.config import read_config
+from monitor.demo.month import month, write_month
 from monitor.labels import read_labels
 from tests.bench import Figure, bank, cores
 
@@ -41,8 +46,44 @@ def configured(folder: Path, path: Path, more: str = "") -> Path:
     return config
 
 
+BARE = """
+SELECT epoch_us(ocurrio_en) // 60000000 AS minute, producto, canal, nit, estado, codigo_error, count(*) AS n, sum(valor) AS amount
+FROM read_parquet(?) GROUP BY ALL"""
+"""What DuckDB alone needs for the month's cells."""
+
+
+@contextmanager
+def two_cores() -> Iterator[None]:
+    """Run on two cores only, with all that is started from here."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, set(sorted(before)[:2]))
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def whole_month(folder: Path) -> Iterator[Figure]:
+    """Two million transactions of the simulated bank, all in, on two cores; and what DuckDB's own aggregation has of it."""
+    write_month(month(seed=1), folder)
+    with two_cores():
+        found = backtest(read_config(folder / "config.toml"))
+        with duckdb.connect(config={"threads": 2}) as db:
+            began = perf_counter()
+            cells = len(db.execute(BARE, [str(folder / "transacciones.parquet")]).to_arrow_table())
+            bare = perf_counter() - began
+    seconds = found.summary["seconds"]
+    yield Figure("a month, all", seconds, "s", f"{found.summary['transactions']:,} transactions, two cores")
+    yield Figure("a month, speed", found.summary["transactions_per_second"], "tx/s")
+    yield Figure(
+        "a month, DuckDB's bare aggregation", bare, "s", f"{cells:,} cells: {bare / seconds:.1%} of the backtest"
+    )
+
+
 def figures() -> Iterator[Figure]:
     """Transactions a second, what was found, and how soon."""
+    with tempfile.TemporaryDirectory() as name:
+        yield from whole_month(Path(name))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         table = bank.transactions(ROWS, days=3, channels=3, clients=300, storms=STORMS)
