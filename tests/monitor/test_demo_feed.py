@@ -208,7 +208,7 @@ def bare(nit: str) -> str:
 
 def calls(path: Path) -> dict[str, tuple[datetime, datetime]]:
     """Reported and opened by client: one case each in the first failure."""
-    rows = asked(path, "SELECT nit, reportado_en, abierto_en FROM casos ORDER BY id")
+    rows = asked(path, "SELECT nit, reportado_en, abierto_en FROM casos WHERE producto = 'pagos' ORDER BY id")
     found = {bare(nit): (datetime.fromisoformat(told), datetime.fromisoformat(opened)) for nit, told, opened in rows}
     assert len(found) == len(rows)
     return found
