@@ -72,7 +72,7 @@ cuts = st.lists(st.integers(START + 1, START + 10 * HOUR), max_size=8)
 def same(frame: Frame, measure: str, edges: list[int], **told) -> None:
     at_once = judged(excess(measure, **told), frame)
     assert judged(excess(measure, **told), frame, edges) == at_once
-    assert judged(excess(measure, **told), frame, range(frame.start, frame.end)) == at_once
+    assert judged(excess(measure, **told), frame, range(frame.start + 3 * HOUR, frame.end)) == at_once
 
 
 @LAW
@@ -85,21 +85,21 @@ def test_however_an_ordinary_night_is_cut_the_same_is_said(seed, rate, edges):
 @LAW
 @given(st.integers(0, 2**32 - 1), st.integers(4 * HOUR, 5 * HOUR), st.integers(30, 60), st.floats(0.4, 1), cuts)
 def test_however_a_night_with_a_failure_is_cut_the_same_is_said(seed, start, length, share, edges):
-    same(Traffic(10 * HOUR, seed=seed).fails(start, start + length, share).at(), "failed", edges)
+    same(Traffic(8 * HOUR, seed=seed).fails(start, start + length, share).at(), "failed", edges)
 
 
 @WITHHELD
 @LAW
-@given(st.integers(0, 2**32 - 1), st.integers(150, 270), cuts)
+@given(st.integers(0, 2**32 - 1), st.integers(4 * HOUR, 5 * HOUR), cuts)
 def test_of_slowness_too(seed, start, edges):
-    same(slow(6 * HOUR, start, start + 30, seed=seed), "slow", edges)
+    same(slow(8 * HOUR, start, start + 40, seed=seed), "slow", edges)
 
 
 @WITHHELD
 @pytest.mark.parametrize("mid", [6 * HOUR, 6 * HOUR + 7])
 def test_a_restart_that_trains_on_the_same_minutes_goes_on_as_no_restart(mid):
     frame = Traffic(9 * HOUR).fails(5 * HOUR, 5 * HOUR + 20).fails(8 * HOUR, 8 * HOUR + 20, 0.4).at()
-    lived = judged(excess(), frame, range(frame.start, frame.end))
+    lived = judged(excess(), frame, range(frame.start + 4 * HOUR, frame.end))
     rule = excess()
     judged(rule, part(frame, START, START + mid))
     after = judged(rule, part(frame, START + mid, frame.end))
