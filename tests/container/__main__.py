@@ -54,7 +54,8 @@ for found in (ssl.create_default_context(cafile=requests.certs.where()), ssl.cre
     "psycopg brings its own libpq": """
 import psycopg; assert psycopg.pq.__impl__ == "binary" """,
     "it is PID 1, and not root": """
-import os; assert b"vigia" in open("/proc/1/cmdline", "rb").read(); assert os.getuid() == os.getgid() == 10001 and not os.getgroups()""",
+import os; assert open("/proc/1/cmdline", "rb").read().split(b"\\0")[1].endswith(b"/vigia")
+assert os.getuid() == os.getgid() == 10001 and not os.getgroups()""",
     "the root is read-only, and only /tmp and /var/lib/vigia can be written to": """
 import os
 assert os.statvfs("/").f_flag & os.ST_RDONLY
@@ -86,8 +87,8 @@ def running(stage: Stage, folder: Path) -> Iterator[tuple[subprocess.Popen[bytes
     argv = stage.commands["ENTRYPOINT"] + stage.commands["CMD"]
     command = stage.enter(argv, env=of_user(stage), mounts="; ".join(mounts), net=False)
     with subprocess.Popen(command) as outer:
+        children = Path(f"/proc/{outer.pid}/task/{outer.pid}/children")
         try:
-            children = Path(f"/proc/{outer.pid}/task/{outer.pid}/children")
             until = monotonic() + PATIENCE
             while not (found := children.read_text().split()):
                 assert outer.poll() is None, f"it ended with {outer.returncode}"
@@ -95,6 +96,9 @@ def running(stage: Stage, folder: Path) -> Iterator[tuple[subprocess.Popen[bytes
                 sleep(0.05)
             yield outer, int(found[0])
         finally:
+            # --kill-child is forgotten when the child becomes another user: PID 1 itself is ended, and all that it started with it
+            for child in children.read_text().split() if outer.poll() is None else ():
+                os.kill(int(child), signal.SIGKILL)
             outer.kill()
 
 
