@@ -130,6 +130,8 @@ class CaseBook:
             decision = self.decisions.get(self._first.get((incident.id, case.client_id), ""))
             if decision is None or decision.linked_case_id:
                 continue
+            if not _in_time(case, incident, at):
+                continue
             if _belongs(case, incident, products_of(incident.id, case.client_id), at):
                 fits.append((_under_way(incident, case.reported_at), incident.started_at, decision))
         if fits:
@@ -185,9 +187,13 @@ class CaseBook:
 
 def _belongs(case: TheirCase, incident: Incident, products: list[str], at: datetime) -> bool:
     """Whether the client's case, known by `at`, may be about the incident."""
-    until = (incident.ended_at if incident.resolved_at and incident.ended_at else at) + AFTER
     names = not case.product or not products or case.product in products or case.product == incident.scope.product
-    return case.opened_at <= at and names and incident.detected_at - BEFORE <= case.reported_at <= until
+    return names and _in_time(case, incident, at)
+
+
+def _in_time(case: TheirCase, incident: Incident, at: datetime) -> bool:
+    until = (incident.ended_at if incident.resolved_at and incident.ended_at else at) + AFTER
+    return case.opened_at <= at and incident.detected_at - BEFORE <= case.reported_at <= until
 
 
 def _under_way(incident: Incident, time: datetime) -> bool:

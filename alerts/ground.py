@@ -110,7 +110,9 @@ class Base:
         units, unit = _numbered(usual, UNIT, self.listed.units)
         assert len(units) == len(self.listed.units), "the same days name the same units"  # noqa: S101 - both are read alike
         minute, n = usual["m"].to_numpy(), usual["n"].to_numpy()
-        return Base(self.listed, self.rows, (minute, unit, n), int(minute[0]) if len(minute) else 0, calendar, self._known)
+        return Base(
+            self.listed, self.rows, (minute, unit, n), int(minute[0]) if len(minute) else 0, calendar, self._known
+        )
 
     @cached_property
     def slow_from(self) -> Ints:

@@ -21,8 +21,8 @@ from alerts.ground import NEW, PRIOR, THIN, UNSEEN, Base, Bools, Ground, grid, k
 from alerts.spells import failing
 from rules import Floats, Ints
 
-LIKELY, CLEAR = 0.5, 0.001
-"""From this probability on, a row is the failure's, and a client is touched. Chance of what is clear by itself."""
+LIKELY = 0.5
+"""From this probability on, a row is the failure's, and a client is touched."""
 DOUBT = 0.1
 """Chance of calling a client affected whom their own base rate explains."""
 FAINT = 0.05
@@ -99,11 +99,8 @@ def affected(incident: Incident, ground: Ground, base: Base, start: int, end: in
     return touched(incident, struck(incident, ground, base, start, end))
 
 
-def touched(incident: Incident, found: Struck, *, told: bool = True) -> list[Impact]:
-    """The clients affected by what was found; where it sits in one client, that client only.
-
-    told: it is known where it sits. Before, only those count of whom it is clear by their own rows alone.
-    """
+def touched(incident: Incident, found: Struck) -> list[Impact]:
+    """The clients affected by what was found."""
     from scipy import special  # noqa: PLC0415 - as above
 
     ground = found.ground
@@ -118,7 +115,7 @@ def touched(incident: Incident, found: Struck, *, told: bool = True) -> list[Imp
     net = sums(pair, n, size)
     spared = sums(pair, n * np.log1p(-np.minimum(found.q, 1 - 1e-12)), size)
     hits, expected = by_pair(found.hits), by_pair(found.expected)
-    unexplained = (hits > 0) & (special.gammainc(np.maximum(hits, 1e-9), expected) < (DOUBT if told else CLEAR))
+    unexplained = (hits > 0) & (special.gammainc(np.maximum(hits, 1e-9), expected) < DOUBT)
     hurt = (net >= 1) & (1 - np.exp(spared) > LIKELY) & unexplained
     best = np.zeros(size)
     np.maximum.at(best, pair, found.q)
@@ -138,7 +135,6 @@ def touched(incident: Incident, found: Struck, *, told: bool = True) -> list[Imp
             datetime.fromtimestamp(first[k] / 1e6, UTC) if hurt[k] and first[k] < np.iinfo(np.int64).max else incident.started_at,
         )
         for k in np.flatnonzero(hurt | gone)
-        if incident.scope.client_id in ("", names[k][0])
     ]  # fmt: skip
 
 

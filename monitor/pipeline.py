@@ -5,7 +5,7 @@ It takes a *span* of closed minutes: live one minute, in a backtest a day. Howev
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -27,6 +27,8 @@ from rules import CLASSES, Bools, Frame, Grain, Rule, Scope, Verdict, Verdicts
 
 EVERY = 3
 """Of clients who are known to be hit, and of what did not come, is told anew in every such minute of the clock."""
+FRESH = 15
+"""Minutes from its detection on, in which a client who is hit for the first time is told of at once."""
 AHEAD = 60
 """Minutes that are read at once of an incident's own time, where there are as many."""
 
@@ -130,10 +132,11 @@ class Pipeline:
         self.incidents.onset = self._onset
         self.book = book or CaseBook()
         self.portfolio = portfolio or Portfolio()
+        self._ranks: dict[tuple[str, str], tuple[Client | None, Impact]] = {}
         self.maintenance = maintenance
         self._measured: dict[str, Measured] = {}
         self._past = grounds.Past(windows.db, windows.days, maintenance)
-        self._near: dict[str, tuple[object, Sequence[Impact]]] = {}
+        self._near: dict[str, tuple[tuple[Scope | None, int], Sequence[Impact]]] = {}
         self.recent: dict[str, Incident] = {}
         self.impacts: dict[str, dict[tuple[str, str], Impact]] = {}
         """By incident, of each client and product."""
@@ -155,14 +158,14 @@ class Pipeline:
         for minute in range(start, end):
             at = time_of(minute + 1)
             detected = now or at + self.lateness
-            stepped = Changes(alerts=changes.alerts)
+            stepped, before = Changes(alerts=changes.alerts), {i.id: _hurts(i) for i in self.incidents.open.values()}
             self.incidents.advance(signals.get(minute, ()), at, detected, stepped)
             for incident in stepped.incidents.values():
                 self._turned(incident, changes)
             over = [i for i in stepped.incidents.values() if i.state is IncidentState.RESOLVED]
             self.book.know((*self.incidents.open.values(), *self.recent.values(), *over))
             for incident in (*self.incidents.open.values(), *over):
-                if incident.id in stepped.incidents or self._stirs(incident, minute, end):
+                if before.get(incident.id) != _hurts(incident) or self._stirs(incident, minute, end):
                     self._touch(incident, minute + 1, end, detected, changes)
             self._attach(detected, changes)
         self._measured = {key: held for key, held in self._measured.items() if key in self.incidents.open}
@@ -252,12 +255,15 @@ class Pipeline:
 
     def _stirs(self, incident: Incident, minute: int, end: int) -> bool:
         """Whether what it does to clients may be another after this minute: a new one may be hurt, or it is looked at anew."""
-        if minute % EVERY == 0 and "missing" in incident.ways:
+        anew = minute % EVERY == 0
+        if anew and "missing" in incident.ways:
             return True
+        if not anew and minute - minute_of(incident.detected_at) > FRESH:
+            return False
         held = self._measure(incident, minute_of(incident.started_at), minute + 1, end)
-        hurt = held.ground.between(minute - EVERY + 1 if minute % EVERY == 0 else minute, minute + 1)
+        hurt = held.ground.between(minute - EVERY + 1 if anew else minute, minute + 1)
         bad = hurt.rows.unit[held.base.kinds(hurt.rows, hurt.listed, incident.ways) >= 0]
-        if minute % EVERY == 0:
+        if anew:
             return len(bad) > 0
         known = self.impacts.get(incident.id, {})
         pairs = {hurt.listed.units[unit][:2] for unit in bad.tolist()}
@@ -277,10 +283,10 @@ class Pipeline:
         graded = [self._ranked(impact, before.get((impact.client_id, impact.product))) for impact in hurt]
         # Who is exposed changes little: looked at as of each quarter of an hour, and when it sits elsewhere.
         quarter = minute // 15 * 15
-        if self._near.get(incident.id, (None, ()))[0] != (incident.scope, quarter):
+        scope, known = self._near.get(incident.id, ((None, 0), ()))[0]
+        if (scope, known) != (incident.scope, quarter):
             near = exposed(incident, held.ground, held.base, self.portfolio.holdings, set(), quarter, time_of(quarter))
-            ranks = [self._ranked(impact, before.get((impact.client_id, impact.product))) for impact in near]
-            self._near[incident.id] = ((incident.scope, quarter), ranks)
+            self._near[incident.id] = ((incident.scope, quarter), [self._placed(impact, before) for impact in near])
         graded += [impact for impact in self._near[incident.id][1] if impact.client_id not in hit]
         now = {(impact.client_id, impact.product): impact for impact in graded}
         for gone in before.keys() - now.keys():
@@ -291,9 +297,24 @@ class Pipeline:
         self.impacts[incident.id] = now
         affected = [impact for impact in graded if impact.touch is Touch.AFFECTED]
         self.book.decide(incident, affected, at, self.portfolio.desk_of, changes)
-        self.book.heard(hit)
+        self.book.heard(
+            m.client_id
+            for m in affected
+            if scope != incident.scope or not _same_touch(before.get((m.client_id, m.product)))
+        )
         if incident.resolved_at:
             self._ended(incident, changes)
+
+    def _placed(self, impact: Impact, before: Mapping[tuple[str, str], Impact]) -> Impact:
+        """An exposed client's, whose rank does not depend on the incident."""
+        key = (impact.client_id, impact.product)
+        old, client = before.get(key), self.portfolio.clients.get(impact.client_id)
+        if old and old.touch is Touch.EXPOSED:
+            return old
+        known = self._ranks.get(key)
+        if known is None or known[0] is not client:
+            known = self._ranks[key] = (client, ranked(impact, client, self.portfolio.weights))
+        return replace(known[1], incident_id=impact.incident_id)
 
     def _ranked(self, impact: Impact, before: Impact | None) -> Impact:
         """With its priority; most are as they were a minute ago."""
@@ -364,6 +385,15 @@ def _idle(span: Span, verdicts: Verdicts) -> Verdicts:
         return verdicts
     unknown = breach & span.maintained(verdicts.frame)
     return replace(verdicts, verdict=np.where(unknown, Verdict.UNKNOWN, verdicts.verdict).astype(np.int8))
+
+
+def _hurts(incident: Incident) -> tuple[object, ...]:
+    """What decides whom it touches."""
+    return incident.state, incident.scope, incident.reach, incident.ways
+
+
+def _same_touch(before: Impact | None) -> bool:
+    return before is not None and before.touch is Touch.AFFECTED
 
 
 def _told(impact: Impact) -> tuple[object, ...]:
