@@ -10,7 +10,7 @@ import numpy as np
 
 from detectors.counts import Rates, Stray, faded, summed
 from rules import BINS, COUNTS, DIMENSIONS, Bools, Floats, Frame, Ints, Scope, Spec, Verdict, Verdicts, View, ways_of
-from rules.levels import Dims, Level, Places, level, projected
+from rules.levels import Dims, Places, level, projected
 from rules.scan import NOTHING, REACH, Entries, scan
 
 MEASURED = (*(name for name in COUNTS if name not in ("total", "ok")), "novel", "duplicated", "slow")
@@ -80,7 +80,7 @@ class Excess:
         self._first: int | None = None
         self._learned = 0  # until which minute
         self._lessons_had = 0
-        self._kept: list[tuple[Ints, Floats, Floats]] = []
+        self._kept: list[tuple[Ints, Floats, Floats, Ints, Ints]] = []
 
     def check(self, view: View) -> Verdicts:
         """Judge the span between two lessons at once, learn, and go on."""
@@ -99,12 +99,13 @@ class Excess:
                 hits, rate = np.maximum(frame.columns[self.measure][rows], 0), self._rates.rate()[series[rows]]
             counts = (hits, rate * of[rows], of[rows])
             known = self._lessons_had >= KNOWN
-            free = np.ones(len(rows), bool)
-            for watch, note in zip(self._watches, said, strict=True):
-                free &= watch.judge(frame, rows, counts, start, end, note, known=known, **self._matters)
-            self._kept.append((series[rows[free]], hits[free], of[rows][free]))
+            places = [
+                watch.judge(frame, rows, counts, start, end, note, known=known, **self._matters)
+                for watch, note in zip(self._watches, said, strict=True)
+            ]
+            self._kept.append((series[rows], hits, of[rows], frame.minute[rows], np.stack(places)))
             if self._steps:
-                self._steps.keep(frame, rows[free], pair[free])
+                self._steps.keep(frame, rows, pair)
             if self._due(end):
                 self._learn(end)
         return self._told(frame, said)
@@ -133,12 +134,16 @@ class Excess:
 
     def _learn(self, end: int) -> None:
         """Take in what came since the last lesson."""
-        series, hits, of = (np.concatenate(column) for column in zip(*self._kept, strict=True))
+        series, hits, of, minute, places = (np.concatenate(column, axis=-1) for column in zip(*self._kept, strict=True))
         self._kept.clear()
         left = faded(end - self._learned)
         many = len(self._series)
+        free = np.ones(len(series), bool)
+        for watch, place in zip(self._watches, places, strict=True):
+            free &= watch.free(place, minute)
+        series, hits, of = series[free], hits[free], of[free]
         if self._steps:
-            self._steps.learn(left)
+            self._steps.learn(left, free)
         for watch in self._watches:
             watch.learn(end, left, known=self._lessons_had > 0)
         self._rates.learn(summed(series, hits, many), summed(series, of, many), left)
@@ -184,6 +189,7 @@ class _Watch:
         self._looks, self._span, self._looked = LOOKS, float(DAY), 0
         self._frozen: dict[int, int] = {}
         self._bad: set[int] = set()
+        self._marks: list[tuple[Ints, Ints, Ints]] = []
         self._since = 0
         self._told: Frame | None = None
         self._numbers: Ints = np.zeros(0, np.int64)
@@ -197,8 +203,8 @@ class _Watch:
     def judge(
         self, frame: Frame, rows: Ints, counts: tuple[Floats, Floats, Floats], start: int, end: int, note: _Said,
         *, known: bool, least: float, change: float, ratio: float,
-    ) -> Bools:  # fmt: skip
-        """Judge the minutes [start, end) of a frame by its rows' hits, expected and trials; which rows may be learned."""
+    ) -> Ints:  # fmt: skip
+        """Judge the minutes [start, end) of a frame by its rows' hits, expected and trials; the place of each row, or -1."""
         one = level(frame, self.by)
         number = self._grow(frame, one.scopes)
         inside = np.flatnonzero((one.minute >= start) & (one.minute < end))
@@ -212,8 +218,9 @@ class _Watch:
         self._recent = entries.since(end - REACH)
         self._count(fresh)
         note.value[inside], note.expected[inside] = hits / of, expected / of
+        places = np.where(kept, number[one.place[at]], -1) if len(number) else np.full(len(rows), -1)
         if not known:
-            return np.ones(len(rows), bool)
+            return places
         note.verdict[inside] = Verdict.HEALTHY
         shape = 1 / (1 / (3.0 + self._hits) + self._stray.part)
         asked = np.flatnonzero((entries.minute >= start) & (entries.hits > 0) & self._wide()[entries.place])
@@ -230,34 +237,29 @@ class _Watch:
         note.value[back[breach]] = found.rate[breach]
         note.onset[back] = found.start
         bad = asked[breach]
-        return self._free(
-            one, number, one.row[rows], entries.place[bad], found.start[breach], entries.minute[bad], start, end
-        )
+        self._marks.append((entries.place[bad], found.start[breach], entries.minute[bad]))
+        self._bad |= set(entries.place[bad].tolist())
+        return places
 
-    def _free(
-        self, one: Level, number: Ints, row: Ints, bad: Ints, begun: Ints, until: Ints, start: int, end: int
-    ) -> Bools:
-        """Which rows may be learned: not those of a place and time in breach, until it has been frozen for too long.
-
-        number: of the level's scopes; row: the entry of each row; bad, begun, until: places in breach, their first minute and the last.
-        """
-        free = np.ones(len(row), bool)
-        if not len(bad):
+    def free(self, place: Ints, minute: Ints) -> Bools:
+        """Which rows, of these places and minutes, may be learned: not those of a breach, unless it has been frozen for too long."""
+        free = np.ones(len(place), bool)
+        marks = [np.concatenate(column) for column in zip(*self._marks, strict=True)] if self._marks else []
+        self._marks.clear()
+        if not marks or not len(marks[0]) or not len(place):
             return free
+        bad, begun, until = marks
+        first, last = int(minute.min()), int(minute.max())
         places, at = np.unique(bad, return_inverse=True)
-        mark = np.zeros((len(places), end - start + 1), np.int64)
-        np.add.at(mark, (at, np.maximum(begun - start, 0)), 1)
-        np.add.at(mark, (at, until - start + 1), -1)
-        marked = mark.cumsum(axis=1) > 0
-        self._bad |= set(places.tolist())
+        mark = np.zeros((len(places), last - first + 2), np.int64)
+        np.add.at(mark, (at, np.clip(begun - first, 0, last - first + 1)), 1)
+        np.add.at(mark, (at, np.clip(until - first + 1, 0, last - first + 1)), -1)
         held = np.array([self._frozen.get(p, 0) < self._freeze for p in places.tolist()])
-        marked &= held[:, None]
-        which = np.full(max(len(self._places), 1), -1, np.int64)
+        marked = (mark.cumsum(axis=1) > 0) & held[:, None]
+        which = np.full(len(self._places) + 1, -1, np.int64)  # the last one is the place of rows that have none
         which[places] = np.arange(len(places))
-        there = np.flatnonzero(row >= 0)
-        mine = which[number[one.place[row[there]]]]
-        hit = there[mine >= 0]
-        free[hit] = ~marked[mine[mine >= 0], one.minute[row[hit]] - start]
+        mine = which[place]
+        free[mine >= 0] = ~marked[mine[mine >= 0], minute[mine >= 0] - first]
         return free
 
     def _grow(self, frame: Frame, scopes: tuple[Scope, ...]) -> Ints:
@@ -334,11 +336,11 @@ class _Steps:
         """Rows to be learned."""
         self._kept.append((pair, _bins(frame, rows)))
 
-    def learn(self, left: float) -> None:
-        """Fade what is known, add what was kept, and draw the line anew."""
+    def learn(self, left: float, free: Bools) -> None:
+        """Fade what is known, add what was kept and may be learned, and draw the line anew."""
         self._counts *= left
-        for pair, bins in self._kept:
-            np.add.at(self._counts, pair, bins)
+        pair, bins = (np.concatenate(column) for column in zip(*self._kept, strict=True))
+        np.add.at(self._counts, pair[free], bins[free])
         self._kept.clear()
         rows = self._counts.sum(axis=1)
         beyond = (self._counts[:, ::-1].cumsum(axis=1)[:, ::-1] + 1) / (rows + ENOUGH / 10)[:, None]

@@ -23,6 +23,8 @@ BACK, LAST = 10, 2
 """Quarters that say how today compares with other days: so many, but not the last ones, in which it may just have begun."""
 YOUNG = 0.25
 """How far an hour is from the one before it (1/r), where nothing else is known; a day from the next: a tenth of it."""
+SURE = 2
+"""Days after which a quarter speaks for itself."""
 BUSIER = 0.02
 """Added to 1/r for every time that today is busier than other days."""
 LOOKS = 3 * QUARTERS
@@ -72,6 +74,7 @@ class Shortfall:
         self._due = np.zeros((0, 0))  # likewise: what was due
         self._shape = np.zeros((0, 0))
         self._frozen = np.zeros(0)
+        self._met: Bools = np.zeros(0, bool)  # pairs that have been seen
 
     def check(self, view: View) -> Verdicts:
         """Walk the span by quarters of the clock."""
@@ -94,7 +97,7 @@ class Shortfall:
             at = slice(start - frame.start, end - frame.start)
             self._quarter(start, int(slots[at][0]), come[at], verdict[at], onset[at], [a[at] for a in out])
             if end % QUARTER == 0:
-                self._profile.learn(int(slots[at][0]))
+                self._frozen = self._profile.learn(int(slots[at][0]), self._frozen, self._freeze)
         minute, place = np.nonzero(~np.isnan(come).T)[::-1]
         due, lower, score = (a[minute, place] for a in out)
         scopes, told = tuple(self._places.scopes), (minute, place)
@@ -116,6 +119,7 @@ class Shortfall:
         self._recent = np.pad(self._recent, more, constant_values=np.nan)
         self._due, self._shape = np.pad(self._due, more), np.pad(self._shape, more, constant_values=1.0)
         self._frozen = np.pad(self._frozen, more[1])
+        self._met = np.pad(self._met, (0, self._members.shape[1] - len(self._met)))
         self._profile.grow(len(places))
 
     def _summed(self, seen: Floats) -> Floats:
@@ -123,7 +127,9 @@ class Shortfall:
         known = ~np.isnan(seen)
         sums = np.where(known, seen, 0) @ self._members.T
         some = known.astype(float) @ self._members.T
-        dark = (~known & (np.cumsum(known, axis=0) > 0)).astype(float) @ self._members.T
+        met = self._met | (np.cumsum(known, axis=0) > 0)
+        self._met = met[-1] if len(met) else self._met
+        dark = (~known & met).astype(float) @ self._members.T
         return np.where((some > 0) & (dark == 0), sums, np.nan)
 
     def _quarter(
@@ -166,12 +172,7 @@ class Shortfall:
         onset[:] = start + np.arange(n)[:, None] + 1 - best_from
         out[0][:], out[2][:] = due, 1 - 10.0**-best
         self._recent, self._due, self._shape = np.vstack([self._recent, come])[keep:], e[keep:], r[keep:]
-        bad = (breach | (best > limit / 2)).any(axis=0)
-        free = ~bad | (self._frozen >= self._freeze)
-        self._profile.keep(come, free)
-        self._frozen = np.where(
-            bad, self._frozen + n, np.where(come.any(axis=0), np.maximum(self._frozen - n, 0), self._frozen)
-        )
+        self._profile.keep(come, (breach | (best > limit / 2)).any(axis=0))
 
 
 class _Profile:
@@ -200,7 +201,18 @@ class _Profile:
         around = [day + (slot + step) % QUARTERS for step in (-1, 0, 1)]
         weight = np.array([[0.5], [1.0], [0.5]])
         came, minutes = (weight * self._sum[around]).sum(axis=0), (weight * self._minutes[around]).sum(axis=0)
-        return came / np.maximum(minutes, 1e-9), self._passes[slot], came
+        smooth = came / np.maximum(minutes, 1e-9)
+        # Where the day rises or falls steeply the quarters beside it promise too much.
+        return (
+            np.where(self._passes[slot] >= SURE, np.minimum(self._own(slot), smooth), smooth),
+            self._passes[slot],
+            came,
+        )
+
+    def _own(self, slot: int) -> Floats:
+        """Arrivals a minute of this quarter alone."""
+        found: Floats = self._sum[slot] / np.maximum(self._minutes[slot], 1e-9)
+        return found
 
     def due(self, slot: int) -> tuple[Floats, Floats]:
         """What is due a minute in this quarter, by place, and the shape r that says how far it is believed."""
@@ -216,18 +228,17 @@ class _Profile:
         part = part + BUSIER * np.maximum(today - 1, 0)
         return due, 1 / part
 
-    def keep(self, come: Floats, free: Bools) -> None:
-        """Minutes to be learned, and which places may."""
-        self._kept.append((come, free))
+    def keep(self, come: Floats, bad: Bools) -> None:
+        """Minutes to be learned, and in which places something may be missing."""
+        self._kept.append((come, bad))
 
-    def learn(self, slot: int) -> None:
-        """The quarter is over."""
-        if slot % QUARTERS == 0:
-            self._lately[:] = np.nan  # what yesterday was like says nothing of today
+    def learn(self, slot: int, frozen: Floats, freeze: int) -> Floats:
+        """The quarter is over: learn it where nothing was missing, or was for `freeze` minutes; how long each has been frozen."""
         # Places that came in the middle of the quarter were not known before.
         width = self._sum.shape[1]
         come = np.vstack([np.pad(c, ((0, 0), (0, width - c.shape[1])), constant_values=np.nan) for c, _ in self._kept])
-        free = np.logical_and.reduce([np.pad(f, (0, width - len(f)), constant_values=True) for _, f in self._kept])
+        bad = np.logical_or.reduce([np.pad(b, (0, width - len(b))) for _, b in self._kept])
+        free = ~bad | (frozen >= freeze)
         self._kept.clear()
         known = ~np.isnan(come)
         came, minutes = np.where(known, come, 0).sum(axis=0), known.sum(axis=0)
@@ -235,7 +246,8 @@ class _Profile:
         due, _ = self.due(slot)
         sure = free & (days > 1) & (minutes > 0)
         self._stray.learn(came[sure], (due * minutes)[sure], faded(QUARTER))
-        lately = np.where(free & (minutes > 0), [came, usual * minutes], np.nan)
+        own = np.where(days >= SURE, self._own(slot), usual)
+        lately = np.where(free & (minutes > 0), [came, own * minutes], np.nan)
         lately[1] = np.where(days > 0, lately[1], came)
         self._lately = np.concatenate([self._lately, lately[None]])[-BACK:]
         left = np.where(free & (minutes > 0), 0.9, 1.0)
@@ -243,3 +255,7 @@ class _Profile:
         self._sum[slot] = self._sum[slot] * left + np.where(take, came, 0)
         self._minutes[slot] = self._minutes[slot] * left + np.where(take, minutes, 0)
         self._passes[slot] = self._passes[slot] * left + take
+        if slot % QUARTERS == QUARTERS - 1:
+            self._lately[:] = np.nan  # what today was like says nothing of tomorrow
+        told = np.where(known & (come > 0), 1, 0).any(axis=0)
+        return np.where(bad, frozen + QUARTER, np.where(told, np.maximum(frozen - QUARTER, 0), frozen))

@@ -62,10 +62,6 @@ def found(frame: Frame, scope: Scope = WEB, **told) -> list[int]:
 
 LAW = settings(max_examples=4, deadline=None, derandomize=True, phases=(Phase.explicit, Phase.generate))
 """To shrink an example would take minutes."""
-WITHHELD = pytest.mark.xfail(
-    strict=True,
-    reason="what lies between a failure's first minute and its finding is learned minute by minute, withheld at once",
-)
 cuts = st.lists(st.integers(START + 1, START + 10 * HOUR), max_size=8)
 
 
@@ -81,21 +77,18 @@ def test_however_an_ordinary_night_is_cut_the_same_is_said(seed, rate, edges):
     same(Traffic(7 * HOUR, rate=rate, seed=seed).at(), "failed", edges)
 
 
-@WITHHELD
 @LAW
 @given(st.integers(0, 2**32 - 1), st.integers(4 * HOUR, 5 * HOUR), st.integers(30, 60), st.floats(0.4, 1), cuts)
 def test_however_a_night_with_a_failure_is_cut_the_same_is_said(seed, start, length, share, edges):
     same(Traffic(8 * HOUR, seed=seed).fails(start, start + length, share).at(), "failed", edges)
 
 
-@WITHHELD
 @LAW
 @given(st.integers(0, 2**32 - 1), st.integers(4 * HOUR, 5 * HOUR), cuts)
 def test_of_slowness_too(seed, start, edges):
     same(slow(8 * HOUR, start, start + 40, seed=seed), "slow", edges)
 
 
-@WITHHELD
 @pytest.mark.parametrize("mid", [6 * HOUR, 6 * HOUR + 7])
 def test_a_restart_that_trains_on_the_same_minutes_goes_on_as_no_restart(mid):
     frame = Traffic(9 * HOUR).fails(5 * HOUR, 5 * HOUR + 20).fails(8 * HOUR, 8 * HOUR + 20, 0.4).at()
