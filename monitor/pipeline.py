@@ -5,12 +5,11 @@ It takes a *span* of closed minutes: live one minute, in a backtest a day. Howev
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import numpy as np
-from numpy.typing import NDArray
 
 from alerts import Changes, Client, Holding, Impact, Incident, IncidentState, Signal, Touch
 from alerts.cases import AFTER, CaseBook
@@ -21,9 +20,10 @@ from alerts.priority import Weights, ranked
 from alerts.seat import seated
 from monitor import grounds
 from monitor.calendar import Calendar
-from monitor.maintenance import Maintenance, maintained
+from monitor.maintenance import Maintenance
+from monitor.spans import Span, idle
 from monitor.windows import Windows, minute_of, time_of
-from rules import CLASSES, Bools, Frame, Grain, Rule, Scope, Verdict, Verdicts
+from rules import CLASSES, Bools, Rule, Scope, Verdict, Verdicts
 
 EVERY = 3
 """Of clients who are known to be hit, and of what did not come, is told anew in every such minute of the clock."""
@@ -63,50 +63,6 @@ class Status:
     value: float
     expected: float
     score: float
-
-
-class Span:
-    """The closed minutes [start, end) as rules see them; a frame is computed once for all rules of one grain and one input."""
-
-    def __init__(
-        self,
-        windows: Windows,
-        calendar: Calendar,
-        rules: Iterable[Rule],
-        start: int,
-        end: int,
-        maintenance: Sequence[Maintenance] = (),
-    ) -> None:
-        self.start, self.end, self.calendar = start, end, calendar
-        self._windows, self.maintenance = windows, maintenance
-        self._wanted: dict[Input, tuple[dict[str, None], dict[str, None]]] = {}
-        for rule in rules:
-            measures, expressions = self._wanted.setdefault(_input(rule), ({}, {}))
-            measures.update(dict.fromkeys(sorted(rule.measures)))
-            expressions.update(dict.fromkeys(rule.expressions))
-        self._frames: dict[Input, Frame] = {}
-
-    def frame(self, rule: Rule) -> Frame:
-        """The windows of the rule's grain, with every measure and expression that a rule on the same ones asks for."""
-        key = _input(rule)
-        if key not in self._frames:
-            measures, expressions = self._wanted[key]
-            windows = self._windows.frame(rule.spec.grain, list(measures), list(expressions), self.start, self.end)
-            self._frames[key] = windows
-        return self._frames[key]
-
-    def maintained(self, frame: Frame) -> NDArray[np.bool_]:
-        """Which windows of the frame lie, wholly or in part, in declared maintenance of their scope."""
-        lengths = (grain.minutes for (grain, _), held in self._frames.items() if held.minute is frame.minute)
-        return maintained(self.maintenance, frame, next(lengths, 1))
-
-
-Input = tuple[Grain, bool]
-
-
-def _input(rule: Rule) -> Input:
-    """What windows a rule is judged on: its grain, of metrics or of transactions."""
-    return rule.spec.grain, "value" in rule.measures
 
 
 class Pipeline:
@@ -151,7 +107,7 @@ class Pipeline:
     def judge(self, start: int, end: int, *, now: datetime | None = None) -> Changes:
         """Judge the closed minutes [start, end). `now`: the moment of detection (None: each window's end plus lateness)."""
         span = Span(self.windows, self.calendar, self.rules, start, end, self.maintenance)
-        said = [(rule, _idle(span, rule.check(span))) for rule in self.rules]
+        said = [(rule, idle(span, rule.check(span))) for rule in self.rules]
         self._show(said)
         signals = self._signals(said)
         changes = Changes()
@@ -376,15 +332,6 @@ def _certain(incident: Incident, impact: Impact) -> bool:
     if incident.scope.client_id:
         return impact.client_id == incident.scope.client_id
     return bool(incident.shares) or impact.failures + impact.missing > 1
-
-
-def _idle(span: Span, verdicts: Verdicts) -> Verdicts:
-    """A breach in declared maintenance is UNKNOWN: it neither fires nor resolves."""
-    breach = verdicts.verdict == Verdict.BREACH
-    if not span.maintenance or not breach.any():
-        return verdicts
-    unknown = breach & span.maintained(verdicts.frame)
-    return replace(verdicts, verdict=np.where(unknown, Verdict.UNKNOWN, verdicts.verdict).astype(np.int8))
 
 
 def _hurts(incident: Incident) -> tuple[object, ...]:

@@ -25,6 +25,8 @@ SLOW = 0.1
 """Slow is what at most this part of a pair's rows reached before."""
 ENOUGH = 200
 """Rows of a pair before anything of it is called slow."""
+CROWD = 3.0
+"""Windows of many lengths are about as many chances as this many of one."""
 LOOKS = 1000.0
 """Looks a day at a level until they were counted."""
 SEVERAL = 2
@@ -198,7 +200,7 @@ class _Watch:
     def tail(self) -> float:
         """How unlikely it must be, for the budget to hold over all the looks of a day."""
         looks = max(self._looks / self._span * DAY, LOOKS / 10)
-        return float(np.log10(looks / self._budget))
+        return float(np.log10(looks * CROWD / self._budget))
 
     def judge(
         self, frame: Frame, rows: Ints, counts: tuple[Floats, Floats, Floats], start: int, end: int, note: _Said,

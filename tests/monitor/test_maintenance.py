@@ -14,7 +14,8 @@ from monitor.calendar import Calendar
 from monitor.config import read_config
 from monitor.faults import ConfigError
 from monitor.maintenance import Maintenance, maintained
-from monitor.pipeline import Pipeline, Span
+from monitor.pipeline import Pipeline
+from monitor.spans import Span
 from monitor.windows import Windows
 from rules import Frame, Grain, Scope, Spec, Verdict
 from rules.limit import Limit

@@ -18,8 +18,8 @@ import pytest
 
 from alerts import Action, IncidentState
 from monitor.config import read_config
-from monitor.pipeline import Span
 from monitor.service import Service
+from monitor.spans import Span
 from monitor.store import Act, Step, Store
 from tests.characters import ACEROS, CAST, at
 
