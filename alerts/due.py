@@ -15,8 +15,10 @@ from alerts.ground import Base, Bools, Ground, grid, sums
 from alerts.spells import lacking
 from rules import Floats, Ints
 
-DOUBT = 0.1
-"""Chance of missing a client who only had a quiet time."""
+DOUBT, SURE = 0.2, 0.01
+"""Chance of missing a client who only had a quiet time; and below which nothing else is asked."""
+SPARED = 0.13
+"""Chance that none of theirs was among what their streams lack."""
 ODD = 0.001
 """Chance below which a client's own days and their part of all clients' disagree."""
 OTHERS = 3.0
@@ -52,7 +54,7 @@ def missing(incident: Incident, ground: Ground, base: Base, start: int, end: int
         on = lacking(seen, np.repeat(rate, width, axis=1))
         came = sums(ground.rows.unit, ground.rows.n * on[streams[ground.rows.unit], minute], size)
         due = lasting * on.sum(axis=1)[streams]
-        return due, came, _beyond(came, due, pair_of)
+        return due, came, _beyond(came, due, streams, pair_of)
     before = np.stack([_sent(base, start - HOUR - d * DAY, start - d * DAY, size) for d in alike])
     early = _ordinary(before, base, ground)
     whole = (sums(streams, hour, many) + PRIOR) / (sums(streams, early, many) + PRIOR)
@@ -68,7 +70,7 @@ def missing(incident: Incident, ground: Ground, base: Base, start: int, end: int
     due = _ordinary(then, base, ground) * level
     if len(alike) == 1:
         due = np.minimum(due, lasting * on.sum(axis=1)[streams])
-    return due, came, _beyond(came + advance, due, pair_of)
+    return due, came, _beyond(came + advance, due, streams, pair_of)
 
 
 def _profile(base: Base, days: list[int], start: int, end: int, streams: Ints, many: int) -> Floats:
@@ -106,12 +108,16 @@ def _alike(base: Base, days: int, start: int, end: int) -> bool:
     return bool(np.array_equal(now, then))
 
 
-def _beyond(came: Floats, due: Floats, pair_of: Ints) -> Bools:
+def _beyond(came: Floats, due: Floats, streams: Ints, pair_of: Ints) -> Bools:
+    """Whom the absence has probably touched: fewer came than would by chance, and of what the streams lack some was theirs."""
     from scipy.special import pdtr  # noqa: PLC0415 - costs a third of a second, needed only once something is missing
 
     size = int(pair_of.max(initial=-1)) + 1
     n, wanted = np.maximum(sums(pair_of, came, size), 0), sums(pair_of, due, size)
-    found: Bools = (wanted > n) & (pdtr(n, wanted) < DOUBT)
+    many = int(streams.max()) + 1
+    lack = 1 - np.clip(sums(streams, came, many) / np.maximum(sums(streams, due, many), 1e-9), 0, 1)
+    spared, chance = np.exp(-sums(pair_of, due * lack[streams], size)), pdtr(n, wanted)
+    found: Bools = (wanted > n) & ((chance < SURE) | ((chance < DOUBT) & (spared < SPARED)))
     return found
 
 

@@ -119,6 +119,15 @@ def test_whose_transactions_no_longer_come_is_affected_by_a_silence():
     assert found[ACEROS.nit].first_failure_at == silence.started_at
 
 
+def test_who_only_had_a_quiet_time_is_not_missed_where_half_of_the_others_came():
+    silence = replace(FAILURE, kind="missing", ways=frozenset({"missing"}))
+    large, small = (ACEROS, TEXTILES), [CAFE.sends(f"09:{m:02}") for m in range(0, 60, 5)]
+    before = [*every_minute("09:00", "10:00", *(who.sends("09:00", count=10) for who in large)), *small]
+    half = every_minute("10:00", "10:15", *(who.sends("10:00", count=5) for who in large))
+    assert touched(*before, *half, incident=silence, until="10:15").keys() == {ACEROS.nit, TEXTILES.nit}
+    assert touched(*before, incident=silence, until="10:15").keys() == {ACEROS.nit, TEXTILES.nit, CAFE.nit}
+
+
 def test_who_rarely_comes_is_not_missed():
     silence = replace(FAILURE, kind="missing", ways=frozenset({"missing"}))
     assert touched(
@@ -217,6 +226,19 @@ def test_where_every_failure_has_a_code_of_its_own_a_new_one_says_nothing():
         return [*(row for row in rows if row.get("status") != "failed"), *split]
 
     assert touched(*numbered("08:00", "10:00", 4), *numbered("10:00", "10:10", 4)) == {}
+
+
+def test_whose_transactions_were_executed_twice_is_affected():
+    twice = replace(FAILURE, kind="duplicated", ways=frozenset({"duplicated"}))
+
+    def paid(who, n: int, *, again: bool) -> list[dict]:
+        rows = [who.sends(f"10:{m:02}", amount=Decimal(m + 1), id=f"{who.nit} {m}") for m in range(n)]
+        return [*rows, *([row | {"id": f"{row['id']} again"} for row in rows] if again else [])]
+
+    rows = [*QUIET, *paid(ACEROS, 5, again=True), *paid(CAFE, 5, again=False)]
+    found = touched(*rows, incident=twice)
+    assert {nit: impact.failures for nit, impact in found.items()} == {ACEROS.nit: 5}
+    assert touched(*rows) == {}, "they did not fail"
 
 
 def test_a_correction_takes_the_failure_back():

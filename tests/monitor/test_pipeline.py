@@ -19,6 +19,7 @@ from alerts import Action, Changes, TheirCase, Touch
 from alerts.cases import CaseBook
 from alerts.incidents import Incidents
 from monitor import grounds
+from monitor import pipeline as pipeline_module
 from monitor.backtest import Outcome
 from monitor.calendar import Calendar
 from monitor.pipeline import Pipeline, Portfolio
@@ -334,6 +335,22 @@ def test_a_day_is_read_once_and_of_an_incidents_own_time_only_what_is_new(monkey
     asked.clear()
     grounds.Past(pipeline.windows.db, pipeline.windows.days).before(Scope("", "web"), start + 1)
     assert asked == [("past", day, start + 1)]
+
+
+def test_impact_is_measured_only_in_minutes_in_which_it_may_have_changed(monkeypatch):
+    measured = []
+    real = pipeline_module.struck
+    monkeypatch.setattr(pipeline_module, "struck", lambda *a: measured.append(a[-1] - 1) or real(*a))
+    late = [CAST[1].sends(clock, "pagos", "web", status="failed", count=20) for clock in ("10:04", "10:25")]
+    rows = failing("10:00", "10:30", CAST[0])
+    pipeline = one_rule([*rows, *late])
+    changes = pipeline.judge(minute("08:00"), minute("12:00"))
+    told = {m % 3 == 0 for m in measured[1:-1] if m not in (minute("10:02"), minute("10:04"))}
+    assert told == {True}, "those known to be hit are told anew every third minute, a new one at once"
+    assert minute("10:04") in measured
+    assert max(measured[:-1]) < minute("10:33"), "and nothing is while nothing fails"
+    opened = {d.client_id: d.opened_at for d in changes.decisions.values()}
+    assert opened[CAST[1].nit] == at("10:05:10")
 
 
 def test_days_of_which_more_becomes_known_are_read_again():
