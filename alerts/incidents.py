@@ -220,7 +220,9 @@ class Incidents:
             return incident.scope == scope
         # Once it is known where it sits, that its alerts reach further, as a whole channel's does, is its own doing.
         settled = incident.shares and since > incident.started_at + ONSET
-        scopes = {incident.scope} if settled else {incident.scope, *lately}
+        # Nor is a client's failing product that of a channel's alert: which channel it fails through is not known.
+        near = [one for one in lately if not scope.client_id or scope.shares(one)]
+        scopes = {incident.scope} if settled else {incident.scope, *near}
         # A metric's series says nothing of transactions that it does not name.
         if any(scope.overlaps(one) and (scope.shares(one) or scope.series == one.series) for one in scopes):
             return True

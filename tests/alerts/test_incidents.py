@@ -194,6 +194,17 @@ def test_two_causes_one_after_the_other_stay_two_when_the_whole_channel_shows_th
     assert len(watch.open) == 2
 
 
+def test_a_client_of_another_product_does_not_tie_two_causes_together_by_a_channels_alert():
+    watch, quick = Watch(), Spec(name="ya", keep_firing_for=timedelta(hours=1))
+    watch.minute("10:00", (quick, Scope("pagos", "web"), Verdict.BREACH))
+    watch.minute("10:01", (Spec(name="canal"), Scope("", "web"), Verdict.BREACH))
+    pagos = watch.open[0]
+    watch.incidents.open[pagos.id] = replace(pagos, scope=Scope("pagos", "web"), shares=(("product", "pagos", 1.0),))
+    watch.minute("10:02", (quick, Scope("nomina", "", ACEROS.nit), Verdict.BREACH))
+    watch.minute("10:02", (quick, Scope("nomina", "h2h"), Verdict.BREACH))
+    assert sorted(i.scope.product for i in watch.open) == ["nomina", "pagos"]
+
+
 def test_an_incident_is_called_after_the_worst_that_it_does():
     assert worst(frozenset({"slow"})) == "slow"
     assert worst(frozenset({"slow", "pending", "failed"})) == "failed"
