@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
-MIRROR = "http://deb.debian.org/debian"
 SUITES = {"3.13": "trixie"}
 """The Debian whose python3 is of the version."""
 PATH = "/usr/local/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -173,7 +172,7 @@ def debian(image: str, folder: Path, base: Path | None) -> Path:
         suite = SUITES[version[1]]
         packages = "--include=python3,python3-venv,ca-certificates,tzdata"
         subprocess.run(
-            ["debootstrap", "--variant=minbase", packages, suite, str(root), MIRROR],
+            ["debootstrap", "--variant=minbase", packages, suite, str(root)],
             check=True,
             stdout=subprocess.DEVNULL,
         )
