@@ -15,10 +15,10 @@ from alerts.ground import Base, Bools, Ground, grid, sums
 from alerts.spells import lacking
 from rules import Floats, Ints
 
-DOUBT, SURE = 0.2, 0.01
-"""Chance of missing a client who only had a quiet time; and below which nothing else is asked."""
-SPARED = 0.13
-"""Chance that none of theirs was among what their streams lack."""
+DOUBT = 0.05
+"""Chance of sending so little, below which a client's quiet times do not explain it."""
+LIKELY = 0.4
+"""A client is touched whose chance to have lost that much is at least such a part of it and of the chance to have lost nothing."""
 ODD = 0.001
 """Chance below which a client's own days and their part of all clients' disagree."""
 OTHERS = 3.0
@@ -109,15 +109,16 @@ def _alike(base: Base, days: int, start: int, end: int) -> bool:
 
 
 def _beyond(came: Floats, due: Floats, streams: Ints, pair_of: Ints) -> Bools:
-    """Whom the absence has probably touched: fewer came than would by chance, and of what the streams lack some was theirs."""
-    from scipy.special import pdtr  # noqa: PLC0415 - costs a third of a second, needed only once something is missing
+    """Whom the absence has probably touched: as much of theirs was kept back as what came would not explain."""
+    from scipy.special import pdtrc, pdtri  # noqa: PLC0415 - costs a third of a second, needed only once something is missing
 
     size = int(pair_of.max(initial=-1)) + 1
     n, wanted = np.maximum(sums(pair_of, came, size), 0), sums(pair_of, due, size)
     many = int(streams.max()) + 1
     lack = 1 - np.clip(sums(streams, came, many) / np.maximum(sums(streams, due, many), 1e-9), 0, 1)
-    spared, chance = np.exp(-sums(pair_of, due * lack[streams], size)), pdtr(n, wanted)
-    found: Bools = (wanted > n) & ((chance < SURE) | ((chance < DOUBT) & (spared < SPARED)))
+    lost, least = sums(pair_of, due * lack[streams], size), np.floor(pdtri(np.floor(n), DOUBT) - n)
+    touched, spared = pdtrc(least, lost), np.exp(-lost)
+    found: Bools = (wanted > n) & (touched > LIKELY * (touched + spared))
     return found
 
 

@@ -12,12 +12,13 @@ how bad it is grows with where it sits and with whom it hits.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2s
 
 from alerts import Alert, AlertState, Changes, Incident, IncidentState, Signal
+from alerts.scopes import reaching, together
 from rules import DIMENSIONS, Scope, Severity, Spec, Verdict, Way
 
 SILENT = timedelta(hours=24)
@@ -64,8 +65,11 @@ class Incidents:
         alerts: Iterable[Alert] = (),
         incidents: Iterable[Incident] = (),
         onset: Onset = lambda signal, since: since,  # noqa: ARG005 - without a pipeline, as the rule says
+        spoken: Mapping[str, Collection[str]] | None = None,
     ) -> None:
         self.onset = onset
+        self.spoken = spoken or {}
+        """By rule, the other rules that it speaks for when it finds a scope healthy: those that may know too little to say so."""
         self.alerts = {(alert.rule, alert.scope): alert for alert in alerts}
         known = list(incidents)
         self.open = {incident.id: incident for incident in known if incident.state is IncidentState.FIRING}
@@ -73,6 +77,10 @@ class Incidents:
         """Over for less than ECHO: what looks back into their time is no news."""
         self.closed = {i.id: i for i in known if i.resolved_by and self._held(i.id)}
         """Closed by hand while their alerts still fire: what belongs to them does not open them anew."""
+
+    def again(self, alerts: Iterable[Alert], incidents: Iterable[Incident]) -> Incidents:
+        """As it was when these were all that it knew: after a restart."""
+        return Incidents(alerts, incidents, self.onset, self.spoken)
 
     def advance(self, signals: Iterable[Signal], at: datetime, detected_at: datetime, changes: Changes) -> None:
         """Take one minute's signals, of the windows that ended at `at`; what changes is noted in `changes`."""
@@ -137,6 +145,11 @@ class Incidents:
             alert.state is AlertState.PENDING or signal.at - alert.last_breach >= signal.spec.keep_firing_for
         ):
             self._over(key, changes)
+        for rule in self.spoken.get(signal.spec.name, ()):
+            other = self.alerts.get((rule, signal.scope))
+            firing = other and other.state is AlertState.FIRING
+            if other and firing and signal.at - other.last_breach >= signal.spec.keep_firing_for:
+                self._over((rule, signal.scope), changes)
 
     def _over(self, key: tuple[str, Scope], changes: Changes) -> None:
         alert = self.alerts.pop(key)
@@ -191,15 +204,22 @@ class Incidents:
             incident = replace(
                 incident,
                 scope=together(incident.scope, signal.scope),
-                reach=together(incident.reach, signal.scope),
                 severity=_worse(incident.severity, signal.spec.severity),
                 rules=_union(incident.rules, (signal.spec.name,)),
                 ways=incident.ways | signal.ways,
                 kind=worst(incident.ways | signal.ways),
                 guide=incident.guide if worst(incident.ways | signal.ways) in incident.ways else signal.spec.guide,
             )
+            incident = replace(incident, reach=self._reach(incident, signal, since))
         self.open[incident.id] = incident
         return incident
+
+    def _reach(self, incident: Incident, signal: Signal, since: datetime) -> Scope:
+        """How far its alerts reach with one more; what begins later makes it wider only."""
+        held = [alert.scope for alert in self.alerts.values() if alert.incident_id == incident.id]
+        found = reaching([*held, signal.scope])
+        early, client = since - incident.started_at <= ONSET, bool(incident.reach.client_id)
+        return found if early or client != bool(found.client_id) else incident.reach.widened(found)
 
     def _kin(self, scope: Scope, since: datetime) -> list[Incident]:
         """The incidents that it makes one, the oldest first: of those whose cause it may have, the nearest in time and what began with it.
@@ -237,7 +257,7 @@ class Incidents:
         return replace(
             incident,
             scope=together(incident.scope, other.scope),
-            reach=together(incident.reach, other.reach),
+            reach=incident.reach.widened(other.reach),
             severity=_worse(incident.severity, other.severity),
             rules=_union(incident.rules, other.rules),
             ways=incident.ways | other.ways,
@@ -268,23 +288,6 @@ class Incidents:
 
 def _fits(scope: Scope, spec: Spec) -> bool:
     return all(name in spec.grain.by for name, value in zip(DIMENSIONS, scope.values, strict=True) if value)
-
-
-def together(one: Scope, other: Scope) -> Scope:
-    """The scope of a cause that shows in both.
-
-    A client among all is a symptom: the wider scope stands. A whole product and a whole channel that fail at once meet in what they
-    share. What does not meet is held by the narrowest scope around both.
-    """
-    if bool(one.client_id) != bool(other.client_id):
-        wide, client = (other, one) if one.client_id else (one, other)
-        if wide.overlaps(client):
-            return wide
-        one, other = wide, replace(client, client_id="")
-    if one.overlaps(other) and not one.client_id:
-        meet = Scope(*(a or b for a, b in zip(one.values, other.values, strict=True)))
-        return one.widened(other) if meet in (one, other) else meet
-    return one.widened(other)
 
 
 def worst(ways: frozenset[Way]) -> Way:

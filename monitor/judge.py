@@ -15,7 +15,6 @@ import structlog
 
 from alerts import Action, Changes, Client, Decision, Incident, IncidentState
 from alerts.cases import AFTER, CaseBook
-from alerts.incidents import Incidents
 from monitor import tables as t
 from monitor.calendar import Calendar
 from monitor.cells import Counted
@@ -146,7 +145,7 @@ class Judge:
         held = [alert.incident_id for alert in alerts if alert.incident_id]
         live = self.store.incidents((i.state == IncidentState.FIRING) | (i.resolved_at > at - AFTER) | i.id.in_(held))
         ids = [incident.id for incident in live]
-        self.pipeline.incidents = Incidents(alerts, live, self.pipeline.incidents.onset)
+        self.pipeline.incidents = self.pipeline.incidents.again(alerts, live)
         self.pipeline.recent = {incident.id: incident for incident in live if incident.state is IncidentState.RESOLVED}
         for m in self.store.impacts(t.impacts.c.incident_id.in_(ids)):
             self.pipeline.impacts.setdefault(m.incident_id, {})[m.client_id, m.product] = m

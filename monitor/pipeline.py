@@ -23,7 +23,7 @@ from monitor.calendar import Calendar
 from monitor.maintenance import Maintenance
 from monitor.spans import Span, idle
 from monitor.windows import Windows, minute_of, time_of
-from rules import CLASSES, Bools, Rule, Scope, Verdict, Verdicts
+from rules import CLASSES, Bools, Rule, Scope, Verdict, Verdicts, Way
 
 EVERY = 3
 """Of clients who are known to be hit, and of what did not come, is told anew in every such minute of the clock."""
@@ -86,6 +86,7 @@ class Pipeline:
         self.rules, self.windows, self.calendar, self.lateness = rules, windows, calendar, lateness
         self.incidents = incidents or Incidents()
         self.incidents.onset = self._onset
+        self.incidents.spoken = {rule.spec.name: _spoken(rule, rules) for rule in rules}
         self.book = book or CaseBook()
         self.portfolio = portfolio or Portfolio()
         self._ranks: dict[tuple[str, str], tuple[Client | None, Impact]] = {}
@@ -144,35 +145,40 @@ class Pipeline:
 
     def _signals(self, said: Sequence[tuple[Rule, Verdicts]]) -> dict[int, list[Signal]]:
         """By minute, in a fixed order: the breaches, and the healthy verdicts of scopes that are or were in breach."""
-        out: dict[int, list[Signal]] = {}
+        bad: dict[tuple[str, Scope], list[int]] = {
+            key: [minute_of(alert.last_breach)] for key, alert in self.incidents.alerts.items()
+        }
         for rule, verdicts in said:
             frame = verdicts.frame
-            active = np.array([(rule.spec.name, scope) in self.incidents.alerts for scope in frame.scopes], dtype=bool)
+            for row in np.flatnonzero(verdicts.verdict == Verdict.BREACH).tolist():
+                key = (rule.spec.name, frame.scopes[frame.series[row]])
+                bad.setdefault(key, []).append(int(frame.minute[row]) + 1)
+        out: dict[int, list[Signal]] = {}
+        for rule, verdicts in said:
             breach = verdicts.verdict == Verdict.BREACH
-            active[frame.series[breach]] = True
-            healthy = (verdicts.verdict == Verdict.HEALTHY) & active[frame.series]
-            for row in np.flatnonzero(breach | self._telling(rule, verdicts, breach, healthy)).tolist():
-                minute = int(frame.minute[row])
+            for row in np.flatnonzero(breach | self._telling(rule, verdicts, bad)).tolist():
+                minute = int(verdicts.frame.minute[row])
                 out.setdefault(minute, []).append(_signal(rule, verdicts, row, minute + 1))
         return out
 
-    def _telling(self, rule: Rule, verdicts: Verdicts, breach: Bools, healthy: Bools) -> Bools:
-        """Which healthy rows may end an alert: up to the first that comes `keep_firing_for` after the last breach."""
-        frame = verdicts.frame
-        keep = int(rule.spec.keep_firing_for / timedelta(minutes=1))
-        last = np.full(len(frame.scopes), -(1 << 40))
-        for i, scope in enumerate(frame.scopes):
-            if alert := self.incidents.alerts.get((rule.spec.name, scope)):
-                last[i] = minute_of(alert.last_breach)
-        # The newest breach up to each row; rows are sorted by scope, which a large step keeps apart.
-        far = frame.series * (1 << 41)
-        newest = np.maximum.accumulate(np.where(breach, frame.minute + 1, last[frame.series]) + far) - far
-        rows = np.flatnonzero(healthy)
-        series, minute = frame.series[rows], frame.minute[rows]
-        first = np.append(True, series[1:] != series[:-1])[: len(rows)]
-        before = np.append(-(1 << 40), minute[:-1])[: len(rows)]
-        telling = np.zeros(len(healthy), bool)
-        telling[rows[first | (before + 1 - newest[rows] < keep)]] = True
+    def _telling(self, rule: Rule, verdicts: Verdicts, bad: Mapping[tuple[str, Scope], Sequence[int]]) -> Bools:
+        """Which healthy rows may end an alert: up to the first that comes `keep_firing_for` after the last breach.
+
+        bad: the ends of the windows in breach by rule and scope, in order of time. Rows are sorted by scope.
+        """
+        frame, keep = verdicts.frame, int(rule.spec.keep_firing_for / timedelta(minutes=1))
+        names = (rule.spec.name, *self.incidents.spoken[rule.spec.name])
+        telling = np.zeros(len(frame.minute), bool)
+        for place, scope in enumerate(frame.scopes):
+            ends = sorted(end for name in names for end in bad.get((name, scope), ()))
+            if not ends:
+                continue
+            a, b = np.searchsorted(frame.series, (place, place + 1)).tolist()
+            rows = a + np.flatnonzero(verdicts.verdict[a:b] == Verdict.HEALTHY)
+            # What follows a healthy row that came late enough tells nothing more.
+            newest = np.append(-(1 << 40), ends)[np.searchsorted(ends, frame.minute[rows] + 1, side="right")]
+            before = np.append(-(1 << 40), frame.minute[rows[:-1]])[: len(rows)]
+            telling[rows[before + 1 - newest < keep]] = True
         return telling
 
     def _onset(self, signal: Signal, since: datetime) -> datetime:
@@ -322,6 +328,19 @@ class Pipeline:
     def touched(self) -> Iterator[Impact]:
         """Every impact of the incidents that are open or were lately."""
         return (impact for there in self.impacts.values() for impact in there.values())
+
+
+def _spoken(rule: Rule, rules: Sequence[Rule]) -> tuple[str, ...]:
+    """The other rules for which it speaks when it finds a scope healthy."""
+    vouches: frozenset[Way] = getattr(rule, "vouches", frozenset())
+    return tuple(
+        other.spec.name
+        for other in rules
+        if other is not rule
+        and other.ways
+        and other.ways <= vouches
+        and other.spec.grain.where == rule.spec.grain.where
+    )
 
 
 def _certain(incident: Incident, impact: Impact) -> bool:

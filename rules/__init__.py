@@ -92,6 +92,14 @@ class Scope:
             return False
         return any(a and a == b for a, b in zip(self.values[:3], other.values[:3], strict=True))
 
+    def holds(self, other: Scope) -> bool:
+        """All of the other lies in it."""
+        return all(not a or a == b for a, b in zip(self.values, other.values, strict=True))
+
+    def met(self, other: Scope) -> Scope:
+        """What two scopes that overlap share."""
+        return Scope(*(a or b for a, b in zip(self.values, other.values, strict=True)))
+
     def widened(self, other: Scope) -> Scope:
         """The narrowest scope that holds both."""
         return Scope(*(a if a == b else "" for a, b in zip(self.values, other.values, strict=True)))
@@ -228,7 +236,8 @@ class Rule(Protocol):
     """One thing that is watched. May hold models, which learn as they check; never told twice of the same minute.
 
     measures: what it needs of a window; shown: the one whose value its verdicts carry; expressions: what it asks of each window;
-    ways: how what it sees hurts clients.
+    ways: how what it sees hurts clients. A kind that judges whatever there is may say that it `vouches` for some of them: where it
+    finds a scope healthy, a rule that knows too little to speak of it is over as well.
     """
 
     spec: Spec

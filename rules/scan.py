@@ -23,8 +23,10 @@ HALF = 0.4
 """Part of two minutes' rows that a blip hits at most: half of them, were it total, a minute long, and across both."""
 RECENT = (3, 5, 10, 15, 30, 60)
 """Windows of which none may say that it is over."""
-BLIP = 3.0
-"""What is left without the two worst minutes in a row must be this unlikely (-log10): else it may be a blip of one minute."""
+BLIP, BURST = 1.6, 3.0
+"""What is left without the two worst minutes in a row must be this unlikely (-log10): else it may be a blip of one minute, which is
+what may hide in a window of up to FEW minutes; or a burst of errors, of which there are more in the course of hours."""
+FEW = 6
 NEWEST = ((2, 0.3), (3, 0.18), (4, 0.1))
 """The newest half, third and quarter of a window must have at least this part of its excess: what ended is not found again later."""
 OVER = 2.5
@@ -66,8 +68,9 @@ NOTHING = Entries(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0), np.
 class Found:
     """What a scan says of each place and minute that was asked for; arrays as long as the questions.
 
-    tail: of the most unlikely window (-log10), near: of the most unlikely short one, start: its first minute, rate: hits of trials in it;
-    lasting: more than a blip, and still going on.
+    tail: of the most unlikely window (-log10), near: of the most unlikely short one, rate: hits of trials in the former; start: where the
+    latter begins if it tells enough, else the former: what ended an hour ago is not the onset of what began now; lasting: more than a
+    blip, and still going on.
     """
 
     tail: Floats
@@ -98,7 +101,7 @@ def scan(
         return first, hits, np.maximum(expected, 1e-9), trials
 
     best, near, rate = np.zeros((3, len(asked)))
-    start = entries.minute[asked].copy()
+    start, late = entries.minute[asked].copy(), entries.minute[asked].copy()
     beyond: dict[int, Bools] = {}
     for length in LENGTHS:
         first, hits, expected, of = window(length)
@@ -106,11 +109,14 @@ def scan(
         found = np.zeros(len(asked))
         found[worth] = above(hits[worth], expected[worth], r[worth])
         beyond[length] = found > tail
-        near = np.maximum(near, found) if length <= NEAR else near
         better = found > best
+        if length <= NEAR:
+            late = np.where(better, entries.minute[struck[first]], late)
+            near = np.maximum(near, found)
         best = np.where(better, found, best)
         start = np.where(better, entries.minute[struck[first]], start)
         rate = np.where(better, hits / np.maximum(of, 1), rate)
+    start = np.where(near > tail, late, start)
     lasting = np.zeros(len(asked), bool)
     worst = np.flatnonzero(best > tail)
     if not len(worst):
@@ -161,5 +167,8 @@ def _lasting(entries: Entries, asked: Ints, r: Floats, beyond: dict[int, Bools])
             rest = h - pairs[row, np.maximum(now - length + 2, 0)].max(axis=1)
             longer = np.lib.stride_tricks.sliding_window_view(whole, length - 1, axis=1)
             more |= wide & longer[row, np.maximum(now - length + 2, 0)].any(axis=1)
-            more |= wide & (above(np.maximum(rest, 0), np.maximum(e * (1 - 2 / length), 1e-9), r) > BLIP)
+            more |= wide & (
+                above(np.maximum(rest, 0), np.maximum(e * (1 - 2 / length), 1e-9), r)
+                > (BLIP if length <= FEW else BURST)
+            )
     return more

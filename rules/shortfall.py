@@ -29,7 +29,7 @@ BUSIER = 0.02
 """Added to 1/r for every time that today is busier than other days."""
 LOOKS = 3 * QUARTERS
 """Chances a day at one place: windows that overlap see the same."""
-REST = 2.0
+REST = 1.5
 """What is left without its two best-served minutes must be this unlikely (-log10)."""
 STEADY = 20.0
 """Arrivals' worth of belief that today is as other days are."""
@@ -64,6 +64,7 @@ class Shortfall:
         self.measures = frozenset({"arrivals", "total"})
         self.expressions: tuple[str, ...] = ()
         self.ways: frozenset[Way] = frozenset({"missing"})
+        self.vouches = self.ways
         self.levels = chosen
         self._budget, self._share, self._least = budget / 7, share, float(min_due)
         self._freeze = int(freeze / timedelta(minutes=1))

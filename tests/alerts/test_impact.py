@@ -121,7 +121,7 @@ def test_whose_transactions_no_longer_come_is_affected_by_a_silence():
 
 def test_who_only_had_a_quiet_time_is_not_missed_where_half_of_the_others_came():
     silence = replace(FAILURE, kind="missing", ways=frozenset({"missing"}))
-    large, small = (ACEROS, TEXTILES), [CAFE.sends(f"09:{m:02}") for m in range(0, 60, 5)]
+    large, small = (ACEROS, TEXTILES), [CAFE.sends(f"09:{m:02}") for m in range(0, 60, 10)]
     before = [*every_minute("09:00", "10:00", *(who.sends("09:00", count=10) for who in large)), *small]
     half = every_minute("10:00", "10:15", *(who.sends("10:00", count=5) for who in large))
     assert touched(*before, *half, incident=silence, until="10:15").keys() == {ACEROS.nit, TEXTILES.nit}

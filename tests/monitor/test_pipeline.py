@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 
 from alerts import Action, Changes, TheirCase, Touch
 from alerts.cases import CaseBook
-from alerts.incidents import Incidents
 from monitor import grounds
 from monitor import pipeline as pipeline_module
 from monitor.backtest import Outcome
@@ -236,7 +235,7 @@ def restarted(before: Pipeline, windows: Windows, cases: list[TheirCase], until:
     fresh = piped(windows, cases)
     fresh.train(BEGIN, until)
     known = [*before.incidents.open.values(), *before.incidents.closed.values(), *before.recent.values()]
-    fresh.incidents = Incidents(before.incidents.alerts.values(), known, fresh.incidents.onset)
+    fresh.incidents = fresh.incidents.again(before.incidents.alerts.values(), known)
     fresh.recent, fresh.impacts = dict(before.recent), dict(before.impacts)
     fresh.book = CaseBook(before.book.decisions.values(), cases)
     return fresh
