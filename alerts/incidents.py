@@ -18,7 +18,7 @@ from datetime import UTC, datetime, timedelta
 from hashlib import blake2s
 
 from alerts import Alert, AlertState, Changes, Incident, IncidentState, Signal
-from alerts.scopes import reaching, together
+from alerts.scopes import narrowest, reaching, together
 from rules import DIMENSIONS, Scope, Severity, Spec, Verdict, Way
 
 SILENT = timedelta(hours=24)
@@ -32,7 +32,9 @@ ECHO = timedelta(hours=3)
 LATELY = timedelta(minutes=20)
 """What begins later than this after the last breach of an incident is none of its symptoms."""
 ONSET = timedelta(minutes=5)
-"""Alerts that begin this close together on the same product or channel are taken for one cause."""
+"""Alerts that begin this close together on the same product or channel, in the same way, are taken for one cause."""
+PLACES = 3
+"""So many places that begin to fail in the same way within ONSET have one cause, even if they share neither product nor channel."""
 
 
 def incident_key(scope: Scope, started_at: datetime) -> str:
@@ -52,6 +54,7 @@ WORST: tuple[Way, ...] = (
     "value",
     "slow",
 )
+SLOW: frozenset[Way] = frozenset({"slow"})
 Shares = tuple[tuple[str, str, float], ...]
 Onset = Callable[[Signal, datetime], datetime]
 """The first bad minute of an alert that fires, which may lie later than the start of its first breaching window."""
@@ -66,8 +69,10 @@ class Incidents:
         incidents: Iterable[Incident] = (),
         onset: Onset = lambda signal, since: since,  # noqa: ARG005 - without a pipeline, as the rule says
         spoken: Mapping[str, Collection[str]] | None = None,
+        hints: Collection[str] = (),
     ) -> None:
-        self.onset = onset
+        self.onset, self.hints = onset, hints
+        """hints: the rules that find something new, and know little of how it hurts."""
         self.spoken = spoken or {}
         """By rule, the other rules that it speaks for when it finds a scope healthy: those that may know too little to say so."""
         self.alerts = {(alert.rule, alert.scope): alert for alert in alerts}
@@ -80,7 +85,7 @@ class Incidents:
 
     def again(self, alerts: Iterable[Alert], incidents: Iterable[Incident]) -> Incidents:
         """As it was when these were all that it knew: after a restart."""
-        return Incidents(alerts, incidents, self.onset, self.spoken)
+        return Incidents(alerts, incidents, self.onset, self.spoken, self.hints)
 
     def advance(self, signals: Iterable[Signal], at: datetime, detected_at: datetime, changes: Changes) -> None:
         """Take one minute's signals, of the windows that ended at `at`; what changes is noted in `changes`."""
@@ -117,7 +122,7 @@ class Incidents:
             return None
         ended = max((a.last_breach for a in self.alerts.values() if a.incident_id == incident_id), default=at)
         done = replace(incident, state=IncidentState.RESOLVED, ended_at=ended, resolved_at=at, resolved_by=who)
-        changes.incidents[incident_id] = done
+        changes.incidents[incident_id] = self.past[incident_id] = done
         if self._held(incident_id):
             self.closed[incident_id] = done
         return done
@@ -187,9 +192,9 @@ class Incidents:
 
     def _join(self, signal: Signal, since: datetime, detected_at: datetime, changes: Changes) -> Incident:
         for over in self.closed.values():
-            if over.resolved_at and since <= over.resolved_at + ONSET and self._same_cause(over, signal.scope, since):
+            if over.resolved_at and since <= over.resolved_at + ONSET and self._same_cause(over, signal, since):
                 return over
-        kin = self._kin(signal.scope, since)
+        kin = self._kin(signal, since)
         if not kin:
             since = self.onset(signal, since)
             incident = Incident(
@@ -201,18 +206,29 @@ class Incidents:
             incident = kin[0]
             for other in kin[1:]:
                 incident = self._merge(incident, other, changes)
-            incident = replace(
-                incident,
-                scope=together(incident.scope, signal.scope),
-                severity=_worse(incident.severity, signal.spec.severity),
-                rules=_union(incident.rules, (signal.spec.name,)),
-                ways=incident.ways | signal.ways,
-                kind=worst(incident.ways | signal.ways),
-                guide=incident.guide if worst(incident.ways | signal.ways) in incident.ways else signal.spec.guide,
-            )
-            incident = replace(incident, reach=self._reach(incident, signal, since))
+            incident = self._taken(incident, signal, since)
         self.open[incident.id] = incident
         return incident
+
+    def _taken(self, incident: Incident, signal: Signal, since: datetime) -> Incident:
+        """The incident with one more alert."""
+        ways, guide = incident.ways | signal.ways, incident.guide
+        if signal.spec.name in self.hints and not self._hinted(incident):
+            ways = incident.ways
+        elif self._hinted(incident) and signal.spec.name not in self.hints:
+            ways, guide = signal.ways, signal.spec.guide
+        elif worst(ways) not in incident.ways:
+            guide = signal.spec.guide
+        reach = self._reach(incident, signal, since)
+        scope = incident.scope if incident.shares and incident.scope.overlaps(signal.scope) else reach
+        return replace(
+            incident, scope=scope, reach=reach, ways=ways, kind=worst(ways), guide=guide,
+            severity=_worse(incident.severity, signal.spec.severity), rules=_union(incident.rules, (signal.spec.name,)),
+        )  # fmt: skip
+
+    def _hinted(self, incident: Incident) -> bool:
+        """Whether nothing is known yet but that something is new."""
+        return all(rule in self.hints for rule in incident.rules)
 
     def _reach(self, incident: Incident, signal: Signal, since: datetime) -> Scope:
         """How far its alerts reach with one more; what begins later makes it wider only."""
@@ -221,32 +237,66 @@ class Incidents:
         early, client = since - incident.started_at <= ONSET, bool(incident.reach.client_id)
         return found if early or client != bool(found.client_id) else incident.reach.widened(found)
 
-    def _kin(self, scope: Scope, since: datetime) -> list[Incident]:
+    def _kin(self, signal: Signal, since: datetime) -> list[Incident]:
         """The incidents that it makes one, the oldest first: of those whose cause it may have, the nearest in time and what began with it.
 
-        A whole channel's alert sees two products fail one after the other: that does not make them one cause.
+        A whole channel's alert sees two products fail one after the other: that does not make them one cause. That three places
+        with nothing in common begin to fail in the same way at once does.
         """
-        kin = [i for i in self.open.values() if self._same_cause(i, scope, since)]
-        home = min(kin, key=lambda i: (not scope.shares(i.scope), abs(i.started_at - since), i.id), default=None)
+        scope = signal.scope
+        kin = [i for i in self.open.values() if self._same_cause(i, signal, since)]
+        near = {
+            i.id: (not alike(i.ways, signal.ways), not scope.shares(i.scope), abs(i.started_at - since)) for i in kin
+        }
+        home = min(kin, key=lambda i: (near[i.id], i.id), default=None)
         if home and scope.client_id:
             return [home]  # one client's rows tie nothing together
-        together = [i for i in kin if home and abs(i.started_at - home.started_at) <= ONSET]
+        together = [
+            i for i in kin if home and abs(i.started_at - home.started_at) <= ONSET and alike(i.ways, home.ways)
+        ]
+        if not home and not scope.client_id and not scope.series and signal.spec.name not in self.hints:
+            others = [i for i in self.open.values() if self._begun_alike(i, signal, since)]
+            together = others if len(others) >= PLACES - 1 else []
         return sorted(together, key=lambda i: (i.started_at, i.id))
 
-    def _same_cause(self, incident: Incident, scope: Scope, since: datetime) -> bool:
+    def _begun_alike(self, incident: Incident, signal: Signal, since: datetime) -> bool:
+        """Whether it began with that, in the same way, and is of more than one client."""
+        there = not incident.scope.client_id and not incident.scope.series and not self._hinted(incident)
+        return there and abs(incident.started_at - since) <= ONSET and bool(incident.ways & signal.ways)
+
+    def _same_cause(self, incident: Incident, signal: Signal, since: datetime) -> bool:
+        scope = signal.scope
         alerts = [alert for alert in self.alerts.values() if alert.incident_id == incident.id]
         lately = [alert.scope for alert in alerts if since <= alert.last_breach + LATELY]
         if not lately:
             return incident.scope == scope
+        if self._another(incident, signal, since):
+            return False
         # Once it is known where it sits, that its alerts reach further, as a whole channel's does, is its own doing.
         settled = incident.shares and since > incident.started_at + ONSET
         # Nor is a client's failing product that of a channel's alert: which channel it fails through is not known.
-        near = [one for one in lately if not scope.client_id or scope.shares(one)]
+        near = [one for one in narrowest(lately) if not scope.client_id or scope.shares(one)]
         scopes = {incident.scope} if settled else {incident.scope, *near}
         # A metric's series says nothing of transactions that it does not name.
         if any(scope.overlaps(one) and (scope.shares(one) or scope.series == one.series) for one in scopes):
             return True
-        return abs(incident.started_at - since) <= ONSET and any(scope.shares(one) for one in scopes)
+        told = signal.spec.name not in self.hints and (alike(incident.ways, signal.ways) or self._hinted(incident))
+        began = abs(incident.started_at - since) <= ONSET
+        return told and began and any(scope.shares(one) for one in scopes)
+
+    def _another(self, incident: Incident, signal: Signal, since: datetime) -> bool:
+        """What begins long after it and is worse than all that it did so far is no symptom of it: slow since nine, failing since eleven.
+
+        But what is left pending fails later, and of one client much is said by chance.
+        """
+        if (
+            signal.spec.name in self.hints
+            or self._hinted(incident)
+            or signal.scope.client_id
+            or "pending" in incident.ways
+        ):
+            return False
+        return since > incident.started_at + LATELY and WORST.index(worst(signal.ways)) < WORST.index(incident.kind)
 
     def _merge(self, incident: Incident, other: Incident, changes: Changes) -> Incident:
         del self.open[other.id]
@@ -288,6 +338,11 @@ class Incidents:
 
 def _fits(scope: Scope, spec: Spec) -> bool:
     return all(name in spec.grain.by for name, value in zip(DIMENSIONS, scope.values, strict=True) if value)
+
+
+def alike(ways: frozenset[Way], others: frozenset[Way]) -> bool:
+    """Whether they may be of one cause: slowness goes with anything."""
+    return bool(ways & others) or SLOW in (ways, others)
 
 
 def worst(ways: frozenset[Way]) -> Way:

@@ -38,5 +38,10 @@ def reaching(scopes: Iterable[Scope]) -> Scope:
         alone = [one for one in told - wide if not any(scope.overlaps(one) for scope in wide)]
         told = wide | {replace(one, client_id="") for one in alone}
     told |= {one.met(other) for one, other in combinations(told, 2) if one.overlaps(other)}
-    narrowest = [one for one in told if not any(other != one and one.holds(other) for other in told)]
-    return reduce(Scope.widened, narrowest)
+    return reduce(Scope.widened, narrowest(told))
+
+
+def narrowest(scopes: Iterable[Scope]) -> list[Scope]:
+    """Those that hold none of the others: what they say is said by the narrower ones, and better."""
+    told = dict.fromkeys(scopes)
+    return [one for one in told if not any(other != one and one.holds(other) for other in told)]

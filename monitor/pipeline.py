@@ -86,6 +86,7 @@ class Pipeline:
         self.rules, self.windows, self.calendar, self.lateness = rules, windows, calendar, lateness
         self.incidents = incidents or Incidents()
         self.incidents.onset = self._onset
+        self.incidents.hints = {rule.spec.name for rule in rules if getattr(rule, "hint", False)}
         self.incidents.spoken = {rule.spec.name: _spoken(rule, rules) for rule in rules}
         self.book = book or CaseBook()
         self.portfolio = portfolio or Portfolio()

@@ -237,7 +237,8 @@ class Rule(Protocol):
 
     measures: what it needs of a window; shown: the one whose value its verdicts carry; expressions: what it asks of each window;
     ways: how what it sees hurts clients. A kind that judges whatever there is may say that it `vouches` for some of them: where it
-    finds a scope healthy, a rule that knows too little to speak of it is over as well.
+    finds a scope healthy, a rule that knows too little to speak of it is over as well. A `hint` finds something new, and knows little of
+    how it hurts.
     """
 
     spec: Spec

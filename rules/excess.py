@@ -72,6 +72,7 @@ class Excess:
         self.expressions: tuple[str, ...] = ()
         self.ways = ways_of(frozenset({BINS[0] if bins else measure}))
         self.vouches = self.ways & {measure}
+        self.hint = measure == "novel"
         self._matters: dict[str, float] = {"least": min_hits, "change": min_change, "ratio": min_ratio}
         self._series, self._pools = Places(), Places()
         self._pool_of: Ints = np.zeros(0, np.int64)

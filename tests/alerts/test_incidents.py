@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from alerts import AlertState, Changes, Incident, IncidentState, Signal
 from alerts.incidents import Incidents, incident_key, together, worst
-from rules import Grain, Scope, Severity, Spec, Verdict
+from rules import Grain, Scope, Severity, Spec, Verdict, Way
 from tests.characters import ACEROS, CAFE, at
 
 MINUTE = timedelta(minutes=1)
@@ -24,16 +24,25 @@ RULE = Spec(name="fallas", for_=timedelta(minutes=2), keep_firing_for=timedelta(
 class Watch:
     """Minutes that pass, each with what the rules said of it."""
 
-    def __init__(self, incidents: Incidents | None = None) -> None:
+    def __init__(self, incidents: Incidents | None = None, **ways: Way) -> None:
         self.incidents = incidents or Incidents()
         self.changes = Changes()
+        self.ways = ways
 
     def minute(self, clock: str | datetime, *said: tuple[Spec, Scope, Verdict]) -> Changes:
         """The windows whose last minute is this one."""
         end = (at(clock) if isinstance(clock, str) else clock) + MINUTE
         step = Changes()
         signals = [
-            Signal(s, frozenset({"failed"}), scope, end - s.grain.minutes * MINUTE, end, verdict, 0.3)
+            Signal(
+                s,
+                frozenset({self.ways.get(s.name, "failed")}),
+                scope,
+                end - s.grain.minutes * MINUTE,
+                end,
+                verdict,
+                0.3,
+            )
             for s, scope, verdict in said
         ]
         self.incidents.advance(signals, end, end + timedelta(seconds=10), step)
@@ -458,3 +467,61 @@ def test_a_rule_that_looks_at_another_grain_now_lets_its_old_alerts_go():
     watch.run("10:00", "BB")
     watch.incidents.forget({"fallas": replace(RULE, grain=Grain(by=("product",)))}, at("10:05"), watch.changes)
     assert not watch.open
+
+
+def test_what_fails_in_three_ways_at_three_places_within_minutes_is_three_causes():
+    watch = Watch(reversos="reversed", rechazos="rejected")
+    for clock, rule, product, channel in (
+        ("10:00", "fallas", "pagos", "h2h"),
+        ("10:02", "reversos", "tarjetas", "web"),
+        ("10:04", "rechazos", "adquirencia", "h2h"),
+    ):
+        told = (Scope(product, channel), Scope(product), Scope("", channel))
+        watch.minute(clock, *((Spec(name=rule), scope, Verdict.BREACH) for scope in told))
+    assert [i.reach for i in watch.open] == [
+        Scope("pagos", "h2h"),
+        Scope("tarjetas", "web"),
+        Scope("adquirencia", "h2h"),
+    ]
+
+
+def test_three_places_with_nothing_in_common_that_fail_alike_at_once_are_one_cause():
+    watch = Watch()
+    places = [Scope("pagos", "web"), Scope("giros", "h2h"), Scope("recaudos", "swift")]
+    watch.minute("10:00", *((Spec(name="fallas"), scope, Verdict.BREACH) for scope in places[:2]))
+    assert len(watch.open) == 2
+    watch.minute("10:01", (Spec(name="fallas"), places[2], Verdict.BREACH))
+    (incident,) = watch.open
+    assert incident.reach == Scope()
+
+
+def test_what_is_slow_and_an_hour_later_fails_has_failed_for_another_reason():
+    watch = Watch(lentitud="slow")
+    watch.run("09:00", "BB" * 60, Spec(name="lentitud"))
+    watch.run("09:10", "B", Spec(name="otra"))
+    assert [i.kind for i in watch.open] == ["failed"]
+    watch = Watch(lentitud="slow")
+    watch.run("09:00", "BB" * 60, Spec(name="lentitud"))
+    watch.run("10:40", "B", Spec(name="fallas"))
+    assert [i.kind for i in watch.open] == ["slow", "failed"]
+
+
+def test_a_hint_that_something_is_new_yields_to_the_rule_that_knows_how_it_hurts():
+    watch = Watch(Incidents(hints={"codigo"}), rechazos="rejected")
+    watch.minute("10:00", (Spec(name="codigo", guide="nuevo"), PAGOS, Verdict.BREACH))
+    watch.minute("10:01", (Spec(name="rechazos", guide="rechazos"), PAGOS, Verdict.BREACH))
+    (incident,) = watch.open
+    assert (incident.ways, incident.kind, incident.guide) == ({"rejected"}, "rejected", "rechazos")
+    watch.minute("10:02", (Spec(name="codigo"), Scope("pagos"), Verdict.BREACH))
+    assert watch.open[0].ways == {"rejected"}
+
+
+def test_a_rule_that_knows_too_little_to_end_its_alert_is_over_when_one_that_knows_says_so():
+    busy = replace(RULE, name="altas")
+    for spoken, still in (({}, 1), ({"fallas": ("altas",)}, 0)):
+        watch = Watch(Incidents(spoken=spoken))
+        watch.minute("10:00", (RULE, PAGOS, Verdict.BREACH), (busy, PAGOS, Verdict.BREACH))
+        watch.minute("10:01", (RULE, PAGOS, Verdict.BREACH), (busy, PAGOS, Verdict.BREACH))
+        for n in range(2, 6):
+            watch.minute(f"10:0{n}", (RULE, PAGOS, Verdict.HEALTHY), (busy, PAGOS, Verdict.UNKNOWN))
+        assert len(watch.open) == still

@@ -303,3 +303,10 @@ def test_a_bank_with_nothing_to_say_is_told_nothing():
         {"total": np.zeros(0), "failed": np.zeros(0)},
     )
     assert judged(excess(), nothing) == {}
+
+
+def test_a_failure_that_follows_another_is_told_from_its_own_first_minute():
+    frame = Traffic(8 * HOUR, rate=4.0, seed=3).fails(5 * HOUR, 5 * HOUR + 30).fails(6 * HOUR + 30, 7 * HOUR).at()
+    letter, onset = judged(excess(), frame)[WEB, START + 6 * HOUR + 34]
+    assert letter == "B"
+    assert START + 6 * HOUR + 28 <= onset <= START + 6 * HOUR + 31
