@@ -33,11 +33,9 @@ class Many:
         return Scores(*columns)
 
     def learn(self, x: Floats, slot: int, mask: Bools) -> None:
-        """Learn the readings where `mask` is true and the reading is finite."""
-        taken = (mask & np.isfinite(x)).tolist()
-        for detector, reading, take in zip(self._detectors, x.tolist(), taken, strict=True):
-            if take:
-                detector.learn_one(reading, slot)
+        """Learn the readings where `mask` is true and the reading is finite; the others are only shown."""
+        for detector, reading, take in zip(self._detectors, x.tolist(), mask.tolist(), strict=True):
+            detector.learn_one(reading, slot, take=take)
 
 
 class One:
@@ -55,6 +53,6 @@ class One:
             return None
         return Score(**{f.name: float(getattr(scores, f.name)[0]) for f in fields(Score)})
 
-    def learn_one(self, x: float, slot: int = 0) -> None:
+    def learn_one(self, x: float, slot: int = 0, *, take: bool = True) -> None:
         """Take the reading in as normal."""
-        self._bank.learn(np.array([x], dtype=np.float64), slot, self._always)
+        self._bank.learn(np.array([x], dtype=np.float64), slot, self._always & take)

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from detectors import Score
-from detectors.ewma import Ewma
-from detectors.tail import BAND, directed
+from detectors.ewma import Recent
+from detectors.tail import BAND, directed, readings
 
 REACH = 6.0
 """Scales from the level that the trees' unit square spans to either side; what lies beyond sits on its edge."""
@@ -46,7 +46,7 @@ class HalfSpaceTrees:
         self._count, self._height, self._window, self._seed = trees, height, window, seed
         self._trees: Any = None
         self._learned = 0
-        self._slow, self._recent = Ewma(alpha=0.01), Ewma(alpha=0.1)
+        self._slow, self._recent = Recent(alpha=0.01), Recent(alpha=0.1)
         self._slow.grow(1)
         self._recent.grow(1)
         self._past: deque[float] = deque()
@@ -61,9 +61,9 @@ class HalfSpaceTrees:
         half = BAND * scale
         return Score(1 - 10**log_p, -log_p, expected, expected - half, expected + half)
 
-    def learn_one(self, x: float, slot: int = 0) -> None:
+    def learn_one(self, x: float, slot: int = 0, *, take: bool = True) -> None:
         """Take the reading in as normal."""
-        if not isfinite(x):
+        if not (take and isfinite(x)):
             return
         if self._trees is None:
             from river.anomaly import HalfSpaceTrees as Trees  # noqa: PLC0415  costs 2 s
@@ -74,16 +74,16 @@ class HalfSpaceTrees:
         if self._learned:
             self._trees.learn_one(self._place(x))
         self._learned += 1
-        reading, always = np.array([x]), np.ones(1, dtype=np.bool_)
-        self._slow.learn(reading, slot, always)
-        self._recent.learn(reading, slot, always)
+        reading, always = readings(np.array([x])), np.ones(1, dtype=np.bool_)
+        self._slow.follow(reading, always)
+        self._recent.follow(reading, always)
 
     def _other_side(self, x: float, expected: float) -> bool:
         return (self._direction == "up" and x < expected) or (self._direction == "down" and x > expected)
 
     def _place(self, x: float) -> dict[str, float]:
         """Where the reading lies in the unit square."""
-        return {name: _unit(x, *_forecast(ewma)) for name, ewma in (("slow", self._slow), ("recent", self._recent))}
+        return {name: _unit(x, *_forecast(recent)) for name, recent in (("slow", self._slow), ("recent", self._recent))}
 
     def _raw(self, x: float) -> float:
         return float(self._trees.score_one(self._place(x)))
@@ -107,9 +107,8 @@ class HalfSpaceTrees:
         return max(min(rank, beyond), -DEEPEST)
 
 
-def _forecast(ewma: Ewma) -> tuple[float, float]:
-    level, scale = ewma.forecast()
-    return float(level[0]), float(scale[0])
+def _forecast(recent: Recent) -> tuple[float, float]:
+    return float(recent.level[0]), float(recent.scale[0])
 
 
 def _unit(x: float, level: float, scale: float) -> float:

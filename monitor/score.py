@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from detectors import make
+from detectors import BUSINESS, QUARTERS, REST, SATURDAY, make
 from detectors.walk import Walk
 
 if TYPE_CHECKING:
@@ -82,8 +82,9 @@ def score_csv(
 
 
 def weekday_slot(time: datetime) -> int:
-    """The clock slot of a local time where holidays are not known: its quarter of the day, 96 more at weekends."""
-    return (96 if time.isoweekday() > 5 else 0) + time.hour * 4 + time.minute // 15  # noqa: PLR2004  Friday
+    """The clock slot of a local time where neither holidays nor paydays are known."""
+    kind = (BUSINESS,) * 5 + (SATURDAY, REST)
+    return kind[time.weekday()] * QUARTERS + time.hour * 4 + time.minute // 15
 
 
 def _rows(source: Path, zone: ZoneInfo, slot_of: Callable[[datetime], int]) -> Iterator[Row]:

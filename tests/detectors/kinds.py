@@ -1,0 +1,17 @@
+"""How the tests make each kind: with options that let it speak soon."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from detectors import kinds
+
+OPTIONS: dict[str, dict[str, Any]] = {kind: {} for kind in kinds()}
+
+QUICK = ("ewma", "seasonal")
+"""Those that live in arrays."""
+
+every_kind = pytest.mark.parametrize("kind", kinds())
+quick_kind = pytest.mark.parametrize("kind", QUICK)
