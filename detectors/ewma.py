@@ -113,4 +113,4 @@ class Ewma:
 
     def take(self, state: State) -> None:
         """Go on from there. StateError: it is not one of this kind and version."""
-        taken(state, "ewma", self, self.NAMES)
+        taken(state, "ewma", self, self.NAMES, many=True)

@@ -177,5 +177,5 @@ class Seasonal:
 
     def take(self, state: State) -> None:
         """Go on from there. StateError: it is not one of this kind and version."""
-        taken(state, "seasonal", self, self.NAMES)
+        taken(state, "seasonal", self, self.NAMES, many=True)
         self.slot = int(self.slot)

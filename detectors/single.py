@@ -78,14 +78,14 @@ class OneEwma:
         level, bank = self._level, self._bank
         if level.age < bank.recent.warmup or not isfinite(x):
             return None
-        x = min(max(x, -LARGEST), LARGEST)
+        x = min(max(float(x), -LARGEST), LARGEST)
         return self._chances.judge(x, level.level, level.scale, bank.direction)
 
     def learn_one(self, x: float, slot: int = 0, *, take: bool = True) -> None:  # noqa: ARG002  as above
         """Take the reading in as normal."""
         if not take or not isfinite(x):
             return
-        x = min(max(x, -LARGEST), LARGEST)
+        x = min(max(float(x), -LARGEST), LARGEST)
         level, recent = self._level, self._bank.recent
         if level.age >= recent.warmup:
             self._chances.learn(x, level.level, level.scale)
@@ -128,7 +128,7 @@ class OneSeasonal:
         """None while warming or where x is not a finite number."""
         if self._level.age < self._bank.recent.warmup or not isfinite(x):
             return None
-        x = min(max(x, -WIDEST), WIDEST)
+        x = min(max(float(x), -WIDEST), WIDEST)
         _, expected, scale, _ = self._forecast(slot)
         return self._chances.judge(x, self._anchor + expected, scale, self._bank.direction)
 
@@ -139,7 +139,7 @@ class OneSeasonal:
             self._slot = slot
         if not isfinite(x):
             return
-        x = min(max(x, -WIDEST), WIDEST)
+        x = min(max(float(x), -WIDEST), WIDEST)
         if isnan(self._anchor):
             if not take:
                 return

@@ -32,25 +32,31 @@ def given(kind: str, holder: object, names: Sequence[str]) -> State:
     return State(kind, VERSION, {name: np.array(_seek(holder, name)) for name in names})
 
 
-def taken(state: State, kind: str, holder: object, names: Sequence[str]) -> None:
-    """Put a copy of the arrays in the place of the holder's own.
+def taken(state: State, kind: str, holder: object, names: Sequence[str], *, many: bool = False) -> None:
+    """Put a copy of the arrays in the place of the holder's own. many: their last axis is the series.
 
     StateError: of another kind or version; a name is missing or too many, an array has another type or shape.
     """
+    checked(state, kind)
+    if wrong := sorted(set(names) ^ set(state.arrays)):
+        raise StateError(f"the state of {kind!r} is not whole: {', '.join(wrong)}")
+    for name in names:
+        own, array = np.asarray(_seek(holder, name)), state.arrays[name]
+        if own.dtype != array.dtype or own.ndim != array.ndim or own.shape[:-1] != array.shape[:-1]:
+            raise StateError(f"the state of {kind!r} has another shape or type: {name}")
+    if many and len({array.shape[-1] for array in state.arrays.values() if array.ndim}) > 1:
+        raise StateError(f"the state of {kind!r} has arrays of different numbers of series")
+    for name in names:
+        part, _, last = name.rpartition(".")
+        setattr(_seek(holder, part) if part else holder, last, np.array(state.arrays[name]))
+
+
+def checked(state: State, kind: str) -> None:
+    """StateError: it is of another kind or version."""
     if (state.kind, state.version) != (kind, VERSION):
         raise StateError(
             f"the state is of {state.kind!r} version {state.version}, not of {kind!r} version {VERSION}: rebuild it"
         )
-    if wrong := sorted(set(names) ^ set(state.arrays)):
-        raise StateError(f"the state of {kind!r} is not whole: {', '.join(wrong)}")
-    series = {array.shape[-1] for array in state.arrays.values() if array.ndim}
-    for name in names:
-        own, array = np.asarray(_seek(holder, name)), state.arrays[name]
-        if own.dtype != array.dtype or own.shape[:-1] != array.shape[:-1] or len(series) > 1:
-            raise StateError(f"the state of {kind!r} has another shape or type: {name}")
-    for name in names:
-        part, _, last = name.rpartition(".")
-        setattr(_seek(holder, part) if part else holder, last, np.array(state.arrays[name]))
 
 
 Kept = TypeVar("Kept", bound=Any)
