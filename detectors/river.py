@@ -46,7 +46,7 @@ class River:
     def __init__(
         self,
         *,
-        model: str = "anomaly.GaussianScorer",
+        model: str = "anomaly.StandardAbsoluteDeviation",
         options: Mapping[str, Any] | None = None,
         direction: str = "both",
         warmup: int = 100,

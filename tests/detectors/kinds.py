@@ -13,5 +13,9 @@ OPTIONS: dict[str, dict[str, Any]] = {kind: {} for kind in kinds()}
 QUICK = ("ewma", "seasonal")
 """Those that live in arrays."""
 
+MEASURED = tuple(kind for kind in kinds() if kind != "count")
+"""Those that take any number; a count cannot be negative, and has tests of its own."""
+
 every_kind = pytest.mark.parametrize("kind", kinds())
 quick_kind = pytest.mark.parametrize("kind", QUICK)
+measured_kind = pytest.mark.parametrize("kind", MEASURED)

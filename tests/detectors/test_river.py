@@ -109,7 +109,7 @@ def test_beyond_where_a_gaussian_scorer_ends_readings_are_still_told_apart():
         ({"model": "anomaly.QuantileFilter"}, LookupError, "no model 'anomaly.QuantileFilter'"),
         ({"model": "linear_model.LinearRegression"}, LookupError, "no model"),
         ({"model": "os.system"}, LookupError, "no model 'os.system'"),
-        ({"options": {"windw": 3}}, TypeError, "anomaly.GaussianScorer has no option windw, only window_size, grace"),
+        ({"options": {"sub": 3}}, TypeError, "anomaly.StandardAbsoluteDeviation has no option sub, only sub_stat"),
         ({"model": "time_series.HoltWinters"}, ValueError, "HoltWinters cannot be made: .*alpha"),
         ({"model": "time_series.HoltWinters", "options": {"alpha": 0.1, "seasonality": 4}}, ValueError, "gamma"),
         (

@@ -157,7 +157,8 @@ def test_the_season_is_that_of_local_time(scored):
 def test_weekday_slot():
     assert weekday_slot(datetime(2025, 3, 7, 0, 0, tzinfo=UTC)) == 0  # Friday
     assert weekday_slot(datetime(2025, 3, 7, 23, 59, tzinfo=UTC)) == 95
-    assert weekday_slot(datetime(2025, 3, 8, 0, 15, tzinfo=UTC)) == 97  # Saturday
+    assert weekday_slot(datetime(2025, 3, 8, 0, 15, tzinfo=UTC)) == 2 * 96 + 1  # Saturday
+    assert weekday_slot(datetime(2025, 3, 9, 0, 15, tzinfo=UTC)) == 3 * 96 + 1
     assert weekday_slot(datetime(2025, 3, 10, 14, 31, tzinfo=UTC)) == 58
 
 
