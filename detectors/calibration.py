@@ -1,19 +1,21 @@
 """From a residual to a chance: how rare such a residual is in the series' own past, whatever the shape of its noise.
 
-A residual in scales, z, falls into one of 30 log-spaced bins on its side of zero. From the counts a survival function S is built edge by
-edge, each step the share of what reached the last edge that reached this one too, drawn by `PRIOR` readings' worth towards what a smooth tail
-would have: normal in the middle and exponential beyond 2.4 scales (Huber's least favourable law, 1964), there as much steeper or flatter
-as the series' own has been between what 80 and what 20 readings reached. (Survival as a product of conditional shares: Kaplan and Meier 1958; shares with Beta priors along
-nested sets: a Polya tree, Lavine 1992; exponential excesses beyond a high level: Pickands 1975.)
-So a young series is judged by that law, an old one by itself, and what has never been seen by how its tail was falling.
+A residual in scales, z, falls into one of 30 log-spaced bins on its side of zero. From the counts a survival function S is built edge
+by edge: each step is the share of what reached the last edge that reached this one too, drawn by `PRIOR` readings' worth towards what a
+smooth tail would have. That tail is normal in the middle and exponential beyond 2.4 scales (Huber's least favourable law, 1964), there as
+much steeper or flatter as the series' own was between what 80 and what 20 readings reached. So a young series is judged by that law, an
+old one by itself, and what has never been seen by how its tail was falling. (Survival as a product of conditional shares: Kaplan and
+Meier 1958; shares with Beta priors along nested sets: Polya trees, Lavine 1992; exponential excesses beyond a high level: Pickands 1975.)
 
-Readings beyond a chance of 1 in 1,000 that follow one another count once (runs declustering: Coles 2001, 5.3.2): an incident that was learned is one
-rare thing, however long it was. All is halved every `HALVING` readings, so nothing is held against a series for ever.
+Readings beyond a chance of 1 in 2,000 on a side that follow one another count once (runs declustering: Coles, An Introduction to
+Statistical Modeling of Extreme Values, 2001, 5.3.2): an incident that was learned is one rare thing, however long it was. All is halved
+every `HALVING` readings, so nothing is held against a series for ever.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from math import erfc, exp, log, pi, sqrt
 
 import numpy as np
@@ -56,15 +58,15 @@ def _smooth(z: float) -> float:
     return erfc(min(z, joint) / sqrt(2)) * exp(-HAZARD * max(z - joint, 0.0))
 
 
-SMOOTH = (1.0, *(_smooth(b) / _smooth(a) for a, b in zip(EDGES, EDGES[1:], strict=False)))
+SMOOTH = (1.0, *(_smooth(b) / _smooth(a) for a, b in pairwise(EDGES)))
 """Share of what reached the edge before that reaches each edge, by the smooth tail."""
-WIDTHS = tuple(b - a for a, b in zip(EDGES, EDGES[1:], strict=False))
+WIDTHS = tuple(b - a for a, b in pairwise(EDGES))
 LOG_SMOOTH = tuple(log(_smooth(edge)) for edge in EDGES)
 _EDGES, _WIDTHS, _LOG_SMOOTH = np.array(EDGES), np.array([*WIDTHS, 1.0]), np.array(LOG_SMOOTH)
 
 
 class Calibration:
-    """The survival functions of many series, two sides each: 1.5 KiB a series.
+    """The survival functions of many series, two sides each: 0.8 KiB a series.
 
     hist: readings by (side, bin, series), side 0 up and 1 down. table: S at each edge as last looked at; hazard: how it
     goes on beyond the last edge; band, far: the residuals of those chances.
@@ -101,10 +103,11 @@ class Calibration:
         else:
             beyond = (z < 0) == (direction == "down")
             log_p = np.where(beyond, log_s, np.log1p(-np.exp(np.minimum(log_s, -1e-9))))
-        log_p = np.where(np.isnan(z), np.nan, log_p)
+        # What is exactly due is not unusual on any side, however often it comes.
+        log_p = np.where(np.isnan(z), np.nan, np.where(z == 0, 0.0, log_p))
         due = np.where(np.isnan(z), np.nan, expected)
         lower, upper = due - self.rest[1, 1] * scale, due + self.rest[0, 1] * scale
-        return Scores(score=-np.expm1(log_p), tail=log_p / -log(10), expected=due, lower=lower, upper=upper)
+        return Scores(score=0.0 - np.expm1(log_p), tail=(0.0 - log_p) / log(10), expected=due, lower=lower, upper=upper)
 
     def _log_survival(self, size: Floats, side: np.ndarray) -> Floats:
         at, every = np.searchsorted(_EDGES, size, "right") - 1, np.arange(len(size))
@@ -142,7 +145,7 @@ class Calibration:
                 total = self.hist[:, :, some].sum(axis=(0, 1), dtype=np.float64)
                 self.table[side][:, some], self.rest[side][:, some] = fit(self.hist[side][:, some], total)
         if (old := take & (self.seen % HALVING == 0)).any():
-            self.hist[:, :, old] *= 0.5
+            self.hist *= np.where(old, np.float32(0.5), np.float32(1.0))
 
 
 def _chunks(due: Bools) -> Iterator[slice | NDArray[np.intp]]:

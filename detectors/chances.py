@@ -1,10 +1,10 @@
-"""`Calibration` of one series, in plain numbers: the same formulas, a µs or two a reading."""
+"""`Calibration` and `Recent` of one series, in plain numbers: the same formulas, a µs or two a reading."""
 
 from __future__ import annotations
 
 from array import array
 from bisect import bisect_right
-from math import exp, expm1, log, log1p
+from math import exp, expm1, log, log1p, sqrt
 
 import numpy as np
 
@@ -32,7 +32,8 @@ from detectors.calibration import (
     WIDTHS,
     Calibration,
 )
-from detectors.tail import FARTHEST, Direction
+from detectors.ewma import CLIP, RECENT, YOUNG, Recent
+from detectors.tail import FARTHEST, SLIGHT, Direction
 
 LOG2, LOG10 = log(2), log(10)
 
@@ -55,14 +56,18 @@ class Chances:
         z = min(max(z, -FARTHEST), FARTHEST)
         side = z < 0
         log_s = self._log_survival(-z if side else z, side)
-        if direction == "both":
+        if z == 0:
+            log_p = 0.0
+        elif direction == "both":
             log_p = min(log_s + LOG2, 0.0)
         elif side == (direction == "down"):
             log_p = log_s
         else:
             log_p = log1p(-exp(min(log_s, -1e-9)))
         up, down = self.rest
-        return Score(-expm1(log_p), -log_p / LOG10, expected, expected - down[1] * scale, expected + up[1] * scale)
+        return Score(
+            0.0 - expm1(log_p), (0.0 - log_p) / LOG10, expected, expected - down[1] * scale, expected + up[1] * scale
+        )
 
     def _log_survival(self, size: float, side: int) -> float:
         table = self.table[side]
@@ -144,3 +149,46 @@ def _where(table: array[float], hazard: float, chance: float) -> float:
     low = table[at]
     slope = log(low / table[at + 1]) / WIDTHS[at] if at < BINS - 1 else hazard
     return max(EDGES[at] + log(max(low / chance, 1.0)) / slope, 0.0)
+
+
+def believed(scale: float, level: float, floor: float) -> float:
+    """As `tail.believed`."""
+    return max(scale, floor, abs(level) * SLIGHT + 1e-12)
+
+
+class Level:
+    """`Recent` of one series."""
+
+    __slots__ = ("age", "level", "scale", "surprise", "var")
+
+    def __init__(self, floor: float) -> None:
+        self.age, self.level, self.var, self.surprise = 0.0, 0.0, 0.0, 0.0
+        self.scale = believed(0.0, 0.0, floor)
+
+    def into(self, bank: Recent) -> None:
+        """Make it the only series of a bank."""
+        for name in RECENT:
+            setattr(bank, name, np.array([getattr(self, name)]))
+
+    def out_of(self, bank: Recent) -> None:
+        """Become the only series of a bank."""
+        for name in RECENT:
+            setattr(self, name, float(getattr(bank, name)[0]))
+
+    def follow(self, x: float, alpha: float, floor: float) -> None:
+        """Learn a number within bounds."""
+        age = self.age
+        if age == 0:
+            self.level = x
+        self.age = age = age + 1
+        e = x - self.level
+        size = abs(e)
+        if age >= YOUNG:
+            limit = max(CLIP * self.scale, min(size, self.surprise))
+            e = min(max(e, -limit), limit)
+        slow = alpha / 4
+        age = max(age, 2)
+        self.level = level = self.level + max(alpha, 1 / age) * e
+        self.var = var = self.var + max(slow, 1 / (age - 1)) * (e * e - self.var)
+        self.surprise = max(size, self.surprise * (1 - slow))
+        self.scale = believed(sqrt(var), level, floor)

@@ -73,8 +73,9 @@ class Count:
             return above(hits, mean, shape)
         if self._direction == "down":
             return below(hits, mean, shape)
-        rarer: Floats = np.maximum(above(hits, mean, shape), below(hits, mean, shape))
-        return np.maximum(rarer - np.log10(2.0), 0.0)
+        rarer = np.maximum(above(hits, mean, shape), below(hits, mean, shape))
+        found: Floats = np.maximum(rarer - np.log10(2.0), 0.0)
+        return found
 
     def learn(self, x: Floats, slot: int, mask: Bools) -> None:  # noqa: ARG002  as above
         """Learn the counts where `mask` is true and there is one."""

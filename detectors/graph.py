@@ -7,7 +7,6 @@ called by name. The bytes are JSON; a float comes back to the last bit.
 from __future__ import annotations
 
 import base64
-import copyreg
 import json
 from collections.abc import Callable, Iterable
 from importlib import import_module
@@ -27,6 +26,8 @@ ALLOWED = frozenset(
     }
 )
 """Classes that may be made again, beside river's own."""
+NEW = object().__reduce_ex__(2)[0]
+"""How pickle's protocol says that an object is made without its constructor."""
 
 
 def frozen(thing: object) -> NDArray[np.uint8]:
@@ -87,11 +88,11 @@ class _Writer:
         if isinstance(told, str):
             return ["named", _checked(f"{thing.__module__}.{told}")]
         made, given, state, parts, pairs = (*told, None, None, None)[:5]
-        cls, new = (given[0], given[1:]) if made is copyreg.__newobj__ else (made, given)
+        cls, new = (given[0], given[1:]) if made is NEW else (made, given)
         if not isinstance(cls, type):
             raise TypeError(f"{_named(type(thing))} cannot be kept as arrays")
         return [
-            "object" if made is copyreg.__newobj__ else "call",
+            "object" if made is NEW else "call",
             _checked(_named(cls)),
             [self.node(part) for part in new],
             self.node(state),

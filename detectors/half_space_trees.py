@@ -70,7 +70,7 @@ class HalfSpaceTrees:
         half = BAND * scale
         return Score(1 - 10**log_p, -log_p, expected, expected - half, expected + half)
 
-    def learn_one(self, x: float, slot: int = 0, *, take: bool = True) -> None:
+    def learn_one(self, x: float, slot: int = 0, *, take: bool = True) -> None:  # noqa: ARG002  as above
         """Take the reading in as normal."""
         if not (take and isfinite(x)):
             return

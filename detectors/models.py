@@ -33,7 +33,9 @@ def model_of(name: str, options: Mapping[str, Any]) -> Any:
     if unknown := sorted(options.keys() - parameters.keys()):
         raise TypeError(f"river's {name} has no option {', '.join(unknown)}, only {', '.join(parameters)}")
     made = {
-        key: model_of(value["model"], value.get("options", {})) if isinstance(value, Mapping) and "model" in value else value
+        key: model_of(value["model"], value.get("options", {}))
+        if isinstance(value, Mapping) and "model" in value
+        else value
         for key, value in options.items()
     }
     try:

@@ -11,11 +11,10 @@ import numpy as np
 
 from detectors import Score
 from detectors.calibration import Calibration
-from detectors.chances import Chances
+from detectors.chances import Chances, Level
 from detectors.ewma import RECENT
 from detectors.graph import frozen, thawed
 from detectors.models import model_of, supervised
-from detectors.single import Level
 from detectors.state import State, given, taken
 from detectors.tail import BAND, directed
 

@@ -7,115 +7,78 @@ bank of one series, and goes from one shape to the other.
 from __future__ import annotations
 
 from array import array
-from copy import deepcopy
 from math import isfinite, isnan, nan, sqrt
 
 import numpy as np
 
 from detectors import SLOTS, Score, like
-from detectors.chances import Chances
-from detectors.ewma import CLIP, RECENT, YOUNG, Ewma, Recent
+from detectors.chances import Chances, Level, believed
+from detectors.ewma import CLIP, Ewma
 from detectors.seasonal import LARGEST as WIDEST
 from detectors.seasonal import MEMORY, Seasonal
 from detectors.state import State, alone
-from detectors.tail import LARGEST, SLIGHT
-
-
-def _believed(scale: float, level: float, floor: float) -> float:
-    return max(scale, floor, abs(level) * SLIGHT + 1e-12)
-
-
-class Level:
-    """`Recent` of one series."""
-
-    __slots__ = ("age", "level", "scale", "surprise", "var")
-
-    def __init__(self, floor: float) -> None:
-        self.age, self.level, self.var, self.surprise = 0.0, 0.0, 0.0, 0.0
-        self.scale = _believed(0.0, 0.0, floor)
-
-    def into(self, bank: Recent) -> None:
-        """Make it the only series of a bank."""
-        for name in RECENT:
-            setattr(bank, name, np.array([getattr(self, name)]))
-
-    def out_of(self, bank: Recent) -> None:
-        """Become the only series of a bank."""
-        for name in RECENT:
-            setattr(self, name, float(getattr(bank, name)[0]))
-
-    def follow(self, x: float, alpha: float, floor: float) -> None:
-        """Learn a number within bounds."""
-        age = self.age
-        if age == 0:
-            self.level = x
-        self.age = age = age + 1
-        e = x - self.level
-        size = abs(e)
-        if age >= YOUNG:
-            limit = max(CLIP * self.scale, min(size, self.surprise))
-            e = min(max(e, -limit), limit)
-        slow = alpha / 4
-        age = max(age, 2)
-        self.level = level = self.level + max(alpha, 1 / age) * e
-        self.var = var = self.var + max(slow, 1 / (age - 1)) * (e * e - self.var)
-        self.surprise = max(size, self.surprise * (1 - slow))
-        self.scale = _believed(sqrt(var), level, floor)
+from detectors.tail import LARGEST
 
 
 class OneEwma:
-    """An `Ewma` of one series. bank: one without series, whose options it has."""
+    """An `Ewma` of one series. bank: one without series, whose options it takes."""
 
-    __slots__ = ("_bank", "_chances", "_level")
+    __slots__ = ("_alpha", "_chances", "_direction", "_floor", "_level", "_warmup")
 
     def __init__(self, bank: Ewma) -> None:
-        self._bank = bank
-        self._level = Level(bank.recent.floor)
+        self._direction, recent = bank.direction, bank.recent
+        self._alpha, self._warmup, self._floor = recent.alpha, recent.warmup, recent.floor
+        self._level = Level(recent.floor)
         self._chances = Chances()
 
     def score_one(self, x: float, slot: int = 0) -> Score | None:  # noqa: ARG002  the clock means nothing to this kind
         """None while warming or where x is not a finite number."""
-        level, bank = self._level, self._bank
-        if level.age < bank.recent.warmup or not isfinite(x):
+        level = self._level
+        if level.age < self._warmup or not isfinite(x):
             return None
         x = min(max(float(x), -LARGEST), LARGEST)
-        return self._chances.judge(x, level.level, level.scale, bank.direction)
+        return self._chances.judge(x, level.level, level.scale, self._direction)
 
     def learn_one(self, x: float, slot: int = 0, *, take: bool = True) -> None:  # noqa: ARG002  as above
         """Take the reading in as normal."""
         if not take or not isfinite(x):
             return
         x = min(max(float(x), -LARGEST), LARGEST)
-        level, recent = self._level, self._bank.recent
-        if level.age >= recent.warmup:
+        level = self._level
+        if level.age >= self._warmup:
             self._chances.learn(x, level.level, level.scale)
-        level.follow(x, recent.alpha, recent.floor)
+        level.follow(x, self._alpha, self._floor)
+
+    def _new(self) -> Ewma:
+        return Ewma(direction=self._direction, alpha=self._alpha, warmup=self._warmup, floor=self._floor)
 
     def state(self) -> State:
         """What it has learned, as that of a bank of one series."""
-        bank = deepcopy(self._bank)
+        bank = self._new()
         self._level.into(bank.recent)
         self._chances.into(bank.calibration)
         return bank.state()
 
     def take(self, state: State) -> None:
         """Go on from there. StateError: it is not one of this kind and version."""
-        bank = alone(self._bank, state)
+        bank = alone(self._new(), state)
         self._level.out_of(bank.recent)
         self._chances.out_of(bank.calibration)
 
 
 class OneSeasonal:
-    """A `Seasonal` of one series. bank: one without series, whose options it has."""
+    """A `Seasonal` of one series. bank: one without series, whose options it takes."""
 
     __slots__ = (
-        *("_anchor", "_bank", "_chances", "_due", "_level", "_mean", "_off", "_pass_withheld", "_passed"),
+        *("_alpha", "_days", "_direction", "_floor", "_rate", "_warmup"),
+        *("_anchor", "_chances", "_due", "_level", "_mean", "_off", "_pass_withheld", "_passed"),
         *("_slot", "_tally", "_var", "_withheld"),
     )
 
     def __init__(self, bank: Seasonal) -> None:
-        self._bank = bank
-        self._level = Level(bank.recent.floor)
+        self._direction, self._rate, self._days, recent = bank.direction, bank.rate, bank.days, bank.recent
+        self._alpha, self._warmup, self._floor = recent.alpha, recent.warmup, recent.floor
+        self._level = Level(recent.floor)
         self._chances = Chances()
         self._anchor, self._off, self._slot = nan, 0.0, 0
         self._passed, self._withheld = bytearray(SLOTS), bytearray(SLOTS)
@@ -126,11 +89,11 @@ class OneSeasonal:
 
     def score_one(self, x: float, slot: int = 0) -> Score | None:
         """None while warming or where x is not a finite number."""
-        if self._level.age < self._bank.recent.warmup or not isfinite(x):
+        if self._level.age < self._warmup or not isfinite(x):
             return None
         x = min(max(float(x), -WIDEST), WIDEST)
         _, expected, scale, _ = self._forecast(slot)
-        return self._chances.judge(x, self._anchor + expected, scale, self._bank.direction)
+        return self._chances.judge(x, self._anchor + expected, scale, self._direction)
 
     def learn_one(self, x: float, slot: int = 0, *, take: bool = True) -> None:
         """Take the reading in as normal; one that is withheld may still be the season, see `Seasonal`."""
@@ -145,10 +108,9 @@ class OneSeasonal:
                 return
             self._anchor = x
         x -= self._anchor
-        bank = self._bank
         if not take:
             self._pass_withheld = True
-            new = self._passed[slot] == 0 and self._passed[like(slot)] < bank.days
+            new = self._passed[slot] == 0 and self._passed[like(slot)] < self._days
             if not (new or self._withheld[slot]):
                 return
         _, expected, scale, believed = self._forecast(slot)
@@ -158,19 +120,19 @@ class OneSeasonal:
         n, total, squares = self._tally
         self._tally = (n + 1.0, total + x, squares + clipped * clipped)
         if take:
-            level, recent = self._level, bank.recent
-            if level.age >= recent.warmup:
+            level = self._level
+            if level.age >= self._warmup:
                 self._chances.learn(x, expected, scale)
             if believed:
-                self._off += bank.rate * clipped
-            level.follow(x, recent.alpha, recent.floor)
+                self._off += self._rate * clipped
+            level.follow(x, self._alpha, self._floor)
             self._due = None
 
     def _forecast(self, slot: int) -> tuple[int, float, float, bool]:
         """Slot, what is due relative to the anchor, its scale, and whether that is the profile's word."""
         if self._due is not None and self._due[0] == slot:
             return self._due
-        level, days = self._level, self._bank.days
+        level, days = self._level, self._days
         expected, scale = level.level, level.scale
         passed, kin = float(self._passed[slot]), like(slot)
         more = self._passed[kin] if passed < days else 0
@@ -186,7 +148,7 @@ class OneSeasonal:
                 )
             weight = min(passed + more, MEMORY)
             expected = mean + self._off
-            scale = _believed(sqrt((weight * var + scale * scale) / (weight + 1.0)), expected, self._bank.recent.floor)
+            scale = believed(sqrt((weight * var + scale * scale) / (weight + 1.0)), expected, self._floor)
         self._due = found = (slot, expected, scale, known)
         return found
 
@@ -203,9 +165,19 @@ class OneSeasonal:
         self._pass_withheld = False
         self._due = None
 
+    def _new(self) -> Seasonal:
+        return Seasonal(
+            direction=self._direction,
+            rate=self._rate,
+            days=self._days,
+            alpha=self._alpha,
+            warmup=self._warmup,
+            floor=self._floor,
+        )
+
     def state(self) -> State:
         """What it has learned, as that of a bank of one series."""
-        bank = deepcopy(self._bank)
+        bank = self._new()
         self._level.into(bank.recent)
         self._chances.into(bank.calibration)
         bank.anchor, bank.off, bank.slot = np.array([self._anchor]), np.array([self._off]), self._slot
@@ -217,7 +189,7 @@ class OneSeasonal:
 
     def take(self, state: State) -> None:
         """Go on from there. StateError: it is not one of this kind and version."""
-        bank = alone(self._bank, state)
+        bank = alone(self._new(), state)
         self._level.out_of(bank.recent)
         self._chances.out_of(bank.calibration)
         self._anchor, self._off, self._slot = float(bank.anchor[0]), float(bank.off[0]), bank.slot

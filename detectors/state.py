@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -63,12 +62,11 @@ Kept = TypeVar("Kept", bound=Any)
 
 
 def alone(bank: Kept, state: State) -> Kept:
-    """A copy of a bank without series that has taken the state of one. StateError: as `taken`; or it is of several."""
-    made = deepcopy(bank)
-    made.take(state)
+    """A bank without series, once it has taken the state of one. StateError: as `taken`; or it is of several."""
+    bank.take(state)
     if any(array.ndim and array.shape[-1] != 1 for array in state.arrays.values()):
         raise StateError(f"the state of {state.kind!r} is not of one series")
-    return made
+    return bank
 
 
 def _seek(holder: object, name: str) -> Any:

@@ -78,7 +78,9 @@ def test_one_freak_changes_next_to_nothing():
     assert tail(struck, 8) == pytest.approx(tail(calm, 8), rel=0.1)
 
 
-@pytest.mark.parametrize(("direction", "high", "low"), [("up", True, False), ("down", False, True), ("both", True, True)])
+@pytest.mark.parametrize(
+    ("direction", "high", "low"), [("up", True, False), ("down", False, True), ("both", True, True)]
+)
 def test_the_side_that_is_asked_for(direction, high, low):
     bank = fed(poisson(20), direction=direction)
     assert (tail(bank, 60) > 3) == high

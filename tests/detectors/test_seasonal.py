@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from detectors import BUSINESS, PAYDAY, QUARTERS, REST, SATURDAY, make
+from detectors import BUSINESS, QUARTERS, REST, SATURDAY, make
 from detectors.walk import Walk
 
 DAY = 1440
