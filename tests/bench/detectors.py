@@ -6,16 +6,19 @@ all series that began together are looked at together. What is resident is that 
 
 from __future__ import annotations
 
-import resource
+import os
 import tracemalloc
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from itertools import pairwise
+from multiprocessing import get_context
 from time import perf_counter
 
 import numpy as np
 
 from detectors import QUARTERS, Bank, kinds, make, one
 from tests.bench import Figure
+from tests.bench.start import peak_mib
 
 SERIES = (1, 30, 1_000, 100_000)
 PATIENCE = 0.02
@@ -45,7 +48,7 @@ def peak(kind: str, series: int) -> float:
     rng = np.random.default_rng(9)
     for t in range(0, 300, 5):
         _steps(bank, rng.poisson(40, (1, series)).astype(float), t)
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return peak_mib(os.getpid())
 
 
 def _alone(kind: str) -> Iterator[Figure]:
