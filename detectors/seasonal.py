@@ -21,10 +21,10 @@ MEMORY = 10
 class Seasonal:
     """Compare a reading with the profile of its clock slot, moved by how far off it the series has lately been.
 
-    A *pass* is a run of steps in one slot: a quarter of an hour of one day. Until a slot has had `days` passes, those of
-    the kind of day that stands in for its own are added (see `detectors.LIKE`: the first payday is judged as a business
-    day). Where these are too few as well, it speaks as an `Ewma` of the recent readings does: the first day, the first
-    weekend.
+    A *pass* is a run of steps in one slot: a quarter of an hour of one day. Until a slot has had `days` passes, the
+    missing ones are taken from the kind of day that stands in for its own (see `detectors.LIKE`: the first payday is
+    judged as a business day). Where these are too few as well, it speaks as an `Ewma` of the recent readings does: the
+    first day, the first weekend.
 
     Readings withheld from learning (mask false) do not move the level. But a slot's first pass, where nothing stands in,
     is always taken into the profile, for nothing is known of it yet, and so is a slot that was withheld on its last pass:
@@ -151,7 +151,7 @@ class Seasonal:
         if not young.any():
             return passed, mean, var
         kin = like(slot)
-        more = self.passed[kin] * young
+        more = np.where(young, np.minimum(self.passed[kin], self.days - passed), 0.0)  # the passes that are missing
         both = np.maximum(passed + more, 1.0)
         share = more / both
         apart = self.mean[kin] - mean

@@ -135,7 +135,7 @@ class OneSeasonal:
         level, days = self._level, self._days
         expected, scale = level.level, level.scale
         passed, kin = float(self._passed[slot]), like(slot)
-        more = self._passed[kin] if passed < days else 0
+        more = min(self._passed[kin], days - passed) if passed < days else 0
         known = passed + more >= days
         if known:
             mean, var = self._mean[slot], self._var[slot]
