@@ -48,7 +48,6 @@ BAND, FAR = 0.005, 0.0005
 HALVING = 8192
 REFRESH = 64
 """Readings between two looks at a side's counts; the two sides take turns."""
-HALF_REFRESH = REFRESH // 2
 CHUNK = 8192
 """Series looked at together."""
 
@@ -121,8 +120,7 @@ class Calibration:
 
     def learn(self, z: Floats, take: Bools) -> None:
         """Count the residuals where `take` is true, which it may only be where they are numbers."""
-        size, side = np.abs(z), (z < 0).astype(np.intp)
-        every = np.arange(len(z))
+        size, side, every = np.abs(z), (z < 0).astype(np.intp), np.arange(len(z))
         sign = np.sign(z).astype(np.int8)
         far = size > self.rest[side, 2, every]
         counted = take & ~(far & (self.run == sign))
@@ -138,7 +136,7 @@ class Calibration:
     def _refresh(self, take: Bools) -> None:
         """Look at the counts of those whose turn it is."""
         turn = self.seen % REFRESH
-        for side, due in ((0, take & (turn == 0)), (1, take & (turn == HALF_REFRESH))):
+        for side, due in ((0, take & (turn == 0)), (1, take & (turn == REFRESH // 2))):
             if not due.any():
                 continue
             for some in _chunks(due):
@@ -159,8 +157,7 @@ def _chunks(due: Bools) -> Iterator[slice | NDArray[np.intp]]:
 
 def residuals(x: Floats, expected: Floats, scale: Floats, take: Bools) -> Floats:
     """In scales; 0 where `take` is false."""
-    z = np.minimum(np.maximum((x - expected) / scale, -FARTHEST), FARTHEST)
-    return np.where(take, z, 0.0)
+    return np.where(take, np.minimum(np.maximum((x - expected) / scale, -FARTHEST), FARTHEST), 0.0)
 
 
 def fit(hist: np.ndarray, total: Floats) -> tuple[Floats, Floats]:
