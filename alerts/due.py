@@ -104,7 +104,7 @@ def _alike(base: Base, days: int, start: int, end: int) -> bool:
     """Whether it was business, and was not, at the same times so many days before."""
     if base.calendar is None:
         return True
-    now, then = (base.calendar.slots(start - HOUR - d * DAY, end - d * DAY) for d in (0, days))
+    now, then = (base.calendar.days(start - HOUR - d * DAY, end - d * DAY) == 0 for d in (0, days))
     return bool(np.array_equal(now, then))
 
 

@@ -20,12 +20,25 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from detectors.state import State
+
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
-SLOTS = 192
-"""Clock slots a detector may be given: 96 quarters of an hour in the bank's local time, for business days and for
-other days."""
+QUARTERS = 96
+"""Quarters of an hour in a day."""
+BUSINESS, PAYDAY, SATURDAY, REST = range(4)
+"""Kinds of day that have a clock of their own: a business day, one on which wages are paid, a Saturday that is no
+holiday, a Sunday or holiday."""
+LIKE = (PAYDAY, BUSINESS, REST, SATURDAY)
+"""Which kind of day stands in for each while little is known of it."""
+SLOTS = 4 * QUARTERS
+"""Clock slots a detector may be given: the quarters of the local day, kind after kind."""
+
+
+def like(slot: int) -> int:
+    """The same time of the kind of day that stands in for this slot's."""
+    return LIKE[slot // QUARTERS] * QUARTERS + slot % QUARTERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +65,16 @@ class Detector(Protocol):
         """None while warming or where x is not a finite number."""
         ...
 
-    def learn_one(self, x: float, slot: int = 0) -> None:
-        """Take the reading in as normal."""
+    def learn_one(self, x: float, slot: int = 0, *, take: bool = True) -> None:
+        """Take the reading in as normal; where `take` is false it is only shown, as what the mask of a bank withholds."""
+        ...
+
+    def state(self) -> State:
+        """What it has learned, as versioned arrays."""
+        ...
+
+    def take(self, state: State) -> None:
+        """Go on from such a state. StateError: of another kind or version, or not whole; rebuild from what is stored."""
         ...
 
 
@@ -81,7 +102,15 @@ class Bank(Protocol):
         ...
 
     def learn(self, x: Floats, slot: int, mask: Bools) -> None:
-        """Learn the readings where `mask` is true and the reading is finite."""
+        """Learn the readings where `mask` is true and the reading is finite; the others are only shown."""
+        ...
+
+    def state(self) -> State:
+        """What it has learned, as versioned arrays; how many series there are is part of it."""
+        ...
+
+    def take(self, state: State) -> None:
+        """Go on from such a state. StateError: of another kind or version, or not whole; rebuild from what is stored."""
         ...
 
 
@@ -100,16 +129,32 @@ def make(kind: str, **chosen: Any) -> Bank:
 
     LookupError: no such kind; TypeError: no such option; ValueError: the option cannot have that value.
     """
+    made = _made(kind, chosen)
+    if isinstance(made, Bank):
+        return made
+    from detectors.adapters import Many  # noqa: PLC0415  the adapters need the types of this door
+
+    return Many(cast("Callable[[], Detector]", partial(_kind(kind), **chosen)))
+
+
+def one(kind: str, **chosen: Any) -> Detector:
+    """A detector of one series of that kind, which scores as the only series of its bank; errors as `make`'s."""
+    made = _made(kind, chosen)
+    if isinstance(made, Detector):
+        return made
+    if hasattr(made, "one"):
+        return cast("Detector", made.one())
+    from detectors.adapters import One  # noqa: PLC0415  as above
+
+    return One(made)
+
+
+def _made(kind: str, chosen: dict[str, Any]) -> Detector | Bank:
     made = _kind(kind)
     if unknown := sorted(chosen.keys() - options(kind)):
         known = ", ".join(inspect.signature(made).parameters)
         raise TypeError(f"detector kind {kind!r} has no option {', '.join(unknown)}, only {known}")
-    one = made(**chosen)
-    if isinstance(one, Bank):
-        return one
-    from detectors.adapters import Many  # noqa: PLC0415  the adapters need the types of this door
-
-    return Many(cast("Callable[[], Detector]", partial(made, **chosen)))
+    return made(**chosen)
 
 
 def _kind(kind: str) -> type[Detector | Bank]:

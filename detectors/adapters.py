@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from detectors import Bank, Bools, Detector, Floats, Score, Scores
+from detectors.state import VERSION, State, StateError, checked
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,6 +20,7 @@ class Many:
 
     def __init__(self, new: Callable[[], Detector]) -> None:
         self._new = new
+        self._kind = new().state().kind
         self._detectors: list[Detector] = []
 
     def grow(self, series: int) -> None:
@@ -33,11 +36,29 @@ class Many:
         return Scores(*columns)
 
     def learn(self, x: Floats, slot: int, mask: Bools) -> None:
-        """Learn the readings where `mask` is true and the reading is finite."""
-        taken = (mask & np.isfinite(x)).tolist()
-        for detector, reading, take in zip(self._detectors, x.tolist(), taken, strict=True):
-            if take:
-                detector.learn_one(reading, slot)
+        """Learn the readings where `mask` is true and the reading is finite; the others are only shown."""
+        for detector, reading, take in zip(self._detectors, x.tolist(), mask.tolist(), strict=True):
+            detector.learn_one(reading, slot, take=take)
+
+    def state(self) -> State:
+        """What they have learned; each array under the number of its series."""
+        states = [detector.state() for detector in self._detectors]
+        arrays = {f"{i}.{name}": array for i, state in enumerate(states) for name, array in state.arrays.items()}
+        return State(self._kind, VERSION, arrays)
+
+    def take(self, state: State) -> None:
+        """Go on from there. StateError: it is not one of this kind and version."""
+        checked(state, self._kind)
+        parts: dict[int, dict[str, NDArray[Any]]] = {}
+        for name, array in state.arrays.items():
+            number, _, rest = name.partition(".")
+            if not number.isdecimal():
+                raise StateError(f"the state of {self._kind!r} is not whole: {name}")
+            parts.setdefault(int(number), {})[rest] = array
+        made = [self._new() for _ in parts]
+        for i, detector in enumerate(made):
+            detector.take(State(self._kind, state.version, parts.get(i, {})))
+        self._detectors = made
 
 
 class One:
@@ -55,6 +76,14 @@ class One:
             return None
         return Score(**{f.name: float(getattr(scores, f.name)[0]) for f in fields(Score)})
 
-    def learn_one(self, x: float, slot: int = 0) -> None:
+    def learn_one(self, x: float, slot: int = 0, *, take: bool = True) -> None:
         """Take the reading in as normal."""
-        self._bank.learn(np.array([x], dtype=np.float64), slot, self._always)
+        self._bank.learn(np.array([x], dtype=np.float64), slot, self._always & take)
+
+    def state(self) -> State:
+        """What it has learned."""
+        return self._bank.state()
+
+    def take(self, state: State) -> None:
+        """Go on from there. StateError: it is not one of this kind and version."""
+        self._bank.take(state)

@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 
 from detectors import Score
-from detectors.ewma import Ewma
-from detectors.tail import BAND, directed
+from detectors.ewma import RECENT, Recent
+from detectors.graph import frozen, thawed
+from detectors.state import State, given, taken
+from detectors.tail import BAND, directed, readings
 
 REACH = 6.0
 """Scales from the level that the trees' unit square spans to either side; what lies beyond sits on its edge."""
@@ -37,6 +39,12 @@ class HalfSpaceTrees:
     window: readings between two renewals of the trees. trees, height: their number and depth. seed: of their cuts.
     """
 
+    NAMES = (
+        *("trees", "past", "learned"),
+        *(f"{level}.{name}" for level in ("slow", "recent") for name in RECENT),
+    )
+    """What its state is made of."""
+
     def __init__(
         self, *, direction: str = "both", window: int = 250, trees: int = 10, height: int = 8, seed: int = 0
     ) -> None:
@@ -44,11 +52,12 @@ class HalfSpaceTrees:
             raise ValueError(f"window, trees and height must be at least 1, not {window}, {trees}, {height}")
         self._direction = directed(direction)
         self._count, self._height, self._window, self._seed = trees, height, window, seed
-        self._trees: Any = None
+        self._model: Any = None
         self._learned = 0
-        self._slow, self._recent = Ewma(alpha=0.01), Ewma(alpha=0.1)
-        self._slow.grow(1)
-        self._recent.grow(1)
+        self.slow, self.recent = Recent(alpha=0.01), Recent(alpha=0.1)
+        self.slow.grow(1)
+        self.recent.grow(1)
+        self.trees, self.past, self.learned = np.zeros(0, np.uint8), np.zeros(0), np.zeros(1, np.int64)
         self._past: deque[float] = deque()
         self._ranked: list[float] = []
 
@@ -56,37 +65,50 @@ class HalfSpaceTrees:
         """None while warming or where x is not a finite number."""
         if not isfinite(x) or len(self._ranked) < ENOUGH:
             return None
-        expected, scale = _forecast(self._recent)
+        expected, scale = _forecast(self.recent)
         log_p = 0.0 if self._other_side(x, expected) else self._log_p(self._raw(x))
         half = BAND * scale
         return Score(1 - 10**log_p, -log_p, expected, expected - half, expected + half)
 
-    def learn_one(self, x: float, slot: int = 0) -> None:
+    def learn_one(self, x: float, slot: int = 0, *, take: bool = True) -> None:  # noqa: ARG002  as above
         """Take the reading in as normal."""
-        if not isfinite(x):
+        if not (take and isfinite(x)):
             return
-        if self._trees is None:
+        if self._model is None:
             from river.anomaly import HalfSpaceTrees as Trees  # noqa: PLC0415  costs 2 s
 
-            self._trees = Trees(n_trees=self._count, height=self._height, window_size=self._window, seed=self._seed)
+            self._model = Trees(n_trees=self._count, height=self._height, window_size=self._window, seed=self._seed)
         if self._learned >= self._window:
             self._remember(self._raw(x))
         if self._learned:
-            self._trees.learn_one(self._place(x))
+            self._model.learn_one(self._place(x))
         self._learned += 1
-        reading, always = np.array([x]), np.ones(1, dtype=np.bool_)
-        self._slow.learn(reading, slot, always)
-        self._recent.learn(reading, slot, always)
+        reading, always = readings(np.array([x])), np.ones(1, dtype=np.bool_)
+        self.slow.follow(reading, always)
+        self.recent.follow(reading, always)
+
+    def state(self) -> State:
+        """What it has learned."""
+        self.trees, self.past = frozen(self._model), np.array(self._past, np.float64)
+        self.learned = np.array([self._learned])
+        return given("half_space_trees", self, self.NAMES)
+
+    def take(self, state: State) -> None:
+        """Go on from there. StateError: it is not one of this kind and version."""
+        taken(state, "half_space_trees", self, self.NAMES)
+        self._model, self._learned = thawed(self.trees), int(self.learned[0])
+        self._past = deque(self.past.tolist())
+        self._ranked = sorted(self._past)
 
     def _other_side(self, x: float, expected: float) -> bool:
         return (self._direction == "up" and x < expected) or (self._direction == "down" and x > expected)
 
     def _place(self, x: float) -> dict[str, float]:
         """Where the reading lies in the unit square."""
-        return {name: _unit(x, *_forecast(ewma)) for name, ewma in (("slow", self._slow), ("recent", self._recent))}
+        return {name: _unit(x, *_forecast(recent)) for name, recent in (("slow", self.slow), ("recent", self.recent))}
 
     def _raw(self, x: float) -> float:
-        return float(self._trees.score_one(self._place(x)))
+        return float(self._model.score_one(self._place(x)))
 
     def _remember(self, raw: float) -> None:
         self._past.append(raw)
@@ -107,9 +129,8 @@ class HalfSpaceTrees:
         return max(min(rank, beyond), -DEEPEST)
 
 
-def _forecast(ewma: Ewma) -> tuple[float, float]:
-    level, scale = ewma.forecast()
-    return float(level[0]), float(scale[0])
+def _forecast(recent: Recent) -> tuple[float, float]:
+    return float(recent.level[0]), float(recent.scale[0])
 
 
 def _unit(x: float, level: float, scale: float) -> float:

@@ -1,13 +1,12 @@
-"""From a forecast to a score: how far out in a normal tail a reading lies, in log space so that it never saturates."""
+"""What all kinds share: sides, bounds of what is a reading, the smallest scale."""
 
 from __future__ import annotations
 
-from math import log
 from typing import Literal, get_args
 
 import numpy as np
 
-from detectors import Floats, Scores
+from detectors import Floats
 
 Direction = Literal["up", "down", "both"]
 
@@ -40,17 +39,3 @@ def readings(x: Floats, largest: float = LARGEST) -> Floats:
 def believed(scale: Floats, level: Floats, floor: float) -> Floats:
     """The scale to judge by: never below `floor`, never quite zero."""
     return np.maximum(np.maximum(scale, floor), np.abs(level) * SLIGHT + 1e-12)
-
-
-def judge(x: Floats, expected: Floats, scale: Floats, direction: Direction) -> Scores:
-    """Scores of readings against forecasts; NaN in any of the three gives NaN."""
-    from scipy.special import log_ndtr  # noqa: PLC0415  costs 0.1 s, and most commands score nothing
-
-    z = np.minimum(np.maximum((x - expected) / scale, -FARTHEST), FARTHEST)
-    if direction == "both":
-        log_p = np.minimum(log_ndtr(-np.abs(z)) + log(2), 0.0)
-    else:
-        log_p = log_ndtr(-z if direction == "up" else z)
-    due = np.where(np.isnan(z), np.nan, expected)
-    half = BAND * scale
-    return Scores(score=-np.expm1(log_p), tail=log_p / -log(10), expected=due, lower=due - half, upper=due + half)

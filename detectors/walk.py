@@ -73,7 +73,7 @@ class Walk:
             block.expected[t] = scores.expected
             block.lower[t] = scores.lower
             block.upper[t] = scores.upper
-            bad = scores.tail > self._tail
+            bad = scores.tail > self._tail if self._tail > 0 else ~np.isnan(scores.tail)
             if material is not None:
                 bad &= material(t, scores)
             block.breach[t] = bad

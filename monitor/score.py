@@ -7,13 +7,15 @@ import sys
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from math import isfinite, isnan, nan
 from typing import TYPE_CHECKING, Any, TextIO
 from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from detectors import make
+from detectors import BUSINESS, QUARTERS, REST, SATURDAY, one
+from detectors.adapters import Many
 from detectors.walk import Walk
 
 if TYPE_CHECKING:
@@ -69,7 +71,7 @@ def score_csv(
         zone = ZoneInfo(timezone)
     except (LookupError, OSError, ValueError) as fault:
         raise ScoreError(f"unknown time zone {timezone!r}") from fault
-    walk = Walk(make(kind, **(options or {})), tail=TAIL, freeze=FREEZE)
+    walk = Walk(Many(partial(one, kind, **(options or {}))), tail=TAIL, freeze=FREEZE)
     rows = list(_rows(source, zone, slot_of or weekday_slot))
     x = np.array([row.x for row in rows], dtype=np.float64).reshape(-1, 1)
     block = walk.step_block(x, np.array([row.slot for row in rows], dtype=np.int64))
@@ -82,8 +84,9 @@ def score_csv(
 
 
 def weekday_slot(time: datetime) -> int:
-    """The clock slot of a local time where holidays are not known: its quarter of the day, 96 more at weekends."""
-    return (96 if time.isoweekday() > 5 else 0) + time.hour * 4 + time.minute // 15  # noqa: PLR2004  Friday
+    """The clock slot of a local time where neither holidays nor paydays are known."""
+    kind = (BUSINESS,) * 5 + (SATURDAY, REST)
+    return kind[time.weekday()] * QUARTERS + time.hour * 4 + time.minute // 15
 
 
 def _rows(source: Path, zone: ZoneInfo, slot_of: Callable[[datetime], int]) -> Iterator[Row]:

@@ -6,14 +6,13 @@ from datetime import timedelta
 
 import numpy as np
 
-from detectors import SLOTS, Bools, Floats, Scores, make
+from detectors import QUARTERS, SLOTS, Bools, Floats, Scores, like, make
 from detectors.walk import Walk
 from rules import Spec, Verdict, Verdicts, View, Way
 from rules.anomaly import Places
 
 FORGET = 0.02
 """Weight of the newest silence in how long they usually last, once there have been many."""
-QUARTERS = 96
 DAYS = 5
 """Days over which it is remembered whether a quarter of an hour has rows; it has some if MOSTLY of them had."""
 MOSTLY = 0.5
@@ -97,7 +96,10 @@ class _Silences:
         """Which series have, as far as is known, rows in this quarter of an hour and the ones beside it."""
         day = slot - slot % QUARTERS
         around = [day + (slot + step) % QUARTERS for step in (-1, 0, 1)]
-        found: Bools = ((self._passes[around] == 0) | (self._active[around] >= MOSTLY)).all(axis=0)
+        kin = [like(slot) for slot in around]  # a kind of day that is new behaves like the one that stands in for it
+        active = np.where(self._passes[around] == 0, self._active[kin], self._active[around])
+        new = (self._passes[around] == 0) & (self._passes[kin] == 0)
+        found: Bools = (new | (active >= MOSTLY)).all(axis=0)
         return found
 
     def step(self, rows: Floats, expected: Floats, slot: int, least: int) -> Bools:

@@ -6,13 +6,14 @@ from dataclasses import replace
 
 import numpy as np
 
+from detectors import BUSINESS, PAYDAY, QUARTERS
 from rules import DIMENSIONS, Bools, Floats, Frame, Ints, Scope, Spec, Verdict, Verdicts, View, Way
 from rules.levels import Places, level
 
 BY = ("product", "client_id")
 STEP = 5
 """Minutes of a step of the clock."""
-STEPS, QUARTERS = 288, 96
+STEPS = 288
 WINDOW = 6
 """Steps, half an hour: whatever came in it on every such day is due by its end, two steps in a row."""
 DAYS = 10
@@ -73,7 +74,7 @@ class Due:
             step = slot % QUARTERS * 3 + m % 15 // STEP
             if step == 0 and m % STEP == 0:
                 self._turn()
-            self._business = slot < QUARTERS
+            self._business = slot // QUARTERS in (BUSINESS, PAYDAY)
             if anybody[i]:
                 self._heard = m
             here = slice(bounds[i], bounds[i + 1])

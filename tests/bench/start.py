@@ -47,7 +47,7 @@ def _ready(url: str) -> bool:
         return False
 
 
-def _peak_mib(pid: int) -> float:
+def peak_mib(pid: int) -> float:
     """The most memory that a process has had; NaN where the system does not tell."""
     try:
         lines = Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines()
@@ -76,7 +76,7 @@ def _daemon(folder: Path) -> Iterator[Figure]:
                 sleep(0.02)
             taken = perf_counter() - began if ready else float("nan")
             yield Figure("vigia run, to ready", taken, "s", f"{ROWS:,} rows of {HOURS} h to train on, {cores()} cores")
-            yield Figure("vigia run, peak memory when ready", _peak_mib(daemon.pid), "MiB")
+            yield Figure("vigia run, peak memory when ready", peak_mib(daemon.pid), "MiB")
         finally:
             began = perf_counter()
             daemon.send_signal(signal.SIGTERM)

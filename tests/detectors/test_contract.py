@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detectors import kinds, make
+from detectors import SLOTS, make
+from tests.detectors.kinds import measured_kind
 
 WARMING = 400
 EVER = np.ones(1, dtype=bool)
 
-every_kind = pytest.mark.parametrize("kind", kinds())
 every_side = pytest.mark.parametrize("direction", ["up", "down", "both"])
 odd = st.floats() | st.sampled_from([np.nan, np.inf, -np.inf, 1e300, -1e300, 0.0, 5.0])
 
@@ -43,14 +43,14 @@ def scored(bank, x, slot=0):
     return np.array([column[0] for column in astuple(bank.score(np.array([x]), slot))])
 
 
-@every_kind
+@measured_kind
 def test_it_is_silent_while_warming_and_speaks_afterwards(kind):
     assert np.isnan(scored(fed(kind, []), 5.0)).all()
     assert np.isnan(scored(fed(kind, noise(10)), 5.0)).all()
     assert np.isfinite(scored(fed(kind, noise()), 5.0)).all()
 
 
-@every_kind
+@measured_kind
 @pytest.mark.parametrize("x", [np.nan, np.inf, -np.inf])
 def test_what_is_no_number_has_no_score_and_teaches_nothing(kind, x):
     bank, twin = fed(kind, noise()), fed(kind, noise())
@@ -61,11 +61,11 @@ def test_what_is_no_number_has_no_score_and_teaches_nothing(kind, x):
     np.testing.assert_array_equal(scored(bank, 6.0), scored(twin, 6.0))
 
 
-@every_kind
+@measured_kind
 def test_scoring_changes_nothing(kind):
     bank, twin = fed(kind, noise()), fed(kind, noise())
     first = scored(bank, 9.0, 2)
-    for slot in range(192):
+    for slot in range(SLOTS):
         scored(bank, 1e6, slot)
     np.testing.assert_array_equal(scored(bank, 9.0, 2), first)
     bank.learn(np.array([7.0]), 1, EVER)
@@ -73,7 +73,7 @@ def test_scoring_changes_nothing(kind):
     np.testing.assert_array_equal(scored(bank, 6.0, 1), scored(twin, 6.0, 1))
 
 
-@every_kind
+@measured_kind
 def test_what_is_masked_does_not_move_the_forecast(kind):
     bank = fed(kind, noise())
     before = scored(bank, 9.0)
@@ -82,7 +82,7 @@ def test_what_is_masked_does_not_move_the_forecast(kind):
     np.testing.assert_array_equal(scored(bank, 9.0), before)
 
 
-@every_kind
+@measured_kind
 @every_side
 def test_the_side_asked_for_is_the_one_that_is_unusual(kind, direction):
     bank = fed(kind, noise(), direction=direction)
@@ -91,7 +91,7 @@ def test_the_side_asked_for_is_the_one_that_is_unusual(kind, direction):
     assert (below > 3) == (direction != "up")
 
 
-@every_kind
+@measured_kind
 @pytest.mark.parametrize("level", [0.0, 0.1, 370.0, -7e8])
 def test_on_a_constant_series_the_same_is_usual_and_a_change_is_not(kind, level):
     bank = fed(kind, [level] * WARMING)
@@ -103,19 +103,19 @@ def test_on_a_constant_series_the_same_is_usual_and_a_change_is_not(kind, level)
     assert scored(bank, level + max(1.0, abs(level) / 100))[1] > 6
 
 
-@every_kind
+@measured_kind
 def test_one_monstrous_outlier_does_not_deafen(kind):
     bank = fed(kind, [*noise(), 1e9, *noise(20)])
     assert scored(bank, 25.0)[1] > 1.9  # a rank among some hundred cannot say more of what came once before
     assert scored(bank, 5.0)[1] < 1
 
 
-@every_kind
+@measured_kind
 def test_a_lasting_shift_is_usual_in_the_end(kind):
     assert scored(fed(kind, [*noise(), *(noise() + 50)]), 55.0, 3)[1] < 3
 
 
-@every_kind
+@measured_kind
 def test_growing_leaves_the_series_that_exist_alone(kind):
     bank = fed(kind, noise())
     before = scored(bank, 9.0)
@@ -125,10 +125,10 @@ def test_growing_leaves_the_series_that_exist_alone(kind):
     assert np.isnan(after.score[1:]).all()
 
 
-@every_kind
+@measured_kind
 @every_side
 @settings(max_examples=40, deadline=None)
-@given(learned=st.lists(odd, max_size=40), x=odd, slot=st.integers(0, 191))
+@given(learned=st.lists(odd, max_size=40), x=odd, slot=st.integers(0, SLOTS - 1))
 def test_scores_are_sound_after_whatever_was_learned(kind, direction, learned, x, slot):
     bank = deepcopy(warmed(kind, direction))
     for reading in learned:

@@ -3,15 +3,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from detectors.adapters import One
+from detectors.calibration import START
 from detectors.ewma import Ewma
 
 RNG = np.random.default_rng(11)
+EWMA_BAND = START[1][1]
 NOISE = RNG.normal(100, 2, 300).tolist()
 
 
 def fed(readings, **options):
-    ewma = One(Ewma(**options))
+    ewma = Ewma(**options).one()
     for x in readings:
         ewma.learn_one(x)
     return ewma
@@ -28,14 +29,16 @@ def test_while_young_the_level_is_the_plain_average():
     assert fed(readings, alpha=0.01).score_one(0).expected == pytest.approx(np.mean(readings))
 
 
-def test_the_tail_is_that_of_a_normal_and_does_not_saturate():
-    ewma = fed(NOISE, direction="up")
+def test_while_little_is_known_the_tail_is_a_normals_to_two_scales_and_exponential_beyond():
+    ewma = fed(NOISE[:30], direction="up")
     due = ewma.score_one(100.0)
-    scale = (due.upper - due.expected) / 2.5758293
-    assert ewma.score_one(due.expected + 3.0902323 * scale).tail == pytest.approx(3, abs=1e-4)
+    scale = (due.upper - due.expected) / EWMA_BAND
+    assert ewma.score_one(due.expected + 2 * scale).tail == pytest.approx(-np.log10(0.02275), abs=0.02)
+    steps = np.diff([ewma.score_one(due.expected + k * scale).tail for k in (4, 5, 6, 7)])
+    assert steps == pytest.approx(steps[0])
     far, farther = ewma.score_one(200.0), ewma.score_one(300.0)
     assert far.score == farther.score == 1.0
-    assert 100 < far.tail < farther.tail
+    assert 20 < far.tail < farther.tail
 
 
 def test_it_speaks_after_its_warmup():
@@ -63,4 +66,4 @@ def test_a_rarely_busy_series_gets_a_scale():
 
 
 def test_the_floor_is_the_smallest_scale_believed():
-    assert fed([5.0] * 50, floor=0.5, direction="up").score_one(6.0).tail == pytest.approx(1.643, abs=0.001)
+    assert fed([5.0] * 50, floor=0.5, direction="up").score_one(6.0).tail == pytest.approx(1.643, abs=0.05)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from detectors import make
+from detectors import BUSINESS, QUARTERS, REST, SATURDAY, make
 from detectors.walk import Walk
 
 DAY = 1440
 SEEDS = 20
+SATURDAY_OF_WEEK = 5
 
 
 def day_curve():
@@ -27,8 +28,9 @@ def open_hours():
 
 
 def slots(days, first_weekday=0):
-    other = np.repeat((first_weekday + np.arange(days)) % 7 >= 5, DAY)
-    return other * 96 + np.tile(np.arange(DAY) // 15, days)
+    weekday = np.repeat((first_weekday + np.arange(days)) % 7, DAY)
+    kind = np.select([weekday < SATURDAY_OF_WEEK, weekday == SATURDAY_OF_WEEK], [BUSINESS, SATURDAY], REST)
+    return kind * QUARTERS + np.tile(np.arange(DAY) // 15, days)
 
 
 def walked(curve, at, *, direction="down", kind="seasonal", freeze=30):

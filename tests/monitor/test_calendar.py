@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from calendar import monthrange
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -9,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detectors import SLOTS
-from monitor.calendar import QUARTERS, Calendar
+from detectors import BUSINESS, PAYDAY, QUARTERS, REST, SATURDAY, SLOTS
+from monitor.calendar import Calendar
 from monitor.windows import minute_of, time_of
 from tests.characters import at
 
@@ -27,8 +28,8 @@ CALENDARS = {zone: Calendar(zone) for zone in ZONES}
         ("00:15", 0, 1),
         ("12:00", 0, 48),
         ("23:59", 0, 95),
-        ("12:00", 4, QUARTERS + 48),
-        ("23:59", 5, 191),
+        ("12:00", 4, SATURDAY * QUARTERS + 48),
+        ("23:59", 5, REST * QUARTERS + 95),
     ],
 )
 def test_a_slot_is_a_quarter_of_the_local_day_of_its_kind(clock, day, slot):
@@ -76,9 +77,9 @@ def test_another_country_has_other_holidays():
     assert not Calendar("America/Bogota", country="US").business(date(2026, 11, 26))
 
 
-def test_a_holiday_has_the_slots_of_other_days():
+def test_a_holiday_has_the_slots_of_a_day_of_rest():
     holiday = datetime(2026, 7, 20, 10, tzinfo=ZoneInfo("America/Bogota"))
-    assert BOGOTA.slot_of(holiday) == QUARTERS + 40
+    assert BOGOTA.slot_of(holiday) == REST * QUARTERS + 40
 
 
 @pytest.mark.parametrize(
@@ -110,4 +111,32 @@ def test_the_days_of_a_span_are_those_of_its_minutes_and_go_with_its_slots(zone,
     assert [kind == 0 for kind in days.tolist()] == [calendar.business(day) for day in local]
     assert all(day.weekday() == 5 for day, kind in zip(local, days.tolist(), strict=True) if kind == 1)
     assert all(len(set(days[[d == day for d in local]].tolist())) == 1 for day in set(local))
-    assert ((days == 0) == (calendar.slots(start, start + length) < QUARTERS)).all()
+    kinds = calendar.slots(start, start + length) // QUARTERS
+    assert [{BUSINESS: 0, PAYDAY: 0, SATURDAY: 1, REST: 2}[kind] for kind in kinds.tolist()] == days.tolist()
+
+
+@pytest.mark.parametrize(
+    ("month", "paydays"),
+    [
+        ((2026, 1), [15, 30]),
+        ((2026, 2), [13, 27]),  # the 15th is a Sunday, the 28th, its last, a Saturday
+        ((2026, 5), [15, 29]),
+        ((2026, 8), [14, 28]),  # both ends at a weekend
+        ((2027, 3), [15, 30]),
+        ((2028, 2), [15, 29]),
+        ((2026, 12), [15, 30]),
+    ],
+)
+def test_wages_are_paid_on_the_15th_and_the_30th_or_the_business_day_before(month, paydays):
+    days = [date(*month, day) for day in range(1, 32) if day <= monthrange(*month)[1]]
+    assert [day.day for day in days if BOGOTA.payday(day)] == paydays
+    noons = [BOGOTA.slot_of(datetime(*month, day, 12, tzinfo=BOGOTA.zone)) for day in paydays]
+    assert set(noons) == {PAYDAY * QUARTERS + 48}
+
+
+@given(st.dates(date(2025, 1, 1), date(2030, 12, 31)))
+def test_a_payday_is_a_business_day_and_there_are_two_a_month(day):
+    days = [day.replace(day=n) for n in range(1, monthrange(day.year, day.month)[1] + 1)]
+    paydays = [each for each in days if BOGOTA.payday(each)]
+    assert len(paydays) == 2
+    assert all(BOGOTA.business(each) for each in paydays)

@@ -157,7 +157,8 @@ def test_the_season_is_that_of_local_time(scored):
 def test_weekday_slot():
     assert weekday_slot(datetime(2025, 3, 7, 0, 0, tzinfo=UTC)) == 0  # Friday
     assert weekday_slot(datetime(2025, 3, 7, 23, 59, tzinfo=UTC)) == 95
-    assert weekday_slot(datetime(2025, 3, 8, 0, 15, tzinfo=UTC)) == 97  # Saturday
+    assert weekday_slot(datetime(2025, 3, 8, 0, 15, tzinfo=UTC)) == 2 * 96 + 1  # Saturday
+    assert weekday_slot(datetime(2025, 3, 9, 0, 15, tzinfo=UTC)) == 3 * 96 + 1
     assert weekday_slot(datetime(2025, 3, 10, 14, 31, tzinfo=UTC)) == 58
 
 
@@ -201,3 +202,27 @@ def test_a_place_that_cannot_be_written_and_a_zone_that_is_none_are_told(tmp_pat
         score_csv(source, None, timezone="Bogota")
     with pytest.raises(LookupError, match="no detector kind 'esma'"):
         score_csv(source, None, kind="esma")
+
+
+@pytest.mark.parametrize("kind", ["seasonal", "ewma", "count", "river"])
+def test_rows_that_repeat_or_go_back_in_time_are_scored_in_the_order_they_came(scored, kind):
+    values = np.random.default_rng(5).poisson(50, 300).tolist()
+    times = [time.isoformat() for time in minutes(300)]
+    times[150:160] = times[140:150]  # sent again
+    times[200] = times[199]
+    times[250] = "1969-12-31T23:59:00+00:00"
+    rows, told = scored(lines(values, times), kind=kind)
+    assert told == ""
+    assert [row["timestamp"] for row in rows] == times
+    assert all(0 <= float(row["score"]) <= 1 for row in rows[100:])
+    assert sum(int(row["breach"]) for row in rows) == 0
+
+
+def test_the_hours_when_the_clocks_change_are_no_trouble(scored):
+    """New York: two o'clock of 9 March 2025 does not exist, one o'clock of 2 November comes twice; both are local without offset."""
+    for start in (datetime(2025, 3, 8, 12), datetime(2025, 11, 1, 12)):  # noqa: DTZ001 - local, as a file may have it
+        times = [(start + timedelta(minutes=5 * i)).isoformat() for i in range(400)]
+        rows, told = scored(lines(calm(400), times), timezone="America/New_York")
+        assert told == ""
+        assert [row["breach"] for row in rows] == ["0"] * 400
+        assert [row["score"] == "" for row in rows] == [True] * 30 + [False] * 370

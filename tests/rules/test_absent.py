@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
 import numpy as np
 
+from monitor.windows import minute_of
 from rules.absent import Absent
 from tests.characters import minute
 from tests.rules.frames import checked, letters, spec
@@ -55,6 +59,15 @@ def test_and_the_silence_of_the_day_after_a_quiet_night_is():
     start = learned(rule, 4, awake=(6, 21))
     total = day(awake=(6, 21))[: 11 * 60] + [0.0] * 30
     assert letters(checked(rule, start, total=total))[11 * 60 + 1 :] == "B" * 29
+
+
+def test_the_quiet_night_of_the_first_payday_is_no_alarm_and_its_silent_noon_is():
+    """The 15th of March 2026 is a Sunday: wages are paid on the 13th, whose clock is new, as the business days' is not."""
+    rule, payday = Absent(spec()), minute_of(datetime(2026, 3, 13, tzinfo=ZoneInfo("America/Bogota")))
+    checked(rule, payday - 9 * 1440, total=[x for _ in range(9) for x in day(awake=(6, 21))])
+    found = letters(checked(rule, payday, total=[*day(awake=(6, 21))[: 12 * 60], *[0.0] * 30]))
+    assert "B" not in found[: 12 * 60]
+    assert found[12 * 60 + 1 :] == "B" * 29
 
 
 def test_batches_every_ten_minutes_are_no_alarm():
