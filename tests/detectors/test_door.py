@@ -25,7 +25,7 @@ def test_every_kind_is_made_a_bank(kind):
 
 @pytest.mark.parametrize("kind", ["walk", "esma", "../ewma", "__init__", ""])
 def test_an_unknown_kind_is_told_the_known_ones(kind):
-    with pytest.raises(LookupError, match="ewma, half_space_trees, seasonal"):
+    with pytest.raises(LookupError, match="ewma, half_space_trees, residuals, seasonal"):
         make(kind)
 
 
