@@ -12,6 +12,9 @@ from detectors.tail import FARTHEST, LARGEST, SLIGHT, directed
 RATE = 0.02
 """Weight of the newest reading in its slot's profile and scale: at one a minute, the last three or four passes."""
 
+ENOUGH = round(1 / RATE)
+"""Readings of a slot up to which its profile and scale are plain averages."""
+
 FOLLOW, CHASE = 0.05, 0.3
 """Weight of the newest reading in the level that moves the profile, and in the level that has no profile."""
 
@@ -63,7 +66,7 @@ class Residuals:
         self._moved = _Idea(profiled=True, follow=FOLLOW)
         self._level = _Idea(profiled=False, follow=CHASE)
         self._ideas = (self._moved, _Idea(profiled=True, follow=0.0), self._level)
-        self._seen = bytearray(SLOTS)  # readings of each slot, until there are enough of them
+        self._seen = bytearray(SLOTS)  # readings of each slot, up to ENOUGH
         self._age = 0
         self._before = 0.0  # the tail of the reading learned last, before the half that needs bearing out
 
@@ -108,9 +111,6 @@ class Residuals:
         elif self._direction == "down":
             z = -z
         return min(max(z, 0.0), FARTHEST)
-
-
-ENOUGH = round(1 / RATE)
 
 
 class _Idea:
