@@ -12,7 +12,7 @@ from detectors.half_space_trees import HalfSpaceTrees
 
 
 def test_kinds_are_the_files_with_a_class_that_scores():
-    assert set(kinds()) == {"count", "ewma", "half_space_trees", "river", "seasonal"}
+    assert set(kinds()) == {"count", "ewma", "half_space_trees", "residuals", "river", "seasonal"}
 
 
 @pytest.mark.parametrize("kind", kinds())
@@ -24,7 +24,7 @@ def test_every_kind_is_made_a_bank(kind):
 
 @pytest.mark.parametrize("kind", ["walk", "esma", "../ewma", "__init__", ""])
 def test_an_unknown_kind_is_told_the_known_ones(kind):
-    with pytest.raises(LookupError, match="count, ewma, half_space_trees, river, seasonal"):
+    with pytest.raises(LookupError, match="count, ewma, half_space_trees, residuals, river, seasonal"):
         make(kind)
 
 
