@@ -82,6 +82,13 @@ def _cut(x: float) -> float:
     return min(max(x, -LARGEST), LARGEST)
 
 
+def remembered(history: int) -> int:
+    """Check a kind's `history` option; ValueError where no long stretch could have a like."""
+    if history < 4 * LENGTHS[-1]:
+        raise ValueError(f"history must be at least {4 * LENGTHS[-1]}, not {history}")
+    return history
+
+
 class Discord:
     """Nothing like it has been seen: not of this reading, nor of the last two, four, ... 64 taken together.
 
@@ -93,10 +100,8 @@ class Discord:
     """
 
     def __init__(self, *, direction: str = "both", history: int = 5000) -> None:
-        if history < 4 * LENGTHS[-1]:
-            raise ValueError(f"history must be at least {4 * LENGTHS[-1]}, not {history}")
         self._direction = directed(direction)
-        self._distances = Distances(history)
+        self._distances = Distances(remembered(history))
         self._pasts = [Past() for _ in LENGTHS]
         self._recent = Recent()
 

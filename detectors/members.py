@@ -1,5 +1,7 @@
-"""What an ensemble looks at beside discords: the range, the time of day, the spread. Each a figure that is large where its view is
-unusual, and comparable only with its own past."""
+"""What an ensemble looks at beside discords: the range, the time of day, the spread.
+
+Each gives a figure that is large where its view is unusual, and that can be compared with its own past only.
+"""
 
 from __future__ import annotations
 
@@ -72,10 +74,10 @@ class Season:
         self._off += self.LATELY * (smooth - due - self._off)
         self._profile[at] += self.RATE * (smooth - due)
         self._usual[at] = usual + self.RATE * (error - usual) if usual == usual else error  # noqa: PLR0124
-        self._ever = self._ever + self.EVER * (error - self._ever) if self._ever == self._ever else error  # noqa: PLR0124
+        self._ever = self._ever + self.EVER * (error - self._ever) if self._ever == self._ever else error
 
     def _error(self, x: float, slot: int) -> tuple[float, float]:
-        smooth = self._smooth + self.SMOOTH * (x - self._smooth) if self._smooth == self._smooth else x  # noqa: PLR0124
+        smooth = self._smooth + self.SMOOTH * (x - self._smooth) if self._smooth == self._smooth else x
         return smooth, abs(smooth - self._profile.item(slot % QUARTERS) - self._off)
 
 
@@ -113,4 +115,4 @@ def _deviation(readings: Floats) -> float:
     mean = readings.mean()
     off = readings - mean
     deviation = float(np.sqrt(off @ off / len(off)))
-    return deviation if deviation > 1e-9 * abs(mean) else 0.0  # noqa: PLR2004
+    return deviation if deviation > 1e-9 * abs(mean) else 0.0

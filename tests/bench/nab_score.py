@@ -35,8 +35,11 @@ PROFILES = (STANDARD, Profile("low FP", 0.22, 1.0), Profile("low FN", 0.055, 2.0
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """One file's points. worth: what a detection there is worth, as a part of 1 in windows and of `fp` outside them (where it is
-    negative); window: the number of the window a point lies in, -1 outside; first: the first point behind the probation."""
+    """One file's points.
+
+    worth: what a detection there is worth, a part of 1 in windows and of `fp` outside them, where it is negative; window: the number
+    of the window that a point lies in, -1 outside; first: the first point behind the probation.
+    """
 
     worth: Floats
     window: NDArray[np.int64]
@@ -51,7 +54,7 @@ def marked(points: int, windows: Sequence[tuple[int, int]]) -> File:
     for number, (left, right) in enumerate(windows):
         width = right - left + 1.0
         behind = (at[right + 1 :] - right) / max(width - 1, 1e-9)
-        worth[right + 1 :] = np.where(behind >= 3, -1.0, _sigmoid(behind))  # noqa: PLR2004  three widths
+        worth[right + 1 :] = np.where(behind >= 3, -1.0, _sigmoid(behind))
         window[left : right + 1] = number
     for left, right in windows:
         inside = slice(left, right + 1)
@@ -100,7 +103,9 @@ def curve(scored: Iterable[tuple[File, Floats]], profile: Profile) -> Curve:
     of, gain = np.concatenate(scores), np.concatenate(gains)
     order = np.argsort(-of, kind="stable")
     of, earned = of[order], np.cumsum(gain[order]) - missed
-    last = np.append(of[1:] != of[:-1], np.ones(min(len(of), 1), np.bool_))  # of equal scores all are detections or none
+    last = np.append(
+        of[1:] != of[:-1], np.ones(min(len(of), 1), np.bool_)
+    )  # of equal scores all are detections or none
     return Curve(np.append(np.inf, of[last]), np.append(-missed, earned[last]))
 
 
