@@ -55,7 +55,7 @@ class Ensemble:
     told: the tail from which a reading is told. quiet: readings after that without another. history: past readings compared with.
     """
 
-    def __init__(self, *, direction: str = "both", told: float = 2.5, quiet: int = 120, history: int = 5000) -> None:
+    def __init__(self, *, direction: str = "both", told: float = 2.4, quiet: int = 120, history: int = 5000) -> None:
         if not told > 0:
             raise ValueError(f"told must be above 0, not {told}")
         if quiet < 0:

@@ -12,8 +12,8 @@ from detectors.half_space_trees import HalfSpaceTrees
 
 
 def test_kinds_are_the_files_with_a_class_that_scores():
-    assert {"ewma", "seasonal", "half_space_trees"} <= set(kinds())
-    assert not {"adapters", "tail", "walk"} & set(kinds())
+    assert {"discord", "ensemble", "ewma", "seasonal", "half_space_trees"} <= set(kinds())
+    assert not {"adapters", "members", "past", "tail", "walk"} & set(kinds())
 
 
 @pytest.mark.parametrize("kind", kinds())
@@ -25,7 +25,7 @@ def test_every_kind_is_made_a_bank(kind):
 
 @pytest.mark.parametrize("kind", ["walk", "esma", "../ewma", "__init__", ""])
 def test_an_unknown_kind_is_told_the_known_ones(kind):
-    with pytest.raises(LookupError, match="ewma, half_space_trees, seasonal"):
+    with pytest.raises(LookupError, match="discord, ensemble, ewma, half_space_trees, seasonal"):
         make(kind)
 
 
@@ -56,6 +56,10 @@ def test_a_wrong_direction_is_told_when_the_bank_is_made(kind):
         ("seasonal", {"rate": 2}, "rate"),
         ("seasonal", {"days": 0}, "days"),
         ("half_space_trees", {"window": 0}, "window"),
+        ("discord", {"history": 255}, "history"),
+        ("ensemble", {"history": 255}, "history"),
+        ("ensemble", {"told": 0}, "told"),
+        ("ensemble", {"quiet": -1}, "quiet"),
     ],
 )
 def test_an_impossible_option_is_told_by_name(kind, chosen, fault):
