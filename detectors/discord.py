@@ -37,15 +37,15 @@ class Distances:
         self._learned = 0
         # By length but the last: the squared distances that the last so many readings had, by how long ago the other was.
         self._squares = [np.zeros((length, history)) for length in LENGTHS[:-1]]
-        self._asked: tuple[float, list[Floats]] | None = None
+        self._asked: tuple[float, list[Floats], list[float]] | None = None
 
     def nearest(self, x: float) -> list[float]:
         """One distance a length in the reading's unit; NaN while there are too few past stretches."""
-        return [_second(squares, length) for squares, length in zip(self._by_length(x), LENGTHS, strict=True)]
+        return self._look(x)[1]
 
     def learn(self, x: float) -> None:
         """The reading becomes the newest of the past."""
-        for squares, ring in zip(self._by_length(x), self._squares, strict=False):
+        for squares, ring in zip(self._look(x)[0], self._squares, strict=False):
             ring[self._learned % len(ring), : len(squares)] = squares
         if self._at == 0:
             self._at = self._history
@@ -55,8 +55,11 @@ class Distances:
         self._learned += 1
         self._asked = None
 
-    def _by_length(self, x: float) -> list[Floats]:
-        """Squared distances at each length to the stretch that ended 1, 2, ... readings ago."""
+    def _look(self, x: float) -> tuple[list[Floats], list[float]]:
+        """Squared distances at each length to the stretch that ended 1, 2, ... readings ago, and the distances to tell.
+
+        Kept, since what is learned was mostly asked for just before.
+        """
         if self._asked is None or self._asked[0] != x:
             there = min(self._learned, self._history)
             squares = np.square(self._newest_first[self._at : self._at + there] - _cut(x))
@@ -66,8 +69,8 @@ class Distances:
                 reach = max(min(self._learned - 2 * length + 1, self._history), 0)
                 squares = squares[:reach] + ring[self._learned % length, :reach]
                 found.append(squares)
-            self._asked = x, found
-        return self._asked[1]
+            self._asked = x, found, [_second(one, length) for one, length in zip(found, LENGTHS, strict=True)]
+        return self._asked[1:]
 
 
 def _second(squares: Floats, length: int) -> float:

@@ -21,7 +21,7 @@ def by_definition(past, x, length, history):
     """The second nearest past stretch, each compared with the last one reading by reading."""
     readings = [*past, x]
     last = readings[-length:]
-    ends = range(len(readings) - 2 * length, length - 2, -1)[: max(history - 2 * length + 1, 0)]
+    ends = range(len(readings) - 1 - 2 * length, length - 2, -1)[: max(history - 2 * length + 1, 0)]
     apart = sorted(np.linalg.norm(np.subtract(readings[end - length + 1 : end + 1], last)) for end in ends)
     return apart[1] if len(apart) >= 10 else np.nan
 
