@@ -15,7 +15,7 @@ UNHEARD = 1e6
 """The figure of a change where there has never been one."""
 
 QUARTERS = 96
-"""Quarters of an hour in a day: clock slots tell business days from others, but a year of one's own is too few to learn both by."""
+"""Quarters of an hour in a day: what a clock slot says of business days is left out, as weekends alone are learned too slowly."""
 
 FEW = 60
 """Readings before a spread is one."""
