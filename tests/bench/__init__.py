@@ -17,6 +17,9 @@ from pkgutil import iter_modules
 from statistics import median
 from time import perf_counter
 
+OTHERS = ("__main__", "bank", "month", "nab_score")
+"""Files here that are no benches."""
+
 
 @dataclass(frozen=True, slots=True)
 class Figure:
@@ -30,7 +33,9 @@ class Figure:
 
 def benches() -> dict[str, Callable[[], Iterator[Figure]]]:
     """Every bench, by its name; a file is opened only once its bench is run."""
-    names = sorted(found.name for found in iter_modules(__path__) if found.name not in ("__main__", "bank", "month"))
+    names = sorted(
+        found.name for found in iter_modules(__path__) if found.name not in OTHERS and "test_" not in found.name
+    )
     return {name: partial(_run, name) for name in names}
 
 

@@ -12,7 +12,16 @@ from detectors.half_space_trees import HalfSpaceTrees
 
 
 def test_kinds_are_the_files_with_a_class_that_scores():
-    assert set(kinds()) == {"count", "ewma", "half_space_trees", "residuals", "river", "seasonal"}
+    assert set(kinds()) == {
+        "count",
+        "discord",
+        "ensemble",
+        "ewma",
+        "half_space_trees",
+        "residuals",
+        "river",
+        "seasonal",
+    }
 
 
 @pytest.mark.parametrize("kind", kinds())
@@ -24,7 +33,9 @@ def test_every_kind_is_made_a_bank(kind):
 
 @pytest.mark.parametrize("kind", ["walk", "esma", "../ewma", "__init__", ""])
 def test_an_unknown_kind_is_told_the_known_ones(kind):
-    with pytest.raises(LookupError, match="count, ewma, half_space_trees, residuals, river, seasonal"):
+    with pytest.raises(
+        LookupError, match="count, discord, ensemble, ewma, half_space_trees, residuals, river, seasonal"
+    ):
         make(kind)
 
 
@@ -56,6 +67,10 @@ def test_a_wrong_direction_is_told_when_the_bank_is_made(kind):
         ("seasonal", {"rate": 2}, "rate"),
         ("seasonal", {"days": 0}, "days"),
         ("half_space_trees", {"window": 0}, "window"),
+        ("discord", {"history": 255}, "history"),
+        ("ensemble", {"history": 255}, "history"),
+        ("ensemble", {"told": 0}, "told"),
+        ("ensemble", {"quiet": -1}, "quiet"),
     ],
 )
 def test_an_impossible_option_is_told_by_name(kind, chosen, fault):
