@@ -1,12 +1,15 @@
 """What was due from each client since an incident began, and did not come.
 
-Due is their part of what all clients send at the same clock minutes of the days before that were like it (business days, or the
-others), and what they sent then themselves. Where the two disagree, as of one who sends at fixed hours or now and then, their own
-median day counts alone: one at fixed hours is due only then, one at no fixed time never. All of it is set by how the hour before
-compares with the same hour of those days. Until there are such days, the hour before goes on.
+Due is their part of what all clients send at the same clock minutes of the days before that were like it (business days, Saturdays,
+or the others), each day of a long incident by itself, and what they sent then themselves. Where the two disagree, as of one who
+sends at fixed hours or now and then, their own median day counts alone: one at fixed hours is due only then, one at no fixed time
+never. All of it is set by how the hour before compares with the same hour of those days. Until there are such days, the hour before
+goes on for LASTS.
 """
 
 from __future__ import annotations
+
+from itertools import pairwise
 
 import numpy as np
 
@@ -23,13 +26,16 @@ ODD = 0.001
 """Chance below which a client's own days and their part of all clients' disagree."""
 OTHERS = 3.0
 """Weight of their part of all clients' against their own days, where the two agree."""
+QUARTERS = 96
+"""Clock slots a day, whatever its kind."""
 HOUR = 60
 AROUND = 7
 """Minutes to each side over which a stream's minutes are evened out."""
 PRIOR = 20.0
 """Transactions' worth of all clients' level that one client's starts from."""
-DAY = 1440
-WEEK = 7
+DAY, QUARTERS = 1440, 96
+LASTS = 3 * HOUR
+"""Minutes for which the hour before goes on, where no day was like this one."""
 LEVELS = (0.25, 1.5)
 """How far an hour may lower or raise what is due."""
 
@@ -42,35 +48,60 @@ def missing(incident: Incident, ground: Ground, base: Base, start: int, end: int
     if "missing" not in incident.ways or base.usual is None or not size:
         return nothing, nothing, np.zeros(len(names), bool)
     hour = _sent(base, start - HOUR, start, size)
-    days = [d for d in range(1, WEEK + 1) if start - HOUR - d * DAY >= base.since and end - d * DAY <= start]
-    alike = [d for d in days if _alike(base, d, start, end)]
+    parts = _parts(base, start, end)
     lasting = hour / max(min(HOUR, start - base.since), 1)
     streams = ground.listed.streams[1]
     minute = np.clip(ground.minute - start, 0, end - start - 1)
     width, many = end - start, int(streams.max()) + 1
     seen = grid(streams[ground.rows.unit], minute, ground.rows.n, many, width)
-    if not alike:
-        rate = sums(streams, lasting, many)[:, None]
-        on = lacking(seen, np.repeat(rate, width, axis=1))
-        came = sums(ground.rows.unit, ground.rows.n * on[streams[ground.rows.unit], minute], size)
-        due = lasting * on.sum(axis=1)[streams]
-        return due, came, _beyond(came, due, streams, pair_of)
-    before = np.stack([_sent(base, start - HOUR - d * DAY, start - d * DAY, size) for d in alike])
-    early = _ordinary(before, base, ground)
-    whole = (sums(streams, hour, many) + PRIOR) / (sums(streams, early, many) + PRIOR)
-    # Who sent far more than usual in the hour before was early today.
-    usual = early * whole[streams]
-    advance = np.where(hour - usual > 3 * np.sqrt(usual + 1), hour - usual, 0)
-    hour = hour - advance
-    whole = (sums(streams, hour, many) + PRIOR) / (sums(streams, early, many) + PRIOR)
-    level = np.clip((hour + PRIOR * whole[streams]) / (early + PRIOR), *LEVELS)
-    on = lacking(seen, whole[:, None] * _profile(base, alike, start, end, streams, many))
-    came = sums(ground.rows.unit, ground.rows.n * on[streams[ground.rows.unit], minute], size)
-    then = np.stack([_sent(base, start - d * DAY, end - d * DAY, size, on[streams]) for d in alike])
-    due = _ordinary(then, base, ground) * level
-    if len(alike) == 1:
-        due = np.minimum(due, lasting * on.sum(axis=1)[streams])
+    alike, level, whole, advance = parts[0][2], np.ones(size), np.ones(many), np.zeros(size)
+    if alike:
+        before = np.stack([_sent(base, start - HOUR - d * DAY, start - d * DAY, size) for d in alike])
+        early = _ordinary(before, base, ground)
+        whole = (sums(streams, hour, many) + PRIOR) / (sums(streams, early, many) + PRIOR)
+        # Who sent far more than usual in the hour before was early today.
+        usual = early * whole[streams]
+        advance = np.where(hour - usual > 3 * np.sqrt(usual + 1), hour - usual, 0)
+        whole = (sums(streams, hour - advance, many) + PRIOR) / (sums(streams, early, many) + PRIOR)
+        level = np.clip((hour - advance + PRIOR * whole[streams]) / (early + PRIOR), *LEVELS)
+    rate = sums(streams, lasting, many)[:, None]
+    told = [(a, b, days) for a, b, days in parts if days or a < start + LASTS]
+    wanted = np.zeros((many, width))
+    for a, b, days in told:
+        until = b if days else min(b, start + LASTS)
+        wanted[:, a - start : until - start] = (
+            whole[:, None] * _profile(base, days, a, b, streams, many) if days else rate
+        )
+    on = lacking(seen, wanted)
+    due, known = np.zeros(size), np.zeros(width, bool)
+    for a, b, days in told:
+        until = b if days else min(b, start + LASTS)
+        known[a - start : until - start] = True
+        here = on[:, a - start : until - start]
+        flat = lasting * here.sum(axis=1)[streams]
+        if not days:
+            due += flat
+            continue
+        then = np.stack([_sent(base, a - d * DAY, b - d * DAY, size, here, streams) for d in days])
+        found = _ordinary(then, base, ground) * level
+        due += np.minimum(found, flat) if len(days) == 1 and a == start else found
+    came = sums(ground.rows.unit, ground.rows.n * (on * known)[streams[ground.rows.unit], minute], size)
     return due, came, _beyond(came + advance, due, streams, pair_of)
+
+
+def _parts(base: Base, start: int, end: int) -> list[tuple[int, int, list[int]]]:
+    """[start, end) by days of the bank, and for each how many days before there was one like it: the first with its hour before."""
+    if base.calendar is None:
+        cuts = list(range(start + DAY, end, DAY))
+    else:
+        clock = base.calendar.slots(start, end) % QUARTERS
+        cuts = (start + 1 + np.flatnonzero(np.diff(clock) < 0)).tolist()
+    found = []
+    for a, b in pairwise([start, *cuts, end]):
+        since = a - HOUR if a == start else a
+        days = range(max(-((start - b) // DAY), 1), (since - base.since) // DAY + 1)
+        found.append((a, b, [d for d in days if _alike(base, d, since, b)]))
+    return found
 
 
 def _profile(base: Base, days: list[int], start: int, end: int, streams: Ints, many: int) -> Floats:
@@ -101,11 +132,14 @@ def _ordinary(days: Floats, base: Base, ground: Ground) -> Floats:
 
 
 def _alike(base: Base, days: int, start: int, end: int) -> bool:
-    """Whether it was business, and was not, at the same times so many days before."""
+    """Whether the clock and the kind of day were the same so many days before: a Saturday is neither a business day nor a Sunday."""
     if base.calendar is None:
         return True
-    now, then = (base.calendar.days(start - HOUR - d * DAY, end - d * DAY) == 0 for d in (0, days))
-    return bool(np.array_equal(now, then))
+    now, then = (start, end), (start - days * DAY, end - days * DAY)
+    clock = base.calendar.slots
+    return np.array_equal(base.calendar.days(*now), base.calendar.days(*then)) and np.array_equal(
+        clock(*now) % QUARTERS, clock(*then) % QUARTERS
+    )
 
 
 def _beyond(came: Floats, due: Floats, streams: Ints, pair_of: Ints) -> Bools:
@@ -122,10 +156,14 @@ def _beyond(came: Floats, due: Floats, streams: Ints, pair_of: Ints) -> Bools:
     return found
 
 
-def _sent(base: Base, start: int, end: int, size: int, weight: Floats | None = None) -> Floats:
-    """By unit, what it sent in [start, end), each minute with its weight (units x minutes)."""
+def _sent(
+    base: Base, start: int, end: int, size: int, weight: Floats | None = None, streams: Ints | None = None
+) -> Floats:
+    """By unit, what it sent in [start, end), each minute with its weight (streams x minutes)."""
     assert base.usual is not None  # noqa: S101 - asked for only where it is there
     minute, unit, n = base.usual
     a, b = np.searchsorted(minute, (start, end))
     unit, counted = unit[a:b], n[a:b]
-    return sums(unit, counted if weight is None else counted * weight[unit, minute[a:b] - start], size)
+    if weight is None or streams is None:
+        return sums(unit, counted, size)
+    return sums(unit, counted * weight[streams[unit], minute[a:b] - start], size)

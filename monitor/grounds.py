@@ -16,8 +16,8 @@ from monitor.maintenance import Maintenance
 from rules import DIMENSIONS, Scope
 
 DAY = 1440
-DAYS = 6
-"""Whole days before the one that an incident began in, on which it is measured."""
+DAYS = 7
+"""Whole days before the one that an incident began in, on which it is measured: of each weekday one."""
 _WHAT = "client_id, product, channel, status, error_code, coalesce(bin, -1)::TINYINT AS bin, again <> 0 AS twice"
 _MANY = "sum(n)::BIGINT AS n, sum(again)::BIGINT AS again"
 

@@ -25,8 +25,6 @@ YOUNG = 0.25
 """How far an hour is from the one before it (1/r), where nothing else is known; a day from the next: a tenth of it."""
 SURE = 2
 """Days after which a quarter speaks for itself."""
-BUSIER = 0.02
-"""Added to 1/r for every time that today is busier than other days."""
 LOOKS = 3 * QUARTERS
 """Chances a day at one place: windows that overlap see the same."""
 REST = 1.5
@@ -85,7 +83,7 @@ class Shortfall:
         seen = np.full((frame.end - frame.start, len(self._pairs)), np.nan)
         arrivals = np.where(view.maintained(frame), np.nan, frame.columns["arrivals"])
         seen[frame.minute - frame.start, pairs[frame.series] if len(pairs) else frame.series] = arrivals
-        come = self._summed(seen)
+        come, many = self._summed(seen)
         out = [np.full(come.shape, np.nan) for _ in range(3)]
         verdict = np.full(come.shape, Verdict.UNKNOWN, np.int8)
         onset = np.zeros(come.shape, np.int64)
@@ -96,7 +94,7 @@ class Shortfall:
         cuts = [m for m in range(frame.start + 1, frame.end) if m % QUARTER == 0]
         for start, end in zip([frame.start, *cuts], [*cuts, frame.end], strict=True):
             at = slice(start - frame.start, end - frame.start)
-            self._quarter(start, int(slots[at][0]), come[at], verdict[at], onset[at], [a[at] for a in out])
+            self._quarter(start, int(slots[at][0]), come[at], many[at], verdict[at], onset[at], [a[at] for a in out])
             if end % QUARTER == 0:
                 self._frozen = self._profile.learn(int(slots[at][0]), self._frozen, self._freeze)
         minute, place = np.nonzero(~np.isnan(come).T)[::-1]
@@ -115,7 +113,7 @@ class Shortfall:
         places = list(self._places.scopes)
         self._members = np.array(
             [[place.overlaps(pair) for pair in self._pairs.scopes] for place in places], bool
-        ).reshape(len(places), -1)
+        ).reshape(len(places), len(self._pairs))
         more = ((0, 0), (0, len(places) - self._recent.shape[1]))
         self._recent = np.pad(self._recent, more, constant_values=np.nan)
         self._due, self._shape = np.pad(self._due, more), np.pad(self._shape, more, constant_values=1.0)
@@ -123,20 +121,22 @@ class Shortfall:
         self._met = np.pad(self._met, (0, self._members.shape[1] - len(self._met)))
         self._profile.grow(len(places))
 
-    def _summed(self, seen: Floats) -> Floats:
-        """By place: not known where a pair of it is not."""
+    def _summed(self, seen: Floats) -> tuple[Floats, Ints]:
+        """By place, not known where a pair of it is not; and how many places were known before each minute."""
         known = ~np.isnan(seen)
         sums = np.where(known, seen, 0) @ self._members.T
         some = known.astype(float) @ self._members.T
         met = self._met | (np.cumsum(known, axis=0) > 0)
-        self._met = met[-1] if len(met) else self._met
+        before = np.vstack([self._met, met[:-1]]).astype(float)
+        many = (before @ self._members.T > 0).sum(axis=1)
+        self._met = met[-1]
         dark = (~known & met).astype(float) @ self._members.T
-        return np.where((some > 0) & (dark == 0), sums, np.nan)
+        return np.where((some > 0) & (dark == 0), sums, np.nan), many
 
     def _quarter(
-        self, start: int, slot: int, come: Floats, verdict: NDArray[np.int8], onset: Ints, out: list[Floats]
+        self, start: int, slot: int, come: Floats, many: Ints, verdict: NDArray[np.int8], onset: Ints, out: list[Floats]
     ) -> None:
-        """Judge minutes of one quarter of the clock, from `start` on; what is said is written into the last three."""
+        """Judge minutes of one quarter of the clock, from `start` on, with so many places; what is said is written into the last three."""
         due, shape = self._profile.due(slot)
         n = len(come)
         x = np.vstack([self._recent, come])
@@ -164,7 +164,7 @@ class Shortfall:
             best[t, p], best_rest[t, p], best_from[t, p] = tail, rest, length
         recent = np.maximum(now - FRESH, 0)
         still = sums[0][now] - sums[0][recent] <= (1 - self._share) * (sums[1][now] - sums[1][recent])
-        limit = np.log10(LOOKS * max(len(self._places), 1) / self._budget)
+        limit = np.log10(LOOKS * np.maximum(many, 1) / self._budget)[:, None]
         breach = (best > limit) & (best_rest > REST) & still & ~np.isnan(come)
         told = self._profile.told & ~np.isnan(come)
         verdict[told] = Verdict.HEALTHY
@@ -205,7 +205,7 @@ class _Profile:
         smooth = came / np.maximum(minutes, 1e-9)
         # Where the day rises or falls steeply the quarters beside it promise too much.
         return (
-            np.where(self._passes[slot] >= SURE, np.minimum(self._own(slot), smooth), smooth),
+            np.where(self._passes[slot] > 0, np.minimum(self._own(slot), smooth), smooth),
             self._passes[slot],
             came,
         )
@@ -215,18 +215,22 @@ class _Profile:
         found: Floats = self._sum[slot] / np.maximum(self._minutes[slot], 1e-9)
         return found
 
+    def _today(self) -> Floats:
+        """By place, how today compares with other days."""
+        recent = np.nansum(self._lately[:-LAST], axis=0)
+        found: Floats = np.clip((recent[0] + STEADY) / (recent[1] + STEADY), 0.2, 3.0)
+        return found
+
     def due(self, slot: int) -> tuple[Floats, Floats]:
         """What is due a minute in this quarter, by place, and the shape r that says how far it is believed."""
         usual, days, came = self._usual(slot)
-        recent = np.nansum(self._lately[:-LAST], axis=0)
-        today = np.clip((recent[0] + STEADY) / (recent[1] + STEADY), 0.2, 3.0)
+        today = np.minimum(self._today(), 1.0)
         known = days > 0
         quarters = (~np.isnan(self._lately[-4:, 0])).sum(axis=0)
         level = np.nansum(self._lately[-4:, 0], axis=0) / np.maximum(quarters, 1) / QUARTER
         self.told = known | (quarters >= 2)  # noqa: PLR2004 - half an hour
         due = np.where(known, usual * today, np.where(quarters >= 2, level * 0.7, 0.0))  # noqa: PLR2004
         part = np.where(known, self._stray.part + 0.1 * YOUNG / np.maximum(days, 1) + 1 / np.maximum(came, 1), YOUNG)
-        part = part + BUSIER * np.maximum(today - 1, 0)
         return due, 1 / part
 
     def keep(self, come: Floats, bad: Bools) -> None:
@@ -234,19 +238,22 @@ class _Profile:
         self._kept.append((come, bad))
 
     def learn(self, slot: int, frozen: Floats, freeze: int) -> Floats:
-        """The quarter is over: learn it where nothing was missing, or was for `freeze` minutes; how long each has been frozen."""
+        """The quarter is over: learn it where nothing was missing, or was for `freeze` minutes; how long each has been frozen.
+
+        A quarter that is hardly known is learned in any case: what comes again at the same time of day is the season.
+        """
         # Places that came in the middle of the quarter were not known before.
         width = self._sum.shape[1]
         come = np.vstack([np.pad(c, ((0, 0), (0, width - c.shape[1])), constant_values=np.nan) for c, _ in self._kept])
         bad = np.logical_or.reduce([np.pad(b, (0, width - len(b))) for _, b in self._kept])
-        free = ~bad | (frozen >= freeze)
+        free = ~bad | (frozen >= freeze) | (self._passes[slot] < SURE)
         self._kept.clear()
         known = ~np.isnan(come)
         came, minutes = np.where(known, come, 0).sum(axis=0), known.sum(axis=0)
         usual, days, _ = self._usual(slot)
-        due, _ = self.due(slot)
         sure = free & (days > 1) & (minutes > 0)
-        self._stray.learn(came[sure], (due * minutes)[sure], faded(QUARTER))
+        # A busy day strays from other days, not from itself.
+        self._stray.learn(came[sure], (usual * self._today() * minutes)[sure], faded(QUARTER))
         own = np.where(days >= SURE, self._own(slot), usual)
         lately = np.where(free & (minutes > 0), [came, own * minutes], np.nan)
         lately[1] = np.where(days > 0, lately[1], came)

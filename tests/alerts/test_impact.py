@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -285,6 +286,41 @@ def test_who_sends_now_and_then_is_due_at_no_time():
     once = [CAFE.sends(at("10:05", day=-1), count=80)]
     rows = [*week(*all_day), *once, *every_minute("08:00", "10:00", TEXTILES.sends("08:00", count=5))]
     assert touched(*rows, incident=SILENCE, until="10:15").keys() == {TEXTILES.nit}
+
+
+def gone(start: int, end: int, *rows: dict) -> float:
+    """What Textiles is said to miss of a silence of [start, end)."""
+    windows = Windows()
+    windows.hold_cells(windows.count(transactions(rows), source="core", closing=None).cells)
+    past, scope = grounds.Past(windows.db, windows.days), SILENCE.scope
+    base = Base.of(past.before(scope, start), past.usual(scope, start), Calendar("America/Bogota"))
+    ground = Ground.of(grounds.detail(windows.db, scope, start, end), base)
+    return sum(impact.missing for impact in affected(SILENCE, ground, base, start, end))
+
+
+def mornings(days: Iterable[int]) -> list[dict]:
+    """Five a minute from 8 to 12 on each of these days after the Tuesday."""
+    rows = every_minute("08:00", "12:00", TEXTILES.sends("08:00", count=5))
+    return [row | {"timestamp": row["timestamp"] + timedelta(days=d)} for d in days for row in rows]
+
+
+def test_a_saturday_is_measured_on_the_saturday_before():
+    saturday, before = 4, (d for d in range(-4, 4) if d != -2)
+    rows = [TEXTILES.sends(at("00:05", day=-2)), *mornings(before), *mornings([saturday])]
+    start = minute("10:00", day=saturday)
+    silent = [row for row in rows if row["timestamp"] < at("10:00", day=saturday)]
+    assert gone(start, start + 30, *silent) == pytest.approx(150, rel=0.1)
+
+
+def test_of_a_silence_of_days_each_day_is_measured_by_itself():
+    rows = [row for row in mornings(range(-7, 1)) if row["timestamp"] < at("10:00")]
+    assert gone(START, START + 4 * 1440, *rows) == pytest.approx(5 * 960, rel=0.1)
+
+
+def test_where_no_day_was_alike_the_hour_before_goes_on_for_some_hours_only():
+    rows = [row for row in mornings([0]) if row["timestamp"] < at("10:00")]
+    assert gone(START, START + 60, *rows) == pytest.approx(300, rel=0.1)
+    assert gone(START, START + 20 * 60, *rows) == pytest.approx(5 * 180, rel=0.1)
 
 
 def test_without_any_rows_nobody_is_affected():

@@ -326,7 +326,7 @@ def test_a_day_is_read_once_and_of_an_incidents_own_time_only_what_is_new(monkey
     start = minute("10:00")
     day = start // 1440 * 1440
     assert asked == [
-        *(("past", day - d * 1440, day - (d - 1) * 1440) for d in range(6, 0, -1)),
+        *(("past", day - d * 1440, day - (d - 1) * 1440) for d in range(7, 0, -1)),
         ("past", day, start),
         ("new", start, start + 3),
         *(("new", m, m + 1) for m in range(start + 3, start + 10)),

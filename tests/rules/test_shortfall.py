@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from rules import Frame, Rule, Scope, Spec
 from rules.shortfall import Shortfall
 from tests.characters import minute
-from tests.rules.frames import bank, breaches, judged, part
+from tests.rules.frames import View, bank, breaches, judged, part
 
 HOUR, DAY = 60, 1440
 TUESDAY, FRIDAY, SATURDAY = 0, 3, 4
@@ -96,6 +96,14 @@ def test_however_a_drop_that_outlasts_the_freeze_is_cut_the_same_is_said(seed, s
     same(flow, edges, freeze=timedelta(minutes=40))
 
 
+def test_whoever_comes_late_in_a_span_changes_nothing_before():
+    flow = Flow(14 * HOUR, days=1).lose(9 * HOUR, 11 * HOUR, 0.55)
+    for i in range(60):
+        flow.told[Scope(f"nuevo{i}", "web2")] = flow.told[OTHER].copy()
+        flow.gap(-DAY, 13 * HOUR, Scope(f"nuevo{i}", "web2"))
+    same(flow, [minute("13:00")])
+
+
 def test_a_restart_that_trains_on_the_same_minutes_goes_on_as_no_restart():
     frame = Flow(14 * HOUR, days=2).lose(9 * HOUR, 9 * HOUR + 20).lose(13 * HOUR, 14 * HOUR).at()
     lived, rule, mid = judged(shortfall(), frame, range(minute("08:00"), frame.end)), shortfall(), minute("11:07")
@@ -151,12 +159,28 @@ def test_two_ordinary_weeks_are_two_weeks_of_peace(rate):
     assert not breaches(judged(shortfall(), frame, range(frame.start, frame.end, DAY)))
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a fivefold rise from one minute to the next makes the quarter before it a breach now and then"
-)
 def test_the_quarter_before_a_steep_rise_is_no_drop():
     flow = Flow(DAY, days=8, rate=100, rhythm=np.repeat(RHYTHM, HOUR))
     assert not flow.found()
+
+
+@pytest.mark.parametrize("night", [0.0, 0.05])
+def test_a_bank_that_opens_and_closes_is_quiet_but_for_its_first_evening(night):
+    hours = np.where(np.isin(np.arange(DAY) // HOUR, range(7, 19)), 1.0, night)
+    assert not [m for m in Flow(DAY, days=8, rhythm=hours).found() if m > -7 * DAY]
+
+
+@pytest.mark.parametrize("times", [2, 4, 6])
+def test_after_a_busy_time_no_more_is_due_than_on_other_days(times):
+    flow = Flow(15 * HOUR, rate=20)
+    busy = slice(flow.days * DAY + 10 * HOUR, flow.days * DAY + 12 * HOUR)
+    for seen in flow.told.values():
+        seen[busy] *= times
+    assert not flow.found()
+    said = shortfall().check(View(flow.at()))
+    here = (said.frame.series == said.frame.scopes.index(WEB)) & (said.frame.minute >= minute("12:00"))
+    assert here.any()
+    assert said.expected[here].max() < 1.1 * 20
 
 
 @pytest.mark.parametrize("lost", [1, 2])
@@ -200,6 +224,13 @@ def test_in_a_gap_nothing_is_said_and_after_it_nothing_is_missing():
     assert not [m for scope, m in said if scope in (WEB, Scope("pagos"), Scope(channel="web")) and m in inside]
     assert [m for scope, m in said if scope == H2H and m in inside] == list(inside)
     assert not breaches(said)
+
+
+def test_of_a_bank_of_which_nothing_has_come_nothing_is_said():
+    rule, nobody = shortfall(), bank(minute("09:00"), {WEB: {"total": [np.nan] * 30, "arrivals": [np.nan] * 30}})
+    nobody = part(nobody, nobody.start, nobody.end)
+    assert not nobody.scopes
+    assert not judged(rule, nobody, range(nobody.start, nobody.end, 5))
 
 
 def test_until_half_an_hour_is_known_it_cannot_say():
