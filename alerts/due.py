@@ -83,8 +83,8 @@ def missing(incident: Incident, ground: Ground, base: Base, start: int, end: int
             due += flat
             continue
         then = np.stack([_sent(base, a - d * DAY, b - d * DAY, size, here, streams) for d in days])
-        found = _ordinary(then, base, ground) * level
-        due += np.minimum(found, flat) if len(days) == 1 and a == start else found
+        # A single day may have been odd: there the hour before has a say too.
+        due += _ordinary(then, base, ground, flat if len(days) == 1 and a == start else None) * level
     came = sums(ground.rows.unit, ground.rows.n * (on * known)[streams[ground.rows.unit], minute], size)
     return due, came, _beyond(came + advance, due, streams, pair_of)
 
@@ -118,8 +118,11 @@ def _profile(base: Base, days: list[int], start: int, end: int, streams: Ints, m
     return evened
 
 
-def _ordinary(days: Floats, base: Base, ground: Ground) -> Floats:
-    """What a unit sends in a stretch of an ordinary day, from what it did on such days (days x units)."""
+def _ordinary(days: Floats, base: Base, ground: Ground, most: Floats | None = None) -> Floats:
+    """What a unit sends in a stretch of an ordinary day, from what it did on such days (days x units).
+
+    most: what is believed at most of their own days, where these disagree with their part of all clients'.
+    """
     from scipy.special import pdtr, pdtrc  # noqa: PLC0415 - as above
 
     streams, whole = ground.listed.streams[1], base.total(ground.listed)
@@ -127,7 +130,9 @@ def _ordinary(days: Floats, base: Base, ground: Ground) -> Floats:
     part = whole / np.maximum(sums(streams, whole, size)[streams], 1)
     shared = part * sums(streams, own, size)[streams]
     agree = (pdtr(own, shared) > ODD) & (pdtrc(np.maximum(own - 1, 0), shared) > ODD) | (own == shared)
-    found: Floats = np.where(agree, (own + OTHERS * shared) / (1 + OTHERS) / len(days), np.median(days, axis=0))
+    alone = np.median(days, axis=0)
+    alone = alone if most is None else np.minimum(alone, most)
+    found: Floats = np.where(agree, (own + OTHERS * shared) / (1 + OTHERS) / len(days), alone)
     return found
 
 
