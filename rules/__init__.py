@@ -52,6 +52,11 @@ their own.
 """
 
 
+SETTLE = 2
+"""Minutes that a row may be pending before it counts as such where rows count as they are heard of: many banks write it first, and its end
+in a moment."""
+
+
 class Verdict(IntEnum):
     """UNKNOWN (warming, no denominator, too few rows, source down) neither fires nor resolves: it is never healthy."""
 
@@ -114,13 +119,16 @@ class Scope:
 class Grain:
     """Which windows a rule is judged on: split by these dimensions, this many minutes long, of these rows only.
 
-    everyone: where it is split by client, the rows of no client stand there too, as one more.
+    everyone: where it is split by client, the rows of no client stand there too, as one more. heard: a row counts in the minute in
+    which it became known, however late, and what a class has is never taken back: for rules that add up minutes by themselves. A row is
+    pending only once it has been so for SETTLE minutes; rows are counted in `total` once, in the minute of the first word of them.
     """
 
     by: tuple[str, ...] = ("product", "channel")
     minutes: int = 1
     where: str = ""
     everyone: bool = False
+    heard: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
