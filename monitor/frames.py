@@ -16,6 +16,8 @@ HEADS = ("clients", "clients_failing", "arrivals")
 EVERYDAY = 0.05
 """A code that was seen in fewer of the hours of the week before is not one of everyday."""
 WEEK, DAY = 168, 24
+LATELY, SOON, SEEN = 3, 0.25, 3
+"""What is pending is soon over where at least this part of as much as came in so many minutes was taken back in them, and so many rows."""
 _NOVEL = f"""(
     SELECT cells.*, cells.error_code <> '' AND coalesce(rare.rare, false) AS novel FROM cells LEFT JOIN (
         SELECT now.error_code, now.hour, count(before.hour) < {EVERYDAY} * least({WEEK}, now.hour - first.hour) AS rare
@@ -120,19 +122,29 @@ def _windows(db: duckdb.DuckDBPyConnection, grain: Grain, measures: Collection[s
 def _heard(source: str, start: int, end: int) -> str:
     """The cells as they became known after minute `start`: what was said, in that minute, and what it adds to the rows (`fresh`).
 
-    What is taken back was said all the same. Only of what is pending it is seen first whether it is soon over.
+    What is taken back was said all the same; but where a good part of what is pending on a pair is soon over, only what is still
+    pending after SETTLE minutes is so.
     """
     columns = f"{', '.join(DIMENSIONS[:3])}, status, error_code, bin"
-    novel = ", bool_or(novel) AS novel" if source != "cells" else ""
+    novel, most = (", novel", ", bool_or(novel) AS novel") if source != "cells" else ("", "")
+    pending = f"status = 'pending' AND known > {start - SETTLE} AND known < {end}"
+    soon = f"""(
+        SELECT product, channel, m
+        FROM (SELECT product, channel, n, unnest(range(known, known + {LATELY})) AS m FROM {source} WHERE {pending})
+        GROUP BY ALL HAVING sum(greatest(-n, 0)) >= greatest({SEEN}, {SOON} * sum(greatest(n, 0))))"""
     return f"""(
         SELECT m AS minute, m AS known, * EXCLUDE (m) FROM (
-            SELECT known AS m, {columns}, CASE WHEN status = 'pending' THEN 0 ELSE greatest(n, 0) END AS n, n AS fresh, again, amount,
-                   {"" if not novel else "novel"}
+            SELECT known AS m, {columns}, CASE WHEN status = 'pending' THEN 0 ELSE greatest(n, 0) END AS n, n AS fresh, again, amount
+                   {novel}
             FROM {source} WHERE known > {start} AND known < {end}
             UNION ALL BY NAME
-            SELECT greatest(known, minute + {SETTLE}) AS m, {columns}, sum(n) AS n, 0 AS fresh, 0 AS again, 0 AS amount {novel}
-            FROM {source} WHERE status = 'pending' AND known > {start - SETTLE} AND known < {end}
-            GROUP BY minute, m, {columns} HAVING sum(n) > 0))"""
+            SELECT m, {columns}, n, 0 AS fresh, 0 AS again, 0 AS amount {novel}
+            FROM (SELECT known AS m, * FROM {source} WHERE {pending} AND n > 0) ANTI JOIN {soon} AS soon USING (product, channel, m)
+            UNION ALL BY NAME
+            SELECT * FROM (
+                SELECT greatest(known, minute + {SETTLE}) AS m, {columns}, sum(n) AS n, 0 AS fresh, 0 AS again, 0 AS amount {most}
+                FROM {source} WHERE {pending} GROUP BY minute, m, {columns} HAVING sum(n) > 0)
+            SEMI JOIN {soon} AS soon USING (product, channel, m)))"""
 
 
 def _has_gaps(db: duckdb.DuckDBPyConnection) -> bool:

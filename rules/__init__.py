@@ -52,9 +52,8 @@ their own.
 """
 
 
-SETTLE = 2
-"""Minutes that a row may be pending before it counts as such where rows count as they are heard of: many banks write it first, and its end
-in a moment."""
+SETTLE = 5
+"""Minutes that a row may be pending before it counts, where a bank writes its rows before their end is known (see `Grain.heard`)."""
 
 
 class Verdict(IntEnum):
@@ -120,8 +119,8 @@ class Grain:
     """Which windows a rule is judged on: split by these dimensions, this many minutes long, of these rows only.
 
     everyone: where it is split by client, the rows of no client stand there too, as one more. heard: a row counts in the minute in
-    which it became known, however late, and what a class has is never taken back: for rules that add up minutes by themselves. A row is
-    pending only once it has been so for SETTLE minutes; rows are counted in `total` once, in the minute of the first word of them.
+    which it became known, however late, and what a class has is never taken back: for rules that add up minutes by themselves; in `total`
+    it is counted once, in the minute of the first word of it. Where much that is pending is soon over, it is pending after SETTLE minutes.
     """
 
     by: tuple[str, ...] = ("product", "channel")

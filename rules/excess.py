@@ -13,7 +13,6 @@ from rules import (
     BINS,
     COUNTS,
     DIMENSIONS,
-    SETTLE,
     Bools,
     Floats,
     Frame,
@@ -182,7 +181,6 @@ class Excess:
         expected, onset, score, value, verdict = (
             np.concatenate([getattr(note, name) for note in said]) for name in _Said.__slots__
         )
-        onset -= SETTLE if self.measure == "pending" else 0
         return Verdicts(whole, verdict, value, expected, nothing, nothing, score, onset)
 
 
