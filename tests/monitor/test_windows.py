@@ -329,7 +329,7 @@ def test_what_is_heard_of_is_the_same_however_the_minutes_are_cut(told, cut):
         windows.remember(counted.ledger)
     for by in (DIMENSIONS[:3], DIMENSIONS[:2]):
         grain = Grain(by, heard=True, everyone=True)
-        measures = ["total", "failed", "pending", "novel", *(BINS if len(by) == 2 else ())]  # noqa: PLR2004 - as the rules ask
+        measures = ["total", "failed", "pending", "novel", *(BINS if len(by) == 2 else ())]
         whole = windows.frame(grain, measures, [], BEGIN, BEGIN + 110)
         parts = [
             windows.frame(grain, measures, [], *edges) for edges in ((BEGIN, BEGIN + cut), (BEGIN + cut, BEGIN + 110))
