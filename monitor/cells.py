@@ -24,6 +24,8 @@ third of the time and a fifth of the memory).
 """
 
 MINUTE = 60_000_000
+PLAYED = 5
+"""Minutes of a source that was dark which become known in one, once it is back."""
 KEY = ("product", "channel", "client_id", "status", "error_code")
 
 CELLS = pa.schema(
@@ -78,16 +80,23 @@ def count(
     ledger: pa.Table,
     closing: int | None,
     hold: int,
+    dark: int | None = None,
+    read: int | None = None,
 ) -> Counted:
     """Count transactions (the role's columns, in order of arrival) into cells.
 
     closing: the first minute that is still open: rows before it are late, rows more than `hold` minutes before it are too late
-    and dropped. None: history, in which a row is known from its own time on (and the order is that of time).
+    and dropped. None: history, in which a row is known from its own time on (and the order is that of time). dark: the first
+    minute that was judged without the source: what it tells of the minutes since then becomes known PLAYED of them a minute, so that
+    what went wrong in them is judged as what lasted. read: the minute in which history is read: ids are remembered as of then.
     """
     with database.cursor() as db:
         db.register("arrived", rows)
         db.register("ledger", ledger)
         known = "minute" if closing is None else f"greatest(minute, {int(closing)})"
+        if closing is not None and dark is not None:
+            known = f"CASE WHEN minute >= {dark} AND minute < {closing} THEN {closing} + (minute - {dark}) // {PLAYED} ELSE {known} END"
+            hold = max(hold, closing - dark)
         db.execute(f"""
             CREATE TEMP VIEW placed AS
             SELECT epoch_us(timestamp) // {MINUTE} AS minute,
@@ -103,16 +112,18 @@ def count(
             late, too_late = _lateness(db, closing, hold)
             kept = f"(FROM placed WHERE minute >= {closing - hold})" if too_late else kept
         repeated, newest = _repeated(db, kept, source)
+        # Not as of the newest row: one from a clock that is ahead would have all others forgotten.
+        floor = (min(newest, read or newest) if closing is None else closing) - hold
         if repeated:
             db.execute(f"CREATE TEMP TABLE arrivals AS SELECT *, row_number() OVER () AS seq FROM {kept}")
             _take_back(db, source, in_time=closing is None, hold=hold)
             cells = _cells(db, "counted", source)
             order = ", ".join(f"{name} DESC" for name in _order(in_time=closing is None).split(", "))
-            last = f"minute >= {newest - hold} QUALIFY row_number() OVER (PARTITION BY id ORDER BY {order}) = 1"
+            last = f"minute >= {floor} QUALIFY row_number() OVER (PARTITION BY id ORDER BY {order}) = 1"
             remembered = _remember(db, "versions", source, last)
         else:
             cells = _cells(db, kept, source, known="minute" if closing is None else "known")
-            db.register("arrived", _since(rows, newest - hold))  # few of a large batch
+            db.register("arrived", _since(rows, floor))  # few of a large batch
             remembered = _remember(db, kept, source, "true")
             db.register("arrived", rows)
         cells = pa.concat_tables([cells, _again(db, "arrivals" if repeated else kept, source)])

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from monitor.blocks import DEMO_SECRETS
 from monitor.config import Config
+from monitor.judge import Stopped
 from monitor.logs import log_to_stderr
 from monitor.service import Service, wall
 from monitor.store import Store
@@ -37,7 +38,10 @@ def run_daemon(config: Config, store: Store) -> None:
     with store.alone():
         store.migrate()
         with simulated_bank(config):
-            service = Service(config, store)
+            try:
+                service = Service(config, store, ending=stop.is_set)
+            except Stopped:
+                return
             with board(service, store, config.monitor.listen) as address:
                 print(f"Vigía: board at {address} (Ctrl-C ends it)", flush=True)  # noqa: T201 - what the user waits for
                 service.run(stop)

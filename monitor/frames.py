@@ -9,13 +9,15 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from rules import BINS, CLASSES, DIMENSIONS, LATENCIES, Floats, Frame, Grain, Ints, Scope
+from rules import BINS, CLASSES, DIMENSIONS, LATENCIES, SETTLE, Floats, Frame, Grain, Ints, Scope
 from rules.expression import Expression, evaluate, parse
 
 HEADS = ("clients", "clients_failing", "arrivals")
 EVERYDAY = 0.05
 """A code that was seen in fewer of the hours of the week before is not one of everyday."""
 WEEK, DAY = 168, 24
+LATELY, SOON, SEEN = 3, 0.25, 3
+"""What is pending is soon over where at least this part of as much as came in so many minutes was taken back in them, and so many rows."""
 _NOVEL = f"""(
     SELECT cells.*, cells.error_code <> '' AND coalesce(rare.rare, false) AS novel FROM cells LEFT JOIN (
         SELECT now.error_code, now.hour, count(before.hour) < {EVERYDAY} * least({WEEK}, now.hour - first.hour) AS rare
@@ -48,16 +50,17 @@ def _windows(db: duckdb.DuckDBPyConnection, grain: Grain, measures: Collection[s
     by = [name for name in DIMENSIONS if name in grain.by]
     dims = "".join(f"{name}, " for name in by)
     where = f"AND ({parse(grain.where, DIMENSIONS).sql})" if grain.where else ""
-    sums = {"n": "sum(n)", "value": "sum(value)"} if metrics else _sums(measures)
+    sums = {"n": "sum(n)", "value": "sum(value)"} if metrics else _sums(measures, heard=grain.heard)
     inner = ", ".join(f"{how} AS {name}" for name, how in sums.items())
     outer = ", ".join(f"sum({name}) AS {name}" for name in sums)
     source = (
         "metrics"
         if metrics
-        else _NOVEL.replace("$start", str(start)).replace("$end", str(end))
+        else _NOVEL.replace("$start", str(start - grain.minutes - SETTLE)).replace("$end", str(end))
         if "novel" in measures
         else "cells"
     )
+    source = _heard(source, start - grain.minutes, end) if grain.heard else source
     where += " AND client_id <> ''" if "client_id" in by and not grain.everyone else ""
     reach = f"minute > {start - grain.minutes} AND minute < {end} AND known < {end}"
     # A cell counts in every window from the minute that it is known in to the last that reaches back to its own.
@@ -68,13 +71,14 @@ def _windows(db: duckdb.DuckDBPyConnection, grain: Grain, measures: Collection[s
     )
     punctual = "WHERE k = minute" if grain.minutes == 1 else ""
     # Where nothing came late, the minute alone is grouped by.
-    late = db.execute(f"SELECT 1 FROM {source} WHERE {reach} AND known > minute LIMIT 1").fetchall()
+    late = not grain.heard and db.execute(f"SELECT 1 FROM {source} WHERE {reach} AND known > minute LIMIT 1").fetchall()
     picked = f"""SELECT minute, {"greatest(minute, known) AS k," if late else ""} {dims} {"bin, " if _latency(measures) else ""} {inner}
                  FROM {source} WHERE {reach} {where} GROUP BY ALL"""
     picked = picked if late else f"SELECT minute, minute AS k, * EXCLUDE (minute) FROM ({picked})"
     if _latency(measures):
         # The counts by step are laid side by side only once the clients are summed up: far fewer rows.
-        steps = {name: f"coalesce(sum(total) FILTER (bin = {i}), 0)" for i, name in enumerate(BINS)}
+        told = "told" if grain.heard else "total"
+        steps = {name: f"coalesce(sum({told}) FILTER (bin = {i}), 0)" for i, name in enumerate(BINS)}
         side = ", ".join(f"{how} AS {name}" for name, how in steps.items())
         picked = f"SELECT minute, k, {dims} {outer}, {side} FROM ({picked}) GROUP BY ALL"
         sums |= dict.fromkeys(BINS, "")
@@ -115,6 +119,34 @@ def _windows(db: duckdb.DuckDBPyConnection, grain: Grain, measures: Collection[s
     return _with_percentiles(table, measures) if _latency(measures) else table
 
 
+def _heard(source: str, start: int, end: int) -> str:
+    """The cells as they became known after minute `start`: what was said, in that minute, and what it adds to the rows (`fresh`).
+
+    What is taken back was said all the same; but where a good part of what is pending on a pair is soon over, only what is still
+    pending after SETTLE minutes is so.
+    """
+    columns = f"{', '.join(DIMENSIONS[:3])}, status, error_code, bin"
+    novel, most = (", novel", ", bool_or(novel) AS novel") if source != "cells" else ("", "")
+    pending = f"status = 'pending' AND known > {start - SETTLE} AND known < {end}"
+    soon = f"""(
+        SELECT product, channel, m
+        FROM (SELECT product, channel, n, unnest(range(known, known + {LATELY})) AS m FROM {source} WHERE {pending})
+        GROUP BY ALL HAVING sum(greatest(-n, 0)) >= greatest({SEEN}, {SOON} * sum(greatest(n, 0))))"""
+    return f"""(
+        SELECT m AS minute, m AS known, * EXCLUDE (m) FROM (
+            SELECT known AS m, {columns}, CASE WHEN status = 'pending' THEN 0 ELSE greatest(n, 0) END AS n, n AS fresh, again, amount
+                   {novel}
+            FROM {source} WHERE known > {start} AND known < {end}
+            UNION ALL BY NAME
+            SELECT m, {columns}, n, 0 AS fresh, 0 AS again, 0 AS amount {novel}
+            FROM (SELECT known AS m, * FROM {source} WHERE {pending} AND n > 0) ANTI JOIN {soon} AS soon USING (product, channel, m)
+            UNION ALL BY NAME
+            SELECT * FROM (
+                SELECT greatest(known, minute + {SETTLE}) AS m, {columns}, sum(n) AS n, 0 AS fresh, 0 AS again, 0 AS amount {most}
+                FROM {source} WHERE {pending} GROUP BY minute, m, {columns} HAVING sum(n) > 0)
+            SEMI JOIN {soon} AS soon USING (product, channel, m)))"""
+
+
 def _has_gaps(db: duckdb.DuckDBPyConnection) -> bool:
     return bool(db.execute("SELECT 1 FROM gaps LIMIT 1").fetchall())
 
@@ -148,15 +180,17 @@ def _latency(measures: Iterable[str]) -> bool:
     return any(name in LATENCIES or name in BINS for name in measures)
 
 
-def _sums(measures: Collection[str]) -> dict[str, str]:
+def _sums(measures: Collection[str], *, heard: bool) -> dict[str, str]:
     needed = {status for status in CLASSES if {status, f"{status}_rate"} & set(measures)}
-    sums = {"total": "sum(n)"} | {
+    sums = {"total": "sum(fresh)" if heard else "sum(n)"} | {
         status: f"sum(n) FILTER (status = '{status}')" for status in CLASSES if status in needed
     }
     if "amount" in measures:
         sums["amount"] = "sum(amount)"
     if "failed_amount" in measures:
         sums["failed_amount"] = "sum(amount) FILTER (status = 'failed')"
+    if heard and _latency(measures):
+        sums["told"] = "sum(n)"
     if "novel" in measures:
         sums["novel"] = "sum(n) FILTER (novel)"
     if "duplicated" in measures:

@@ -6,7 +6,7 @@ known, what was not is polled again from the committed cursors.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -29,6 +29,12 @@ log = structlog.get_logger()
 EVENTS = ("transactions", "metrics")
 ENDLESS = 1 << 40
 """A minute that never comes."""
+TELL = 30
+"""History of so many days or more is told of as it is read, each time that so many have passed."""
+
+
+class Stopped(Exception):  # noqa: N818 - it is no error
+    """It is time to end, and history was not read to its end: nothing of the step is kept, the next start begins again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +81,15 @@ class Done:
 class Judge:
     """Takes what the pollers brought, judges the minutes that are closed by it, and commits both together."""
 
-    def __init__(self, config: Config, store: Store, clock: Callable[[], datetime]) -> None:
-        self.config, self.store, self.clock = config, store, clock
+    def __init__(
+        self,
+        config: Config,
+        store: Store,
+        clock: Callable[[], datetime],
+        ending: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """Raises Stopped where it is `ending` before all is read; so does `step`."""
+        self.config, self.store, self.clock, self._ending = config, store, clock, ending
         monitor = config.monitor
         self.windows = Windows(hold=int(monitor.hold / timedelta(minutes=1)))
         calendar = Calendar(monitor.timezone, country=monitor.country)
@@ -108,35 +121,56 @@ class Judge:
         for name, (_, until) in self.store.cursors().items():
             if name in self.sources:
                 self.sources[name].complete_until = until
-        self._hold()
-        if self.judged_until is None:
-            for ledger in self.store.cells("ledger", 0):
-                self.windows.remember(ledger)
-            return
-        for ledger in self.store.cells("ledger", self.judged_until - 2 * self.windows.hold):
+        since = 0 if self.judged_until is None else self.judged_until - 2 * self.windows.hold
+        for ledger in self.store.cells("ledger", since):
+            self._go_on()
             self.windows.remember(ledger)
-        self._train(self.judged_until)
-        self._recall(time_of(self.judged_until))
+        self._gaps()
+        stored = self._stored()
+        if self.judged_until is not None:
+            self._train(self.judged_until, stored)
+        for _ in stored:  # what is known from later on, and where no history was judged yet, all of it
+            self._go_on()
+        if self.judged_until is not None:
+            self._recall(time_of(self.judged_until))
 
-    def _hold(self) -> None:
-        """Everything that was counted, and when it was not known."""
-        for cells in self.store.cells("cells", 0):
-            self.windows.hold_cells(cells)
-        for metrics in self.store.cells("metrics", 0):
-            self.windows.hold_metrics(metrics)
+    def _stored(self) -> Iterator[int]:
+        """Hold everything that was counted, a blob at a time, in order of time: yields the first minute of each before it is held."""
+        gone: set[str] = set()
+        for kind, first, table in self.store.counted():
+            yield first
+            (self.windows.hold_cells if kind == "cells" else self.windows.hold_metrics)(table)
+            for source in set(pc.unique(table["source"]).to_pylist()) - self.sources.keys() - gone:
+                self.windows.gap(source, 0, ENDLESS)  # no longer configured: what it fed is unknown, not zero
+                gone.add(source)
+
+    def _go_on(self) -> None:
+        if self._ending():
+            raise Stopped
+
+    def _gaps(self) -> None:
+        """When a source was not known."""
         for source, start, stop in self.store.gaps():
             self.windows.gap(source, start, stop)
             standing = self.sources.get(source)
             if standing and standing.complete_until and stop > minute_of(standing.complete_until):
                 standing.dark_from = min(start, standing.dark_from or start)
-        for source in self.windows.sources() - self.sources.keys():
-            self.windows.gap(source, 0, ENDLESS)  # no longer configured: what it fed is unknown, not zero
 
-    def _train(self, end: int) -> None:
-        first, last = self.windows.bounds()
-        for start in range(first, end if first <= last else first, DAY):
-            self.windows.prune(min(start, end) - 2 * HISTORY)
-            self.pipeline.train(start, min(start + DAY, end))
+    def _train(self, end: int, stored: Iterator[int]) -> None:
+        """Let the models learn, a day at a time, of what is held or still `stored`: that is read as its day comes."""
+        ahead = next(stored, None)
+        first, last = self.windows.bounds() if ahead is None else (ahead, end)
+        days = range(first, end if first <= last else first, DAY)
+        for day, start in enumerate(days):
+            self._go_on()
+            until = min(start + DAY, end)
+            while ahead is not None and ahead < until:
+                self._go_on()
+                ahead = next(stored, None)
+            if len(days) >= TELL and day % TELL == 0:
+                log.info("reading history", day=day + 1, of=len(days))
+            self.windows.prune(start - 2 * HISTORY)
+            self.pipeline.train(start, until)
 
     def _recall(self, at: datetime) -> None:
         """The alerts, incidents, decisions and cases that may still matter."""
@@ -165,6 +199,8 @@ class Judge:
         now = self.clock()
         step, done = Step(), Done(at=now)
         for item in arrived:
+            if self.judged_until is None:
+                self._go_on()
             self._unheard.discard(item.source)
             if isinstance(item, Down):
                 if (standing := self.sources.get(item.source)) and not standing.down:
@@ -173,7 +209,7 @@ class Judge:
                 self._take(item, step, done)
         until = self._closed(now)
         if until is not None and self.judged_until is None:
-            self._train(until)
+            self._train(until, iter(()))
             self.judged_until = until
             log.info("history is read; watching from here on", since=time_of(until).isoformat())
         self._people(step.changes, now)
@@ -223,7 +259,6 @@ class Judge:
             closing = None
             since = self._began - self.config.sources[rows.source].block.start
             table = table.filter(pc.greater_equal(table["timestamp"], since))
-        hold = self.windows.hold if standing.dark_from is None or closing is None else closing - standing.dark_from
         standing.down_since = None
         if rows.drained and standing.complete_until is None and self.judged_until is not None:
             done.untrained = True
@@ -235,7 +270,8 @@ class Judge:
             step.cells.append(("metrics", placed))
             done.counted[rows.source] = Counted(placed, placed, late)
             return
-        counted = self.windows.count(table, source=rows.source, closing=closing, hold=hold)
+        read = minute_of(self.clock())
+        counted = self.windows.count(table, source=rows.source, closing=closing, dark=standing.dark_from, read=read)
         if rows.drained:
             standing.dark_from = None
         self.windows.hold_cells(counted.cells)

@@ -20,7 +20,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from connectors import SourceError
 from monitor.config import Config
 from monitor.intake import Intake, Rows
-from monitor.judge import EVENTS, Done, Down, Judge
+from monitor.judge import EVENTS, Done, Down, Judge, Stopped
 from monitor.metrics import Metrics
 from monitor.outbox import deliver
 from monitor.store import Store
@@ -45,7 +45,15 @@ def wall() -> datetime:
 class Service:
     """One Vigía: `cycle` for a single pass, `run` for the daemon."""
 
-    def __init__(self, config: Config, store: Store, *, clock: Callable[[], datetime] = wall) -> None:
+    def __init__(
+        self,
+        config: Config,
+        store: Store,
+        *,
+        clock: Callable[[], datetime] = wall,
+        ending: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """ending: whether it is time to end before it has begun; raises Stopped then, while what is stored is read."""
         self.config, self.store, self.clock = config, store, clock
         self.metrics = Metrics(sources=config.sources, desks=config.desks)
         self.desks = {name: desk.make() for name, desk in config.desks.items()}
@@ -54,6 +62,7 @@ class Service:
         self._queue: Queue[tuple[Intake, Rows | Down]] = Queue(QUEUE)
         self._stopping = Event()
         self._ending = Event()
+        self._told_to_end = ending
         self._delivering = Lock()
         self._intakes: dict[str, Intake] = {}
         self._build()
@@ -61,7 +70,7 @@ class Service:
     def _build(self) -> None:
         """Judge and pollers, from what is committed."""
         cursors = self.store.cursors()
-        judge = Judge(self.config, self.store, self.clock)
+        judge = Judge(self.config, self.store, self.clock, lambda: self._ending.is_set() or self._told_to_end())
         order = sorted(self.config.sources.values(), key=lambda s: s.block.role in EVENTS)
         intakes = {s.name: Intake(s, cursors.get(s.name, (None, None))[0]) for s in order}
         self.judge, self._intakes = judge, intakes
@@ -241,6 +250,9 @@ class Service:
                 continue
             try:
                 self._step(arrived)
+            except Stopped:
+                log.info("stopped while history was read; the next start reads on")
+                return
             except Exception:
                 # What is in memory may be ahead of what is committed: begin again from the store.
                 log.exception("a step failed; starting again from what is committed")
@@ -252,6 +264,8 @@ class Service:
         while not self._stopping.wait(1):
             try:
                 self._build()
+            except Stopped:
+                return False
             except Exception:
                 log.exception("cannot start again yet")
             else:

@@ -278,6 +278,15 @@ class Store(Database):
             for row in c.execute(query):
                 yield _unpacked(row)
 
+    def counted(self) -> Iterator[tuple[str, int, pa.Table]]:
+        """All cells and metrics: their kind, the first minute that one of the table is known from, and the table; in order of that."""
+        blob = t.cells.c
+        query = sa.select(blob.id).where(blob.kind.in_(("cells", "metrics"))).order_by(blob.first_minute, blob.id)
+        with self.reading() as c:
+            for number in c.execute(query).scalars().all():  # what is sorted are numbers, not blobs
+                row = c.execute(sa.select(t.cells).where(blob.id == number)).one()
+                yield row.kind, row.first_minute, _unpacked(row)
+
     def alerts(self) -> list[Alert]:
         """Pending and firing."""
         return [alert_of(row) for row in self._all(sa.select(t.alerts))]

@@ -71,17 +71,16 @@ class Windows:
 
     # ---- rows in ---------------------------------------------------------------------------------------------------
 
-    def count(self, rows: pa.Table, *, source: str, closing: int | None, hold: int | None = None) -> Counted:
+    def count(
+        self, rows: pa.Table, *, source: str, closing: int | None, dark: int | None = None, read: int | None = None
+    ) -> Counted:
         """Rows of a transactions source, in order of arrival, into cells; nothing is held yet (see `hold_cells`).
 
-        hold: for how many minutes before `closing` rows are still taken (None: as for all).
+        closing, dark, read: as for `monitor.cells.count`.
         """
-        reach = max(self.hold, hold or 0)
-        return count(self.db, rows, source=source, ledger=self.ledger, closing=closing, hold=reach)
-
-    def sources(self) -> set[str]:
-        """The sources that anything is held of."""
-        return {source for (source,) in self.db.execute("SELECT DISTINCT source FROM pairs").fetchall()}
+        return count(
+            self.db, rows, source=source, ledger=self.ledger, closing=closing, hold=self.hold, dark=dark, read=read
+        )
 
     def hold_cells(self, cells: pa.Table) -> None:
         """Add cells: what `count` made, or what the store kept."""

@@ -52,6 +52,10 @@ their own.
 """
 
 
+SETTLE = 5
+"""Minutes that a row may be pending before it counts, where a bank writes its rows before their end is known (see `Grain.heard`)."""
+
+
 class Verdict(IntEnum):
     """UNKNOWN (warming, no denominator, too few rows, source down) neither fires nor resolves: it is never healthy."""
 
@@ -114,13 +118,16 @@ class Scope:
 class Grain:
     """Which windows a rule is judged on: split by these dimensions, this many minutes long, of these rows only.
 
-    everyone: where it is split by client, the rows of no client stand there too, as one more.
+    everyone: where it is split by client, the rows of no client stand there too, as one more. heard: a row counts in the minute in
+    which it became known, however late, and what a class has is never taken back: for rules that add up minutes by themselves; in `total`
+    it is counted once, in the minute of the first word of it. Where much that is pending is soon over, it is pending after SETTLE minutes.
     """
 
     by: tuple[str, ...] = ("product", "channel")
     minutes: int = 1
     where: str = ""
     everyone: bool = False
+    heard: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,21 @@ from datetime import timedelta
 import numpy as np
 
 from detectors.counts import Rates, Stray, faded, summed
-from rules import BINS, COUNTS, DIMENSIONS, Bools, Floats, Frame, Ints, Scope, Spec, Verdict, Verdicts, View, ways_of
+from rules import (
+    BINS,
+    COUNTS,
+    DIMENSIONS,
+    Bools,
+    Floats,
+    Frame,
+    Ints,
+    Scope,
+    Spec,
+    Verdict,
+    Verdicts,
+    View,
+    ways_of,
+)
 from rules.levels import Dims, Places, level, projected
 from rules.scan import NOTHING, REACH, Entries, scan
 
@@ -67,7 +81,7 @@ class Excess:
         self.shown = self.measure = measure
         self.levels = tuple(by for by in chosen if not bins or "client_id" not in by)
         by = tuple(n for n in DIMENSIONS[:3] if n in PAIR or (n == "client_id" and not bins))
-        self.spec = replace(spec, grain=replace(spec.grain, by=by, everyone=True))
+        self.spec = replace(spec, grain=replace(spec.grain, by=by, everyone=True, heard=True))
         self.measures = frozenset({"total", *(BINS if bins else (measure,))})
         self.expressions: tuple[str, ...] = ()
         self.ways = ways_of(frozenset({BINS[0] if bins else measure}))
@@ -90,7 +104,9 @@ class Excess:
         """Judge the span between two lessons at once, learn, and go on."""
         frame = view.frame(self)
         series = self._numbered(frame)
-        of = np.where(view.maintained(frame), 0, frame.columns["total"])
+        # What is heard of a row that was counted before is a hit of none of its minute's rows.
+        hit = frame.columns[self.measure] if not self._steps else sum(frame.columns[name] for name in BINS)
+        of = np.where(view.maintained(frame), 0, np.maximum(frame.columns["total"], hit))
         if self._first is None and len(frame.minute):
             self._first = self._learned = int(frame.minute.min())
         said = [_Said(len(level(frame, by).place)) for by in self.levels]
@@ -100,7 +116,7 @@ class Excess:
             if self._steps:
                 hits, rate = self._steps.hits(frame, rows, pair), self._steps.rate()[pair]
             else:
-                hits, rate = np.maximum(frame.columns[self.measure][rows], 0), self._rates.rate()[series[rows]]
+                hits, rate = frame.columns[self.measure][rows], self._rates.rate()[series[rows]]
             counts = (hits, rate * of[rows], of[rows])
             known = self._lessons_had >= KNOWN
             places = [

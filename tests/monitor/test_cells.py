@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.cells import Counted
-from monitor.windows import Windows
+from monitor.windows import Windows, time_of
 from rules import Grain
 from tests.characters import ACEROS, CAFE, TEXTILES, at, minute, transactions
 
@@ -325,3 +325,28 @@ def test_across_batches_as_in_one_batch(sent, edges, live):
     names = {name for name, _ in sent}
     twice = {(0, who.nit): len({n for n in names if client[n] is who and n != "f"}) - 1 for who in (ACEROS, CAFE)}
     assert again(one) == again(many) == {key: n for key, n in twice.items() if n > 0}
+
+
+def test_a_row_from_a_clock_that_is_ahead_makes_nobody_forget_the_others():
+    for closing in ("10:00", None):
+        bank = Counting()
+        bank.closing = minute(closing) if closing else None
+        rows = [ACEROS.sends("10:00", id="a"), ACEROS.sends("15:00", id="ahead")]
+        for _ in range(3):
+            counted = bank.windows.count(transactions(rows), source="core", closing=bank.closing, read=minute("10:01"))
+            bank.windows.hold_cells(counted.cells)
+            bank.windows.remember(counted.ledger)
+        assert bank.said("10:00") == 1
+
+
+def test_what_a_source_tells_of_its_dark_time_becomes_known_bit_by_bit():
+    bank = Counting(hold=10)
+    bank.close("10:30")
+    rows = [ACEROS.sends(time_of(minute("10:00") + m)) for m in range(-1, 32)]
+    counted = bank.windows.count(transactions(rows), source="core", closing=bank.closing, dark=minute("10:00"))
+    assert (counted.late, counted.too_late) == (30, 1)
+    known = {
+        m: n - minute("10:30")
+        for m, n in zip(*(counted.cells[c].to_pylist() for c in ("minute", "known")), strict=True)
+    }
+    assert [known[minute("10:00") + m] for m in (0, 4, 5, 29, 30, 31)] == [0, 0, 1, 5, 0, 1]

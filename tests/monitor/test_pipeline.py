@@ -230,6 +230,31 @@ def test_rows_that_come_minute_by_minute_and_a_history_decide_the_same(seed, hap
     same(at_once, (outcome, pipeline, ended))
 
 
+@LAW
+@given(st.integers(0, 2**32 - 1), st.lists(episodes, min_size=1, max_size=4), cuts)
+def test_what_came_late_is_judged_live_as_by_whoever_reads_what_is_kept(seed, happening, edges):
+    table = story(seed, happening, 0.1)
+    late = np.random.default_rng(seed).choice([0, 0, 0, 1, 2, 7], len(table))
+    arrives = pc.add(
+        pc.cast(pc.divide(pc.cast(table["timestamp"], pa.int64()), 60_000_000), pa.int64()), pa.array(late)
+    )
+    windows, kept = Windows(hold=HOLD), Windows(hold=HOLD)
+    pipeline = piped(windows, [])
+    outcome, ended = Outcome(), []
+    for m in range(BEGIN, END):
+        counted = windows.count(table.filter(pc.equal(arrives, m)), source="core", closing=m)
+        windows.hold_cells(counted.cells)
+        windows.remember(counted.ledger)
+        kept.hold_cells(counted.cells)
+        if m < BEGIN + TRAINED:
+            pipeline.train(m, m + 1)
+            continue
+        changes = pipeline.judge(m, m + 1)
+        outcome.take(changes)
+        ended += changes.ended
+    same(judged(kept, edges, []), (outcome, pipeline, ended))
+
+
 def restarted(before: Pipeline, windows: Windows, cases: list[TheirCase], until: int) -> Pipeline:
     """A new pipeline that knows of the one before only what the store keeps, as the judging thread makes it."""
     fresh = piped(windows, cases)

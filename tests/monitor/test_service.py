@@ -18,6 +18,7 @@ import pytest
 
 from alerts import Action, IncidentState
 from monitor.config import read_config
+from monitor.judge import Stopped
 from monitor.service import Service
 from monitor.spans import Span
 from monitor.store import Act, Step, Store
@@ -198,6 +199,24 @@ def test_after_a_restart_the_models_say_what_they_would_have_said(bank: Bank):
         np.testing.assert_array_equal(getattr(said[0], name), getattr(said[1], name))
 
 
+def test_it_can_be_ended_while_it_reads_and_the_next_start_reads_all_of_it_once(bank: Bank):
+    bank.pay("10:00", "12:00")
+    bank.start()
+    config, asked = read_config(bank.folder / "config.toml"), iter([False])
+    with pytest.raises(Stopped):
+        Service(config, bank.store, clock=lambda: bank.now, ending=lambda: next(asked, True)).cycle()
+    assert bank.services[-1].judge.judged_until is None
+    assert "judged_until" not in bank.store.marks()
+    bank.start().cycle()
+    assert sum(sum(table["n"].to_pylist()) for table in bank.store.cells("cells", 0)) == 120 * 12
+    until = bank.store.marks()["judged_until"]
+    with pytest.raises(Stopped):
+        Service(config, bank.store, clock=lambda: bank.now, ending=lambda: True)
+    assert bank.store.marks()["judged_until"] == until
+    trained = bank.start().judge
+    assert trained.windows.db.execute("SELECT sum(n) FROM cells").fetchall() == [(120 * 12,)]
+
+
 def test_what_happened_while_it_was_down_is_judged_when_it_is_back(bank: Bank):
     bank.pay("10:00", "12:00")
     bank.start().cycle()
@@ -232,6 +251,9 @@ def test_a_source_that_is_down_is_unknown_and_never_failing_clients(bank: Bank):
     bank.pay("12:10", "12:12")
     assert bank.cycle("12:12:11") is True
     assert bank.store.incidents() == []
+    told = [row for table in bank.store.cells("cells", 0) for row in table.to_pylist() if row["source"] == "otra"]
+    dark = {row["minute"] - before: row["known"] - before for row in told if before <= row["minute"] < before + 10}
+    assert dark == {m: 12 + m // 5 for m in range(10)}  # known from its return on, five minutes of it a minute
 
 
 def test_what_people_do_is_taken_in_and_a_closed_incident_is_not_opened_again(bank: Bank):

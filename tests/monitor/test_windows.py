@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from connectors import ROLES
 from monitor.windows import Windows, minute_of, time_of
-from rules import CLASSES, DIMENSIONS, LATENCIES, MEASURES, Frame, Grain, Scope
+from rules import BINS, CLASSES, DIMENSIONS, LATENCIES, MEASURES, Frame, Grain, Scope
 from tests.characters import ACEROS, BLANK, CAFE, CAST, TEXTILES, at, every_minute, minute, transactions
 
 BEGIN = minute("10:00")
@@ -281,6 +281,63 @@ def test_a_gap_is_of_the_series_that_its_source_feeds():
     frame = windows.frame(Grain(("product",)), ["total"], [], minute("10:01"), minute("10:03"))
     assert [scope.product for scope in frame.scopes] == ["pagos"]
     assert totals(windows, "10:01", "10:03", Grain(())) == []
+
+
+# ---- as it is heard of ---------------------------------------------------------------------------------------------
+
+HEARD = Grain(heard=True)
+
+
+def test_a_row_that_comes_late_counts_in_the_minute_that_hears_of_it():
+    windows = held(ACEROS.sends("10:00"), ACEROS.sends("10:02"))
+    held(ACEROS.sends("10:00:30", status="failed"), ACEROS.sends("10:02:30"), closing="10:02", windows=windows)
+    assert totals(windows, "10:00", "10:04", HEARD) == [1, 0, 3, 0]
+    assert totals(windows, "10:00", "10:04", HEARD, "failed") == [0, 0, 1, 0]
+    assert totals(windows, "10:00", "10:04", Grain(), "failed") == [0, 0, 0, 0]
+
+
+def test_what_was_said_of_a_row_is_not_taken_back_and_the_row_is_counted_once():
+    windows = held(ACEROS.sends("10:00", status="rejected", id="a"), CAFE.sends("10:00"))
+    held(ACEROS.sends("10:00", status="failed", id="a"), closing="10:01", windows=windows)
+    assert totals(windows, "10:00", "10:03", HEARD) == [2, 0, 0]
+    assert totals(windows, "10:00", "10:03", HEARD, "rejected") == [1, 0, 0]
+    assert totals(windows, "10:00", "10:03", HEARD, "failed") == [0, 1, 0]
+
+
+def test_what_is_soon_over_on_a_pair_is_pending_only_if_it_stays():
+    windows, first = Windows(), minute("10:00")
+    for m in range(10):
+        fresh = [ACEROS.sends(time_of(first + m), status="pending", id=f"{m}-{n}") for n in range(4)]
+        over = [ACEROS.sends(time_of(first + m - 2), id=f"{m - 2}-{n}") for n in range(3)] if m > 1 else []
+        counted = windows.count(transactions(fresh + over), source="core", closing=first + m)
+        windows.hold_cells(counted.cells)
+        windows.remember(counted.ledger)
+    # In the first two nobody knows; from then on, of each minute's four the one that is left after five.
+    assert totals(windows, "10:00", "10:10", HEARD, "pending") == [4, 4, 0, 0, 0, 1, 1, 1, 1, 1]
+    assert totals(windows, "10:00", "10:10", HEARD) == [4] * 10
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.tuples(sent, st.integers(0, 3)), max_size=60), st.integers(0, 110))
+def test_what_is_heard_of_is_the_same_however_the_minutes_are_cut(told, cut):
+    """Rows that come up to three minutes late, some of them anew under the id of another."""
+    windows = Windows(hold=100)
+    for m in range(110):
+        rows = [row for row, late in told if minute_of(row["timestamp"]) + late == BEGIN + m]
+        counted = windows.count(transactions(rows), source="core", closing=BEGIN + m)
+        windows.hold_cells(counted.cells)
+        windows.remember(counted.ledger)
+    for by in (DIMENSIONS[:3], DIMENSIONS[:2]):
+        grain = Grain(by, heard=True, everyone=True)
+        measures = ["total", "failed", "pending", "novel", *(BINS if len(by) == 2 else ())]
+        whole = windows.frame(grain, measures, [], BEGIN, BEGIN + 110)
+        parts = [
+            windows.frame(grain, measures, [], *edges) for edges in ((BEGIN, BEGIN + cut), (BEGIN + cut, BEGIN + 110))
+        ]
+        for measure in measures:
+            one = {(scope, whole.start + m): n for (scope, m), n in said(whole, measure).items()}
+            both = {(scope, part.start + m): n for part in parts for (scope, m), n in said(part, measure).items()}
+            assert one == both, measure
 
 
 # ---- where ---------------------------------------------------------------------------------------------------------
