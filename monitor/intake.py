@@ -17,6 +17,8 @@ from monitor.config import SourceConfig
 AHEAD = timedelta(days=1)
 ENDLESS = datetime(9999, 1, 1, tzinfo=UTC)
 """The `now` of a backtest, in which nothing lies ahead."""
+MANY = 20
+"""Rows of one poll from which on it tells something that half of them cannot be used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,16 @@ class Rows:
     complete_until: datetime | None = None
     rejects: tuple[Reject, ...] = ()
     unknown_statuses: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def useless(self) -> str:
+        """Why nothing can be said of the source by these rows, or '': none of them could be used, or not even half of many."""
+        left, usable = len(self.rejects), self.table.num_rows
+        if not left or (usable and (left < usable or left + usable < MANY)):
+            return ""
+        how_many = f"{left} of {left + usable} rows" if usable else f"none of {left} rows"
+        could = "could not be used" if usable else "could be used"
+        return f"{how_many} {could}, such as {self.rejects[0].where}: {self.rejects[0].why}"
 
 
 class Intake:
