@@ -352,6 +352,17 @@ def test_half_of_many_rows_that_cannot_be_used_tell_nothing(usable: int, left: i
     assert ("pagos.csv:line 2: no date" in rows.useless) is down
 
 
+def test_a_row_dated_ahead_of_now_is_left_out_and_told(bank: Bank):
+    bank.pay("10:00", "12:00")
+    service = bank.start()
+    service.cycle()
+    bank.pay("12:00", "12:01")
+    bank.pay("17:00", "17:01")  # a clock that runs in another zone
+    assert bank.cycle("12:01:11") is True
+    assert 'vigia_source_rejected_rows_total{source="pagos"} 12.0' in service.metrics.exposition().decode()
+    assert service.judge.windows.bounds()[1] == minute_of(at("12:00"))
+
+
 def test_clients_that_cannot_be_read_are_told_until_they_can(bank: Bank):
     (bank.folder / "config.toml").write_text(CONFIG + CLIENTS)
     with closing(sqlite3.connect(bank.folder / "crm.db")) as db:
