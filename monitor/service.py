@@ -1,7 +1,7 @@
 """The daemon: APScheduler polls -> one judging thread -> outbox delivery; and its end.
 
-Pollers only fetch, through a bounded queue. The judging thread alone decides and writes. Delivery has its own thread, so that a slow
-desk holds nothing up.
+Pollers only fetch, through a bounded queue. The judging thread alone decides and writes. Each desk has its own delivery, so that
+a slow one holds nothing up.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class Service:
         self._queue: Queue[tuple[Intake, Rows | Down]] = Queue(QUEUE)
         self._stopping = Event()
         self._ending = Event()
-        self._delivering = Lock()
+        self._delivering = {name: Lock() for name in (*self.desks, None)}
         self._intakes: dict[str, Intake] = {}
         self._build()
 
@@ -195,8 +195,13 @@ class Service:
 
     def deliver(self) -> int:
         """Send what is due."""
-        with self._delivering:
-            sent = deliver(self.store, self.desks, self.clock, self._sent)
+        return sum(self._deliver(name) for name in self._delivering)
+
+    def _deliver(self, desk: str | None, stop: Callable[[], bool] = lambda: False) -> int:
+        """Send what is due at one desk (None: at those that are no longer configured)."""
+        with self._delivering[desk]:
+            but = () if desk else tuple(self.desks)
+            sent = deliver(self.store, self.desks, self.clock, self._sent, only=desk, but=but, stop=stop)
             waiting = self.store.waiting()
             self.metrics.outbox(len(waiting), (self.clock() - waiting[0]).total_seconds() if waiting else 0.0)
             return sent
@@ -224,7 +229,9 @@ class Service:
         scheduler.shutdown(wait=True)
         self._stopping.set()
         judging.join()
-        self.deliver()
+        for desk in self._delivering:
+            if f"desk {desk}" not in self.errors:  # one that does not answer holds up no end
+                self._deliver(desk)
 
     def _scheduled(self) -> BackgroundScheduler:
         defaults = {"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
@@ -237,7 +244,10 @@ class Service:
             scheduler.add_job(
                 self._fetch, "interval", seconds=every, args=[name], id=f"poll {name}", next_run_time=begins
             )
-        scheduler.add_job(self.deliver, "interval", seconds=DELIVERY.total_seconds(), id="deliver")
+        for desk in self._delivering:
+            job = f"deliver {desk or 'to desks of the past'}"
+            how = [desk, self._ending.is_set]
+            scheduler.add_job(self._deliver, "interval", seconds=DELIVERY.total_seconds(), args=how, id=job)
         scheduler.add_job(self.housekeep, "interval", hours=1, id="housekeep")
         scheduler.add_listener(self._missed, EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES)
         return scheduler

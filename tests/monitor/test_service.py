@@ -356,11 +356,11 @@ def test_a_row_dated_ahead_of_now_is_left_out_and_told(bank: Bank):
     bank.pay("10:00", "12:00")
     service = bank.start()
     service.cycle()
-    bank.pay("12:00", "12:01")
+    bank.pay("12:00", "12:02")
     bank.pay("17:00", "17:01")  # a clock that runs in another zone
-    assert bank.cycle("12:01:11") is True
+    assert bank.cycle("12:02:11") is True
     assert 'vigia_source_rejected_rows_total{source="pagos"} 12.0' in service.metrics.exposition().decode()
-    assert service.judge.windows.bounds()[1] == minute_of(at("12:00"))
+    assert service.judge.windows.bounds()[1] == minute_of(at("12:01"))
 
 
 def test_clients_that_cannot_be_read_are_told_until_they_can(bank: Bank):
