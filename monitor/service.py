@@ -34,6 +34,8 @@ QUEUE = 64
 TOLD = 5
 """Rows left out of one poll that are told one by one."""
 DELIVERY = timedelta(seconds=2)
+LAST = 20.0
+"""Seconds that what is being asked may take when all ends."""
 STALE = timedelta(minutes=2)
 """Without a minute judged for this long, beyond the patience with a source and three polls of the slowest, not ready."""
 PAUSE = 1.0
@@ -62,6 +64,7 @@ class Service:
         self._ending = Event()
         self._delivering = {name: Lock() for name in (*self.desks, None)}
         self._intakes: dict[str, Intake] = {}
+        self._asking: set[str] = set()
         self._build()
 
     def _build(self) -> None:
@@ -226,12 +229,22 @@ class Service:
         stop.wait()
         log.info("stopping")
         self._ending.set()
-        scheduler.shutdown(wait=True)
+        ending = Thread(target=scheduler.shutdown, daemon=True)
+        ending.start()
+        ending.join(LAST)
+        if self.hanging:
+            log.warning("not waited for any longer", hanging=self.hanging)
         self._stopping.set()
         judging.join()
         for desk in self._delivering:
-            if f"desk {desk}" not in self.errors:  # one that does not answer holds up no end
+            # One that does not answer holds up no end.
+            if f"desk {desk}" not in self.errors and not self._delivering[desk].locked():
                 self._deliver(desk)
+
+    @property
+    def hanging(self) -> list[str]:
+        """The sources and desks that are being asked this moment; after the end of `run`, that have not answered in time."""
+        return sorted(self._asking) + sorted(f"desk {desk}" for desk, at in self._delivering.items() if at.locked())
 
     def _scheduled(self) -> BackgroundScheduler:
         defaults = {"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
@@ -257,7 +270,13 @@ class Service:
         log.debug("a run was skipped, the one before still works", job=getattr(event, "job_id", ""))
 
     def _fetch(self, name: str) -> None:
-        intake = self._intakes[name]
+        self._asking.add(name)
+        try:
+            self._drain(self._intakes[name], name)
+        finally:
+            self._asking.discard(name)
+
+    def _drain(self, intake: Intake, name: str) -> None:
         while not self._ending.is_set():
             arrived = self._poll(intake)
             while not self._ending.is_set() and intake is self._intakes[name]:

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pytest
 
 from alerts import Action, IncidentState
-from connectors import Reject
+from connectors import Reject, SourceError
 from monitor.config import read_config
 from monitor.intake import Rows
 from monitor.service import Service
@@ -454,6 +454,23 @@ def test_steps_that_fail_again_and_again_are_told(bank: Bank, monkeypatch: pytes
     daemon(service, mended)
     assert told[0].startswith("no se puede juzgar, 2 intentos seguidos fallaron: OSError: disk full")
     assert "vigia_step_errors_total 2.0" in service.metrics.exposition().decode()
+
+
+def test_its_end_waits_for_no_source_that_hangs(bank: Bank, monkeypatch: pytest.MonkeyPatch):
+    bank.pay("10:00", "12:00")
+    service = bank.start()
+    asked, answer = Event(), Event()
+
+    def hanging(*_: object) -> None:
+        asked.set()
+        answer.wait(30)
+        raise SourceError("gone")
+
+    monkeypatch.setattr("monitor.service.LAST", 0.05)
+    monkeypatch.setattr(service._intakes["pagos"], "poll", hanging)
+    daemon(service, asked.is_set)
+    assert service.hanging == ["pagos"]
+    answer.set()
 
 
 def daemon(service: Service, done: Callable[[], bool]) -> None:
