@@ -187,6 +187,7 @@ class Decision:
     desk: str = ""
     linked_case_id: str = ""
     client_reported_at: datetime | None = None
+    linked_source: str = ""
 
     @property
     def lead_seconds(self) -> int | None:

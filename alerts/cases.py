@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from heapq import heappop, heappush
+from typing import Any
 
 from alerts import Action, Changes, Decision, Impact, Incident, TheirCase
 
@@ -31,6 +32,7 @@ class CaseBook:
         self.decisions: dict[str, Decision] = {}
         self._first: dict[tuple[str, str], str] = {}
         self._tied: dict[tuple[str, str], str] = {}
+        """By the tool and its number, which another tool may give too: the key of the decision."""
         self._incidents: dict[str, Incident] = {}
         for decision in sorted(decisions, key=lambda d: (d.key != case_key(d.incident_id, d.client_id), d.key)):
             self._keep(decision)
@@ -91,7 +93,7 @@ class CaseBook:
                 decision = replace(decision, reason="their own case on it is closed already")
             if theirs and theirs.open_at(at):
                 reason = "the client's own case is open"
-                decision = replace(decision, action=Action.LINK, reason=reason, desk="", linked_case_id=theirs.case_id)
+                decision = replace(decision, action=Action.LINK, reason=reason, desk="", **_link(theirs))
             self._note(decision, changes)
             if theirs and self._free(theirs, changes):
                 self._tie(decision, theirs, changes)
@@ -138,20 +140,20 @@ class CaseBook:
             self._tie(max(fits, key=lambda fit: (fit[0], fit[1], fit[2].key))[2], case, changes)
 
     def _may_fit(self, case: TheirCase, at: datetime) -> bool:
-        return (case.client_id, case.case_id) not in self._tied and at - case.reported_at <= BEFORE + AFTER
+        return (case.source, case.case_id) not in self._tied and at - case.reported_at <= BEFORE + AFTER
 
     def _tie(self, decision: Decision, case: TheirCase, changes: Changes) -> None:
-        self._note(replace(decision, linked_case_id=case.case_id, client_reported_at=case.reported_at), changes)
+        self._note(replace(decision, **_link(case), client_reported_at=case.reported_at), changes)
 
     def _free(self, case: TheirCase, changes: Changes) -> bool:
         """Whether the case may be tied anew: it is not, or only to an incident that was over when it was reported."""
-        tied = self.decisions.get(self._tied.get((case.client_id, case.case_id), ""))
+        tied = self.decisions.get(self._tied.get((case.source, case.case_id), ""))
         if tied is None:
             return True
         incident = self._incidents.get(tied.incident_id)
         if incident and _under_way(incident, case.reported_at):
             return False
-        self._note(replace(tied, linked_case_id="", client_reported_at=None), changes)
+        self._note(replace(tied, linked_case_id="", linked_source="", client_reported_at=None), changes)
         return True
 
     def forget(self, incident_id: str) -> None:
@@ -178,11 +180,15 @@ class CaseBook:
     def _keep(self, decision: Decision) -> None:
         before = self.decisions.get(decision.key)
         if before and before.client_reported_at and not decision.client_reported_at:
-            self._tied.pop((before.client_id, before.linked_case_id), None)
+            self._tied.pop((before.linked_source, before.linked_case_id), None)
         if decision.client_reported_at:
-            self._tied[decision.client_id, decision.linked_case_id] = decision.key
+            self._tied[decision.linked_source, decision.linked_case_id] = decision.key
         self.decisions[decision.key] = decision
         self._first.setdefault((decision.incident_id, decision.client_id), decision.key)
+
+
+def _link(case: TheirCase) -> dict[str, Any]:
+    return {"linked_case_id": case.case_id, "linked_source": case.source}
 
 
 def _belongs(case: TheirCase, incident: Incident, products: list[str], at: datetime) -> bool:

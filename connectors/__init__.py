@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import pyarrow as pa
@@ -22,6 +23,9 @@ Cursor = dict[str, Any]
 
 Where = Callable[[int], str]
 """A row of a batch's table, from 0 -> where it stands for people: file and line, or key. Valid while the batch is."""
+
+AHEAD = timedelta(minutes=5)
+"""A time further ahead of now than this is a wrong clock, zone or sentinel: no reading moves on to it."""
 
 TIME = pa.timestamp("us", tz="UTC")
 MONEY = pa.decimal128(18, 2)
@@ -157,7 +161,8 @@ class Source(Protocol):
     def poll(self, cursor: Cursor | None, now: datetime, since: datetime | None) -> Batch:
         """Rows after `cursor` (None: from the beginning, but nothing older than `since` need be brought).
 
-        `now` is the time at which the poll starts: a drained poll is complete until then. Raises SourceError.
+        `now` is the time at which the poll starts, in the zone of the source's times without offset: a drained poll is
+        complete until then. Raises SourceError.
         """
         ...
 

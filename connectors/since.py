@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, Literal
 
-from connectors import answers
-from connectors.values import digest
+from connectors import AHEAD, answers
+from connectors.values import digest, lies_ahead
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 Form = Literal["iso", "s", "ms", "number"]
 Row = tuple[int, dict[str, Any]]
 """A row with its number on its page."""
-AHEAD = timedelta(days=1)
-"""A time further ahead than this is a wrong clock or a sentinel: it does not move the reading on."""
 OLDEST = datetime(1900, 1, 1, tzinfo=UTC)
 _ZONES = timedelta(days=1)
 """How far a time that carries no offset may lie from UTC, rounded up."""
@@ -70,12 +68,12 @@ class Since:
             return None
         return number if number is not None and number.is_finite() else None
 
-    def latest(self, now: datetime) -> Any:
-        """The value that no row's clock should be past; None where there is none."""
-        limit = min(now, datetime(9990, 1, 1, tzinfo=UTC)) + AHEAD
+    def ahead(self, value: str, now: datetime) -> bool:
+        """Whether the value is a time too far ahead: a wrong clock or a sentinel does not move the reading on."""
         if self._form == "iso":
-            return limit
-        return Decimal((limit - datetime(1970, 1, 1, tzinfo=UTC)) / self._unit) if self._unit else None
+            return lies_ahead(datetime.fromisoformat(value), now)
+        epoch = datetime(1970, 1, 1, tzinfo=UTC)
+        return self._unit is not None and Decimal(value) > Decimal((now + AHEAD - epoch) / self._unit)
 
     def _back(self, newest: str) -> str:
         """Less the overlap, written as it was: with its offset or without, to the same fraction of a second."""
@@ -113,7 +111,6 @@ class Reading:
         """The rows of a page that were not given yet, and what is wrong with those that the column does not place."""
         order, column = self._since.order, self._since.column
         placed, wrong = [], []
-        latest = self._since.latest(now)
         for number, row in rows:
             value = answers.reached(row, column)
             if (at := order(value)) is None:
@@ -123,7 +120,7 @@ class Reading:
                 continue
             placed.append((at, str(value), number, row))
         newest = [(order(self.newest), self.newest)] if self.newest is not None else []
-        newest += [(at, value) for at, value, _, _ in placed if latest is None or at <= latest]
+        newest += [(at, value) for at, value, _, _ in placed if not self._since.ahead(value, now)]
         if newest:
             self.newest = max(newest, key=lambda one: one[0])[1]
         floor, start = self._floor(self.newest), self._floor(self._start)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import date, datetime
 from decimal import Decimal
 from hashlib import blake2b
@@ -10,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import pyarrow as pa
+
+from connectors import AHEAD
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -70,6 +73,21 @@ def newest_time(value: Any, now: datetime) -> datetime | None:
     except ValueError:
         return None
     return min(time, now) if isinstance(time, datetime) and time.tzinfo else None
+
+
+def lies_ahead(value: Any, now: datetime) -> bool:
+    """Whether it is a time too far ahead of now; one without offset is of the zone of `now`."""
+    if isinstance(value, str) and re.match(r"\d{4}-\d\d-\d\d", value):
+        try:
+            value = datetime.fromisoformat(value)
+        except ValueError:
+            return False
+    if not isinstance(value, date):
+        return False
+    limit = now + AHEAD
+    if not isinstance(value, datetime):
+        return value > limit.date()
+    return value > (limit if value.tzinfo else limit.replace(tzinfo=None))
 
 
 def digest(row: Sequence[Any]) -> str:

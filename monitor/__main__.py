@@ -11,6 +11,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
+from monitor.ending import end_at_once
+
+if sys.argv[1:2] == ["run"]:
+    end_at_once()  # what is imported from here on takes a while
+
 import typer
 
 if TYPE_CHECKING:
@@ -59,7 +64,7 @@ def configured(path: Path) -> Config:
     from monitor.faults import ConfigError
 
     try:
-        return read_config(path)
+        return read_config(path.expanduser())
     except ConfigError as error:
         fail(*error.faults)
 
@@ -98,7 +103,8 @@ def time(text: str | None, zone: str, option: str) -> datetime | None:
 
 @app.command()
 def run(config: ConfigPath = CONFIG) -> None:
-    """The daemon: until SIGTERM or Ctrl-C, after which it finishes what it has fetched."""
+    """The daemon: until SIGTERM or Ctrl-C, after which it finishes what it has fetched and ends with 0 (143 or 130 before it is up)."""
+    end_at_once()
     from monitor.daemon import CannotListen, NoBank, run_daemon
 
     with stored(config) as (settings, store):
@@ -106,8 +112,8 @@ def run(config: ConfigPath = CONFIG) -> None:
             run_daemon(settings, store)
         except CannotListen as error:
             fail(error)
-        except NoBank:
-            fail()
+        except NoBank as error:
+            fail(*error.args)
 
 
 @app.command()
@@ -131,42 +137,15 @@ def check(
     connect: Annotated[bool, typer.Option(help="Also try each source and desk.")] = False,
 ) -> None:
     """Read the configuration and the rules; every fault with its file and key."""
-    from connectors import SourceError
-
     settings = configured(config)
-    wrong = False
-    for kind, things in (("source", settings.sources), ("desk", settings.desks)) if connect else ():
-        for name, thing in things.items():
-            try:
-                typer.echo(f"{kind} {name}: {thing.make().check()}")
-                if kind == "source":
-                    wrong |= not tried(settings, name)
-            except SourceError as error:
-                wrong = True
-                sys.stderr.write(f"{kind} {name}: {error}\n")
-    if wrong:
-        raise typer.Exit(1)
+    if connect:
+        from monitor.connect import faults_of
+
+        if faults_of(settings, now()):
+            raise typer.Exit(1)
     typer.echo(
         f"{config}: {len(settings.sources)} sources, {len(settings.rule_factories)} rules, {len(settings.desks)} desks: no fault"
     )
-
-
-def tried(config: Config, name: str) -> bool:
-    """Read the source's first rows as the daemon would, and say what comes of them; False if none can be used."""
-    from monitor.intake import Intake
-
-    rows = Intake(config.sources[name]).poll(now(), now() - config.sources[name].block.start)
-    usable, left = rows.table.num_rows, len(rows.rejects)
-    if not usable and not left:
-        return True
-    said = [f"{usable} rows can be used"]
-    if left:
-        said.append(f"{left} cannot, such as {rows.rejects[0].where}: {rows.rejects[0].why}")
-    if rows.unknown_statuses:
-        said.append(f"statuses that no class names: {', '.join(sorted(rows.unknown_statuses))}")
-    useless = not usable or (rows.unknown_statuses and sum(rows.unknown_statuses.values()) >= usable)
-    (sys.stderr if useless else sys.stdout).write(f"source {name}: {'; '.join(said)}\n")
-    return not useless
 
 
 @app.command()
@@ -336,11 +315,15 @@ def demo_month(
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the files go.")],
     seed: Annotated[int, typer.Option(min=0, help="Another seed is another bank, and another month of the year.")] = 1,
     days: Annotated[int, typer.Option(min=1, max=60, help="How many.")] = 30,
+    *,
+    force: Annotated[bool, typer.Option("--force", help="Write into a folder that is not empty.")] = False,
 ) -> None:
     """A month of transactions, clients and cases as files, with labels of all that fails in it."""
     from monitor.demo.month import month, write_month
 
     try:
+        if not force and out.is_dir() and any(out.iterdir()):
+            fail(f"{out}: is not empty: choose another folder, or --force to write over what is there")
         made = month(seed, days)
         rows = write_month(made, out)
     except OSError as error:

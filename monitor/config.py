@@ -38,10 +38,11 @@ CATALOG = Path(__file__).parents[1] / "rules" / "catalog"
 
 @dataclass(frozen=True)
 class SourceConfig:
-    """A source, ready to be made."""
+    """A source, ready to be made. zone: of its times without offset."""
 
     name: str
     block: SourceBlock
+    zone: str
     make: Callable[[], Source]
     mapping: Callable[[], Names]
 
@@ -201,7 +202,7 @@ def _source(
         words = {n: getattr(block, n) for n in ("role", "columns", "defaults", "status", "client_form")}
         mapping = built(Names, words | {"timezone": block.timezone or zone}, file, key, faults)
     make = _kind("sources", given, base, file, key, faults=faults)
-    return SourceConfig(name, block, make, mapping) if block and make and mapping else None
+    return SourceConfig(name, block, block.timezone or zone, make, mapping) if block and make and mapping else None
 
 
 def _desk(name: str, given: dict[str, Any], base: Path, file: str, faults: list[Fault]) -> DeskConfig | None:

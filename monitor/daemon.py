@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from monitor.blocks import DEMO_SECRETS
 from monitor.config import Config
+from monitor.ending import SIGNALS
 from monitor.judge import Stopped
 from monitor.logs import log_to_stderr
 from monitor.service import Service, wall
@@ -25,19 +26,19 @@ class CannotListen(Exception):  # noqa: N818 - it says what happened
 
 
 class NoBank(Exception):  # noqa: N818 - as above
-    """The simulated bank did not start; it has said why on stderr."""
+    """The simulated bank did not start, and has said why on stderr; or it has ended, in words."""
 
 
 def run_daemon(config: Config, store: Store) -> None:
     """Until SIGTERM or SIGINT."""
     log_to_stderr()
     stop = Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        # From a thread of its own: a handler interrupts the thread that may be waiting on this very event.
-        signal.signal(number, lambda *_: Thread(target=stop.set).start())
     with store.alone():
         store.migrate()
-        with simulated_bank(config):
+        with simulated_bank(config, stop):
+            for number in SIGNALS:
+                # From a thread of its own: a handler interrupts the thread that may be waiting on this very event.
+                signal.signal(number, lambda *_: Thread(target=stop.set).start())
             try:
                 service = Service(config, store, ending=stop.is_set)
             except Stopped:
@@ -45,6 +46,11 @@ def run_daemon(config: Config, store: Store) -> None:
             with board(service, store, config.monitor.listen) as address:
                 print(f"Vigía: board at {address} (Ctrl-C ends it)", flush=True)  # noqa: T201 - what the user waits for
                 service.run(stop)
+    if service.hanging:
+        # All is committed and closed, but Python would wait for a thread that may never come back.
+        store.close()
+        sys.stderr.flush()
+        os._exit(0)
 
 
 @contextmanager
@@ -64,8 +70,8 @@ def board(service: Service, store: Store, listen: str) -> Iterator[str]:
 
 
 @contextmanager
-def simulated_bank(config: Config) -> Iterator[None]:
-    """A bank that writes its payments to the configured database, and its case tool, while the daemon lives."""
+def simulated_bank(config: Config, stop: Event) -> Iterator[None]:
+    """A bank that writes its payments to the configured database, and its case tool, while the daemon lives; `stop`: if it ends first."""
     if config.demo is None:
         yield
         return
@@ -78,6 +84,14 @@ def simulated_bank(config: Config) -> Iterator[None]:
             if not said:
                 raise NoBank
             print(said, flush=True)  # noqa: T201 - said before the first poll: its history is there
+            Thread(target=_watch, args=(bank, stop), daemon=True).start()
             yield
+            if bank.poll() is not None:
+                raise NoBank(f"the simulated bank has ended with {bank.returncode}")
         finally:
             bank.terminate()
+
+
+def _watch(bank: subprocess.Popen[str], stop: Event) -> None:
+    bank.wait()
+    stop.set()

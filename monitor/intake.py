@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from alerts import Client, Holding, TheirCase
-from connectors import Cursor, Reject
+from connectors import AHEAD, Cursor, Reject
 from monitor.config import SourceConfig
 
-AHEAD = timedelta(days=1)
 ENDLESS = datetime(9999, 1, 1, tzinfo=UTC)
 """The `now` of a backtest, in which nothing lies ahead."""
+MANY = 20
+"""Rows of one poll from which on it tells something that half of them cannot be used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,16 @@ class Rows:
     rejects: tuple[Reject, ...] = ()
     unknown_statuses: dict[str, int] = field(default_factory=dict)
 
+    @property
+    def useless(self) -> str:
+        """Why nothing can be said of the source by these rows, or '': none of them could be used, or not even half of many."""
+        left, usable = len(self.rejects), self.table.num_rows
+        if not left or (usable and (left < usable or left + usable < MANY)):
+            return ""
+        how_many = f"{left} of {left + usable} rows" if usable else f"none of {left} rows"
+        could = "could not be used" if usable else "could be used"
+        return f"{how_many} {could}, such as {self.rejects[0].where}: {self.rejects[0].why}"
+
 
 class Intake:
     """A source and its mapping; remembers the cursor of what it has fetched, which runs ahead of what is committed."""
@@ -40,11 +52,12 @@ class Intake:
     def __init__(self, config: SourceConfig, cursor: Cursor | None = None) -> None:
         self.name, self.role, self.config = config.name, config.block.role, config
         self.cursor = cursor
+        self._zone = ZoneInfo(config.zone)
         self._source, self._mapping = config.make(), config.mapping()
 
     def poll(self, now: datetime, since: datetime | None = None) -> Rows:
         """The next rows; raises SourceError, after which it asks again from the same place."""
-        batch = self._source.poll(self.cursor, now, since)
+        batch = self._source.poll(self.cursor, now.astimezone(self._zone), since)
         mapped = self._mapping.apply(batch.table, batch.where)
         self.cursor = batch.cursor
         until = batch.complete_until
@@ -55,7 +68,7 @@ class Intake:
         )  # fmt: skip
 
     def _not_ahead(self, table: pa.Table, now: datetime) -> tuple[pa.Table, list[Reject]]:
-        """Without the rows that say to have happened a day from now or later: a clock or a sentinel date is wrong."""
+        """Without the rows that say to have happened after now: a clock, a zone or a sentinel date is wrong."""
         if "timestamp" not in table.column_names or now >= ENDLESS:
             return table, []
         ahead = pc.greater(table["timestamp"], pa.scalar(now + AHEAD, table["timestamp"].type))

@@ -39,10 +39,16 @@ class Stopped(Exception):  # noqa: N818 - it is no error
 
 @dataclass(frozen=True, slots=True)
 class Down:
-    """A poll that failed: the source said why."""
+    """A poll that failed: the source said why.
+
+    since: when it was expected to answer (None: it just failed); lost: rows came, and could not be used; drained: no more of them wait.
+    """
 
     source: str
     error: str
+    since: datetime | None = None
+    lost: bool = False
+    drained: bool = True
 
 
 @dataclass(slots=True)
@@ -50,12 +56,14 @@ class Standing:
     """How far a source is.
 
     complete_until: it vouches for everything before (None until its first reading has ended); down_since: when its polls began
-    to fail; dark_from: the first minute that was judged without it, until it has caught up.
+    to fail; dark_from: the first minute that was judged without it, until it has caught up; lost_until: when rows that could not be
+    used last came, until others do.
     """
 
     complete_until: datetime | None = None
     down_since: datetime | None = None
     dark_from: int | None = None
+    lost_until: datetime | None = None
 
     @property
     def down(self) -> bool:
@@ -203,8 +211,9 @@ class Judge:
                 self._go_on()
             self._unheard.discard(item.source)
             if isinstance(item, Down):
-                if (standing := self.sources.get(item.source)) and not standing.down:
-                    standing.down_since = now
+                if standing := self.sources.get(item.source):
+                    standing.down_since = standing.down_since or item.since or now
+                    standing.lost_until = now if item.lost else standing.lost_until
             else:
                 self._take(item, step, done)
         until = self._closed(now)
@@ -260,6 +269,13 @@ class Judge:
             since = self._began - self.config.sources[rows.source].block.start
             table = table.filter(pc.greater_equal(table["timestamp"], since))
         standing.down_since = None
+        if standing.lost_until and standing.complete_until:
+            # What was told in between is not known: its minutes are neither empty nor healthy.
+            end = max(minute_of(standing.lost_until) + 1, self.judged_until or 0)
+            lost = (rows.source, minute_of(standing.complete_until), end)
+            self.windows.gap(*lost)
+            step.gaps.append(lost)
+        standing.lost_until = None
         if rows.drained and standing.complete_until is None and self.judged_until is not None:
             done.untrained = True
         if rows.drained or standing.complete_until:

@@ -50,6 +50,7 @@ class Metrics:
         self.registry = CollectorRegistry()
         self.sources: dict[str, SourceStanding] = {}
         self.last_cycle: datetime | None = None
+        self.last_step: datetime | None = None
         self._now = _Now()
         self._decided: dict[str, bool] = {}
         self._make()
@@ -96,6 +97,7 @@ class Metrics:
         self._judged = counter("judged_seconds", "Event time judged.")
         self._judging_lag = gauge("judging_lag_seconds", "Age of the newest minute judged, when it was.")
         self._step = seconds("step", "Time a step took: rows in, judged, committed.")
+        self._step_errors = counter("step_errors", "Steps that failed: what they would have judged is taken again.")
         self._queue = gauge("queue_length", "Polls waiting to be judged.")
         self._opened = counter("incidents_opened", "Incidents detected, by their severity then.", "severity")
         self._resolved = counter("incidents_resolved", "Incidents over, by their last severity.", "severity")
@@ -183,8 +185,16 @@ class Metrics:
         verdicts = [status.verdict for status in self._now.statuses.values()]
         return len(verdicts), verdicts.count(Verdict.UNKNOWN)
 
+    def stepped(self, now: datetime) -> None:
+        """A step ended: what is told of the sources is as of now."""
+        self.last_step = now
+
+    def step_error(self) -> None:
+        """A step failed."""
+        self._step_errors.inc()
+
     def cycle(self, now: datetime) -> None:
-        """A full cycle ended."""
+        """A full cycle ended: minutes were judged."""
         self.last_cycle = now
         self._cycle.set(now.timestamp())
 

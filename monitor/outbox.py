@@ -5,7 +5,7 @@ A crash between sending and confirming sends again: the desk knows the case by i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
@@ -75,20 +75,36 @@ def deliver(
     desks: Mapping[str, CaseDesk],
     clock: Callable[[], datetime],
     sent: Callable[[str, str], None] = lambda desk, error: None,  # noqa: ARG005 - told to nobody
+    *,
+    only: str | None = None,
+    but: Collection[str] = (),
+    stop: Callable[[], bool] = lambda: False,
 ) -> int:
-    """Send all that is due; `sent` is told of each with its desk and the error, if any. How many were sent."""
-    done = 0
-    while message := store.claim(clock(), LEASE):
+    """Send all that is due; `sent` is told of each with its desk and the error, if any. How many were sent.
+
+    only: to this desk (None: to all), but: not to these; a desk that does not answer is left alone until the next call. stop: asked
+    before each, for a desk may take long.
+    """
+    done, paused = 0, set(but)
+    while not stop() and (only not in paused) and (message := store.claim(clock(), LEASE, only=only, but=paused)):
         desk = message["desk"]
         try:
             reference = _send(desks, message)
-        except SourceError as error:
+        except Exception as error:
+            # Whatever a desk raises, it is that desk's trouble alone.
+            known = isinstance(error, SourceError)
+            why = str(error) if known else f"{type(error).__name__}: {error}"
+            permanent = isinstance(error, SourceError) and error.permanent
             wait = min(FIRST_WAIT * 2 ** min(message["attempts"], DOUBLINGS), LONGEST_WAIT)
             # Permanent means until somebody mends it: a case that was decided on is never given up, only asked for less often.
-            dead = error.permanent and message["action"] != "open"
-            store.put_off(message["id"], str(error), clock() + (LONGEST_WAIT if error.permanent else wait), dead=dead)
-            log.warning("not delivered", desk=desk, action=message["action"], error=str(error), given_up=dead)
-            sent(desk, str(error))
+            dead = permanent and message["action"] != "open"
+            store.put_off(message["id"], why, clock() + (LONGEST_WAIT if permanent else wait), dead=dead)
+            log.warning(
+                "not delivered", desk=desk, action=message["action"], error=why, given_up=dead, exc_info=not known
+            )
+            sent(desk, why)
+            if not permanent:
+                paused.add(desk)
         else:
             store.confirm(message["id"], reference, clock())
             sent(desk, "")

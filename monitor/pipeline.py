@@ -168,7 +168,7 @@ class Pipeline:
         bad: the ends of the windows in breach by rule and scope, in order of time. Rows are sorted by scope.
         """
         frame, keep = verdicts.frame, int(rule.spec.keep_firing_for / timedelta(minutes=1))
-        names = (rule.spec.name, *self.incidents.spoken[rule.spec.name])
+        names = (rule.spec.name, *self.incidents.spoken.get(rule.spec.name, ()))
         telling = np.zeros(len(frame.minute), bool)
         for place, scope in enumerate(frame.scopes):
             ends = sorted(end for name in names for end in bad.get((name, scope), ()))

@@ -1,13 +1,14 @@
 """The daemon: APScheduler polls -> one judging thread -> outbox delivery; and its end.
 
-Pollers only fetch, through a bounded queue. The judging thread alone decides and writes. Delivery has its own thread, so that a slow
-desk holds nothing up.
+Pollers only fetch, through a bounded queue. The judging thread alone decides and writes. Each desk has its own delivery, so that
+a slow one holds nothing up.
 """
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from queue import Empty, Full, Queue
 from threading import Event, Lock, Thread
@@ -33,8 +34,14 @@ QUEUE = 64
 TOLD = 5
 """Rows left out of one poll that are told one by one."""
 DELIVERY = timedelta(seconds=2)
-STALE = timedelta(seconds=60)
-"""Without a full cycle for this long (or three polls of the slowest source), not ready."""
+LAST = 20.0
+"""Seconds that what is being asked may take when all ends."""
+STALE = timedelta(minutes=2)
+"""Without a minute judged for this long, beyond the patience with a source and three polls of the slowest, not ready."""
+PAUSE = 1.0
+"""Seconds before it begins again after a step that failed."""
+FAILED = 2
+"""Steps that fail in a row before it is not ready."""
 
 
 def wall() -> datetime:
@@ -59,12 +66,14 @@ class Service:
         self.desks = {name: desk.make() for name, desk in config.desks.items()}
         self.errors: dict[str, str] = {}
         self.last_cycle: datetime | None = None
+        self._failed, self._failure = 0, ""
         self._queue: Queue[tuple[Intake, Rows | Down]] = Queue(QUEUE)
         self._stopping = Event()
         self._ending = Event()
         self._told_to_end = ending
-        self._delivering = Lock()
+        self._delivering = {name: Lock() for name in (*self.desks, None)}
         self._intakes: dict[str, Intake] = {}
+        self._asking: set[str] = set()
         self._build()
 
     def _build(self) -> None:
@@ -75,6 +84,8 @@ class Service:
         intakes = {s.name: Intake(s, cursors.get(s.name, (None, None))[0]) for s in order}
         self.judge, self._intakes = judge, intakes
         pipeline = self.judge.pipeline
+        self._heard = dict.fromkeys(intakes, self.clock())
+        self._lost: set[str] = set()
         known = pipeline.book.decisions.values()
         self.metrics.resume(pipeline.incidents.open.values(), pipeline.touched(), known, pipeline.portfolio.clients)
 
@@ -85,13 +96,13 @@ class Service:
         for intake in self._intakes.values():
             while (arrived := self._poll(intake)) is not None:
                 self._step([arrived])
-                if isinstance(arrived, Down) or arrived.drained:
+                if arrived.drained:
                     break
         self.deliver()
         return not self.errors
 
     def _poll(self, intake: Intake) -> Rows | Down:
-        began = perf_counter()
+        began, before = perf_counter(), intake.cursor
         try:
             rows = intake.poll(self.clock(), self.clock() - intake.config.block.start)
         except SourceError as error:
@@ -100,6 +111,15 @@ class Service:
             # One broken source must not stop the others.
             log.exception("a poll failed", source=intake.name)
             return self._down(intake, repr(error))
+        if rows.useless:
+            self.metrics.counted(intake.name, rows=rows.table.num_rows, rejected=len(rows.rejects))
+            if intake.name not in self.errors:
+                self._tell(rows)
+            down = self._down(intake, rows.useless)
+            if intake.role in EVENTS:
+                return replace(down, lost=True, drained=rows.drained)
+            intake.cursor = before  # what is read as a whole may come only once
+            return down
         if self.errors.pop(intake.name, None):
             log.info("source is back", source=intake.name)
         self._tell(rows)
@@ -109,15 +129,11 @@ class Service:
         return rows
 
     def _tell(self, rows: Rows) -> None:
-        """What could not be used: the first few, and how many; nothing usable at all is an error of the source."""
+        """What could not be used: the first few, and how many."""
         for reject in rows.rejects[:TOLD]:
             log.warning("row left out", source=rows.source, where=reject.where, why=reject.why)
         if len(rows.rejects) > TOLD:
             log.warning("rows left out", source=rows.source, rows=len(rows.rejects), told=TOLD)
-        if rows.rejects and not rows.table.num_rows:
-            self.errors[rows.source] = (
-                f"none of {len(rows.rejects)} rows could be used, such as {rows.rejects[0].where}"
-            )
 
     def _down(self, intake: Intake, error: str) -> Down:
         if self.errors.get(intake.name) != error:
@@ -126,8 +142,23 @@ class Service:
         self.metrics.source_error(intake.name)
         return Down(intake.name, error)
 
+    def _silent(self) -> list[str]:
+        """The sources that are silent for too long: a poll that hangs neither answers nor fails."""
+        now, patience = self.clock(), self.config.monitor.patience
+        return [name for name in self._heard if name not in self._lost and now - self._due(name) > patience]
+
+    def _due(self, name: str) -> datetime:
+        return self._heard[name] + self.config.sources[name].block.every
+
     def _step(self, arrived: list[Rows | Down]) -> Done:
-        began = perf_counter()
+        began, until = perf_counter(), self.judge.judged_until
+        for item in arrived:
+            self._heard[item.source] = self.clock()
+            self._lost.discard(item.source)
+        for name in self._silent():
+            error = f"no answer since {self._heard[name].isoformat(timespec='seconds')}"
+            arrived = [*arrived, replace(self._down(self._intakes[name], error), since=self._due(name))]
+            self._lost.add(name)
         done = self.judge.step(arrived)
         now = self.clock()
         self._count(arrived, done, now, perf_counter() - began)
@@ -142,8 +173,10 @@ class Service:
                 len(done.changes.decisions) - len(fresh)
             )
             log.info("cases decided", **{action: actions.count(action) for action in sorted(set(actions))})
-        if self.judge.judged_until is not None:
+        self._failed = 0
+        if self.judge.judged_until != until:
             self.last_cycle = now
+            self.metrics.cycle(now)
         if done.untrained:
             log.info("a source was added: the models are built anew with its history")
             self._build()
@@ -170,12 +203,17 @@ class Service:
             self.metrics.judged(end - start, (now - time_of(end)).total_seconds(), seconds)
             self.metrics.statuses(self.judge.pipeline.status.values())
         self.metrics.decided(done.changes, self.judge.pipeline.portfolio.clients)
-        self.metrics.cycle(now)
+        self.metrics.stepped(now)
 
     def deliver(self) -> int:
         """Send what is due."""
-        with self._delivering:
-            sent = deliver(self.store, self.desks, self.clock, self._sent)
+        return sum(self._deliver(name) for name in self._delivering)
+
+    def _deliver(self, desk: str | None, stop: Callable[[], bool] = lambda: False) -> int:
+        """Send what is due at one desk (None: at those that are no longer configured)."""
+        with self._delivering[desk]:
+            but = () if desk else tuple(self.desks)
+            sent = deliver(self.store, self.desks, self.clock, self._sent, only=desk, but=but, stop=stop)
             waiting = self.store.waiting()
             self.metrics.outbox(len(waiting), (self.clock() - waiting[0]).total_seconds() if waiting else 0.0)
             return sent
@@ -200,10 +238,22 @@ class Service:
         stop.wait()
         log.info("stopping")
         self._ending.set()
-        scheduler.shutdown(wait=True)
+        ending = Thread(target=scheduler.shutdown, daemon=True)
+        ending.start()
+        ending.join(LAST)
+        if self.hanging:
+            log.warning("not waited for any longer", hanging=self.hanging)
         self._stopping.set()
         judging.join()
-        self.deliver()
+        for desk in self._delivering:
+            # One that does not answer holds up no end.
+            if f"desk {desk}" not in self.errors and not self._delivering[desk].locked():
+                self._deliver(desk)
+
+    @property
+    def hanging(self) -> list[str]:
+        """The sources and desks that are being asked this moment; after the end of `run`, that have not answered in time."""
+        return sorted(self._asking) + sorted(f"desk {desk}" for desk, at in self._delivering.items() if at.locked())
 
     def _scheduled(self) -> BackgroundScheduler:
         defaults = {"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
@@ -216,7 +266,10 @@ class Service:
             scheduler.add_job(
                 self._fetch, "interval", seconds=every, args=[name], id=f"poll {name}", next_run_time=begins
             )
-        scheduler.add_job(self.deliver, "interval", seconds=DELIVERY.total_seconds(), id="deliver")
+        for desk in self._delivering:
+            job = f"deliver {desk or 'to desks of the past'}"
+            how = [desk, self._ending.is_set]
+            scheduler.add_job(self._deliver, "interval", seconds=DELIVERY.total_seconds(), args=how, id=job)
         scheduler.add_job(self.housekeep, "interval", hours=1, id="housekeep")
         scheduler.add_listener(self._missed, EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES)
         return scheduler
@@ -226,14 +279,20 @@ class Service:
         log.debug("a run was skipped, the one before still works", job=getattr(event, "job_id", ""))
 
     def _fetch(self, name: str) -> None:
-        intake = self._intakes[name]
+        self._asking.add(name)
+        try:
+            self._drain(self._intakes[name], name)
+        finally:
+            self._asking.discard(name)
+
+    def _drain(self, intake: Intake, name: str) -> None:
         while not self._ending.is_set():
             arrived = self._poll(intake)
             while not self._ending.is_set() and intake is self._intakes[name]:
                 with contextlib.suppress(Full):
                     self._queue.put((intake, arrived), timeout=1)
                     break
-            if isinstance(arrived, Down) or arrived.drained:
+            if arrived.drained:
                 return
 
     def _judge_forever(self) -> None:
@@ -246,28 +305,33 @@ class Service:
             # What was fetched before a step failed is fetched again, from the cursors that are committed.
             arrived = [item for intake, item in waiting if intake is self._intakes[intake.name]]
             self.metrics.queued(self._queue.qsize())
-            if not arrived:
-                continue
             try:
-                self._step(arrived)
+                if arrived or self._silent():
+                    self._step(arrived)
             except Stopped:
                 log.info("stopped while history was read; the next start reads on")
                 return
-            except Exception:
+            except Exception as error:
                 # What is in memory may be ahead of what is committed: begin again from the store.
                 log.exception("a step failed; starting again from what is committed")
+                self._fail(error)
                 if not self._rebuild():
                     return
 
+    def _fail(self, error: Exception) -> None:
+        self._failed, self._failure = self._failed + 1, f"{type(error).__name__}: {error}".splitlines()[0]
+        self.metrics.step_error()
+
     def _rebuild(self) -> bool:
         """Try until it works; False if it is time to end, with what is committed as it is."""
-        while not self._stopping.wait(1):
+        while not self._stopping.wait(PAUSE):
             try:
                 self._build()
             except Stopped:
                 return False
-            except Exception:
+            except Exception as error:
                 log.exception("cannot start again yet")
+                self._fail(error)
             else:
                 return True
         return False
@@ -284,11 +348,16 @@ class Service:
 
     def ready(self) -> tuple[bool, str]:
         """Whether a full cycle has ended lately, and if not, why."""
+        if self._failed >= FAILED:
+            return False, f"no se puede juzgar, {self._failed} intentos seguidos fallaron: {self._failure}"
+        down = [name for name, standing in self.judge.sources.items() if standing.down]
+        errors = "; ".join(f"{name}: {self.errors[name]}" for name in down if name in self.errors)
+        if down and len(down) == len(self.judge.sources):
+            return False, f"ninguna fuente responde: {errors}"
         if self.last_cycle is None:
-            return False, "todavía se lee la historia"
+            return False, errors or "todavía se lee la historia"
         slowest = max(source.block.every for source in self.config.sources.values())
-        if self.clock() - self.last_cycle > max(STALE, 3 * slowest):
-            return False, f"sin un ciclo completo desde {self.last_cycle.isoformat(timespec='seconds')}"
-        if self.judge.sources and all(s.down for s in self.judge.sources.values()):
-            return False, "ninguna fuente responde"
+        if self.clock() - self.last_cycle > max(slowest + self.config.monitor.patience + STALE, 3 * slowest):
+            since = f"sin un ciclo completo desde {self.last_cycle.isoformat(timespec='seconds')}"
+            return False, f"{since}: {errors}" if errors else since
         return True, "listo"

@@ -6,7 +6,7 @@ acts are short transactions of their own, which the judging thread takes in at i
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -142,8 +142,13 @@ class Store(Database):
 
     # ---- the outbox ------------------------------------------------------------------------------------------------
 
-    def claim(self, now: datetime, lease: timedelta) -> dict[str, Any] | None:
-        """The next message to send, held for `lease`; None where none is due. One of a case waits for the ones before it."""
+    def claim(
+        self, now: datetime, lease: timedelta, *, only: str | None = None, but: Iterable[str] = ()
+    ) -> dict[str, Any] | None:
+        """The next message to send, held for `lease`; None where none is due. One of a case waits for the ones before it.
+
+        only: of this desk (None: of any); but: not of these.
+        """
         o, earlier = t.outbox.c, t.outbox.alias().c
         waits = sa.exists().where(
             earlier.case_key == o.case_key, earlier.id < o.id, earlier.state.not_in(("sent", "dead"))
@@ -151,6 +156,7 @@ class Store(Database):
         ready = (
             sa.select(t.outbox).where(o.state.in_(("due", "sending")), o.due_at <= now, ~waits).order_by(o.id).limit(1)
         )
+        ready = ready.where(o.desk.not_in(list(but)) if only is None else o.desk == only)
         with self.writing() as c:
             row = c.execute(ready).mappings().first()
             if row is None:

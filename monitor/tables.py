@@ -160,6 +160,7 @@ decisions = Table(
     Column("priority", Integer, nullable=False),
     _text("desk"),
     _text("linked_case_id"),
+    _text("linked_source"),
     Column("client_reported_at", Utc),
     Index("decisions_by_incident", "incident_id"),
     Index("decisions_by_client", "client_id"),

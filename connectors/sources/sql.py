@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -14,12 +16,16 @@ import pyarrow as pa
 import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
-from connectors import Batch, Cursor, SourceError
-from connectors.values import column, decoded, digest, encoded, newest_time
+from connectors import Batch, Cursor, Reject, SourceError
+from connectors.values import column, decoded, digest, encoded, lies_ahead, newest_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    Rows = Sequence[sa.Row[Any]]
+
+TOLD = 1000
+"""Rows ahead of now that are told, and known again."""
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _PERMANENT = re.compile(
     r"no such (table|column|function)|syntax error|not a database|authentication|access denied|permission denied"
@@ -33,7 +39,9 @@ class Sql:
 
     url: a SQLAlchemy address; table: a name, `schema.name` too; query: a SELECT without parameters; cursor: the column
     that grows, a time or a number; key: a unique column that tells rows of the same cursor value apart; batch: rows a
-    poll; overlap: how far back rows are read again ("30s", "5m"), for those committed late with an older time.
+    poll; overlap: how far back rows are read again ("30s", "5m"), for those committed late with an older time; timeout:
+    of a statement, where the database knows of one (SQLite, PostgreSQL; elsewhere it goes into the address, in its
+    driver's way).
 
     With `key`, pages go by (cursor, key): each row once, whatever the page boundary falls among. A row committed later
     with the newest time and a smaller key is missed unless `overlap` reaches back to it; what is read again is the same
@@ -41,8 +49,8 @@ class Sql:
     and known by their digests, so that the late ones come, once; best where few rows share a value. Without `cursor`,
     the whole of it is read at each poll, and given if anything in it changed: for clients and holdings.
 
-    Rows whose cursor column is NULL are not read. A time limit for statements goes into the address, in its driver's
-    way.
+    Rows whose cursor column is NULL are not read. Those whose time there lies ahead of now are rejected, told once, and
+    read when their time has come: nothing else waits for them.
     """
 
     def __init__(
@@ -55,6 +63,7 @@ class Sql:
         key: str | None = None,
         batch: int = 50_000,
         overlap: str | None = None,
+        timeout: timedelta = timedelta(minutes=2),
     ) -> None:
         if (table is None) == (query is None):
             raise ValueError("give exactly one of table and query")
@@ -62,13 +71,17 @@ class Sql:
             raise ValueError("key needs cursor" if key and not cursor else "overlap needs key")
         if batch < 1:
             raise ValueError("batch must be at least 1")
-        self.cursor, self.key, self.batch = cursor, key, batch
+        if timeout < timedelta(seconds=1):
+            raise ValueError("timeout: must be at least 1s")
+        self.cursor, self.key, self.batch, self._timeout = cursor, key, batch, timeout.total_seconds()
         self._overlap = _duration(overlap) if overlap else None
         self._address = _address(url)
         self._shown = self._address.render_as_string(hide_password=True)
         try:
             # no pool: a poll opens and closes, and a database that restarted is met afresh
-            self._engine = sa.create_engine(_read_only(self._address), poolclass=sa.NullPool)
+            self._engine = sa.create_engine(
+                _read_only(self._address), poolclass=sa.NullPool, connect_args=_limits(self._address, self._timeout)
+            )
         except (NoSuchModuleError, ImportError) as error:
             raise ValueError(f"url: no driver for {self._address.drivername}: {error}") from error
         self._rows = _rows(table, query)
@@ -78,12 +91,24 @@ class Sql:
         with self._connected() as connection:
             if not self.cursor:
                 return self._whole(connection, cursor, now)
+            last = {part: value for part, value in (cursor or {}).items() if part != "ahead"}
             if self.key:
-                batch = self._keyed(connection, self.cursor, self.key, last=cursor, now=now, since=since)
+                batch, ahead = self._keyed(connection, self.cursor, self.key, last=last, now=now, since=since)
             else:
-                batch = self._unkeyed(connection, self.cursor, last=cursor, now=now, since=since)
+                batch, ahead = self._unkeyed(connection, self.cursor, last=last, now=now, since=since)
         name = self.key or self.cursor
-        return replace(batch, where=lambda row: f"{name} = {batch.table[name][row]}")
+        batch = replace(batch, where=lambda row: f"{name} = {batch.table[name][row]}")
+        told, names = (cursor or {}).get("ahead", []), batch.table.column_names
+        if not ahead and not told:
+            return batch
+        fresh = {mark: row for row in ahead[:TOLD] if (mark := digest(row)) not in told}
+        rejects = [
+            Reject(
+                f"{name} = {row[names.index(name)]}", f"{self.cursor} {row[names.index(self.cursor)]} lies ahead of now"
+            )
+            for row in fresh.values()
+        ]
+        return replace(batch, cursor={**batch.cursor, "ahead": [*told, *fresh][-TOLD:]}, rejects=tuple(rejects))
 
     def check(self) -> str:
         """The address and the columns."""
@@ -105,7 +130,7 @@ class Sql:
         last: Cursor | None,
         now: datetime,
         since: datetime | None,
-    ) -> Batch:
+    ) -> tuple[Batch, Rows]:
         by: sa.ColumnElement[Any] = sa.column(cursor)
         tie: sa.ColumnElement[Any] = sa.column(key)
         select = self._select().where(by.is_not(None)).order_by(by, tie).limit(self.batch)
@@ -117,25 +142,28 @@ class Sql:
                 select = select.where(by >= _bound(self._back(at, self._overlap)))
             else:
                 select = select.where(by >= _bound(at), sa.or_(by > _bound(at), tie > _bound(after)))
-        names, rows = self._fetch(connection, select)
-        drained = len(rows) < self.batch
+        names, found = self._fetch(connection, select)
+        rows, ahead = _until(found, names.index(cursor), now)
+        drained = len(found) < self.batch or bool(ahead)
         here = dict(last or {})
         if rows:
             here = {"at": encoded(rows[-1][names.index(cursor)]), "key": encoded(rows[-1][names.index(key)])}
         until = now if drained else newest_time(rows[-1][names.index(cursor)], now)
-        return Batch(_table(names, rows), {**here, "drained": drained} if here else {}, drained, until)
+        return Batch(_table(names, rows), {**here, "drained": drained} if here else {}, drained, until), ahead
 
     def _unkeyed(
         self, connection: sa.Connection, cursor: str, *, last: Cursor | None, now: datetime, since: datetime | None
-    ) -> Batch:
+    ) -> tuple[Batch, Rows]:
         by: sa.ColumnElement[Any] = sa.column(cursor)
         page = self._select().where(by.is_not(None)).order_by(by)
         seen: dict[str, int] = dict(last["seen"]) if last else {}
         limit = self.batch + sum(seen.values())
         at = decoded(last["at"]) if last else None
         select = page.where(by >= _bound(at)) if last else self._since(connection, page, by, since)
-        names, rows = self._fetch(connection, select.limit(limit))
-        drained, place = len(rows) < limit, names.index(cursor)
+        names, found = self._fetch(connection, select.limit(limit))
+        place = names.index(cursor)
+        rows, ahead = _until(found, place, now)
+        drained = len(found) < limit or bool(ahead)
         if not drained:  # the last value may go on past the page: leave it to the next, unless it is all there is
             newest = rows[-1][place]
             kept = [row for row in rows if row[place] != newest]
@@ -145,7 +173,7 @@ class Sql:
             else:
                 rows = kept
         if not rows:
-            return Batch(_table(names, []), dict(last or {}), drained, now if drained else None)
+            return Batch(_table(names, []), dict(last or {}), drained, now if drained else None), ahead
         newest = rows[-1][place]
         here: dict[str, int] = {}
         fresh = []
@@ -158,7 +186,7 @@ class Sql:
             else:
                 fresh.append(row)
         until = now if drained else newest_time(newest, now)
-        return Batch(_table(names, fresh), {"at": encoded(newest), "seen": here}, drained, until)
+        return Batch(_table(names, fresh), {"at": encoded(newest), "seen": here}, drained, until), ahead
 
     def _select(self) -> sa.Select[Any]:
         return sa.select(sa.literal_column("*")).select_from(self._rows)
@@ -213,15 +241,40 @@ class Sql:
             with self._engine.connect() as connection:
                 if connection.dialect.name == "postgresql":
                     connection.execution_options(postgresql_readonly=True)
+                    if "statement_timeout" not in str(self._address.query.get("options", "")):
+                        connection.execute(sa.text(f"SET LOCAL statement_timeout = {int(self._timeout * 1000)}"))
+                if connection.dialect.name == "sqlite":
+                    end = monotonic() + self._timeout
+                    held: Any = connection.connection.driver_connection
+                    held.set_progress_handler(lambda: monotonic() > end, 100_000)
                 yield connection
         except SQLAlchemyError as error:
             cause = getattr(error, "orig", None) or error
             words = " ".join(str(cause).split()) or type(cause).__name__
+            if words == "interrupted":
+                words = f"no answer within {self._timeout:g} s (timeout)"
             if self._address.password:
                 words = words.replace(str(self._address.password), "***")
             state = str(getattr(cause, "sqlstate", None) or "")
             permanent = state[:2] in {"28", "3D", "42"} or bool(_PERMANENT.search(words))
             raise SourceError(f"{self._shown}: {words}", permanent=permanent) from error
+
+
+def _limits(address: sa.URL, timeout: float) -> dict[str, Any]:
+    """Of the connection itself: a server that is gone without a word is noticed."""
+    if address.drivername not in ("postgresql", "postgresql+psycopg", "postgresql+psycopg2"):
+        return {}
+    ours = {"connect_timeout": 10, "keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
+    ours["tcp_user_timeout"] = int(timeout * 1000)
+    return {name: value for name, value in ours.items() if name not in address.query}
+
+
+def _until(rows: Rows, place: int, now: datetime) -> tuple[Rows, Rows]:
+    """The rows up to now, and those that lie ahead of it, which are the last, in their order."""
+    if not rows or not lies_ahead(rows[-1][place], now):
+        return rows, []
+    first = bisect_left(rows, 1, key=lambda row: lies_ahead(row[place], now))
+    return rows[:first], rows[first:]
 
 
 def _address(url: str) -> sa.URL:

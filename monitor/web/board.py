@@ -34,7 +34,7 @@ def pages(
         ok, why = ready()
         sources = sorted(metrics.sources.items())
         dark = [name for name, standing in sources if not standing.up]
-        since = max((now - metrics.last_cycle).total_seconds(), 0.0) if metrics.last_cycle else 0.0
+        since = max((now - metrics.last_step).total_seconds(), 0.0) if metrics.last_step else 0.0
         state: dict[str, Any] = {
             "since": since,
             "ready": ok,

@@ -112,6 +112,7 @@ class Case(BaseModel):
     reference: Annotated[str, Field(description="The desk's own number for it.")]
     error: Words
     linked_case_id: Words
+    linked_source: Words
     client_reported_at: datetime | None
     lead_seconds: Annotated[int | None, Field(description="Positive: we were first; negative: the client was.")]
 

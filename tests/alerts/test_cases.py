@@ -243,3 +243,26 @@ def test_a_case_about_an_incident_under_way_is_no_lead_of_the_next_one():
     decision = desk.affected("10:10", ACEROS, incident=other)
     assert (decision.action, decision.linked_case_id, decision.lead_seconds) == (Action.LINK, "C-1", None)
     assert desk.decision(ACEROS).lead_seconds == 180
+
+
+@pytest.mark.parametrize("number", ["17", "18"])
+def test_two_tools_may_give_the_same_number(number: str):
+    other = replace(INCIDENT, id="AF-2", scope=Scope("tarjetas", "web"))
+    desk = Desk()
+    desk.affected("10:02", ACEROS)
+    desk.affected("10:02", ACEROS, "tarjetas", incident=other)
+    desk.book.know([INCIDENT, other])
+    desk.book.learn(
+        [
+            ACEROS.reports("10:20", case_id="17", source="mesa", product="pagos"),
+            ACEROS.reports("10:20", case_id=number, source="web", product="tarjetas"),
+        ]
+    )
+    desk.book.attach(lambda i, c: desk.hurt[i, c], at("10:20"), desk.changes)
+    tied = [desk.decision(ACEROS, incident) for incident in (INCIDENT, other)]
+    assert [(d.linked_source, d.linked_case_id, d.lead_seconds) for d in tied] == [
+        ("mesa", "17", 1080),
+        ("web", number, 1080),
+    ]
+    again = CaseBook(desk.changes.decisions.values(), desk.book.cases.values())
+    assert again._tied == desk.book._tied

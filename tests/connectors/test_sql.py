@@ -7,6 +7,7 @@ import sqlite3
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 import pytest
@@ -14,7 +15,7 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from connectors import Batch, SourceError
+from connectors import Batch, Reject, SourceError
 from connectors.sources.sql import Sql
 
 if TYPE_CHECKING:
@@ -59,8 +60,8 @@ class Reader:
         self.cursor: dict[str, Any] | None = None
         self.last: Batch | None = None
 
-    def poll(self, since: datetime | None = None) -> list[int]:
-        self.last = Sql(**self.options).poll(self.cursor, NOW, since)
+    def poll(self, since: datetime | None = None, now: datetime = NOW) -> list[int]:
+        self.last = Sql(**self.options).poll(self.cursor, now, since)
         self.cursor = json.loads(json.dumps(self.last.cursor))
         return self.last.table["id"].to_pylist()
 
@@ -121,6 +122,45 @@ def test_without_key_a_late_row_of_the_newest_time_still_comes(bank: Bank) -> No
     assert reader.drain() == [1, 5]
     bank.add((2, 20))
     assert reader.drain() == [2]
+
+
+@pytest.mark.parametrize("options", [{}, {"key": None}, {"overlap": "30s"}])
+@pytest.mark.parametrize("batch", [2, 100])
+def test_a_row_dated_ahead_is_told_once_and_nothing_waits_for_it(
+    bank: Bank, options: dict[str, Any], batch: int
+) -> None:
+    reader = Reader(bank, batch=batch, **options)
+    bank.add((90, 70 * 365 * 86400), (91, 600))
+    told: list[Reject] = []
+
+    def drained(now: datetime) -> set[int]:
+        seen = set(reader.poll(now=now))
+        assert reader.last is not None
+        told.extend(reader.last.rejects)
+        assert not reader.last.drained or reader.last.complete_until == now
+        return seen if reader.last.drained else seen | drained(now)
+
+    for number in range(1, 7):
+        bank.add((number, number - 60))
+        assert number in drained(NOW)
+    assert len(told) == len(set(told)) == (2 if batch > 2 else len(told)) > 0
+    assert "lies ahead of now" in told[0].why
+    assert 91 in drained(NOW + timedelta(seconds=300))
+
+
+@pytest.mark.parametrize(("zone", "read"), [("UTC", [1, 2]), ("America/Bogota", [1])])
+def test_a_time_without_offset_is_ahead_in_the_zone_of_the_source(tmp_path: Path, zone: str, read: list[int]) -> None:
+    bank = Bank(f"sqlite:///{tmp_path / 'bank.db'}")
+    bank.run("INSERT INTO orders VALUES (1, '2026-03-03 06:59:00', 'pagos', 1), (2, '2026-03-03 11:59:00', 'pagos', 1)")
+    assert Reader(bank).poll(now=NOW.astimezone(ZoneInfo(zone))) == read
+
+
+def test_a_statement_without_end_is_broken_off(bank: Bank) -> None:
+    endless = "WITH RECURSIVE n(id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM n) SELECT max(id) AS id FROM n"
+    source = Sql(url=bank.url, query=endless, timeout=timedelta(seconds=1))
+    with pytest.raises(SourceError, match=r"timeout") as error:
+        source.poll(None, NOW, None)
+    assert not error.value.permanent
 
 
 def test_since_bounds_the_first_read(bank: Bank) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+GOOD = "2026-03-03T10:00:00Z,ok\n" * 3
 ROOT = Path(__file__).parents[2]
 
 
@@ -31,6 +32,8 @@ def written(folder: Path, mapping: str, rows: str = "2026-03-03T10:00:00Z,ok\n")
         ('columns = { timestamp = "fecha", status = "nada" }', "2026-03-03T10:00:00Z,ok\n", 1, "no column 'nada'"),
         ('columns = { timestamp = "estado", status = "fecha" }', "2026-03-03T10:00:00Z,ok\n", 1, "x.csv:line 2"),
         ('columns = { timestamp = "fecha", status = "estado" }', "2026-03-03T10:00:00Z,BIEN\n", 1, "BIEN"),
+        ('columns = { timestamp = "fecha", status = "estado" }', f"{GOOD}2026-03-03T10:00:00Z,BIEN\n", 1, "BIEN"),
+        ('columns = { timestamp = "fecha", status = "estado" }', f"{GOOD}ayer,ok\n", 1, "3 rows can be used; 1 cannot"),
     ],
 )
 def test_connect_tells_whether_the_rows_can_be_used(mapping: str, rows: str, code: int, said: str, tmp_path: Path):

@@ -120,7 +120,7 @@ def test_all_that_is_due_goes_out_in_order_and_once(store: Store) -> None:
 def test_the_end_of_a_case_waits_for_its_opening_and_others_do_not(store: Store) -> None:
     put(store, message("A"), message("A", "update"), message("B"))
     desk, clock = Desk(failing("A")), Clock()
-    assert deliver(store, {"local": desk}, clock) == 1
+    assert (deliver(store, {"local": desk}, clock), deliver(store, {"local": desk}, clock)) == (0, 1)
     assert desk.sent == [("open", "B")]
     desk.before = failing()
     clock.now += FIRST_WAIT
@@ -287,16 +287,55 @@ def test_a_desk_that_is_no_longer_configured(store: Store) -> None:
     assert told == [("helix", "there is no desk 'helix' any more"), ("local", "")]
 
 
-def test_a_desk_that_breaks_its_word_holds_up_nobody_for_ever(store: Store) -> None:
-    """A bug in a desk raises what it should not: the message is held for its lease, the others go out at the next round."""
-    put(store, message("A"), message("B"))
+def test_a_desk_that_breaks_its_word_is_that_desks_trouble_alone(store: Store) -> None:
+    """A bug in a desk raises what it should not: noted, put off, and the others go out."""
+    put(store, message("A"), message("B"), message("C", desk="helix"))
 
     def bug(case: Case) -> None:
         if case.key == "A":
             raise KeyError("unexpected answer")
 
-    desk, clock = Desk(bug), Clock()
-    with pytest.raises(KeyError):
-        deliver(store, {"local": desk}, clock)
-    assert deliver(store, {"local": desk}, clock) == 1
-    assert desk.sent == [("open", "B")]
+    desk, other, clock, told = Desk(bug), Desk(), Clock(), []
+    both = {"local": desk, "helix": other}
+    assert deliver(store, both, clock, lambda name, error: told.append((name, error))) == 1
+    assert told == [("local", "KeyError: 'unexpected answer'"), ("helix", "")]
+    assert (row(store, "A").state, row(store, "A").error) == ("due", "KeyError: 'unexpected answer'")
+    assert deliver(store, both, clock) == 1
+    assert (desk.sent, other.sent) == ([("open", "B")], [("open", "C")])
+
+
+# ---- many desks ----------------------------------------------------------------------------------------------------
+
+
+def test_a_desk_that_does_not_answer_is_asked_once_a_round_and_holds_up_no_other(store: Store) -> None:
+    keys = [f"VG-{n:02}" for n in range(40)]
+    put(store, *(message(key, desk="dead") for key in keys), message("B"))
+    asked: list[str] = []
+
+    def silent(case: Case) -> None:
+        asked.append(case.key)
+        raise SourceError("no answer within 30 s")
+
+    desk, clock = Desk(), Clock()
+    assert deliver(store, {"dead": Desk(silent), "local": desk}, clock) == 1
+    assert (asked, desk.sent) == (["VG-00"], [("open", "B")])
+    assert deliver(store, {"dead": Desk(silent), "local": desk}, clock) == 0
+    assert asked == ["VG-00", "VG-01"]
+
+
+def test_one_desks_round_takes_nothing_of_another(store: Store) -> None:
+    put(store, message("A", desk="gone"), message("B"), message("C", desk="helix"))
+    desk, other = Desk(), Desk()
+    both = {"local": desk, "helix": other}
+    assert deliver(store, both, Clock(), only="helix") == 1
+    assert (desk.sent, other.sent) == ([], [("open", "C")])
+    told: list[str] = []
+    assert deliver(store, both, Clock(), lambda name, _: told.append(name), but=("local", "helix")) == 0
+    assert (told, states(store)) == (["gone"], {"A": "due", "B": "due", "C": "sent"})
+
+
+def test_who_is_told_to_stop_sends_no_more(store: Store) -> None:
+    put(store, message("A"), message("B"))
+    desk = Desk()
+    assert deliver(store, {"local": desk}, Clock(), stop=lambda: bool(desk.sent)) == 1
+    assert (desk.sent, states(store)["B"]) == ([("open", "A")], "due")

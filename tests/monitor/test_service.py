@@ -14,14 +14,18 @@ from threading import Event, Thread
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from alerts import Action, IncidentState
+from connectors import Reject, SourceError
 from monitor.config import read_config
+from monitor.intake import Rows
 from monitor.judge import Stopped
 from monitor.service import Service
 from monitor.spans import Span
 from monitor.store import Act, Step, Store
+from monitor.windows import minute_of
 from tests.characters import ACEROS, CAST, at
 
 CONFIG = """
@@ -49,6 +53,15 @@ kind = "file"
 path = "otra.csv"
 every = "50ms"
 defaults = { channel = "otra" }
+"""
+
+CLIENTS = """
+[sources.clientes]
+role = "clients"
+kind = "sql"
+url = "sqlite:///crm.db"
+table = "clients"
+columns = { client_id = "nit" }
 """
 
 RULES = """
@@ -94,7 +107,9 @@ class Bank:
     def store(self) -> Store:
         return self.services[-1].store
 
-    def pay(self, first: str, last: str, *, failing: float = 0.0, file: str = "pagos.csv") -> None:
+    def pay(
+        self, first: str, last: str, *, failing: float = 0.0, file: str = "pagos.csv", product: str = "pagos"
+    ) -> None:
         """Each of the three sends a few payments a minute from `first` up to `last`."""
         path, minute = self.folder / file, at(first)
         with path.open("a", newline="", encoding="utf-8") as out:
@@ -107,7 +122,7 @@ class Bank:
                     for _ in range(4):
                         status = "failed" if draw.random() < failing else "ok"
                         time = minute + timedelta(seconds=draw.randrange(60))
-                        writer.writerow(client.sends(time, "pagos", "web", status=status))
+                        writer.writerow(client.sends(time, product, "web", status=status))
                 minute += timedelta(minutes=1)
 
     def cycle(self, clock: str) -> bool:
@@ -328,6 +343,156 @@ def test_rows_that_cannot_be_used_are_counted_and_the_others_go_on(bank: Bank):
     exposition = bank.services[-1].metrics.exposition().decode()
     assert 'vigia_source_rejected_rows_total{source="pagos"} 1.0' in exposition
     assert bank.services[-1].judge.judged_until == int(at("12:01").timestamp() // 60)
+
+
+def test_rows_of_which_none_can_be_used_are_an_outage_of_the_source_and_no_silence_of_the_bank(bank: Bank):
+    """The bank changes how it writes its dates for ten minutes: nobody is accused, and its minutes stay unknown afterwards."""
+    bank.pay("10:00", "12:00")
+    service = bank.start()
+    service.cycle()
+    live(bank, "12:00", "12:05")
+    for minute in range(5, 15):
+        with (bank.folder / "pagos.csv").open("a", encoding="utf-8") as file:
+            file.writelines(f"03/03/2026 12:{minute:02}:{s:02},1,pagos,web,ok\n" for s in range(12))
+        assert bank.cycle(f"12:{minute + 1:02}:11") is False
+        assert service.judge.judged_until == minute_of(at("12:05"))
+    ok, why = service.ready()
+    assert not ok
+    assert "pagos: none of 12 rows could be used, such as " in why
+    assert 'vigia_source_rejected_rows_total{source="pagos"} 120.0' in service.metrics.exposition().decode()
+    live(bank, "12:15", "12:25")
+    assert (service.ready(), service.judge.judged_until) == ((True, "listo"), minute_of(at("12:25")))
+    assert [(source, stop - start) for source, start, stop in bank.store.gaps()] == [("pagos", 11)]
+    assert (bank.store.incidents(), bank.store.decisions()) == ([], [])
+
+
+@pytest.mark.parametrize(("usable", "left", "down"), [(0, 1, True), (1, 9, False), (10, 10, True), (11, 10, False)])
+def test_half_of_many_rows_that_cannot_be_used_tell_nothing(usable: int, left: int, *, down: bool):
+    table = pa.table({"status": ["ok"] * usable})
+    rejects = (Reject("pagos.csv:line 2", "no date"),) * left
+    rows = Rows("pagos", "transactions", table, {}, at("12:00"), rejects=rejects)
+    assert ("pagos.csv:line 2: no date" in rows.useless) is down
+
+
+def test_a_row_dated_ahead_of_now_is_left_out_and_told(bank: Bank):
+    bank.pay("10:00", "12:00")
+    service = bank.start()
+    service.cycle()
+    bank.pay("12:00", "12:02")
+    bank.pay("17:00", "17:01")  # a clock that runs in another zone
+    assert bank.cycle("12:02:11") is True
+    assert 'vigia_source_rejected_rows_total{source="pagos"} 12.0' in service.metrics.exposition().decode()
+    assert service.judge.windows.bounds()[1] == minute_of(at("12:01"))
+
+
+def test_clients_that_cannot_be_read_are_told_until_they_can(bank: Bank):
+    (bank.folder / "config.toml").write_text(CONFIG + CLIENTS)
+    with closing(sqlite3.connect(bank.folder / "crm.db")) as db:
+        db.execute("CREATE TABLE clients (nit TEXT)")
+        db.execute("INSERT INTO clients VALUES (NULL)")
+        db.commit()
+        bank.pay("10:00", "12:00")
+        service = bank.start()
+        for clock in ("12:00:11", "12:01:11"):
+            assert bank.cycle(clock) is False
+            assert "none of 1 rows could be used" in service.errors["clientes"]
+        db.execute("UPDATE clients SET nit = '900123456'")
+        db.commit()
+    assert bank.cycle("12:02:11") is True
+
+
+def test_a_source_that_hangs_is_given_up_and_the_others_are_judged(bank: Bank):
+    """One poll neither answers nor fails: after its `every` and the patience it is unknown, until it answers again."""
+    (bank.folder / "config.toml").write_text(CONFIG + OTHER)
+    bank.pay("10:00", "12:00")
+    bank.pay("10:00", "12:00", file="otra.csv", product="tarjetas")
+    service = bank.start()
+    service.cycle()
+    others = [intake for name, intake in service._intakes.items() if name != "otra"]
+    for minute in range(5):
+        bank.pay(f"12:{minute:02}", f"12:{minute + 1:02}", failing=0.8)
+        bank.now = at(f"12:{minute + 1:02}:11")
+        for intake in others:
+            service._step([service._poll(intake)])
+    assert service.judge.judged_until == minute_of(at("12:05"))
+    assert service.errors["otra"].startswith("no answer since")
+    assert 'vigia_source_up{source="otra"} 0.0' in service.metrics.exposition().decode()
+    (incident,) = bank.store.incidents()
+    assert incident.started_at == at("12:00")
+    bank.pay("12:00", "12:06", file="otra.csv", product="tarjetas")
+    bank.pay("12:05", "12:06", failing=0.8)
+    assert bank.cycle("12:06:11") is True
+    assert not service.judge.sources["otra"].down
+
+
+def test_it_is_not_ready_while_nothing_is_judged_whatever_is_polled(bank: Bank):
+    bank.pay("10:00", "12:00")
+    service = bank.start()
+    service.cycle()
+    asked = at("12:00:10")
+    while service.ready()[0] and asked < at("13:00:00"):
+        bank.now = asked = asked + timedelta(seconds=10)
+        service._step([])
+    ok, why = service.ready()
+    assert not ok
+    assert "pagos: no answer since" in why
+    assert asked < at("12:05:00")
+
+
+def test_the_headline_is_the_source_that_does_not_answer(bank: Bank):
+    service = bank.start()
+    service.cycle()
+    ok, why = service.ready()
+    assert not ok
+    assert why.startswith("ninguna fuente responde: pagos: ")
+    assert "pagos.csv" in why
+
+
+def test_steps_that_fail_again_and_again_are_told(bank: Bank, monkeypatch: pytest.MonkeyPatch):
+    bank.pay("10:00", "12:00")
+    service = bank.start()
+    bank.now = at("12:00:11")
+    service.cycle()
+    bank.pay("12:00", "12:01")
+    bank.now = at("12:01:11")
+    commit, full = Store.commit, Event()
+    full.set()
+
+    def failing(store: Store, step: Step, now: datetime) -> None:
+        if full.is_set():
+            raise OSError("disk full")
+        commit(store, step, now)
+
+    told: list[str] = []
+
+    def mended() -> bool:
+        if not told and not service.ready()[0]:
+            told.append(service.ready()[1])
+            full.clear()
+        return bool(told) and service.ready()[0]
+
+    monkeypatch.setattr(Store, "commit", failing)
+    monkeypatch.setattr("monitor.service.PAUSE", 0.01)
+    daemon(service, mended)
+    assert told[0].startswith("no se puede juzgar, 2 intentos seguidos fallaron: OSError: disk full")
+    assert "vigia_step_errors_total 2.0" in service.metrics.exposition().decode()
+
+
+def test_its_end_waits_for_no_source_that_hangs(bank: Bank, monkeypatch: pytest.MonkeyPatch):
+    bank.pay("10:00", "12:00")
+    service = bank.start()
+    asked, answer = Event(), Event()
+
+    def hanging(*_: object) -> None:
+        asked.set()
+        answer.wait(30)
+        raise SourceError("gone")
+
+    monkeypatch.setattr("monitor.service.LAST", 0.05)
+    monkeypatch.setattr(service._intakes["pagos"], "poll", hanging)
+    daemon(service, asked.is_set)
+    assert service.hanging == ["pagos"]
+    answer.set()
 
 
 def daemon(service: Service, done: Callable[[], bool]) -> None:

@@ -36,6 +36,7 @@ class Face:
         self.store, self.metrics, self.ready = store, Metrics(sources=["core"]), READY
         self.metrics.source("core", up=True, lag=4.0)
         self.metrics.cycle(ago(0.1))
+        self.metrics.stepped(ago(0.1))
         made = app(
             store, self.metrics, lambda: self.ready, lambda: BOGOTA, measures={"fallas_inusuales": "failed_rate"}
         )

@@ -1,0 +1,45 @@
+"""`vigia check --connect`: every source and desk is asked, and the first rows are read as the daemon would."""
+
+from __future__ import annotations
+
+import sys
+from datetime import datetime
+
+from connectors import SourceError
+from monitor.config import Config
+from monitor.intake import Intake
+
+
+def faults_of(config: Config, now: datetime) -> int:
+    """How many sources and desks have a fault; each is told on stderr, and the others on stdout."""
+    wrong = 0
+    for name, source in config.sources.items():
+        try:
+            told = source.make().check()
+            said, useless = _tried(config, name, now)
+        except SourceError as error:
+            said, useless, told = [str(error)], True, ""
+        if told:
+            sys.stdout.write(f"source {name}: {told}\n")
+        if said:
+            (sys.stderr if useless else sys.stdout).write(f"source {name}: {'; '.join(said)}\n")
+        wrong += useless
+    for name, desk in config.desks.items():
+        try:
+            sys.stdout.write(f"desk {name}: {desk.make().check()}\n")
+        except SourceError as error:
+            sys.stderr.write(f"desk {name}: {error}\n")
+            wrong += 1
+    return wrong
+
+
+def _tried(config: Config, name: str, now: datetime) -> tuple[list[str], bool]:
+    """What comes of the source's first rows, and whether any of it is a fault: a row or a status that nothing can be made of."""
+    rows = Intake(config.sources[name]).poll(now, now - config.sources[name].block.start)
+    usable, left = rows.table.num_rows, len(rows.rejects)
+    said = [f"{usable} rows can be used"] if usable or left else []
+    if left:
+        said.append(f"{left} cannot, such as {rows.rejects[0].where}: {rows.rejects[0].why}")
+    if rows.unknown_statuses:
+        said.append(f"statuses that no class names: {', '.join(sorted(rows.unknown_statuses))}")
+    return said, bool(left or rows.unknown_statuses)
