@@ -201,3 +201,11 @@ def test_a_place_that_cannot_be_written_and_a_zone_that_is_none_are_told(tmp_pat
         score_csv(source, None, timezone="Bogota")
     with pytest.raises(LookupError, match="no detector kind 'esma'"):
         score_csv(source, None, kind="esma")
+
+
+def test_a_file_of_which_no_row_can_be_read_is_an_error(tmp_path, capsys):
+    source = tmp_path / "in.csv"
+    source.write_text("timestamp,value\nayer,1\nhoy,2\n")
+    with pytest.raises(ScoreError, match="no row could be read"):
+        score_csv(source, None)
+    assert capsys.readouterr().out == ""
