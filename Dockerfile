@@ -28,9 +28,9 @@ ENV PATH=/venv/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 USER 10001:10001
 WORKDIR /var/lib/vigia
 VOLUME /var/lib/vigia
-# The port of the default `listen`. Not urllib: it would ask the proxy of the environment for loopback. The first start reads a
+# Where `listen` says. Not urllib: it would ask the proxy of the environment for loopback. The first start reads a
 # month of history before it is ready, which takes minutes; it is healthy as soon as it is ready.
 HEALTHCHECK --interval=15s --timeout=3s --start-period=10m \
-  CMD ["python", "-c", "import http.client as h, sys; c = h.HTTPConnection('127.0.0.1', 8080, timeout=2); c.request('GET', '/-/ready'); sys.exit(c.getresponse().status != 200)"]
+  CMD ["python", "-c", "import http.client as h, sys, tomllib as t; m = t.load(open('/etc/vigia/config.toml', 'rb')).get('monitor', {}); c = h.HTTPConnection(m.get('listen', '127.0.0.1:8080'), timeout=2); c.request('GET', '/-/ready'); sys.exit(c.getresponse().status != 200)"]
 ENTRYPOINT ["vigia"]
 CMD ["run", "--config", "/etc/vigia/config.toml"]

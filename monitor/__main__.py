@@ -64,7 +64,9 @@ def configured(path: Path) -> Config:
     from monitor.faults import ConfigError
 
     try:
-        return read_config(path.expanduser())
+        if not (there := path.expanduser()).exists():
+            fail(f"{path}: no such file")
+        return read_config(there)
     except ConfigError as error:
         fail(*error.faults)
 

@@ -32,8 +32,10 @@ def _whole_minutes(length: timedelta) -> timedelta:
 
 def _host(text: str, example: str = "127.0.0.1:8080") -> str:
     host, _, port = text.rpartition(":")
-    if not host or not re.fullmatch(r"[0-9]{1,5}", port) or int(port) > 65535:  # noqa: PLR2004 - the last port
+    if not host or not re.fullmatch(r"[0-9]+", port):
         raise ValueError(f"must be host:port, such as {example}")
+    if int(port) > 65535:  # noqa: PLR2004 - the last port
+        raise ValueError(f"the port must be 1 to 65535, as in {example}")
     return host
 
 

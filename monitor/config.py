@@ -124,6 +124,11 @@ def read_config(path: Path) -> Config:
         for product in desk.block.products
         if product in desks[m].block.products
     ]
+    rest = [n for n, desk in desks.items() if not desk.block.products]
+    faults += [
+        Fault(name, f"desks.{n}.products", f"is missing: desk {rest[0]} takes all that no other takes already")
+        for n in rest[1:]
+    ]
     if not tables.get("desks"):
         local = {"kind": "local", "path": "var/casos.csv"}
         desks = {"local": cast(DeskConfig, _desk("local", local, base, name, faults))}

@@ -230,6 +230,8 @@ def _identity(store: Store, text: str) -> str:
     for nit in dict.fromkeys((written, canonical(text, "nit_dv")[0])):
         if nit and any(rows(store, only(table, "client_id", table.c.client_id == nit).limit(1)) for table in tables):
             return nit
+    if not any(sign.isdigit() for sign in text):
+        raise Unknown(f"«{text}» no es un NIT")
     raise Unknown(f"no se conoce un cliente con NIT «{text}»")
 
 

@@ -73,6 +73,8 @@ def score_csv(
         raise ScoreError(f"unknown time zone {timezone!r}") from fault
     walk = Walk(Many(partial(one, kind, **(options or {}))), tail=TAIL, freeze=FREEZE)
     rows = list(_rows(source, zone, slot_of or weekday_slot))
+    if rows and all(isnan(row.x) for row in rows):
+        raise ScoreError(f"{source}: no row could be read")
     x = np.array([row.x for row in rows], dtype=np.float64).reshape(-1, 1)
     block = walk.step_block(x, np.array([row.slot for row in rows], dtype=np.int64))
     try:

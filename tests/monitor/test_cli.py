@@ -84,6 +84,8 @@ def test_rules_as_json_are_plain(folder: Path) -> None:
     [
         ("check --config nothing.toml", "nothing.toml: no such file"),
         ("check --config .", ".: cannot be read: Is a directory"),
+        ("check --config ~/nothing.toml", "~/nothing.toml: no such file"),
+        ("demo month --out .", ".: is not empty: choose another folder"),
         ("run --config nothing.toml", "nothing.toml: no such file"),
         ("once --config nothing.toml", "nothing.toml: no such file"),
         ("rules list --config nothing.toml", "nothing.toml: no such file"),
@@ -108,6 +110,11 @@ def test_what_could_not_be_done_is_one_line(folder: Path, words: str, told: str)
     (line,) = found.stderr.splitlines()
     assert line.startswith(told)
     assert not (folder / "var").exists()
+
+
+def test_a_configuration_at_home(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(folder))
+    assert vigia(folder, "check", "--config", "~/config.toml").returncode == DONE
 
 
 @pytest.mark.parametrize(

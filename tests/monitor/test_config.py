@@ -63,7 +63,7 @@ CONFIGS: dict[str, list[str]] = {
         "maintenance[3].from: is missing",
     ],
     "bad_port": [
-        "monitor.listen: must be host:port, such as 127.0.0.1:8080",
+        "monitor.listen: the port must be 1 to 65535, as in 127.0.0.1:8080",
     ],
     "bad_source_zone": [
         "sources.core.timezone: there is no time zone 'Bogota'; write it as America/Bogota",
@@ -151,6 +151,9 @@ CONFIGS: dict[str, list[str]] = {
         "sources.core.columns.nit: clients have no such column; there are client_id, name, segment,...",
         "sources.core.defaults.segmento: clients have no such column; there are client_id, name, segment,...",
         "sources.core.defaults.id_type: clients have no such column; there are client_id, name, segment,...",
+    ],
+    "two_desks_for_the_rest": [
+        "desks.segundo.products: is missing: desk primero takes all that no other takes already",
     ],
     "unknown_desk_kind": [
         "desks.sheet.kind: no desk kind 'sheet'; there are: http, local",

@@ -146,8 +146,8 @@ def test_our_case_read_back_from_its_tool_is_not_the_clients_own(store: Store) -
     ("nit", "words"),
     [
         ("1", "no se conoce"),
-        ("", "no se conoce"),
-        ("Aceros", "no se conoce"),
+        ("", "«» no es un NIT"),
+        ("Aceros", "«Aceros» no es un NIT"),
         ("900.123.456-1", "dígito de verificación"),
     ],
 )

@@ -226,3 +226,11 @@ def test_the_hours_when_the_clocks_change_are_no_trouble(scored):
         assert told == ""
         assert [row["breach"] for row in rows] == ["0"] * 400
         assert [row["score"] == "" for row in rows] == [True] * 30 + [False] * 370
+
+
+def test_a_file_of_which_no_row_can_be_read_is_an_error(tmp_path, capsys):
+    source = tmp_path / "in.csv"
+    source.write_text("timestamp,value\nayer,1\nhoy,2\n")
+    with pytest.raises(ScoreError, match="no row could be read"):
+        score_csv(source, None)
+    assert capsys.readouterr().out == ""
