@@ -7,18 +7,20 @@ from math import isfinite, sqrt
 import numpy as np
 
 from detectors import Floats, Score
-from detectors.ewma import Ewma
+from detectors.chances import Level
+from detectors.ewma import RECENT
 from detectors.past import Past
-from detectors.tail import BAND, directed
+from detectors.state import Arrays, Part, State, gathered, spread
+from detectors.tail import BAND, LARGEST, directed
 
 LENGTHS = (1, 2, 4, 8, 16, 32, 64)
 """Readings in a stretch; each length's distances are sums of two of the length before."""
 
+ALPHA = 0.1
+"""Weight of the newest reading in the recent level."""
+
 LIKES = 10
 """Past stretches to choose the nearest from, at least."""
-
-LARGEST = 1e150
-"""Readings beyond count as this much, so that their squares are still numbers."""
 
 
 class Distances:
@@ -53,6 +55,18 @@ class Distances:
         self._at -= 1
         self._newest_first[self._at] = _cut(x)
         self._learned += 1
+        self._asked = None
+
+    def arrays(self) -> Arrays:
+        """The readings, their distances, how many were learned and where the newest lies."""
+        rings = {str(len(ring)): ring for ring in self._squares}
+        return {"readings": self._newest_first, "numbers": np.array([self._learned, self._at]), **rings}
+
+    def put(self, arrays: Arrays) -> None:
+        """These instead."""
+        self._newest_first = arrays["readings"]
+        self._learned, self._at = arrays["numbers"].tolist()
+        self._squares = [arrays[str(len(ring))] for ring in self._squares]
         self._asked = None
 
     def _look(self, x: float) -> tuple[list[Floats], list[float]]:
@@ -106,42 +120,58 @@ class Discord:
         self._direction = directed(direction)
         self._distances = Distances(remembered(history))
         self._pasts = [Past() for _ in LENGTHS]
-        self._recent = Recent()
+        self._due = Due()
+        self._parts: dict[str, Part] = {"distances": self._distances, "due": self._due}
+        self._parts |= {f"past{length}": past for length, past in zip(LENGTHS, self._pasts, strict=True)}
 
     def score_one(self, x: float, slot: int = 0) -> Score | None:  # noqa: ARG002  the clock means nothing to this kind
         """None while warming or where x is not a finite number."""
         if not isfinite(x) or not self._pasts[0].warm():
             return None
         tails = [past.tail(d) for past, d in zip(self._pasts, self._distances.nearest(x), strict=True) if past.warm()]
-        return self._recent.judged(x, sum(tails) / len(tails), self._direction)
+        return self._due.judged(x, sum(tails) / len(tails), self._direction)
 
-    def learn_one(self, x: float, slot: int = 0) -> None:
+    def learn_one(self, x: float, slot: int = 0, *, take: bool = True) -> None:  # noqa: ARG002  as above
         """Take the reading in as normal."""
-        if not isfinite(x):
+        if not (take and isfinite(x)):
             return
         for past, distance in zip(self._pasts, self._distances.nearest(x), strict=True):
             if isfinite(distance):
                 past.learn(distance)
         self._distances.learn(x)
-        self._recent.learn(x, slot)
+        self._due.learn(x)
+
+    def state(self) -> State:
+        """What it has learned: 2.6 MB at the default history."""
+        return gathered("discord", (), self._parts)
+
+    def take(self, state: State) -> None:
+        """Go on from there. StateError: it is not one of this kind and version."""
+        spread(state, self.state(), self._parts, growing="came")
 
 
-class Recent:
+class Due:
     """The recent level and its 99 % band, for kinds that judge by something else and still owe an expectation."""
 
     def __init__(self) -> None:
-        self._ewma = Ewma(alpha=0.1)
-        self._ewma.grow(1)
-        self._always = np.ones(1, dtype=np.bool_)
+        self._level = Level(0.0)
 
     def judged(self, x: float, tail: float, direction: str) -> Score:
         """That tail as a score; none of it on the side that was not asked for."""
-        level, scale = self._ewma.forecast()
-        expected, half = float(level[0]), BAND * float(scale[0])
+        expected, half = self._level.level, BAND * self._level.scale
         if (direction == "up" and x < expected) or (direction == "down" and x > expected):
             tail = 0.0
         return Score(1 - 10.0**-tail, tail, expected, expected - half, expected + half)
 
-    def learn(self, x: float, slot: int) -> None:
+    def learn(self, x: float) -> None:
         """Let the level follow."""
-        self._ewma.learn(np.array([x]), slot, self._always)
+        self._level.follow(_cut(x), ALPHA, 0.0)
+
+    def arrays(self) -> Arrays:
+        """The level and its scale."""
+        return {"level": np.array([getattr(self._level, name) for name in RECENT])}
+
+    def put(self, arrays: Arrays) -> None:
+        """These instead."""
+        for name, value in zip(RECENT, arrays["level"].tolist(), strict=True):
+            setattr(self._level, name, value)

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from math import isfinite, log10, nan
 
 from detectors import Score
-from detectors.discord import LENGTHS, Distances, Recent, remembered
+from detectors.discord import LENGTHS, Distances, Due, remembered
 from detectors.members import Range, Season, Spread
 from detectors.past import PAST, Past
+from detectors.state import Part, State, gathered, spread
 from detectors.tail import LARGEST, directed
 
 SHORT = 3
@@ -70,8 +71,17 @@ class Ensemble:
         self._learned = 0
         self._silent = 0
         self._weary = 0.0
-        self._recent = Recent()
+        self._due = Due()
         self._asked: tuple[float, int, _Look] | None = None
+        self._parts: dict[str, Part] = {
+            "distances": self._distances,
+            "range": self._range,
+            "season": self._season,
+            "spread": self._spread,
+            "sums": self._sums,
+            "due": self._due,
+            **{f"past{i}": past for i, past in enumerate(self._pasts)},
+        }
 
     def score_one(self, x: float, slot: int = 0) -> Score | None:
         """None while warming or where x is not a finite number."""
@@ -81,11 +91,11 @@ class Ensemble:
         tail = max(look.tail - self._weary, 0.0)
         if self._silent:
             tail = min(tail, look.alone, HUSHED * self._told)
-        return self._recent.judged(x, tail, self._direction)
+        return self._due.judged(x, tail, self._direction)
 
-    def learn_one(self, x: float, slot: int = 0) -> None:
-        """Take the reading in as normal."""
-        if not isfinite(x):
+    def learn_one(self, x: float, slot: int = 0, *, take: bool = True) -> None:
+        """Take the reading in as normal; one that is withheld was not told either."""
+        if not (take and isfinite(x)):
             return
         look = self._look(x, slot)
         if self._quiet:
@@ -101,9 +111,18 @@ class Ensemble:
         self._range.learn(x)
         self._season.learn(x, slot)
         self._spread.learn(x)
-        self._recent.learn(x, slot)
+        self._due.learn(x)
         self._learned += 1
         self._asked = None
+
+    def state(self) -> State:
+        """What it has learned: 3 MB at the default history."""
+        return gathered("ensemble", (self._lasting, self._learned, self._silent, self._weary), self._parts)
+
+    def take(self, state: State) -> None:
+        """Go on from there. StateError: it is not one of this kind and version."""
+        self._lasting, learned, silent, self._weary = spread(state, self.state(), self._parts, growing="came")
+        self._learned, self._silent, self._asked = int(learned), int(silent), None
 
     def _tell(self, tail: float) -> None:
         """Note whether this reading was told, and what that does to those that follow."""

@@ -9,13 +9,11 @@ from math import log, nan
 
 import numpy as np
 
-from detectors import Floats
+from detectors import QUARTERS, Floats
+from detectors.state import Arrays
 
 UNHEARD = 1e6
 """The figure of a change where there has never been one."""
-
-QUARTERS = 96
-"""Quarters of an hour in a day: what a clock slot says of business days is left out, as weekends alone are learned too slowly."""
 
 FEW = 60
 """Readings before a spread is one."""
@@ -41,11 +39,20 @@ class Range:
         """Widen the range."""
         self._low, self._high = min(self._low, x), max(self._high, x)
 
+    def arrays(self) -> Arrays:
+        """The range."""
+        return {"range": np.array([self._low, self._high])}
+
+    def put(self, arrays: Arrays) -> None:
+        """The same back in its place."""
+        self._low, self._high = arrays["range"].tolist()
+
 
 class Season:
     """How far the smoothed reading is from the profile of its quarter of an hour, moved by how far off it has lately been.
 
-    In units of the error usual at this time of day and at any, in equal parts.
+    In units of the error usual at this time of day and at any, in equal parts. What a clock slot says of the kind of day is left
+    out: weekends alone are learned too slowly.
     """
 
     SMOOTH, RATE, LATELY, EVER = 0.2, 0.05, 0.02, 0.01
@@ -75,6 +82,16 @@ class Season:
         self._profile[at] += self.RATE * (smooth - due)
         self._usual[at] = usual + self.RATE * (error - usual) if usual == usual else error  # noqa: PLR0124
         self._ever = self._ever + self.EVER * (error - self._ever) if self._ever == self._ever else error
+
+    def arrays(self) -> Arrays:
+        """Profile and usual errors by quarter; what is of no quarter."""
+        numbers = np.array([self._smooth, self._off, self._ever])
+        return {"profile": self._profile, "usual": self._usual, "numbers": numbers}
+
+    def put(self, arrays: Arrays) -> None:
+        """These instead."""
+        self._profile, self._usual = arrays["profile"], arrays["usual"]
+        self._smooth, self._off, self._ever = arrays["numbers"].tolist()
 
     def _error(self, x: float, slot: int) -> tuple[float, float]:
         smooth = self._smooth + self.SMOOTH * (x - self._smooth) if self._smooth == self._smooth else x
@@ -108,6 +125,15 @@ class Spread:
         self._last[self._end] = x
         self._end += 1
         self._count += 1
+
+    def arrays(self) -> Arrays:
+        """The last readings and where they end; how many there have been."""
+        return {"last": self._last, "numbers": np.array([self._count, self._end])}
+
+    def put(self, arrays: Arrays) -> None:
+        """These instead."""
+        self._last = arrays["last"]
+        self._count, self._end = arrays["numbers"].tolist()
 
 
 def _deviation(readings: Floats) -> float:

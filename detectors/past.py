@@ -6,6 +6,10 @@ from array import array
 from bisect import bisect_left, insort
 from math import exp, log, log10
 
+import numpy as np
+
+from detectors.state import Arrays
+
 ENOUGH = 100
 """Figures before a rank says anything."""
 
@@ -43,6 +47,16 @@ class Past:
             self._came[self._next] = figure
             self._next = (self._next + 1) % PAST
         insort(self._ranked, figure)
+
+    def arrays(self) -> Arrays:
+        """The figures in the order of their places, and the place of the next."""
+        return {"next": np.array([self._next]), "came": np.array(self._came, np.float64)}
+
+    def put(self, arrays: Arrays) -> None:
+        """Remember these instead."""
+        self._next = int(arrays["next"][0])
+        self._came = array("d", arrays["came"].tobytes())
+        self._ranked = array("d", sorted(self._came))
 
     def rarity(self, figure: float) -> float:
         """-log10 of the share of past figures at least as large."""

@@ -7,9 +7,9 @@ from math import exp, expm1, isfinite, log, log10
 
 import numpy as np
 
-from detectors import SLOTS, Floats, Score
+from detectors import SLOTS, Score
 from detectors.ewma import CLIP
-from detectors.state import VERSION, State, StateError, checked
+from detectors.state import Arrays, Part, State, gathered, spread
 from detectors.tail import FARTHEST, LARGEST, SLIGHT, directed
 
 RATE = 0.02
@@ -69,6 +69,7 @@ class Residuals:
         self._moved = _Idea(profiled=True, follow=FOLLOW)
         self._level = _Idea(profiled=False, follow=CHASE)
         self._ideas = (self._moved, _Idea(profiled=True, follow=0.0), self._level)
+        self._parts: dict[str, Part] = {f"idea{n}": idea for n, idea in enumerate(self._ideas)}
         self._seen = bytearray(SLOTS)  # readings of each slot, up to ENOUGH
         self._age = 0
         self._before = 0.0  # the tail of the reading learned last, before the half that needs bearing out
@@ -110,25 +111,12 @@ class Residuals:
 
     def state(self) -> State:
         """What it has learned."""
-        kept = {"whole": np.array([self._age, self._before]), "seen": np.frombuffer(bytes(self._seen), np.uint8).copy()}
-        for n, idea in enumerate(self._ideas):
-            kept |= {f"{n}.{name}": values for name, values in idea.arrays().items()}
-        return State("residuals", VERSION, kept)
+        return gathered("residuals", (self._age, self._before, *self._seen), self._parts)
 
     def take(self, state: State) -> None:
         """Go on from such a state."""
-        checked(state, "residuals")
-        own = self.state().arrays
-        if wrong := sorted(own.keys() ^ state.arrays.keys()):
-            raise StateError(f"the state of 'residuals' is not whole: {', '.join(wrong)}")
-        if wrong := sorted(
-            k for k, a in own.items() if (a.shape, a.dtype) != (state.arrays[k].shape, state.arrays[k].dtype)
-        ):
-            raise StateError(f"the state of 'residuals' has another shape or type: {', '.join(wrong)}")
-        self._age, self._before = int(state.arrays["whole"][0]), float(state.arrays["whole"][1])
-        self._seen = bytearray(state.arrays["seen"].tobytes())
-        for n, idea in enumerate(self._ideas):
-            idea.put(*(state.arrays.get(f"{n}.{name}") for name in ("numbers", "usual", "profile")))
+        age, self._before, *seen = spread(state, self.state(), self._parts)
+        self._age, self._seen = int(age), bytearray(map(int, seen))
 
     def _size(self, z: float) -> float:
         if self._direction == "both":
@@ -154,19 +142,18 @@ class _Idea:
         self._excess = 1.0  # mean excess over it
         self._beyond = 0
 
-    def arrays(self) -> dict[str, Floats]:
+    def arrays(self) -> Arrays:
         """All that it knows."""
         numbers = (self.offset, self._overall, self._last, self._limit, self._excess, self._beyond)
         profile = {} if self._profile is None else {"profile": np.array(self._profile)}
         return {"numbers": np.array(numbers, np.float64), "usual": np.array(self._usual), **profile}
 
-    def put(self, numbers: Floats | None, usual: Floats | None, profile: Floats | None) -> None:
+    def put(self, arrays: Arrays) -> None:
         """The same back in its place."""
-        assert numbers is not None  # noqa: S101 - looked at by the caller
-        assert usual is not None  # noqa: S101
-        self.offset, self._overall, self._last, self._limit, self._excess, beyond = numbers.tolist()
-        self._beyond, self._usual = int(beyond), array("d", usual.tobytes())
-        self._profile = None if profile is None else array("d", profile.tobytes())
+        self.offset, self._overall, self._last, self._limit, self._excess, beyond = arrays["numbers"].tolist()
+        self._beyond, self._usual = int(beyond), array("d", arrays["usual"].tobytes())
+        if self._profile is not None:
+            self._profile = array("d", arrays["profile"].tobytes())
 
     def forecast(self, slot: int, seen: int, recent: float, floor: float) -> tuple[float, float]:
         """What is due, and the usual residual."""

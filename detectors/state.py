@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,6 +48,46 @@ def taken(state: State, kind: str, holder: object, names: Sequence[str], *, many
     for name in names:
         part, _, last = name.rpartition(".")
         setattr(_seek(holder, part) if part else holder, last, np.array(state.arrays[name]))
+
+
+Arrays = Mapping[str, NDArray[Any]]
+
+
+class Part(Protocol):
+    """What has arrays of its own: a part of a detector."""
+
+    def arrays(self) -> Arrays:
+        """All that it has learned."""
+        ...
+
+    def put(self, arrays: Arrays) -> None:
+        """The same back in its place."""
+        ...
+
+
+def gathered(kind: str, numbers: Sequence[float], parts: Mapping[str, Part]) -> State:
+    """The state of a detector of one series made of parts, and the numbers that are its own."""
+    arrays = {f"{at}.{name}": np.array(array) for at, part in parts.items() for name, array in part.arrays().items()}
+    return State(kind, VERSION, {"numbers": np.array(numbers, np.float64), **arrays})
+
+
+def spread(state: State, own: State, parts: Mapping[str, Part], *, growing: str = "") -> list[float]:
+    """Give each part a copy of its arrays; the numbers, back. own: the taker's state as it is; growing: arrays of any length.
+
+    StateError: of another kind or version; a name is missing or too many, an array has another type or shape.
+    """
+    checked(state, own.kind)
+    if wrong := sorted(own.arrays.keys() ^ state.arrays.keys()):
+        raise StateError(f"the state of {own.kind!r} is not whole: {', '.join(wrong)}")
+    for name, array in own.arrays.items():
+        found = state.arrays[name]
+        cut = -1 if name.rpartition(".")[2] == growing else None
+        if (array.dtype, array.ndim, array.shape[:cut]) != (found.dtype, found.ndim, found.shape[:cut]):
+            raise StateError(f"the state of {own.kind!r} has another shape or type: {name}")
+    for at, part in parts.items():
+        part.put({name: np.array(state.arrays[f"{at}.{name}"]) for name in part.arrays()})
+    numbers: list[float] = state.arrays["numbers"].tolist()
+    return numbers
 
 
 def checked(state: State, kind: str) -> None:

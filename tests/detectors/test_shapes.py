@@ -190,3 +190,19 @@ def test_arrays_of_another_type_or_shape_are_refused(kind):
 
 def test_every_kind_is_looked_at():
     assert set(OPTIONS) == set(kinds())
+
+
+@pytest.mark.parametrize("kind", ["discord", "ensemble", "residuals"])
+def test_parts_of_another_type_or_shape_are_refused(kind):
+    taker = one(kind)
+    state = taker.state()
+    for name, array in state.arrays.items():
+        for wrong in (array.astype(np.complex128), np.stack([array, array])):
+            with pytest.raises(StateError, match=f"shape or type: {name}"):
+                taker.take(replace(state, arrays={**state.arrays, name: wrong}))
+
+
+@pytest.mark.parametrize("kind", ["discord", "ensemble"])
+def test_a_state_of_another_history_is_refused(kind):
+    with pytest.raises(StateError, match="shape"):
+        one(kind, history=300).take(one(kind, history=400).state())
