@@ -285,18 +285,13 @@ class Incidents:
         return told and began and any(scope.shares(one) for one in scopes)
 
     def _another(self, incident: Incident, signal: Signal, since: datetime) -> bool:
-        """What begins long after it and is worse than all that it did so far is no symptom of it: slow since nine, failing since eleven.
+        """What fails long after something was only slow is no symptom of it: slow since nine, failing since eleven.
 
-        But what is left pending fails later, and of one client much is said by chance.
+        Of one client, much is said by chance.
         """
-        if (
-            signal.spec.name in self.hints
-            or self._hinted(incident)
-            or signal.scope.client_id
-            or "pending" in incident.ways
-        ):
+        if signal.spec.name in self.hints or signal.scope.client_id or incident.ways != SLOW:
             return False
-        return since > incident.started_at + LATELY and WORST.index(worst(signal.ways)) < WORST.index(incident.kind)
+        return since > incident.started_at + LATELY and signal.ways != SLOW
 
     def _merge(self, incident: Incident, other: Incident, changes: Changes) -> Incident:
         del self.open[other.id]
