@@ -66,7 +66,7 @@ def struck(incident: Incident, ground: Ground, base: Base, start: int, end: int)
     streams = listed.streams[1]
     whole = base.total(listed)
     volume = sums(streams, whole, len(listed.streams[0]))
-    usual = _looked_up(found, known, before)
+    usual = np.maximum(_looked_up(found, known, before), 0)  # what was taken back of rows told before its days
     rate = (usual + UNSEEN) / (volume[stream] + THIN)
     many = rows.many
     seen = grid(kind, minute[bad], many[bad], len(found), length)
