@@ -114,6 +114,10 @@ class Bank(Protocol):
         ...
 
 
+CUSTOMARY = 6.0
+"""The tail beyond which a reading is in breach unless its kind says another: its like comes less than once in a million."""
+
+
 def kinds() -> list[str]:
     """The files of this folder that are kinds: those with a public class that scores."""
     return sorted(module.name for module in iter_modules(__path__) if _class_of(module.name))
@@ -147,6 +151,14 @@ def one(kind: str, **chosen: Any) -> Detector:
     from detectors.adapters import One  # noqa: PLC0415  as above
 
     return One(made)
+
+
+def customary(kind: str, **chosen: Any) -> float:
+    """The tail at which that kind, with these options, is customarily in breach: its attribute of this name; errors as `make`'s.
+
+    Kinds that rank a reading among its past seldom reach the millionth that others are asked for.
+    """
+    return float(getattr(_made(kind, chosen), "customary", CUSTOMARY))
 
 
 def _made(kind: str, chosen: dict[str, Any]) -> Detector | Bank:

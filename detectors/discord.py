@@ -116,6 +116,8 @@ class Discord:
     history: past readings to compare with: a few days of minutes.
     """
 
+    customary = 2.0
+
     def __init__(self, *, direction: str = "both", history: int = 5000) -> None:
         self._direction = directed(direction)
         self._distances = Distances(remembered(history))

@@ -62,7 +62,7 @@ class Ensemble:
         if quiet < 0:
             raise ValueError(f"quiet must not be negative, not {quiet}")
         self._direction = directed(direction)
-        self._told, self._quiet = told, quiet
+        self.customary, self._quiet = told, quiet
         self._distances = Distances(remembered(history))
         self._range, self._season, self._spread = Range(), Season(), Spread()
         self._pasts = [Past() for _ in range(len(LENGTHS) + 3)]
@@ -90,7 +90,7 @@ class Ensemble:
         look = self._look(x, slot)
         tail = max(look.tail - self._weary, 0.0)
         if self._silent:
-            tail = min(tail, look.alone, HUSHED * self._told)
+            tail = min(tail, look.alone, HUSHED * self.customary)
         return self._due.judged(x, tail, self._direction)
 
     def learn_one(self, x: float, slot: int = 0, *, take: bool = True) -> None:
@@ -129,7 +129,7 @@ class Ensemble:
         self._weary *= 1 - 1 / min(max(0.3 * self._learned, 100), 2000)
         if self._silent:
             self._silent -= 1
-        elif tail - self._weary >= self._told:
+        elif tail - self._weary >= self.customary:
             self._silent = min(max(int(0.05 * self._learned), ECHO), self._quiet)
             self._weary += WEARY
 

@@ -39,6 +39,8 @@ class HalfSpaceTrees:
     window: readings between two renewals of the trees. trees, height: their number and depth. seed: of their cuts.
     """
 
+    customary = 3.0
+
     NAMES = (
         *("trees", "past", "learned"),
         *(f"{level}.{name}" for level in ("slow", "recent") for name in RECENT),

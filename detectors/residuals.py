@@ -61,6 +61,9 @@ class Residuals:
     unit.
     """
 
+    customary = 2.0
+    """Of the best F1 over the first halves of the KPI curves, see `tests.bench.kpi`."""
+
     def __init__(self, *, direction: str = "both", floor: float = 0.0) -> None:
         if not floor >= 0:
             raise ValueError(f"floor must not be negative, not {floor}")

@@ -204,7 +204,7 @@ def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
 @app.command()
 def score(
     source: Annotated[Path, typer.Argument(metavar="IN.csv", help="Rows of timestamp,value.")],
-    detector: Annotated[str, typer.Option(metavar="KIND", help="The kind of detector.")] = "seasonal",
+    detector: Annotated[str, typer.Option(metavar="KIND", help="The kind of detector.")] = "residuals",
     out: Annotated[
         Path | None, typer.Option("--out", metavar="OUT.csv", help="Where to; standard output if not given.")
     ] = None,

@@ -7,31 +7,21 @@ import sys
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from math import isfinite, isnan, nan
 from typing import TYPE_CHECKING, Any, TextIO
 from zoneinfo import ZoneInfo
 
-import numpy as np
-
-from detectors import BUSINESS, QUARTERS, REST, SATURDAY, one
-from detectors.adapters import Many
-from detectors.walk import Walk
+from detectors import BUSINESS, QUARTERS, REST, SATURDAY, Score, customary, one
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from contextlib import AbstractContextManager
     from pathlib import Path
 
-    from detectors.walk import Block
-
 COLUMNS = ("timestamp", "value", "score", "expected", "lower", "upper", "breach")
 
-TAIL = 6.0
-"""A reading is in breach where its like comes less than once in a million."""
-
-FREEZE = 30
-"""Rows in breach that are withheld from learning before a change counts as lasting."""
+KIND = "residuals"
+"""The best all-round kind where one threshold has to serve: see README, detectors."""
 
 MILLISECONDS = 1e11
 """Epoch figures from here on are milliseconds: as seconds they would lie beyond the year 5000."""
@@ -55,13 +45,15 @@ def score_csv(
     source: Path,
     out: Path | None,
     *,
-    kind: str = "seasonal",
+    kind: str = KIND,
     options: Mapping[str, Any] | None = None,
     timezone: str = "UTC",
     slot_of: Callable[[datetime], int] | None = None,
 ) -> int:
     """Write a score for each row of `source` to `out` (None: stdout), in the order they came; returns how many rows.
 
+    Each row is scored by the rows before it and then learned, whatever its score; in breach is one whose tail reaches the kind's
+    customary one. (To withhold what is in breach, as rules do, loses more than it keeps where nobody knows the series.)
     A time without offset is local in `timezone`; `slot_of` gives the clock slot of a time where holidays are known. A
     row whose time or value cannot be read is told on stderr, kept without a score, and learned by nothing.
     ScoreError: file, header or time zone cannot be read, or `out` cannot be written; what `make` raises: kind or
@@ -71,15 +63,22 @@ def score_csv(
         zone = ZoneInfo(timezone)
     except (LookupError, OSError, ValueError) as fault:
         raise ScoreError(f"unknown time zone {timezone!r}") from fault
-    walk = Walk(Many(partial(one, kind, **(options or {}))), tail=TAIL, freeze=FREEZE)
+    detector, tail = one(kind, **(options or {})), customary(kind, **(options or {}))
     rows = list(_rows(source, zone, slot_of or weekday_slot))
+<<<<<<< HEAD
     if rows and all(isnan(row.x) for row in rows):
         raise ScoreError(f"{source}: no row could be read")
     x = np.array([row.x for row in rows], dtype=np.float64).reshape(-1, 1)
     block = walk.step_block(x, np.array([row.slot for row in rows], dtype=np.int64))
+=======
+    scores = []
+    for row in rows:
+        scores.append(detector.score_one(row.x, row.slot))
+        detector.learn_one(row.x, row.slot)
+>>>>>>> w_kinds
     try:
         with _opened(out) as stream:
-            _write(stream, rows, block)
+            _write(stream, rows, scores, tail)
     except OSError as fault:
         raise ScoreError(f"{out}: cannot be written: {fault.strerror}") from fault
     return len(rows)
@@ -152,10 +151,10 @@ def _opened(out: Path | None) -> AbstractContextManager[TextIO]:
     return nullcontext(sys.stdout) if out is None else out.open("w", encoding="utf-8", newline="")
 
 
-def _write(stream: TextIO, rows: list[Row], block: Block) -> None:
-    figures = np.hstack([block.score, block.expected, block.lower, block.upper])
+def _write(stream: TextIO, rows: list[Row], scores: list[Score | None], tail: float) -> None:
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(COLUMNS)
-    for row, scored, breach in zip(rows, figures.tolist(), block.breach[:, 0].tolist(), strict=True):
-        columns = ("" if isnan(figure) else f"{figure:.12g}" for figure in scored)
-        writer.writerow([row.timestamp, row.value, *columns, int(breach)])
+    for row, found in zip(rows, scores, strict=True):
+        figures = (found.score, found.expected, found.lower, found.upper) if found else ()
+        columns = [f"{figure:.12g}" for figure in figures] or [""] * 4
+        writer.writerow([row.timestamp, row.value, *columns, int(found is not None and found.tail >= tail)])

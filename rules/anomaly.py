@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from detectors import Bank, Bools, Scores, make
+from detectors import Bank, Bools, Scores, customary, make
 from detectors import options as options_of
 from detectors.walk import Walk
 from rules import COUNTS, LATENCIES, MEASURES, RATES, Floats, Frame, Scope, Spec, Verdict, Verdicts, View, ways_of
@@ -19,10 +19,12 @@ Turn = Callable[[Floats], Floats]
 class Anomaly:
     """In breach where the detector's tail is beyond `tail` (-log10 of the chance) and the change is one that matters.
 
+    tail: that which is customary for the detector's kind, if not given.
     measure: one of a window's measures. detector: its kind and options (`direction`: up, down or both). min_change: smallest
     change that matters, in the measure's unit; min_change_ratio: the same as a part of what was expected. For a rate, chance alone
     must not explain it either: the exact Poisson tail of that many among that few must be as small. `min_total` is the least
-    volume, there or expected. freeze: for how long a breach is not learned.
+    volume, there or expected. freeze: for how long a breach is not learned; none ("0m") for `residuals` and `ensemble`, which
+    learn warily by themselves.
     """
 
     def __init__(
@@ -33,7 +35,7 @@ class Anomaly:
         detector: Mapping[str, Any] | None = None,
         min_change: float = 0.0,
         min_change_ratio: float = 0.0,
-        tail: float = 6.0,
+        tail: float | None = None,
         freeze: timedelta = timedelta(hours=6),
     ) -> None:
         if measure not in MEASURES:
@@ -45,8 +47,10 @@ class Anomaly:
         self.ways = ways_of(frozenset({measure}))
         self._options = dict(detector or {"kind": "seasonal"})
         self._direction = self._options.get("direction", "both")
-        self._min_change, self._min_ratio, self._tail = min_change, min_change_ratio, tail
-        self._walk = Walk(_bank(measure, self._options), tail=tail, freeze=max(int(freeze / timedelta(minutes=1)), 0))
+        self._min_change, self._min_ratio = min_change, min_change_ratio
+        bank, usual = _bank(measure, self._options)
+        self._tail = usual if tail is None else tail
+        self._walk = Walk(bank, tail=self._tail, freeze=max(int(freeze / timedelta(minutes=1)), 0))
         self._places = Places()
 
     def check(self, view: View) -> Verdicts:
@@ -102,13 +106,14 @@ class Places:
         return out, at
 
 
-def _bank(measure: str, options: Mapping[str, Any]) -> Bank:
+def _bank(measure: str, options: Mapping[str, Any]) -> tuple[Bank, float]:
+    """What judges, and the tail at which its kind customarily is in breach."""
     chosen = dict(options)
     kind = chosen.pop("kind", "seasonal")
     try:
         if measure in COUNTS and "floor" in options_of(kind):
             chosen.setdefault("floor", 0.5)  # the root of a Poisson count has this deviation whatever its mean
-        return make(kind, **chosen)
+        return make(kind, **chosen), customary(kind, **chosen)
     except (LookupError, TypeError, ValueError) as error:
         raise ValueError(f"detector: {error.args[0]}") from None
 

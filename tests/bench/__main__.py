@@ -23,7 +23,7 @@ def main(names: list[str]) -> int:
         return 2
     console = Console(width=120 if not sys.stdout.isatty() else None)
     console.print(f"{platform.machine()}, {cores()} cores, Python {platform.python_version()}. {PROTOCOL}")
-    for name in names or known:
+    for name in names or [name for name in known if name != "pictures"]:  # they are files of the project
         table = Table(title=name, title_justify="left", box=None, pad_edge=False)
         table.add_column("what", min_width=46)
         table.add_column("figure", justify="right", min_width=10)

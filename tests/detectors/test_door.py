@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from detectors import Bank, Detector, kinds, make, one, options
+from detectors import Bank, Detector, customary, kinds, make, one, options
 from detectors.adapters import Many
 from detectors.half_space_trees import HalfSpaceTrees
 
@@ -95,3 +95,11 @@ def test_nothing_heavy_is_imported_before_it_is_needed():
         "sys.exit(bool({'river', 'scipy'} & sys.modules.keys()))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_kind_says_the_tail_at_which_it_is_customarily_in_breach():
+    assert customary("seasonal") == 6
+    assert customary("residuals") == 2
+    assert customary("ensemble", told=3.5) == 3.5
+    with pytest.raises(LookupError, match="no detector kind 'esma'"):
+        customary("esma")

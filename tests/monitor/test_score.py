@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 
+from detectors import kinds
 from monitor.score import ScoreError, score_csv, weekday_slot
 
 START = datetime(2025, 3, 3, tzinfo=UTC)  # a Monday
@@ -50,19 +51,19 @@ def test_each_row_is_scored_in_order_and_the_odd_one_is_in_breach(scored):
     assert [row["timestamp"] for row in rows] == [time.isoformat() for time in minutes(200)]
     assert [float(row["value"]) for row in rows] == values
     assert [i for i, row in enumerate(rows) if row["breach"] == "1"] == [150]
-    assert float(rows[150]["score"]) > 0.999999
+    assert float(rows[150]["score"]) > 0.999
     assert float(rows[149]["lower"]) < float(rows[149]["expected"]) < float(rows[149]["upper"]) < 90
     assert told == ""
 
 
 def test_the_score_is_empty_while_warming_and_never_after(scored):
-    rows, _ = scored(lines(calm(100)))
+    rows, _ = scored(lines(calm(150)))
     empty = [row["score"] == "" for row in rows]
-    assert empty == [True] * 30 + [False] * 70
+    assert empty == [True] * 100 + [False] * 50
     assert rows[0] | {"timestamp": "", "value": ""} == dict.fromkeys(HEADER, "") | {"breach": "0"}
 
 
-@pytest.mark.parametrize("kind", ["seasonal", "ewma"])
+@pytest.mark.parametrize("kind", ["residuals", "seasonal", "ewma"])
 def test_a_row_knows_nothing_of_the_rows_after_it(scored, kind):
     values = calm(300)
     whole, _ = scored(lines(values), kind=kind)
@@ -77,9 +78,22 @@ def test_options_reach_the_detector(scored):
     assert scored(lines(values), kind="ewma", options={"direction": "down"})[0][99]["breach"] == "1"
 
 
-def test_an_incident_is_not_learned_at_once(scored):
-    rows, _ = scored(lines([*calm(100), *[90.0] * 25, *calm(10, seed=2)]))
-    assert [row["breach"] for row in rows[100:]] == ["1"] * 25 + ["0"] * 10
+@pytest.mark.parametrize("kind", kinds())
+def test_each_kind_is_in_breach_by_a_tail_that_it_can_reach(scored, kind):
+    values = [round(x) for x in [*calm(600), *[90.0] * 40]]  # the ensemble keeps still for 30 after a telling
+    found = [row["breach"] for row in scored(lines(values), kind=kind)[0]]
+    assert "1" in found[600:]
+    assert found[:600].count("1") <= 6
+
+
+def test_the_ensemble_is_in_breach_by_the_tail_it_was_told(scored):
+    values = calm(600)
+    few, many = (
+        sum(int(row["breach"]) for row in scored(lines(values), kind="ensemble", options={"told": told})[0])
+        for told in (9.0, 1.0)
+    )
+    assert few == 0
+    assert many > 0
 
 
 def test_bad_rows_are_told_kept_and_not_scored(scored):
@@ -89,7 +103,7 @@ def test_bad_rows_are_told_kept_and_not_scored(scored):
     text[43] = "2025-03-03T00:42:00+00:00,"
     text[44] = "2025-03-03T00:43:00+00:00"
     text[45] = "2025-03-03T00:44:00+00:00,inf"
-    rows, told = scored(text)
+    rows, told = scored(text, kind="seasonal")
     assert told.splitlines() == [
         "in.csv: line 42: cannot read the value 'much'",
         "in.csv: line 43: cannot read the time 'yesterday'",
@@ -225,6 +239,7 @@ def test_the_hours_when_the_clocks_change_are_no_trouble(scored):
         rows, told = scored(lines(calm(400), times), timezone="America/New_York")
         assert told == ""
         assert [row["breach"] for row in rows] == ["0"] * 400
+<<<<<<< HEAD
         assert [row["score"] == "" for row in rows] == [True] * 30 + [False] * 370
 
 
@@ -234,3 +249,6 @@ def test_a_file_of_which_no_row_can_be_read_is_an_error(tmp_path, capsys):
     with pytest.raises(ScoreError, match="no row could be read"):
         score_csv(source, None)
     assert capsys.readouterr().out == ""
+=======
+        assert [row["score"] == "" for row in rows] == [True] * 100 + [False] * 300
+>>>>>>> w_kinds

@@ -130,3 +130,11 @@ def test_one_place_a_series_whatever_else_comes():
 def test_what_is_wrong_is_told_under_its_key(options, message):
     with pytest.raises(ValueError, match=message):
         Anomaly(spec(), **options)
+
+
+def test_without_a_tail_it_is_that_of_the_kind():
+    """Six times the usual failures for a minute: rarer than one in a hundred, and not yet one in a million."""
+    day = then(usual(400), total=[200], failed=[24])
+    wary = {"kind": "residuals", "direction": "up"}
+    assert last(rate(detector=wary), 1, day) == "B"
+    assert last(rate(detector=wary, tail=6.0), 1, day) != "B"
