@@ -65,17 +65,12 @@ def score_csv(
         raise ScoreError(f"unknown time zone {timezone!r}") from fault
     detector, tail = one(kind, **(options or {})), customary(kind, **(options or {}))
     rows = list(_rows(source, zone, slot_of or weekday_slot))
-<<<<<<< HEAD
     if rows and all(isnan(row.x) for row in rows):
         raise ScoreError(f"{source}: no row could be read")
-    x = np.array([row.x for row in rows], dtype=np.float64).reshape(-1, 1)
-    block = walk.step_block(x, np.array([row.slot for row in rows], dtype=np.int64))
-=======
     scores = []
     for row in rows:
         scores.append(detector.score_one(row.x, row.slot))
         detector.learn_one(row.x, row.slot)
->>>>>>> w_kinds
     try:
         with _opened(out) as stream:
             _write(stream, rows, scores, tail)

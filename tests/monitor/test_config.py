@@ -253,14 +253,7 @@ RULES: dict[str, list[str]] = {
         "rule.fallas.when: cannot be computed: Cannot compare values of type VARCHAR and type INTEGER_LITERAL - ...",
     ],
     "unknown_detector": [
-<<<<<<< HEAD
-        (
-            "rule.fallas.detector: no detector kind 'seasonl', "
-            "only count, discord, ensemble, ewma, half_space_trees, residuals, river, seasonal"
-        ),
-=======
         f"rule.fallas.detector: no detector kind 'seasonl', only {', '.join(kinds())}",
->>>>>>> w_kinds
     ],
     "unknown_key": [
         "rules: no such key; a rule is a [[rule]]",

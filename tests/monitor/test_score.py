@@ -239,8 +239,7 @@ def test_the_hours_when_the_clocks_change_are_no_trouble(scored):
         rows, told = scored(lines(calm(400), times), timezone="America/New_York")
         assert told == ""
         assert [row["breach"] for row in rows] == ["0"] * 400
-<<<<<<< HEAD
-        assert [row["score"] == "" for row in rows] == [True] * 30 + [False] * 370
+        assert [row["score"] == "" for row in rows] == [True] * 100 + [False] * 300
 
 
 def test_a_file_of_which_no_row_can_be_read_is_an_error(tmp_path, capsys):
@@ -249,6 +248,3 @@ def test_a_file_of_which_no_row_can_be_read_is_an_error(tmp_path, capsys):
     with pytest.raises(ScoreError, match="no row could be read"):
         score_csv(source, None)
     assert capsys.readouterr().out == ""
-=======
-        assert [row["score"] == "" for row in rows] == [True] * 100 + [False] * 300
->>>>>>> w_kinds
