@@ -65,7 +65,7 @@ def struck(incident: Incident, ground: Ground, base: Base, start: int, end: int)
     stream = kind_parts(found)[0]
     streams = listed.streams[1]
     whole = base.total(listed)
-    volume = sums(streams, whole, len(listed.streams[0]))
+    volume = np.maximum(sums(streams, whole, len(listed.streams[0])), 0)
     usual = np.maximum(_looked_up(found, known, before), 0)  # what was taken back of rows told before its days
     rate = (usual + UNSEEN) / (volume[stream] + THIN)
     many = rows.many
@@ -79,7 +79,7 @@ def struck(incident: Incident, ground: Ground, base: Base, start: int, end: int)
     sent = grid(rows.unit, minute, rows.n, size, length) if active else np.zeros((size, 0))
     for k in active:
         mine = np.flatnonzero(streams == stream[k])
-        own = sums(base.rows.unit[past == found[k]], base.rows.many[past == found[k]], size)[mine]
+        own = np.maximum(sums(base.rows.unit[past == found[k]], base.rows.many[past == found[k]], size), 0)[mine]
         here = sent[mine] @ on[k]
         expected[mine] += here * (own + PRIOR * rate[k]) / (whole[mine] + PRIOR)
         busy[mine] = np.maximum(busy[mine], here)

@@ -370,3 +370,10 @@ def test_a_holding_counts_while_it_lasts_and_where_it_is(holding, counts):
 def test_the_list_of_the_exposed_is_not_cut():
     holdings = [Holding(f"8{n:08}", "pagos", "web") for n in range(3000)]
     assert len(near(holdings=holdings)) == 3000
+
+
+def test_a_week_in_which_more_was_taken_back_than_told_is_measured_all_the_same():
+    """What was pending before the days that are read is taken back within them."""
+    taken_back = [ACEROS.sends(f"09:{m:02}", status="failed", count=-1) for m in range(10)]
+    found = touched(*QUIET, *taken_back, *every_minute("10:00", "10:10", ACEROS.sends("10:00", status="failed")))
+    assert ACEROS.nit in found
