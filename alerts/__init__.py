@@ -98,7 +98,10 @@ class Touch(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Impact:
-    """What an incident did to a client on one product. missing: transactions that were due and did not come."""
+    """What an incident did to a client on one product. missing: transactions that were due and did not come.
+
+    terms: what makes the priority, in points of 100; weights: the version of the weights that it was made with.
+    """
 
     incident_id: str
     client_id: str
@@ -110,6 +113,7 @@ class Impact:
     first_failure_at: datetime | None = None
     priority: int = 0
     terms: tuple[tuple[str, float], ...] = ()
+    weights: str = ""
 
 
 @dataclass(frozen=True, slots=True)

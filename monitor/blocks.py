@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from monitor.kinds import Duration
-from rules import DIMENSIONS
+from rules import DIMENSIONS, Way
 from rules.expression import ExpressionError, parse
 
 MINUTE = timedelta(minutes=1)
@@ -147,18 +147,23 @@ class Retention(Block):
 
 
 class Portfolio(Block):
-    """[portfolio]: the weights of a client's priority, and how critical each product is (0..1)."""
+    """[portfolio]: the weights of a client's priority.
 
-    segment: float = Field(default=0.30, ge=0)
-    impact: float = Field(default=0.30, ge=0)
-    value: float = Field(default=0.15, ge=0)
-    sensitivity: float = Field(default=0.10, ge=0)
-    criticality: float = Field(default=0.15, ge=0)
+    products: how critical each is; ways: how bad each way to be hurt is, where it differs from what is shipped (both 0..1).
+    """
+
+    segment: float = Field(default=0.34, ge=0)
+    impact: float = Field(default=0.26, ge=0)
+    value: float = Field(default=0.08, ge=0)
+    sensitivity: float = Field(default=0.08, ge=0)
+    criticality: float = Field(default=0.06, ge=0)
+    typology: float = Field(default=0.18, ge=0)
     products: dict[str, Annotated[float, Field(ge=0, le=1)]] = {}
+    ways: dict[Way, Annotated[float, Field(ge=0, le=1)]] = {}
 
     @model_validator(mode="after")
     def _weighs_something(self) -> Self:
-        if not self.segment + self.impact + self.value + self.sensitivity + self.criticality:
+        if not any((self.segment, self.impact, self.value, self.sensitivity, self.criticality, self.typology)):
             raise ValueError("at least one weight must be more than 0")
         return self
 

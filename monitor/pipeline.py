@@ -243,7 +243,7 @@ class Pipeline:
         hit = {impact.client_id for impact in hurt}
         incident = self.incidents.grow(incident, len(hit), changes)
         before = self.impacts.get(incident.id, {})
-        graded = [self._ranked(impact, before.get((impact.client_id, impact.product))) for impact in hurt]
+        graded = [self._ranked(incident, impact, before.get((impact.client_id, impact.product))) for impact in hurt]
         # Who is exposed changes little: looked at as of each quarter of an hour, and when it sits elsewhere.
         quarter = minute // 15 * 15
         scope, known = self._near.get(incident.id, ((None, 0), ()))[0]
@@ -272,18 +272,21 @@ class Pipeline:
         """An exposed client's, whose rank does not depend on the incident."""
         key = (impact.client_id, impact.product)
         old, client = before.get(key), self.portfolio.clients.get(impact.client_id)
-        if old and old.touch is Touch.EXPOSED:
+        if old and old.touch is Touch.EXPOSED and old.weights == self.portfolio.weights.version:
             return old
         known = self._ranks.get(key)
         if known is None or known[0] is not client:
-            known = self._ranks[key] = (client, ranked(impact, client, self.portfolio.weights))
+            known = self._ranks[key] = (client, ranked(impact, client, (), self.portfolio.weights))
         return replace(known[1], incident_id=impact.incident_id)
 
-    def _ranked(self, impact: Impact, before: Impact | None) -> Impact:
+    def _ranked(self, incident: Incident, impact: Impact, before: Impact | None) -> Impact:
         """With its priority; most are as they were a minute ago."""
-        if before and _told(before) == _told(impact):
+        client, weights = self.portfolio.clients.get(impact.client_id), self.portfolio.weights
+        worst = ("typology", round(weights.points["typology"] * weights.worst(incident.ways), 1))
+        as_was = before is not None and before.weights == weights.version and worst in before.terms
+        if before and as_was and _told(before) == _told(impact):
             return before
-        return ranked(impact, self.portfolio.clients.get(impact.client_id), self.portfolio.weights)
+        return ranked(impact, client, incident.ways, weights)
 
     def _measure(self, incident: Incident, start: int, minute: int, end: int) -> Measured:
         """The incident's ground up to `minute` at least: the days before are read once, of its own time only what is new."""

@@ -49,6 +49,7 @@ TERMS = {
     "value": "valor",
     "sensitivity": "sensibilidad",
     "criticality": "criticidad",
+    "typology": "tipología",
 }
 NOTHING = "—"
 _SHORT = 90
@@ -171,6 +172,7 @@ def shares(row: Mapping[str, Any]) -> str:
     return "; ".join(told).replace(" %:", f" % {of}:", 1)
 
 
-def terms(found: Mapping[str, float]) -> str:
-    """What makes a priority, in points: «segmento 30 + impacto 12,5»."""
-    return " + ".join(f"{TERMS.get(key, key)} {number(points)}" for key, points in found.items())
+def terms(found: Mapping[str, float], version: str = "") -> str:
+    """What makes a priority, in points, and by which weights: «segmento 30 + impacto 12,5 (pesos 3fa29c1e)»."""
+    told = " + ".join(f"{TERMS.get(key, key)} {number(points)}" for key, points in found.items())
+    return f"{told} (pesos {version})" if version else told

@@ -79,6 +79,9 @@ CONFIGS: dict[str, list[str]] = {
         "portfolio.impact: must be a finite number",
         "portfolio.value: must be a number",
         "portfolio.products.pagos: must be less than or equal to 1",
+        "portfolio.ways.failed: must be less than or equal to 1",
+        "portfolio.ways.failing.[key]: must be 'failed', 'rejected', 'reversed', 'pending', 'other', 'missing', 'slow', "
+        "'duplicated' or 'value'",
     ],
     "bad_window": [
         "monitor.window: must be a whole number of minutes, at least 1m",
