@@ -195,10 +195,10 @@ class Decision:
 
     @property
     def lead_seconds(self) -> int | None:
-        """By how much we were first; negative where the client was."""
+        """By how much we were first; negative where the client was. None where nothing was done: there is no merit in it."""
         return (
             None
-            if self.client_reported_at is None
+            if self.client_reported_at is None or self.action is Action.NONE
             else round((self.client_reported_at - self.opened_at).total_seconds())
         )
 

@@ -116,10 +116,14 @@ class SourceBlock(Block):
 
 
 class DeskBlock(Block):
-    """[desks.NAME], but for the options of its kind. products: whose cases it takes (none: all that no other takes)."""
+    """[desks.NAME], but for the options of its kind.
+
+    products: whose cases it takes (none: all that no other takes). per_hour: how many may be opened there within any sixty minutes.
+    """
 
     kind: str
     products: list[str] = []
+    per_hour: int | None = Field(default=None, ge=1)
 
 
 class RuleBlock(Block):
@@ -147,9 +151,10 @@ class Retention(Block):
 
 
 class Portfolio(Block):
-    """[portfolio]: the weights of a client's priority.
+    """[portfolio]: the weights of a client's priority, and from how many failed and missing transactions on a case is opened.
 
     products: how critical each is; ways: how bad each way to be hurt is, where it differs from what is shipped (both 0..1).
+    open_from: by segment, or `default` for the others (none: 1).
     """
 
     segment: float = Field(default=0.34, ge=0)
@@ -160,6 +165,7 @@ class Portfolio(Block):
     typology: float = Field(default=0.18, ge=0)
     products: dict[str, Annotated[float, Field(ge=0, le=1)]] = {}
     ways: dict[Way, Annotated[float, Field(ge=0, le=1)]] = {}
+    open_from: dict[Literal["corporativo", "empresarial", "pyme", "default"], Annotated[int, Field(ge=1)]] = {}
 
     @model_validator(mode="after")
     def _weighs_something(self) -> Self:

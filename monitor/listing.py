@@ -131,7 +131,7 @@ def show_cases(rows: Sequence[Row], out: Console, now: datetime) -> None:
         Field("Caso", lambda r: r["key"], whole=True),
         Field("Cliente", lambda r: r["client"] or es.nit(r["client_id"])),
         Field("Producto", lambda r: es.name(r["product"])),
-        Field("Decisión", lambda r: es.ACTIONS[r["action"]]),
+        Field("Decisión", es.decided),
         Field("Abierto", lambda r: es.moment(r["opened_at"], now.tzinfo)),
         Field("Mesa", lambda r: r["desk"], spare=4),
         Field("Número", lambda r: r["reference"], spare=1, whole=True),

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 import numpy as np
 
 from alerts import Changes, Client, Holding, Impact, Incident, IncidentState, Signal, Touch
-from alerts.cases import AFTER, CaseBook
+from alerts.cases import AFTER, CaseBook, Limits
 from alerts.ground import Base, Ground
 from alerts.impact import Struck, exposed, struck, touched
 from alerts.incidents import Incidents
@@ -51,6 +51,7 @@ class Portfolio:
     holdings: list[Holding] = field(default_factory=list)
     desk_of: Callable[[str], str] = lambda product: "local"  # noqa: ARG005 - the default desk takes every product
     weights: Weights = field(default_factory=Weights)
+    limits: Limits = field(default_factory=Limits)
 
 
 @dataclass(frozen=True)
@@ -126,6 +127,7 @@ class Pipeline:
                 if before.get(incident.id) != _hurts(incident) or self._stirs(incident, minute, end):
                     self._touch(incident, minute + 1, end, detected, changes)
             self._attach(detected, changes)
+            self.book.release(detected, self.incidents.open.keys(), self.portfolio.limits, changes)
         self._measured = {key: held for key, held in self._measured.items() if key in self.incidents.open}
         self._near = {key: near for key, near in self._near.items() if key in self.incidents.open}
         return changes
@@ -259,7 +261,8 @@ class Pipeline:
                 changes.impacts[incident.id, *key] = impact
         self.impacts[incident.id] = now
         affected = [impact for impact in graded if impact.touch is Touch.AFFECTED]
-        self.book.decide(incident, affected, at, self.portfolio.desk_of, changes)
+        bank = self.portfolio
+        self.book.decide(incident, affected, at, bank.desk_of, changes, bank.limits, bank.clients)
         self.book.heard(
             m.client_id
             for m in affected

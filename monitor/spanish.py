@@ -40,6 +40,8 @@ REASONS = {
     "affected, no case of their own": "Afectado, sin caso propio",
     "the client's own case is open": "Su propio caso está abierto",
     "their own case on it is closed already": "Su propio caso ya se cerró",
+    "budget": "Espera cupo de la mesa",
+    "too few failures yet": "Aún son pocas fallas",
     "no desk takes this product": "Ninguna mesa recibe este producto",
 }
 ACTS = {"ack": "La atiende", "resolve": "La dio por resuelta", "note": "Nota"}
@@ -170,6 +172,12 @@ def shares(row: Mapping[str, Any]) -> str:
     of = "de las transacciones que faltan" if set(row["ways"]) == {"missing"} else "de las fallas"
     told = [f"{number(round(100 * part))} %: {', '.join(words)}" for part, words in by_part.items()]
     return "; ".join(told).replace(" %:", f" % {of}:", 1)
+
+
+def decided(row: Mapping[str, Any]) -> str:
+    """What was decided on a case and, where there is none, why: «Sin caso: Espera cupo de la mesa»."""
+    told = ACTIONS[row["action"]]
+    return f"{told}: {REASONS.get(row['reason'], row['reason'])}" if row["action"] == "none" else told
 
 
 def terms(found: Mapping[str, float], version: str = "") -> str:

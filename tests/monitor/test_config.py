@@ -80,8 +80,7 @@ CONFIGS: dict[str, list[str]] = {
         "portfolio.value: must be a number",
         "portfolio.products.pagos: must be less than or equal to 1",
         "portfolio.ways.failed: must be less than or equal to 1",
-        "portfolio.ways.failing.[key]: must be 'failed', 'rejected', 'reversed', 'pending', 'other', 'missing', 'slow', "
-        "'duplicated' or 'value'",
+        "portfolio.open_from.pime.[key]: must be 'corporativo', 'empresarial', 'pyme' or 'default'",
     ],
     "bad_window": [
         "monitor.window: must be a whole number of minutes, at least 1m",
