@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from alerts.cases import Limits
 from connectors import SourceError
 from monitor.config import Config, read_config
 from monitor.faults import ConfigError
@@ -416,6 +417,14 @@ def test_each_product_has_its_desk(tmp_path: Path) -> None:
     local = 'kind = "local"\npath = "casos.csv"\n'
     found = config(tmp_path, f'[desks.rest]\n{local}[desks.pagos]\n{local}products = ["pagos"]\n')
     assert [found.desk_of(product) for product in ("pagos", "swift", "")] == ["pagos", "rest", "rest"]
+
+
+def test_the_limits_of_desks_and_segments(tmp_path: Path) -> None:
+    local = 'kind = "local"\npath = "casos.csv"\n'
+    desks = f'[desks.rest]\n{local}[desks.pagos]\n{local}products = ["pagos"]\nper_hour = 40\n'
+    found = config(tmp_path, f"{desks}[portfolio]\nopen_from = {{ pyme = 5, default = 2 }}\n").limits
+    assert (found.per_hour, found.open_from) == ({"pagos": 40}, {"pyme": 5, "default": 2})
+    assert config(tmp_path).limits == Limits()
 
 
 def test_rules_are_made_anew_each_time(tmp_path: Path) -> None:
