@@ -98,7 +98,10 @@ class Touch(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Impact:
-    """What an incident did to a client on one product. missing: transactions that were due and did not come."""
+    """What an incident did to a client on one product. missing: transactions that were due and did not come.
+
+    terms: what makes the priority, in points of 100; weights: the version of the weights that it was made with.
+    """
 
     incident_id: str
     client_id: str
@@ -110,6 +113,7 @@ class Impact:
     first_failure_at: datetime | None = None
     priority: int = 0
     terms: tuple[tuple[str, float], ...] = ()
+    weights: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,10 +195,10 @@ class Decision:
 
     @property
     def lead_seconds(self) -> int | None:
-        """By how much we were first; negative where the client was."""
+        """By how much we were first; negative where the client was. None where nothing was done: there is no merit in it."""
         return (
             None
-            if self.client_reported_at is None
+            if self.client_reported_at is None or self.action is Action.NONE
             else round((self.client_reported_at - self.opened_at).total_seconds())
         )
 

@@ -4,20 +4,54 @@ A client's own case belongs to an incident if it names one of the products touch
 detection to AFTER its end. Reported first, it is linked and nothing is opened; reported later, it is tied to the case that we
 opened, and the lead is measured. It is tied to one incident at most, the one that was under way when they reported it, or else
 the latest before: what is nobody's merit must not be counted twice.
+
+A client hit too little for their segment waits (FEW), and so does one whose desk has been given its cases of the hour (BUDGET), the
+highest priority first whenever there is room and as long as the incident is open. Nobody leaves the list.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from heapq import heappop, heappush
 from typing import Any
 
-from alerts import Action, Changes, Decision, Impact, Incident, TheirCase
+from alerts import Action, Changes, Client, Decision, Impact, Incident, TheirCase
 
 BEFORE = timedelta(hours=2)
 AFTER = timedelta(hours=24)
+HOUR = timedelta(hours=1)
+BUDGET = "budget"
+FEW = "too few failures yet"
+OURS = "affected, no case of their own"
+CLOSED = "their own case on it is closed already"
+THEIRS = "the client's own case is open"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What keeps the desks from a flood.
+
+    per_hour: cases opened within any sixty minutes, by desk (none: no limit). open_from: failed and missing transactions of a client from
+    which on a case is opened, by segment, or `default` for the others (none: 1).
+    """
+
+    per_hour: Mapping[str, int] = field(default_factory=dict)
+    open_from: Mapping[str, int] = field(default_factory=dict)
+
+    def enough(self, client: Client | None, touched: Sequence[Impact]) -> bool:
+        """Whether this is enough to open a case."""
+        segment = client.segment.lower() if client else ""
+        least = self.open_from.get(segment, self.open_from.get("default", 1))
+        # Slow rows are counted as failures; what cannot be counted is not held against the client.
+        return sum(impact.failures + impact.missing for impact in touched) >= least or least == 1
+
+
+def waits(decision: Decision) -> bool:
+    """Whether nothing was opened so far, but may be."""
+    return decision.action is Action.NONE and decision.reason in (BUDGET, FEW)
 
 
 def case_key(incident_id: str, client_id: str) -> str:
@@ -33,6 +67,7 @@ class CaseBook:
         self._first: dict[tuple[str, str], str] = {}
         self._tied: dict[tuple[str, str], str] = {}
         """By the tool and its number, which another tool may give too: the key of the decision."""
+        self._held: set[str] = set()
         self._incidents: dict[str, Incident] = {}
         for decision in sorted(decisions, key=lambda d: (d.key != case_key(d.incident_id, d.client_id), d.key)):
             self._keep(decision)
@@ -71,32 +106,68 @@ class CaseBook:
         at: datetime,
         desk_of: Callable[[str], str],
         changes: Changes,
+        limits: Limits = Limits(),
+        clients: Mapping[str, Client] | None = None,
     ) -> None:
-        """Decide for every affected client of the incident who has no decision yet; desk_of: who takes a product's cases."""
+        """Decide for every affected client of the incident who has no decision yet, or waits; desk_of: who takes a product's cases."""
         by_client: dict[str, list[Impact]] = {}
         for impact in impacts:
             by_client.setdefault(impact.client_id, []).append(impact)
         for client, touched in by_client.items():
-            if (incident.id, client) in self._first:
+            held = self.decisions.get(self._first.get((incident.id, client), ""))
+            priority = max(impact.priority for impact in touched)
+            wait = BUDGET if limits.enough((clients or {}).get(client), touched) else FEW
+            if held and waits(held) and (held.priority, held.reason) != (priority, wait):
+                self._note(replace(held, priority=priority, reason=wait), changes)
+            if held:
                 continue
             products = sorted({impact.product for impact in touched if impact.product})
             product = products[0] if len(products) == 1 else ""
             theirs = self._theirs(incident, client, products, at)
             decision = Decision(
                 key=case_key(incident.id, client), incident_id=incident.id, client_id=client,
-                product=product, action=Action.OPEN, reason="affected, no case of their own", opened_at=at,
-                priority=max(impact.priority for impact in touched), desk=desk_of(product or incident.scope.product),
+                product=product, action=Action.OPEN, reason=OURS, opened_at=at, priority=priority,
+                desk=desk_of(product or incident.scope.product),
             )  # fmt: skip
             if not decision.desk:
                 decision = replace(decision, action=Action.NONE, reason="no desk takes this product")
             if theirs and decision.desk:
-                decision = replace(decision, reason="their own case on it is closed already")
+                decision = replace(decision, reason=CLOSED)
+            if decision.desk and (wait == FEW or decision.desk in limits.per_hour):
+                decision = replace(decision, action=Action.NONE, reason=wait)
             if theirs and theirs.open_at(at):
-                reason = "the client's own case is open"
-                decision = replace(decision, action=Action.LINK, reason=reason, desk="", **_link(theirs))
+                decision = replace(decision, action=Action.LINK, reason=THEIRS, desk="", **_link(theirs))
             self._note(decision, changes)
             if theirs and self._free(theirs, changes):
                 self._tie(decision, theirs, changes)
+
+    def release(self, at: datetime, firing: Collection[str], limits: Limits, changes: Changes) -> None:
+        """Of those who wait in incidents that are `firing`, open what the desks' budgets allow by now, the highest priority first.
+
+        Who has an open case of their own by now is linked to it, which costs no budget.
+        """
+        waiting = [d for d in map(self.decisions.__getitem__, self._held) if d.incident_id in firing]
+        if not waiting:
+            return
+        done = [d for d in self.decisions.values() if d.action is not Action.NONE]
+        served = {
+            (d.incident_id, d.client_id) for d in done
+        }  # a merged incident brings decisions of its own on a client
+        spent = Counter(d.desk for d in done if d.action is Action.OPEN and at - d.opened_at < HOUR)
+        for decision in sorted(waiting, key=lambda d: (-d.priority, d.key)):
+            room = limits.per_hour.get(decision.desk, spent[decision.desk] + 1) - spent[decision.desk]
+            theirs = self.cases.get((decision.linked_source, decision.linked_case_id))
+            if (decision.incident_id, decision.client_id) in served:
+                continue
+            if theirs and theirs.open_at(at):
+                done_now = replace(decision, action=Action.LINK, reason=THEIRS, desk="", opened_at=at)
+            elif decision.reason == BUDGET and room > 0:
+                spent[decision.desk] += 1
+                done_now = replace(decision, action=Action.OPEN, reason=CLOSED if theirs else OURS, opened_at=at)
+            else:
+                continue
+            served.add((decision.incident_id, decision.client_id))
+            self._note(done_now, changes)
 
     def heard(self, clients: Iterable[str]) -> None:
         """What touches these clients may be other than it was."""
@@ -160,6 +231,7 @@ class CaseBook:
         """Let go of an incident that can change no more."""
         self.decisions = {key: d for key, d in self.decisions.items() if d.incident_id != incident_id}
         self._first = {of: key for of, key in self._first.items() if of[0] != incident_id}
+        self._held &= self.decisions.keys()
 
     def follow(self, merged: Incident, changes: Changes) -> None:
         """Decisions of an incident that was merged go on under its parent; what it has decided for a client itself comes first."""
@@ -184,6 +256,7 @@ class CaseBook:
         if decision.client_reported_at:
             self._tied[decision.linked_source, decision.linked_case_id] = decision.key
         self.decisions[decision.key] = decision
+        (self._held.add if waits(decision) else self._held.discard)(decision.key)
         self._first.setdefault((decision.incident_id, decision.client_id), decision.key)
 
 

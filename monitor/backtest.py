@@ -94,7 +94,7 @@ def _pipeline(config: Config) -> Pipeline:
         windows,
         calendar,
         lateness=monitor.lateness,
-        portfolio=Portfolio(desk_of=config.desk_of, weights=config.weights),
+        portfolio=Portfolio(desk_of=config.desk_of, weights=config.weights, limits=config.limits),
         maintenance=config.maintenance,
     )
 

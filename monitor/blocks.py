@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from monitor.kinds import Duration
-from rules import DIMENSIONS
+from rules import DIMENSIONS, Way
 from rules.expression import ExpressionError, parse
 
 MINUTE = timedelta(minutes=1)
@@ -116,10 +116,14 @@ class SourceBlock(Block):
 
 
 class DeskBlock(Block):
-    """[desks.NAME], but for the options of its kind. products: whose cases it takes (none: all that no other takes)."""
+    """[desks.NAME], but for the options of its kind.
+
+    products: whose cases it takes (none: all that no other takes). per_hour: how many may be opened there within any sixty minutes.
+    """
 
     kind: str
     products: list[str] = []
+    per_hour: int | None = Field(default=None, ge=1)
 
 
 class RuleBlock(Block):
@@ -147,18 +151,25 @@ class Retention(Block):
 
 
 class Portfolio(Block):
-    """[portfolio]: the weights of a client's priority, and how critical each product is (0..1)."""
+    """[portfolio]: the weights of a client's priority, and from how many failed and missing transactions on a case is opened.
 
-    segment: float = Field(default=0.30, ge=0)
-    impact: float = Field(default=0.30, ge=0)
-    value: float = Field(default=0.15, ge=0)
-    sensitivity: float = Field(default=0.10, ge=0)
-    criticality: float = Field(default=0.15, ge=0)
+    products: how critical each is; ways: how bad each way to be hurt is, where it differs from what is shipped (both 0..1).
+    open_from: by segment, or `default` for the others (none: 1).
+    """
+
+    segment: float = Field(default=0.34, ge=0)
+    impact: float = Field(default=0.26, ge=0)
+    value: float = Field(default=0.08, ge=0)
+    sensitivity: float = Field(default=0.08, ge=0)
+    criticality: float = Field(default=0.06, ge=0)
+    typology: float = Field(default=0.18, ge=0)
     products: dict[str, Annotated[float, Field(ge=0, le=1)]] = {}
+    ways: dict[Way, Annotated[float, Field(ge=0, le=1)]] = {}
+    open_from: dict[Literal["corporativo", "empresarial", "pyme", "default"], Annotated[int, Field(ge=1)]] = {}
 
     @model_validator(mode="after")
     def _weighs_something(self) -> Self:
-        if not self.segment + self.impact + self.value + self.sensitivity + self.criticality:
+        if not any((self.segment, self.impact, self.value, self.sensitivity, self.criticality, self.typology)):
             raise ValueError("at least one weight must be more than 0")
         return self
 

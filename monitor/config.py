@@ -11,6 +11,7 @@ from typing import Any, Literal, cast
 
 from pydantic import ValidationError
 
+from alerts.cases import Limits
 from alerts.priority import Weights
 from connectors import ROLES, STATUSES, CaseDesk, Source
 from connectors.kinds import load
@@ -83,7 +84,13 @@ class Config:
     @property
     def weights(self) -> Weights:
         """Of a client's priority."""
-        return Weights(**self.portfolio.model_dump())
+        return Weights(**self.portfolio.model_dump(exclude={"open_from"}))
+
+    @property
+    def limits(self) -> Limits:
+        """What keeps the desks from a flood."""
+        hourly = {name: desk.block.per_hour for name, desk in self.desks.items() if desk.block.per_hour is not None}
+        return Limits(hourly, {str(segment): least for segment, least in self.portfolio.open_from.items()})
 
 
 _BLOCKS: dict[str, type[Block]] = {"monitor": Monitor, "retention": Retention, "portfolio": Portfolio, "demo": Demo}

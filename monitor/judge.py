@@ -106,6 +106,7 @@ class Judge:
             holdings=store.holdings(),
             desk_of=config.desk_of,
             weights=config.weights,
+            limits=config.limits,
         )
         self.pipeline = Pipeline(
             config.rules(),

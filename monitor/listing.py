@@ -107,7 +107,7 @@ def show_incident(row: Row, out: Console, now: datetime, measures: Mapping[str, 
         Field("Faltantes", lambda r: es.number(r["missing"]), spare=5),
         Field("Monto", lambda r: es.money(r["amount"]), spare=3, whole=True),
         Field("Primera falla", lambda r: es.moment(r["first_failure_at"], now.tzinfo), spare=2),
-        Field("Por qué", lambda r: es.terms(r["terms"]), spare=7),
+        Field("Por qué", lambda r: es.terms(r["terms"], r["weights"]), spare=7),
     ]
     _title(out, f"Clientes afectados ({row['affected']})")
     _table(out, row["affected_clients"], [*who, *hit], "Ninguno.")
@@ -131,7 +131,7 @@ def show_cases(rows: Sequence[Row], out: Console, now: datetime) -> None:
         Field("Caso", lambda r: r["key"], whole=True),
         Field("Cliente", lambda r: r["client"] or es.nit(r["client_id"])),
         Field("Producto", lambda r: es.name(r["product"])),
-        Field("Decisión", lambda r: es.ACTIONS[r["action"]]),
+        Field("Decisión", es.decided),
         Field("Abierto", lambda r: es.moment(r["opened_at"], now.tzinfo)),
         Field("Mesa", lambda r: r["desk"], spare=4),
         Field("Número", lambda r: r["reference"], spare=1, whole=True),

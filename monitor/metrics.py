@@ -17,6 +17,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 from prometheus_client.core import GaugeMetricFamily
 
 from alerts import Action, Changes, Client, Decision, Impact, Incident, IncidentState, Touch
+from alerts.cases import waits
 from alerts.priority import SEGMENTS
 from monitor.pipeline import Status
 from rules import CLASSES, Severity, Verdict
@@ -206,7 +207,7 @@ class Metrics:
         """What stood before this start: it shows, and is not counted again."""
         self._now.open = {i.id: i.severity for i in incidents if i.state is IncidentState.FIRING}
         self._now.touched = {(i.incident_id, i.client_id, i.product): (_segment(i, clients), i.touch) for i in impacts}
-        self._decided |= {decision.key: decision.client_reported_at is not None for decision in decisions}
+        self._decided |= {d.key: d.lead_seconds is not None for d in decisions if not waits(d)}
 
     def decided(self, changes: Changes, clients: Clients) -> None:
         """What a step changed, once committed."""
@@ -226,7 +227,11 @@ class Metrics:
                 touched[key] = (_segment(impact, clients), impact.touch)
         self._now.touched = {key: touch for key, touch in touched.items() if key[0] in open_}
         self._now.open = open_
-        for decision in changes.decisions.values():
+        # Who waits is counted when a case is opened after all, or when it is over.
+        for decision in (
+            *(d for d in changes.decisions.values() if not waits(d)),
+            *(d for d in changes.ended if d.key not in self._decided),
+        ):
             self._decide(decision)
 
     def _decide(self, decision: Decision) -> None:

@@ -14,6 +14,7 @@ from statistics import median
 from typing import Any
 
 from alerts import Action, Alert, Client, Holding, Impact, Incident, IncidentState, Touch
+from alerts.cases import BUDGET, FEW
 from alerts.rows import plain
 from connectors.nit import canonical
 from monitor import tables as t
@@ -76,7 +77,7 @@ def incident(store: Store, incident_id: str, now: datetime) -> Row:
         "alerts": _alerts(store, found[0]),
         "affected_clients": touched(Touch.AFFECTED),
         "exposed_clients": touched(Touch.EXPOSED),
-        "cases": cases(store, incident_id=found[0].id),
+        "cases": _in_line(cases(store, incident_id=found[0].id)),
         "acts": [plain(act) for act in store.acts(incident_id=found[0].id)],
     }
 
@@ -102,6 +103,13 @@ def figures(store: Store, since: datetime) -> Row:
         "first": sum(lead >= 0 for lead in leads),
         "lead": round(median(leads)) if leads else None,
     }
+
+
+def _in_line(found: list[Row]) -> list[Row]:
+    """Those who wait after the others, in the order in which they are served."""
+    return sorted(
+        found, key=lambda row: (0, 0, "") if row["reason"] not in (BUDGET, FEW) else (1, -row["priority"], row["key"])
+    )
 
 
 def _impact(impact: Impact) -> Row:

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 import numpy as np
 
 from alerts import Changes, Client, Holding, Impact, Incident, IncidentState, Signal, Touch
-from alerts.cases import AFTER, CaseBook
+from alerts.cases import AFTER, CaseBook, Limits
 from alerts.ground import Base, Ground
 from alerts.impact import Struck, exposed, struck, touched
 from alerts.incidents import Incidents
@@ -51,6 +51,7 @@ class Portfolio:
     holdings: list[Holding] = field(default_factory=list)
     desk_of: Callable[[str], str] = lambda product: "local"  # noqa: ARG005 - the default desk takes every product
     weights: Weights = field(default_factory=Weights)
+    limits: Limits = field(default_factory=Limits)
 
 
 @dataclass(frozen=True)
@@ -126,6 +127,7 @@ class Pipeline:
                 if before.get(incident.id) != _hurts(incident) or self._stirs(incident, minute, end):
                     self._touch(incident, minute + 1, end, detected, changes)
             self._attach(detected, changes)
+            self.book.release(detected, self.incidents.open.keys(), self.portfolio.limits, changes)
         self._measured = {key: held for key, held in self._measured.items() if key in self.incidents.open}
         self._near = {key: near for key, near in self._near.items() if key in self.incidents.open}
         return changes
@@ -243,7 +245,7 @@ class Pipeline:
         hit = {impact.client_id for impact in hurt}
         incident = self.incidents.grow(incident, len(hit), changes)
         before = self.impacts.get(incident.id, {})
-        graded = [self._ranked(impact, before.get((impact.client_id, impact.product))) for impact in hurt]
+        graded = [self._ranked(incident, impact, before.get((impact.client_id, impact.product))) for impact in hurt]
         # Who is exposed changes little: looked at as of each quarter of an hour, and when it sits elsewhere.
         quarter = minute // 15 * 15
         scope, known = self._near.get(incident.id, ((None, 0), ()))[0]
@@ -259,7 +261,8 @@ class Pipeline:
                 changes.impacts[incident.id, *key] = impact
         self.impacts[incident.id] = now
         affected = [impact for impact in graded if impact.touch is Touch.AFFECTED]
-        self.book.decide(incident, affected, at, self.portfolio.desk_of, changes)
+        bank = self.portfolio
+        self.book.decide(incident, affected, at, bank.desk_of, changes, bank.limits, bank.clients)
         self.book.heard(
             m.client_id
             for m in affected
@@ -272,18 +275,21 @@ class Pipeline:
         """An exposed client's, whose rank does not depend on the incident."""
         key = (impact.client_id, impact.product)
         old, client = before.get(key), self.portfolio.clients.get(impact.client_id)
-        if old and old.touch is Touch.EXPOSED:
+        if old and old.touch is Touch.EXPOSED and old.weights == self.portfolio.weights.version:
             return old
         known = self._ranks.get(key)
         if known is None or known[0] is not client:
-            known = self._ranks[key] = (client, ranked(impact, client, self.portfolio.weights))
+            known = self._ranks[key] = (client, ranked(impact, client, (), self.portfolio.weights))
         return replace(known[1], incident_id=impact.incident_id)
 
-    def _ranked(self, impact: Impact, before: Impact | None) -> Impact:
+    def _ranked(self, incident: Incident, impact: Impact, before: Impact | None) -> Impact:
         """With its priority; most are as they were a minute ago."""
-        if before and _told(before) == _told(impact):
+        client, weights = self.portfolio.clients.get(impact.client_id), self.portfolio.weights
+        worst = ("typology", round(weights.points["typology"] * weights.worst(incident.ways), 1))
+        as_was = before is not None and before.weights == weights.version and worst in before.terms
+        if before and as_was and _told(before) == _told(impact):
             return before
-        return ranked(impact, self.portfolio.clients.get(impact.client_id), self.portfolio.weights)
+        return ranked(impact, client, incident.ways, weights)
 
     def _measure(self, incident: Incident, start: int, minute: int, end: int) -> Measured:
         """The incident's ground up to `minute` at least: the days before are read once, of its own time only what is new."""

@@ -169,9 +169,8 @@ class Service:
             )  # fmt: skip
         if done.changes.decisions:
             fresh = [d for d in done.changes.decisions.values() if d.opened_at == done.at]
-            actions = [str(decision.action) for decision in fresh] + ["tied"] * (
-                len(done.changes.decisions) - len(fresh)
-            )
+            tied = [d for d in done.changes.decisions.values() if d.opened_at != done.at and d.linked_case_id]
+            actions = [str(decision.action) for decision in fresh] + ["tied"] * len(tied)
             log.info("cases decided", **{action: actions.count(action) for action in sorted(set(actions))})
         self._failed = 0
         if self.judge.judged_until != until:

@@ -40,6 +40,8 @@ REASONS = {
     "affected, no case of their own": "Afectado, sin caso propio",
     "the client's own case is open": "Su propio caso está abierto",
     "their own case on it is closed already": "Su propio caso ya se cerró",
+    "budget": "Espera cupo de la mesa",
+    "too few failures yet": "Aún son pocas fallas",
     "no desk takes this product": "Ninguna mesa recibe este producto",
 }
 ACTS = {"ack": "La atiende", "resolve": "La dio por resuelta", "note": "Nota"}
@@ -49,6 +51,7 @@ TERMS = {
     "value": "valor",
     "sensitivity": "sensibilidad",
     "criticality": "criticidad",
+    "typology": "tipología",
 }
 NOTHING = "—"
 _SHORT = 90
@@ -171,6 +174,13 @@ def shares(row: Mapping[str, Any]) -> str:
     return "; ".join(told).replace(" %:", f" % {of}:", 1)
 
 
-def terms(found: Mapping[str, float]) -> str:
-    """What makes a priority, in points: «segmento 30 + impacto 12,5»."""
-    return " + ".join(f"{TERMS.get(key, key)} {number(points)}" for key, points in found.items())
+def decided(row: Mapping[str, Any]) -> str:
+    """What was decided on a case and, where there is none, why: «Sin caso: Espera cupo de la mesa»."""
+    told = ACTIONS[row["action"]]
+    return f"{told}: {REASONS.get(row['reason'], row['reason'])}" if row["action"] == "none" else told
+
+
+def terms(found: Mapping[str, float], version: str = "") -> str:
+    """What makes a priority, in points, and by which weights: «segmento 30 + impacto 12,5 (pesos 3fa29c1e)»."""
+    told = " + ".join(f"{TERMS.get(key, key)} {number(points)}" for key, points in found.items())
+    return f"{told} (pesos {version})" if version else told

@@ -144,6 +144,7 @@ impacts = Table(
     Column("first_failure_at", Utc),
     Column("priority", Integer, nullable=False),
     Column("terms", JSON, nullable=False),
+    _text("weights"),
     Index("impacts_by_client", "client_id"),
 )
 

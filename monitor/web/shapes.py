@@ -85,6 +85,7 @@ class Impact(BaseModel):
     first_failure_at: datetime | None
     priority: int
     terms: Annotated[dict[str, float], Field(description="What makes the priority, in points.")]
+    weights: Annotated[str, Field(description="The version of the weights that it was made with.")]
 
 
 class Touched(Impact):

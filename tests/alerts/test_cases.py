@@ -6,9 +6,11 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from alerts import Action, Changes, Decision, Impact, Incident, IncidentState, TheirCase, Touch
-from alerts.cases import CaseBook, case_key
+from alerts.cases import BUDGET, FEW, CaseBook, Limits, case_key, waits
 from rules import Scope, Severity
 from tests.characters import ACEROS, CAFE, TEXTILES, Character, at
 
@@ -266,3 +268,142 @@ def test_two_tools_may_give_the_same_number(number: str):
     ]
     again = CaseBook(desk.changes.decisions.values(), desk.book.cases.values())
     assert again._tied == desk.book._tied
+
+
+# ---- no flood ------------------------------------------------------------------------------------------------------
+
+NITS = [f"90000{n:04d}" for n in range(8)]
+FEW_AN_HOUR = Limits({"mesa": 2})
+
+
+class Flood:
+    """A desk with room for two cases an hour, and what was decided so far."""
+
+    def __init__(self, limits: Limits = FEW_AN_HOUR, book: CaseBook | None = None) -> None:
+        self.book, self.limits, self.changes = book or CaseBook(), limits, Changes()
+
+    def minute(self, clock: str, hurt: dict[str, int], incident: Incident = INCIDENT, *, hits: int = 3) -> None:
+        """Who is hurt by now, with what priority."""
+        impacts = [Impact(incident.id, nit, "pagos", Touch.AFFECTED, hits, priority=p) for nit, p in hurt.items()]
+        clients = {who.nit: who.client for who in (ACEROS, TEXTILES, CAFE)}
+        self.book.decide(incident, impacts, at(clock), lambda _: "mesa", self.changes, self.limits, clients)
+        self.passes(clock, incident)
+
+    def passes(self, clock: str, *firing: Incident) -> None:
+        self.book.know(firing)
+        self.book.attach(on_pagos, at(clock), self.changes)
+        self.book.release(at(clock), {incident.id for incident in firing}, self.limits, self.changes)
+
+    def opened(self) -> list[str]:
+        done = [d for d in self.book.decisions.values() if d.action is Action.OPEN]
+        return [d.client_id for d in sorted(done, key=lambda d: (d.opened_at, -d.priority))]
+
+    def waiting(self) -> set[str]:
+        return {d.client_id for d in self.book.decisions.values() if waits(d)}
+
+
+def test_the_budget_goes_to_the_highest_priority_and_the_rest_wait_for_the_next_hour():
+    flood = Flood()
+    flood.minute("10:02", {nit: 10 * n for n, nit in enumerate(NITS[:5])})
+    assert flood.opened() == [NITS[4], NITS[3]]
+    assert flood.waiting() == set(NITS[:3])
+    flood.minute("10:30", {NITS[0]: 90, NITS[1]: 10, NITS[5]: 15})
+    flood.passes("11:01", INCIDENT)
+    assert flood.opened() == [NITS[4], NITS[3]]
+    flood.passes("11:02", INCIDENT)
+    assert flood.opened() == [NITS[4], NITS[3], NITS[0], NITS[2]], "by the priority that they have by now"
+    assert flood.waiting() == {NITS[1], NITS[5]}
+    opened = flood.book.decisions[case_key("AF-1", NITS[0])]
+    assert (opened.opened_at, opened.priority, opened.reason) == (
+        at("11:02"), 90, "affected, no case of their own",
+    )  # fmt: skip
+
+
+def test_who_waits_in_an_incident_that_is_over_is_not_opened_and_stays_on_the_list():
+    flood = Flood()
+    flood.minute("10:02", dict.fromkeys(NITS[:3], 50))
+    flood.passes("11:30")
+    assert len(flood.opened()) == 2
+    assert {d.reason for d in flood.book.decisions.values() if waits(d)} == {BUDGET}
+
+
+def test_a_restart_knows_who_waits_and_what_was_spent():
+    flood = Flood()
+    flood.minute("10:02", {nit: 10 * n for n, nit in enumerate(NITS[:5])})
+    again = Flood(book=CaseBook(flood.book.decisions.values()))
+    for each in (flood, again):
+        each.passes("10:59", INCIDENT)
+        assert len(each.opened()) == 2
+        each.passes("11:02", INCIDENT)
+    assert again.opened() == flood.opened()
+    assert len(again.opened()) == 4
+    assert again.book.decisions == flood.book.decisions
+
+
+def test_the_budget_is_one_for_all_the_incidents_of_the_desk():
+    other = replace(INCIDENT, id="AF-2")
+    flood = Flood()
+    flood.minute("10:02", {NITS[0]: 50, NITS[1]: 40})
+    flood.minute("10:03", {NITS[2]: 99}, other)
+    flood.passes("11:02", INCIDENT, other)
+    assert flood.opened() == [NITS[0], NITS[1], NITS[2]]
+
+
+def test_who_reports_while_waiting_is_linked_and_costs_no_budget():
+    flood = Flood()
+    flood.minute("10:02", {ACEROS.nit: 1, NITS[0]: 50, NITS[1]: 40, NITS[2]: 30})
+    flood.book.learn([ACEROS.reports("10:10", case_id="C-1", product="pagos")])
+    flood.passes("10:10", INCIDENT)
+    linked = flood.book.decisions[case_key("AF-1", ACEROS.nit)]
+    assert (linked.action, linked.linked_case_id, linked.desk) == (Action.LINK, "C-1", "")
+    assert linked.lead_seconds == 0
+    assert flood.waiting() == {NITS[2]}
+
+
+def test_nothing_was_done_for_who_waits_so_nobody_was_first():
+    flood = Flood()
+    flood.minute("10:02", {ACEROS.nit: 1, NITS[0]: 50, NITS[1]: 40})
+    flood.book.learn([ACEROS.reports("10:10", case_id="C-1", product="pagos", resolved_at=at("10:11"))])
+    flood.passes("10:15", INCIDENT)
+    waiting = flood.book.decisions[case_key("AF-1", ACEROS.nit)]
+    assert (waiting.linked_case_id, waiting.client_reported_at, waiting.lead_seconds) == ("C-1", at("10:10"), None)
+
+
+def test_a_client_of_a_merged_incident_gets_one_case():
+    parent = replace(INCIDENT, id="AF-0")
+    flood = Flood()
+    flood.minute("10:02", {NITS[0]: 50, NITS[1]: 40})
+    flood.minute("10:03", {NITS[0]: 60, NITS[2]: 30}, parent)
+    flood.book.follow(replace(INCIDENT, state=IncidentState.MERGED, parent_id="AF-0"), flood.changes)
+    flood.passes("11:03", parent)
+    assert flood.opened() == [NITS[0], NITS[1], NITS[2]]
+
+
+def test_a_case_is_opened_from_so_many_failures_on_as_the_segment_asks():
+    flood = Flood(Limits({}, {"pyme": 5, "default": 4}))
+    flood.minute("10:02", {ACEROS.nit: 1, CAFE.nit: 1, NITS[0]: 1}, hits=3)
+    assert (flood.opened(), flood.waiting()) == ([], {ACEROS.nit, CAFE.nit, NITS[0]})
+    assert {d.reason for d in flood.book.decisions.values()} == {FEW}
+    flood.minute("10:05", {ACEROS.nit: 1, CAFE.nit: 1, NITS[0]: 1}, hits=4)
+    assert set(flood.opened()) == {ACEROS.nit, NITS[0]}
+    flood.minute("10:08", {CAFE.nit: 1}, hits=5)
+    assert flood.waiting() == set()
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 180), st.dictionaries(st.sampled_from(NITS), st.integers(0, 100))), max_size=12),
+    st.integers(1, 4), st.sampled_from(["", "12:00"]),
+)  # fmt: skip
+def test_whatever_comes_no_hour_has_more_than_the_budget_and_nobody_is_lost(story, per_hour, restart):
+    flood = Flood(Limits({"mesa": per_hour}))
+    hurt: set[str] = set()
+    for minutes, found in sorted(story, key=lambda told: told[0]):
+        clock = f"{10 + minutes // 60}:{minutes % 60:02d}"
+        if restart and clock > restart:
+            flood = Flood(flood.limits, CaseBook(flood.book.decisions.values()))
+        flood.minute(clock, found)
+        hurt |= found.keys()
+    decided = list(flood.book.decisions.values())
+    assert {d.client_id for d in decided} == hurt
+    times = sorted(d.opened_at for d in decided if d.action is Action.OPEN)
+    assert all(b - a >= timedelta(hours=1) for a, b in zip(times, times[per_hour:], strict=False))

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from alerts.cases import Limits
 from connectors import SourceError
 from detectors import kinds
 from monitor.config import Config, read_config
@@ -80,6 +81,8 @@ CONFIGS: dict[str, list[str]] = {
         "portfolio.impact: must be a finite number",
         "portfolio.value: must be a number",
         "portfolio.products.pagos: must be less than or equal to 1",
+        "portfolio.ways.failed: must be less than or equal to 1",
+        "portfolio.open_from.pime.[key]: must be 'corporativo', 'empresarial', 'pyme' or 'default'",
     ],
     "bad_window": [
         "monitor.window: must be a whole number of minutes, at least 1m",
@@ -412,6 +415,14 @@ def test_each_product_has_its_desk(tmp_path: Path) -> None:
     local = 'kind = "local"\npath = "casos.csv"\n'
     found = config(tmp_path, f'[desks.rest]\n{local}[desks.pagos]\n{local}products = ["pagos"]\n')
     assert [found.desk_of(product) for product in ("pagos", "swift", "")] == ["pagos", "rest", "rest"]
+
+
+def test_the_limits_of_desks_and_segments(tmp_path: Path) -> None:
+    local = 'kind = "local"\npath = "casos.csv"\n'
+    desks = f'[desks.rest]\n{local}[desks.pagos]\n{local}products = ["pagos"]\nper_hour = 40\n'
+    found = config(tmp_path, f"{desks}[portfolio]\nopen_from = {{ pyme = 5, default = 2 }}\n").limits
+    assert (found.per_hour, found.open_from) == ({"pagos": 40}, {"pyme": 5, "default": 2})
+    assert config(tmp_path).limits == Limits()
 
 
 def test_rules_are_made_anew_each_time(tmp_path: Path) -> None:

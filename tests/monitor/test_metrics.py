@@ -9,7 +9,8 @@ import pyarrow as pa
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from alerts import Changes, IncidentState
+from alerts import Action, Changes, IncidentState
+from alerts.cases import BUDGET
 from monitor.metrics import Metrics
 from monitor.pipeline import Status
 from rules import Scope, Severity, Verdict
@@ -189,3 +190,19 @@ def test_judging_delivery_and_the_cycle(metrics: Metrics) -> None:
     assert (found["vigia_outbox_pending",], found["vigia_outbox_oldest_age_seconds",]) == (4, 90)
     assert (found["vigia_outbox_sent_total", "local"], found["vigia_outbox_errors_total", "salesforce"]) == (1, 1)
     assert found["vigia_last_cycle_timestamp_seconds",] == NOW.timestamp()
+
+
+def test_who_waits_is_counted_once_when_a_case_is_opened_or_the_incident_is_over(metrics: Metrics) -> None:
+    waiting = [
+        replace(DECISIONS[0], key=key, action=Action.NONE, reason=BUDGET, client_reported_at=None) for key in "ab"
+    ]
+    metrics.decided(Changes(decisions={d.key: d for d in waiting}), NAMES)
+    found = read(metrics)
+    assert (found.get(("vigia_cases_left_total", "local"), 0), found.get(("vigia_cases_opened_total", "local"), 0)) == (
+        0,
+        0,
+    )
+    metrics.decided(Changes(decisions={"a": replace(waiting[0], action=Action.OPEN)}), NAMES)
+    metrics.decided(Changes(ended=[replace(waiting[0], action=Action.OPEN), waiting[1]]), NAMES)
+    found = read(metrics)
+    assert (found["vigia_cases_left_total", "local"], found["vigia_cases_opened_total", "local"]) == (1, 1)

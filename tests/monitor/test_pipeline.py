@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from alerts import Action, Changes, TheirCase, Touch
-from alerts.cases import CaseBook
+from alerts.cases import CaseBook, Limits
 from monitor import grounds
 from monitor import pipeline as pipeline_module
 from monitor.backtest import Outcome
@@ -143,6 +143,7 @@ cuts = st.lists(st.integers(1, TRAINED + JUDGED - 1), max_size=12).map(
 
 def piped(windows: Windows, cases: list[TheirCase]) -> Pipeline:
     portfolio = Portfolio({who.nit: who.client for who in CAST}, [holding for who in CAST for holding in who.holdings])
+    portfolio.limits = Limits({"local": 2}, {"pyme": 5})
     book = CaseBook((), cases)
     return Pipeline(rules(), windows, CALENDAR, lateness=timedelta(seconds=10), book=book, portfolio=portfolio)
 
