@@ -161,6 +161,7 @@ class TheirCase:
     closed_at: datetime | None = None
     updated_at: datetime | None = None
     subject: str = ""
+    typology: str = ""
 
     def open_at(self, time: datetime) -> bool:
         """Whether it is open at that time, by its own dates."""

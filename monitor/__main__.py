@@ -296,11 +296,13 @@ def incidents_note(incident: str, text: str, who: Who, config: ConfigPath = CONF
 
 @cases_app.command("list")
 def cases_list(config: ConfigPath = CONFIG, *, as_json: AsJson = False) -> None:
-    """What was decided for each client, and how it went."""
+    """What was decided for each client, how it went, and how the promise of each case stands."""
     from monitor import people
+    from monitor.clocks import clocked
 
     with stored(config) as (settings, store):
-        show("show_cases", settings, people.cases(store), as_json=as_json)
+        rows = clocked(store, people.cases(store), settings.promises, now())
+        show("show_cases", settings, rows, as_json=as_json)
 
 
 @app.command()

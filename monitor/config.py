@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from alerts.cases import Limits
 from alerts.priority import Weights
+from alerts.promises import Promises
 from connectors import ROLES, STATUSES, CaseDesk, Source
 from connectors.kinds import load
 from connectors.mapping import Mapping as Names
@@ -31,6 +32,7 @@ from monitor.blocks import (
 from monitor.faults import ConfigError, Fault, Secrets, explained, read_toml
 from monitor.kinds import built, checked, load_rule, options
 from monitor.maintenance import Maintenance, read_maintenance
+from monitor.promises import read_promises
 from rules import DIMENSIONS, Grain, Rule, Severity, Spec
 from rules.expression import parse
 
@@ -70,6 +72,7 @@ class Config:
     portfolio: Portfolio = field(default_factory=Portfolio)
     demo: Demo | None = None
     maintenance: tuple[Maintenance, ...] = ()
+    promises: Promises = field(default_factory=Promises)
 
     def rules(self) -> list[Rule]:
         """Every rule, new."""
@@ -107,7 +110,7 @@ def read_config(path: Path) -> Config:
     secrets = Secrets(base, name, DEMO_SECRETS if "demo" in written else {})
     tables = secrets.filled(written, faults)
     unfilled = list(faults)
-    known = (*_BLOCKS, "sources", "desks", "maintenance")
+    known = (*_BLOCKS, "sources", "desks", "maintenance", "promises", "promise")
     faults += [Fault(name, key, f"no such block; there are {', '.join(known)}") for key in tables if key not in known]
     blocks = {
         key: _block(model, tables.get(key, {}), name, key, faults)
@@ -140,6 +143,7 @@ def read_config(path: Path) -> Config:
         local = {"kind": "local", "path": "var/casos.csv"}
         desks = {"local": cast(DeskConfig, _desk("local", local, base, name, faults))}
     maintenance = read_maintenance(tables.get("maintenance", []), zone, name, faults)
+    promises = read_promises(tables, monitor or Monitor(), name, faults)
     raw = tables.get("monitor", {})
     rules = _rules(monitor or Monitor(), raw.get("rules") if isinstance(raw, dict) else None, base, name, faults)
     if faults:
@@ -149,7 +153,8 @@ def read_config(path: Path) -> Config:
     made["monitor"] = made["monitor"].model_copy(update={"database": _absolute(made["monitor"].database, base)})
     if made.get("demo"):
         made["demo"] = made["demo"].model_copy(update={"database": str(base / made["demo"].database)})
-    return Config(path=path, sources=sources, desks=desks, rule_factories=tuple(rules), maintenance=maintenance, **made)
+    made |= {"sources": sources, "desks": desks, "maintenance": maintenance, "promises": promises}
+    return Config(path=path, rule_factories=tuple(rules), **made)
 
 
 def _block(model: type[Block], given: Any, file: str, key: str, faults: list[Fault]) -> Block | None:

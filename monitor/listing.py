@@ -139,6 +139,8 @@ def show_cases(rows: Sequence[Row], out: Console, now: datetime) -> None:
         Field("Del cliente", lambda r: r["linked_case_id"], spare=2, whole=True),
         Field("Ventaja", lambda r: es.lead(r["lead_seconds"])),
     ]
+    if any(row.get("clock") for row in rows):
+        columns.append(Field("Promesa", lambda r: es.promise(r, now.tzinfo), spare=2))
     if not rows or _width(columns, rows) <= out.width:
         _table(out, rows, columns, "No hay casos.")
         return

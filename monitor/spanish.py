@@ -44,6 +44,13 @@ REASONS = {
     "too few failures yet": "Aún son pocas fallas",
     "no desk takes this product": "Ninguna mesa recibe este producto",
 }
+CLOCKS = {
+    "running": "A tiempo",
+    "paused": "En espera del cliente",
+    "at_risk": "En riesgo",
+    "breached": "Vencido",
+    "met": "Cumplido",
+}
 ACTS = {"ack": "La atiende", "resolve": "La dio por resuelta", "note": "Nota"}
 TERMS = {
     "segment": "segmento",
@@ -96,6 +103,13 @@ def length(seconds: float) -> str:
 def lead(seconds: int | None) -> str:
     """By how much we were first."""
     return "Aún no reporta" if seconds is None else f"{length(abs(seconds))} {'antes' if seconds >= 0 else 'después'}"
+
+
+def promise(row: Mapping[str, Any], zone: tzinfo | None) -> str:
+    """How the promise of a case stands, and when it is due: «En riesgo, vence 03/03/2026 17:00»."""
+    if not row["clock"]:
+        return NOTHING
+    return f"{CLOCKS[row['clock']]}, vence {row['due_at'].astimezone(zone):%d/%m/%Y %H:%M}"
 
 
 def when(time: datetime | None, now: datetime, *, seconds: bool = False) -> str:

@@ -93,6 +93,7 @@ class Store(Database):
             marks = step.marks | ({} if step.judged_until is None else {"judged_until": str(step.judged_until)})
             self._put(c, t.meta, [{"key": k, "value": v} for k, v in marks.items()])
             self._changes(c, step.changes)
+            self._case_changes(c, step.cases, now)
             self._put(c, t.their_cases, [plain(case) for case in step.cases])
             self._put(c, t.clients, [plain(client) for client in step.clients])
             self._put(c, t.holdings, [plain(holding) for holding in step.holdings])
@@ -119,6 +120,23 @@ class Store(Database):
             )
         self._put(c, t.impacts, [plain(impact) for impact in changes.impacts.values() if impact])
         self._put(c, t.decisions, [plain(decision) for decision in changes.decisions.values()])
+
+    def _case_changes(self, c: Connection, cases: Sequence[TheirCase], now: datetime) -> None:
+        """Keep each change of a case's status: the tools tell the newest alone. When they do not say when, it is now."""
+        held = t.their_cases.c
+        known: dict[tuple[str, str], str] = {}
+        ids = list({case.case_id for case in cases})
+        for i in range(0, len(ids), 500):
+            query = sa.select(held.source, held.case_id, held.status).where(held.case_id.in_(ids[i : i + 500]))
+            known |= {(row.source, row.case_id): row.status for row in c.execute(query)}
+        changes = []
+        for case in cases:
+            key = (case.source, case.case_id)
+            if known.get(key) != case.status:
+                at = case.updated_at or now
+                changes.append({"source": case.source, "case_id": case.case_id, "at": at, "status": case.status})
+            known[key] = case.status
+        self._put(c, t.case_changes, changes)
 
     def _put_blob(self, c: Connection, kind: str, table: pa.Table) -> None:
         minutes = table["known"].to_numpy()
@@ -197,6 +215,8 @@ class Store(Database):
         gone = sa.select(i.id).where(
             over < max(limits["clients"], limits["incidents"])
         )  # without its incident it is nobody's
+        theirs, change = t.their_cases.c, t.case_changes.c
+        held = sa.exists().where(theirs.source == change.source, theirs.case_id == change.case_id)
         old: list[tuple[sa.Table, sa.ColumnElement[bool]]] = [
             (t.cells, (t.cells.c.kind != "ledger") & (t.cells.c.last_minute < _minute(limits["cells"]))),
             (t.cells, (t.cells.c.kind == "ledger") & (t.cells.c.last_minute < _minute(limits["ledger"]))),
@@ -207,6 +227,7 @@ class Store(Database):
                 t.their_cases,
                 sa.func.coalesce(t.their_cases.c.closed_at, t.their_cases.c.resolved_at) < limits["clients"],
             ),
+            (t.case_changes, ~held),
             (t.acts, t.acts.c.at < limits["incidents"]),
             (t.incidents, over < limits["incidents"]),
             (t.outbox, t.outbox.c.state.in_(("sent", "dead")) & (t.outbox.c.created_at < limits["outbox"])),
@@ -318,6 +339,13 @@ class Store(Database):
         """By when they were opened."""
         rows = self._all(sa.select(t.their_cases).where(*where).order_by(t.their_cases.c.opened_at))
         return [TheirCase(**row) for row in rows]
+
+    def case_changes(self, *where: sa.ColumnElement[bool]) -> dict[tuple[str, str], list[tuple[datetime, str]]]:
+        """By tool and case: when its status changed to what, in order."""
+        found: dict[tuple[str, str], list[tuple[datetime, str]]] = {}
+        for row in self._all(sa.select(t.case_changes).where(*where).order_by(t.case_changes.c.at)):
+            found.setdefault((row["source"], row["case_id"]), []).append((row["at"], row["status"]))
+        return found
 
     def clients(self, *where: sa.ColumnElement[bool]) -> list[Client]:
         """All, or some."""

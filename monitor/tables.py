@@ -172,11 +172,23 @@ their_cases = Table(
     metadata,
     _text("source", key=True),
     _text("case_id", key=True),
-    *(_text(name) for name in ("client_id", "product", "channel", "kind", "status", "reported_by", "subject")),
+    *(
+        _text(name)
+        for name in ("client_id", "product", "channel", "kind", "status", "reported_by", "subject", "typology")
+    ),
     Column("opened_at", Utc, nullable=False),
     Column("reported_at", Utc, nullable=False),
     *(Column(name, Utc) for name in ("resolved_at", "closed_at", "updated_at")),
     Index("their_cases_by_client", "client_id"),
+)
+
+case_changes = Table(
+    "case_changes",
+    metadata,
+    _text("source", key=True),
+    _text("case_id", key=True),
+    Column("at", Utc, primary_key=True),
+    _text("status"),
 )
 
 clients = Table(

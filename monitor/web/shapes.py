@@ -182,6 +182,7 @@ class TheirCase(BaseModel):
     closed_at: datetime | None
     updated_at: datetime | None
     subject: str
+    typology: str
 
 
 class IncidentOfClient(Incident):

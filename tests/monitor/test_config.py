@@ -67,6 +67,20 @@ CONFIGS: dict[str, list[str]] = {
     "bad_port": [
         "monitor.listen: the port must be 1 to 65535, as in 127.0.0.1:8080",
     ],
+    "bad_promises": [
+        "promises.calendars.noche.hours: must open before it closes, within one day, as in 08:00-18:00",
+        "promises.calendars.tarde.hours: must be hours of the day such as 08:00-18:00",
+        "promises.calendars.tarde.days: must be 'business' or 'all'",
+        "promises.at_risk: must be less than or equal to 1",
+        "promises.wating: no such key; did you mean 'waiting'?",
+        "promise[0]: give exactly one of hours and days",
+        "promise[1].calendar: is missing",
+        "promise[1].days: must be greater than 0",
+        "promise[1].product: no such key; did you mean 'products'?",
+        "promise[2].products: must name something; without the key, it asks nothing",
+        'promise[2].segments: must be a list such as ["a", "b"]',
+        "promise[2].from: must be a valid date",
+    ],
     "bad_source_zone": [
         "sources.core.timezone: there is no time zone 'Bogota'; write it as America/Bogota",
         "sources.core.client_form: must be 'nit' or 'nit_dv'",
@@ -134,6 +148,14 @@ CONFIGS: dict[str, list[str]] = {
     "not_utf8": [
         "is not UTF-8 (byte 21)",
     ],
+    "promise_is_no_list": [
+        "promise: must be a list of tables: write [[promise]]",
+    ],
+    "promises_in_doubt": [
+        "promise[3].calendar: no such calendar; there are habil",
+        "promise[4]: until must not be before `from`",
+        "promise[2]: is of cases that promise[0] is of too, at the same time: which one holds?",
+    ],
     "rules_without_match": [
         "monitor.rules[0]: no file matches 'nowhere/*.toml'",
         "monitor.rules[1]: no file matches ''",
@@ -149,7 +171,7 @@ CONFIGS: dict[str, list[str]] = {
         "sources.core.status: 'Approved' is both ok and failed",
     ],
     "unknown_block": [
-        "monitr: no such block; there are monitor, retention, portfolio, demo, sources, desks, maintenance",
+        "monitr: no such block; there are monitor, retention, portfolio, demo, sources, desks, maintenance, promises, promise",
     ],
     "unknown_column": [
         "sources.core.columns.nit: clients have no such column; there are client_id, name, segment,...",

@@ -360,11 +360,12 @@ def test_what_is_past_its_limit_is_dropped_and_nothing_else(store: Store) -> Non
     for days in (1, 731):
         store.act(Act("AF-open", ago(days=days), "ana", "note"))
 
-    assert store.prune(LIMITS, step=1) == 18
+    assert store.prune(LIMITS, step=1) == 19
     assert {i.id for i in store.incidents()} == {i.id for i in kept}
     assert {i.incident_id for i in store.impacts()} == {"AF-new", "AF-open"}
     assert {d.incident_id for d in store.decisions()} == {"AF-new", "AF-open"}
     assert {c.case_id for c in store.their_cases()} == {"open", "closed"}
+    assert {case_id for _, case_id in store.case_changes()} == {"open", "closed"}
     assert [table["n"].to_pylist() for table in store.cells("cells", 0)] == [[2, 2]]
     assert len(list(store.cells("metrics", 0))) == len(list(store.cells("ledger", 0))) == 1
     assert store.gaps() == [("core", 1, minute(days=34))]
@@ -373,6 +374,20 @@ def test_what_is_past_its_limit_is_dropped_and_nothing_else(store: Store) -> Non
     with store.reading() as c:
         assert set(c.execute(sa.select(t.outbox.c.key)).scalars()) == {"due", "fresh"}
     assert store.prune(LIMITS) == 0
+
+
+def test_the_changes_of_a_cases_status_are_kept_as_they_come(store: Store) -> None:
+    def told(status: str, hours: float | None, case_id: str = "C-1") -> TheirCase:
+        at = None if hours is None else ago(hours=hours)
+        return TheirCase(case_id, "mesa", "9", ago(days=1), ago(days=1), status=status, updated_at=at)
+
+    store.commit(Step(cases=[told("abierto", 9), told("espera", 8), told("espera", 7), told("abierto", 8, "C-2")]), NOW)
+    store.commit(Step(cases=[told("espera", 6), told("resuelto", 5)]), NOW)
+    store.commit(Step(cases=[told("resuelto", None), told("abierto", None)]), NOW)  # a tool that does not say when
+    c_1 = [(ago(hours=9), "abierto"), (ago(hours=8), "espera"), (ago(hours=5), "resuelto"), (NOW, "abierto")]
+    c_2 = [(ago(hours=8), "abierto")]
+    assert store.case_changes() == {("mesa", "C-1"): c_1, ("mesa", "C-2"): c_2}
+    assert store.case_changes(t.case_changes.c.case_id == "C-2") == {("mesa", "C-2"): c_2}
 
 
 def test_clients_are_forgotten_with_their_incident_whatever_their_own_limit(store: Store) -> None:

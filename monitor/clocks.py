@@ -1,0 +1,52 @@
+"""The clocks of service promises beside the cases that are shown: the client's own where it is linked, else ours."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from alerts import Action, TheirCase
+from alerts.promises import Promises
+from monitor import tables as t
+from monitor.standing import Row
+from monitor.store import Store
+
+
+def clocked(store: Store, rows: Sequence[Row], promises: Promises, now: datetime) -> list[Row]:
+    """The rows of `people.cases`, each with its clock's state and due_at ('' and None where nothing is promised).
+
+    Ours ends as the tool tells, once the case comes back from it by its number; until then, with its incident.
+    """
+    if not promises.promises:
+        return [row | {"clock": "", "due_at": None} for row in rows]
+    numbers = {number for row in rows for number in (row["linked_case_id"], row["reference"]) if number}
+    held = {(case.source, case.case_id): case for case in store.their_cases(t.their_cases.c.case_id.in_(numbers))}
+    back = {case.case_id: case for case in held.values() if case.reported_by == "monitor"}
+    changes = store.case_changes(t.case_changes.c.case_id.in_(numbers))
+    incidents = {i.id: i for i in store.incidents(t.incidents.c.id.in_({row["incident_id"] for row in rows}))}
+    found = []
+    for row in rows:
+        case = held.get((row["linked_source"], row["linked_case_id"]))
+        if row["action"] == Action.OPEN:
+            incident = incidents.get(row["incident_id"])
+            ours = TheirCase(
+                row["key"], "", row["client_id"], row["opened_at"], row["opened_at"], row["product"],
+                incident.scope.channel if incident else "", "soporte",
+            )  # fmt: skip
+            there = back.get(row["reference"])
+            ended = there.resolved_at or there.closed_at if there else incident.resolved_at if incident else None
+            case = (
+                replace(ours, resolved_at=ended)
+                if there is None
+                else replace(there, product=ours.product, reported_at=ours.opened_at)
+            )
+        clock = case and promises.clock(
+            case,
+            now,
+            changes=changes.get((case.source, case.case_id), ()),
+            segment=row["segment"],
+            priority=row["priority"],
+        )
+        found.append(row | {"clock": str(clock.state) if clock else "", "due_at": clock.due_at if clock else None})
+    return found
