@@ -39,7 +39,7 @@ SLOW = 0.1
 """Slow is what at most this part of a pair's rows reached before."""
 ENOUGH = 200
 """Rows of a pair before anything of it is called slow."""
-CROWD = 6.0
+CROWD = 5.0
 """Windows of many lengths are about as many chances as this many of one."""
 LOOKS = 1000.0
 """Looks a day at a level until they were counted."""

@@ -23,7 +23,7 @@ HALF = 0.4
 """Part of two minutes' rows that a blip hits at most: half of them, were it total, a minute long, and across both."""
 RECENT = (3, 5, 10, 15, 30, 60)
 """Windows of which none may say that it is over."""
-BLIP, BURST = 2.0, 3.0
+BLIP, BURST = 1.75, 3.0
 """What is left without the two worst minutes in a row must be this unlikely (-log10): else it may be a blip of one minute, which is
 what may hide in a window of up to FEW minutes; or a burst of errors, of which there are more in the course of hours."""
 FEW = 6
