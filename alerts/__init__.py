@@ -100,7 +100,9 @@ class Touch(StrEnum):
 class Impact:
     """What an incident did to a client on one product. missing: transactions that were due and did not come.
 
-    terms: what makes the priority, in points of 100; weights: the version of the weights that it was made with.
+    terms: what makes the priority, in points of 100; weights: the version of the weights that it was made with. exposed_at: when
+    the client was first called exposed, before anything failed for them; chance: that they are hit before it is over, as long as
+    they are not; next_use_at: when they usually use the product next.
     """
 
     incident_id: str
@@ -114,6 +116,9 @@ class Impact:
     priority: int = 0
     terms: tuple[tuple[str, float], ...] = ()
     weights: str = ""
+    exposed_at: datetime | None = None
+    chance: float | None = None
+    next_use_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +167,9 @@ class TheirCase:
     updated_at: datetime | None = None
     subject: str = ""
     typology: str = ""
+    level: str = ""
+    returns: int = 0
+    reopened: int = 0
 
     def open_at(self, time: datetime) -> bool:
         """Whether it is open at that time, by its own dates."""
@@ -179,7 +187,11 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What was decided for one client in one incident, and how it compared with the client's own report."""
+    """What was decided for one client in one incident, and how it compared with the client's own report.
+
+    confidence: how sure it is that the linked case is about the incident, 0..1; confirmed_by: who has said so. informed_at: when N1
+    told the client; promoted_at: when N2 made an incidente of the soporte; withdrawn_at: when our case was taken back.
+    """
 
     key: str
     incident_id: str
@@ -193,6 +205,11 @@ class Decision:
     linked_case_id: str = ""
     client_reported_at: datetime | None = None
     linked_source: str = ""
+    confidence: float | None = None
+    confirmed_by: str = ""
+    informed_at: datetime | None = None
+    promoted_at: datetime | None = None
+    withdrawn_at: datetime | None = None
 
     @property
     def lead_seconds(self) -> int | None:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import Annotated
 
 from monitor.ending import end_at_once
 
@@ -18,89 +16,27 @@ if sys.argv[1:2] == ["run"]:
 
 import typer
 
-if TYPE_CHECKING:
-    from monitor.config import Config
-    from monitor.store import Store
+from monitor.cli import (
+    CONFIG,
+    ConfigPath,
+    cases,
+    clients,
+    configured,
+    fail,
+    incidents,
+    now,
+    rules,
+    stored,
+    time,
+)
 
 app = typer.Typer(
     name="vigia", no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False,
     help="Watches a bank's payments, finds which clients a failure touches, and opens their cases before they call.",
 )  # fmt: skip
-incidents_app = typer.Typer(no_args_is_help=True, help="What fails or failed: list, show, ack, resolve, note.")
-cases_app = typer.Typer(no_args_is_help=True, help="The preventive cases.")
-rules_app = typer.Typer(no_args_is_help=True, help="The rules that are loaded.")
 demo_app = typer.Typer(no_args_is_help=True, help="The simulated bank.")
-for name, part in (("incidents", incidents_app), ("cases", cases_app), ("rules", rules_app), ("demo", demo_app)):
+for name, part in (("incidents", incidents.app), ("cases", cases.app), ("rules", rules.app), ("demo", demo_app)):
     app.add_typer(part, name=name)
-
-
-def whoami() -> str:
-    """The user of this session; '' where the system has no name for it, and --who must say."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return ""
-
-
-ConfigPath = Annotated[Path, typer.Option("--config", metavar="FILE", help="The configuration.")]
-AsJson = Annotated[bool, typer.Option("--json", help="JSON instead of a table.")]
-Who = Annotated[
-    str,
-    typer.Option("--who", help="Who does it.", default_factory=whoami, show_default="the user of this session"),
-]
-CONFIG = Path("config.toml")
-
-
-def fail(*lines: object) -> NoReturn:
-    """A fault a line on stderr, and exit 1."""
-    for line in lines:
-        sys.stderr.write(f"{line}\n")
-    raise typer.Exit(1)
-
-
-def configured(path: Path) -> Config:
-    """The configuration, or every fault of it and exit 1."""
-    from monitor.config import read_config
-    from monitor.faults import ConfigError
-
-    try:
-        if not (there := path.expanduser()).exists():
-            fail(f"{path}: no such file")
-        return read_config(there)
-    except ConfigError as error:
-        fail(*error.faults)
-
-
-@contextmanager
-def stored(path: Path) -> Iterator[tuple[Config, Store]]:
-    """The configuration and its state."""
-    from monitor.store import Store, StoreError
-
-    config = configured(path)
-    try:
-        store = Store(config.monitor.database)
-    except StoreError as error:
-        fail(error)
-    try:
-        yield config, store
-    except StoreError as error:
-        fail(error)
-    finally:
-        store.close()
-
-
-def time(text: str | None, zone: str, option: str) -> datetime | None:
-    """A time from the command line; without offset it is the bank's own."""
-    from zoneinfo import ZoneInfo
-
-    if text is None:
-        return None
-    try:
-        found = datetime.fromisoformat(text)
-        return (found if found.tzinfo else found.replace(tzinfo=ZoneInfo(zone))).astimezone(UTC)
-    except (ValueError, OverflowError):
-        what = f"{text!r} is not a time: write it as 2026-03-03 or 2026-03-03T14:30:00-05:00"
-        raise typer.BadParameter(what, param_hint=option) from None
 
 
 @app.command()
@@ -223,95 +159,7 @@ def score(
         fail(f"{error.filename}: {error.strerror}")
 
 
-@rules_app.command("list")
-def rules_list(config: ConfigPath = CONFIG, *, as_json: AsJson = False) -> None:
-    """What is watched."""
-    specs = [rule.spec for rule in configured(config).rules()]
-    if as_json:
-        rows = [
-            {
-                "name": spec.name, "kind": spec.kind, "by": spec.grain.by, "where": spec.grain.where, "window_minutes": spec.grain.minutes,
-                "for_seconds": spec.for_.total_seconds(), "keep_firing_for_seconds": spec.keep_firing_for.total_seconds(),
-                "min_total": spec.min_total, "severity": spec.severity, "guide": spec.guide,
-            }
-            for spec in specs
-        ]  # fmt: skip
-        typer.echo(json.dumps(rows, ensure_ascii=False, indent=2))
-        return
-    for spec in specs:
-        where = f" where {spec.grain.where}" if spec.grain.where else ""
-        by = ", ".join(spec.grain.by) or "all"
-        typer.echo(f"{spec.name}  {spec.kind}  by {by}{where}  {spec.grain.minutes}m  {spec.severity}")
-
-
-@incidents_app.command("list")
-def incidents_list(
-    config: ConfigPath = CONFIG,
-    *,
-    state: Annotated[
-        str | None, typer.Option(help="open, resolved, merged or all; else all that stand for themselves.")
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
-    """The incidents, newest first."""
-    from monitor import people
-
-    if (state or "") not in people.STATES:
-        raise typer.BadParameter(f"must be one of {', '.join(filter(None, people.STATES))}", param_hint="--state")
-    with stored(config) as (settings, store):
-        show("show_incidents", settings, found(lambda: people.incidents(store, now(), state=state)), as_json=as_json)
-
-
-@incidents_app.command("show")
-def incidents_show(incident: str, config: ConfigPath = CONFIG, *, as_json: AsJson = False) -> None:
-    """One incident whole: since when, whom it touches, what was done."""
-    from monitor import people
-
-    with stored(config) as (settings, store):
-        measures = {rule.spec.name: rule.shown for rule in settings.rules()}
-        show(
-            "show_incident", settings, found(lambda: people.incident(store, incident, now())), measures, as_json=as_json
-        )
-
-
-@incidents_app.command("ack")
-def incidents_ack(incident: str, who: Who, config: ConfigPath = CONFIG) -> None:
-    """Say that somebody has seen it."""
-    act("acknowledge", incident, who, "", config)
-
-
-@incidents_app.command("resolve")
-def incidents_resolve(
-    incident: str, who: Who, config: ConfigPath = CONFIG, text: Annotated[str, typer.Option("--text", help="Why.")] = ""
-) -> None:
-    """Say that it is over."""
-    act("resolve", incident, who, text, config)
-
-
-@incidents_app.command("note")
-def incidents_note(incident: str, text: str, who: Who, config: ConfigPath = CONFIG) -> None:
-    """Write something down with it."""
-    act("note", incident, who, text, config)
-
-
-@cases_app.command("list")
-def cases_list(config: ConfigPath = CONFIG, *, as_json: AsJson = False) -> None:
-    """What was decided for each client, how it went, and how the promise of each case stands."""
-    from monitor import people
-    from monitor.clocks import clocked
-
-    with stored(config) as (settings, store):
-        rows = clocked(store, people.cases(store), settings.promises, now())
-        show("show_cases", settings, rows, as_json=as_json)
-
-
-@app.command()
-def client(nit: str, config: ConfigPath = CONFIG, *, as_json: AsJson = False) -> None:
-    """One client: what they hold and how it is, what touches them, their cases."""
-    from monitor import people
-
-    with stored(config) as (settings, store):
-        show("show_client", settings, found(lambda: people.client(store, nit, now())), as_json=as_json)
+app.command("client")(clients.client)
 
 
 @demo_app.command("month")
@@ -336,43 +184,6 @@ def demo_month(
         f"{out}: {rows} rows of {days} days from {made.start.date()}, {len(made.schedule.failures)} failures;"
         f" vigia backtest --config {out}/config.toml --labels {out}/labels.csv --out {out}/result"
     )
-
-
-def found(ask: Callable[[], Any]) -> Any:
-    """What was asked for, or the reason why not and exit 1."""
-    from monitor.people import Refused, Unknown
-
-    try:
-        return ask()
-    except (Unknown, Refused) as error:
-        fail(error.args[0])
-
-
-def act(what: str, incident: str, who: str, text: str, config: Path) -> None:
-    """Note what somebody did to an incident."""
-    from monitor import people
-
-    with stored(config) as (_, store):
-        typer.echo(found(lambda: getattr(people, what)(store, incident, who, text, now())))
-
-
-def show(how: str, settings: Config, answer: Any, *more: Any, as_json: bool) -> None:
-    """As JSON, or as a table for people."""
-    if as_json:
-        from monitor.people import as_json as written
-
-        typer.echo(written(answer))
-        return
-    from zoneinfo import ZoneInfo
-
-    from monitor import listing
-
-    getattr(listing, how)(answer, listing.console(), now().astimezone(ZoneInfo(settings.monitor.timezone)), *more)
-
-
-def now() -> datetime:
-    """The time."""
-    return datetime.now(UTC)
 
 
 def main() -> None:

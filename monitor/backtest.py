@@ -18,7 +18,8 @@ from monitor.calendar import Calendar
 from monitor.config import Config
 from monitor.intake import ENDLESS, Intake, cases_of, clients_of, holdings_of
 from monitor.labels import Label, compare
-from monitor.pipeline import Pipeline, Portfolio
+from monitor.pipeline import Pipeline
+from monitor.portfolio import Portfolio
 from monitor.windows import DAY, HISTORY, Windows, minute_of, time_of
 
 Progress = Callable[[str, int, int], None]

@@ -103,7 +103,9 @@ def cases_of(table: pa.Table, source: str) -> list[TheirCase]:
     found = []
     for row in table.to_pylist():
         kept = {k: _utc(v) for k, v in row.items() if k in names}
-        found.append(TheirCase(**kept | {"source": source, "reported_at": kept["reported_at"] or kept["opened_at"]}))
+        counts = {name: kept[name] or 0 for name in ("returns", "reopened")}
+        said = {"source": source, "reported_at": kept["reported_at"] or kept["opened_at"]}
+        found.append(TheirCase(**kept | counts | said))
     return found
 
 

@@ -21,7 +21,8 @@ from monitor.cells import Counted
 from monitor.config import Config
 from monitor.intake import Rows, cases_of, clients_of, holdings_of
 from monitor.outbox import to_end, to_open
-from monitor.pipeline import Pipeline, Portfolio
+from monitor.pipeline import Pipeline
+from monitor.portfolio import Portfolio
 from monitor.store import Message, Step, Store
 from monitor.windows import DAY, HISTORY, Windows, minute_of, time_of
 
@@ -191,7 +192,7 @@ class Judge:
         self.pipeline.incidents = self.pipeline.incidents.again(alerts, live)
         self.pipeline.recent = {incident.id: incident for incident in live if incident.state is IncidentState.RESOLVED}
         for m in self.store.impacts(t.impacts.c.incident_id.in_(ids)):
-            self.pipeline.impacts.setdefault(m.incident_id, {})[m.client_id, m.product] = m
+            self.pipeline.impacts.known.setdefault(m.incident_id, {})[m.client_id, m.product] = m
         since = min((i.detected_at for i in live), default=at)
         known = self.store.decisions(t.decisions.c.incident_id.in_(ids))
         theirs = t.their_cases.c

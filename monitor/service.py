@@ -87,7 +87,7 @@ class Service:
         self._heard = dict.fromkeys(intakes, self.clock())
         self._lost: set[str] = set()
         known = pipeline.book.decisions.values()
-        self.metrics.resume(pipeline.incidents.open.values(), pipeline.touched(), known, pipeline.portfolio.clients)
+        self.metrics.resume(pipeline.incidents.open.values(), pipeline.impacts, known, pipeline.portfolio.clients)
 
     # ---- one pass --------------------------------------------------------------------------------------------------
 

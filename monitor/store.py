@@ -39,7 +39,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """What a person did to an incident: ack, resolve or note."""
+    """What a person did to an incident (ack, resolve, note) or to one of its cases (case_key)."""
 
     incident_id: str
     at: datetime
@@ -47,6 +47,7 @@ class Act:
     action: str
     text: str = ""
     id: int = 0
+    case_key: str = ""
 
 
 @dataclass(slots=True)
@@ -269,7 +270,7 @@ class Store(Database):
         """Note what somebody did; the judging thread takes it in at its next step."""
         with self.writing() as c:
             row = {"incident_id": act.incident_id, "at": act.at, "who": act.who, "action": act.action, "text": act.text}
-            c.execute(sa.insert(t.acts).values(row))
+            c.execute(sa.insert(t.acts).values(row | {"case_key": act.case_key}))
 
     def acts(self, *, incident_id: str | None = None, after: int = 0) -> list[Act]:
         """What was done, in order; of one incident, or all after an id."""

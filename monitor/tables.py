@@ -145,6 +145,9 @@ impacts = Table(
     Column("priority", Integer, nullable=False),
     Column("terms", JSON, nullable=False),
     _text("weights"),
+    Column("exposed_at", Utc),
+    Column("chance", Float),
+    Column("next_use_at", Utc),
     Index("impacts_by_client", "client_id"),
 )
 
@@ -163,6 +166,9 @@ decisions = Table(
     _text("linked_case_id"),
     _text("linked_source"),
     Column("client_reported_at", Utc),
+    Column("confidence", Float),
+    _text("confirmed_by"),
+    *(Column(name, Utc) for name in ("informed_at", "promoted_at", "withdrawn_at")),
     Index("decisions_by_incident", "incident_id"),
     Index("decisions_by_client", "client_id"),
 )
@@ -174,11 +180,12 @@ their_cases = Table(
     _text("case_id", key=True),
     *(
         _text(name)
-        for name in ("client_id", "product", "channel", "kind", "status", "reported_by", "subject", "typology")
+        for name in ("client_id", "product", "channel", "kind", "status", "reported_by", "subject", "typology", "level")
     ),
     Column("opened_at", Utc, nullable=False),
     Column("reported_at", Utc, nullable=False),
     *(Column(name, Utc) for name in ("resolved_at", "closed_at", "updated_at")),
+    *(Column(name, Integer, nullable=False, server_default="0") for name in ("returns", "reopened")),
     Index("their_cases_by_client", "client_id"),
 )
 
@@ -189,6 +196,8 @@ case_changes = Table(
     _text("case_id", key=True),
     Column("at", Utc, primary_key=True),
     _text("status"),
+    _text("kind"),
+    _text("level"),
 )
 
 clients = Table(
@@ -238,5 +247,6 @@ acts = Table(
     _text("who"),
     _text("action"),
     _text("text"),
+    _text("case_key"),
     Index("acts_by_incident", "incident_id"),
 )

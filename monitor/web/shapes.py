@@ -86,6 +86,9 @@ class Impact(BaseModel):
     priority: int
     terms: Annotated[dict[str, float], Field(description="What makes the priority, in points.")]
     weights: Annotated[str, Field(description="The version of the weights that it was made with.")]
+    exposed_at: Annotated[datetime | None, Field(description="When first called exposed, before anything had failed.")]
+    chance: Annotated[float | None, Field(description="That an exposed client is hit before it is over.")]
+    next_use_at: Annotated[datetime | None, Field(description="When an exposed client usually uses it next.")]
 
 
 class Touched(Impact):
@@ -115,6 +118,11 @@ class Case(BaseModel):
     linked_case_id: Words
     linked_source: Words
     client_reported_at: datetime | None
+    confidence: Annotated[float | None, Field(description="How sure it is that the linked case is about this, 0..1.")]
+    confirmed_by: Words
+    informed_at: Annotated[datetime | None, Field(description="When post-sale told the client.")]
+    promoted_at: Annotated[datetime | None, Field(description="When operations made an incidente of it.")]
+    withdrawn_at: Annotated[datetime | None, Field(description="When our case was taken back.")]
     lead_seconds: Annotated[int | None, Field(description="Positive: we were first; negative: the client was.")]
 
 
@@ -125,8 +133,9 @@ class Act(BaseModel):
     incident_id: str
     at: datetime
     who: str
-    action: Literal["ack", "resolve", "note"]
+    action: str
     text: str
+    case_key: Annotated[str, Field(description="Of one of the incident's cases; empty: of the incident.")]
 
 
 class IncidentWhole(Incident):
@@ -183,6 +192,9 @@ class TheirCase(BaseModel):
     updated_at: datetime | None
     subject: str
     typology: str
+    level: Words
+    returns: int
+    reopened: int
 
 
 class IncidentOfClient(Incident):

@@ -10,7 +10,8 @@ from alerts import Action, Client
 from alerts.cases import CaseBook, Limits, waits
 from monitor.backtest import Outcome
 from monitor.calendar import Calendar
-from monitor.pipeline import Pipeline, Portfolio
+from monitor.pipeline import Pipeline
+from monitor.portfolio import Portfolio
 from monitor.windows import Windows, minute_of, time_of
 from rules import Spec
 from rules.limit import Limit
@@ -52,7 +53,7 @@ def judged(windows: Windows, step: int, restart: int = 0, end: int = END) -> Out
             before, pipeline = pipeline, piped(windows, CaseBook(pipeline.book.decisions.values()))
             known = [*before.incidents.open.values(), *before.incidents.closed.values(), *before.recent.values()]
             pipeline.incidents = pipeline.incidents.again(before.incidents.alerts.values(), known)
-            pipeline.recent, pipeline.impacts = dict(before.recent), dict(before.impacts)
+            pipeline.recent, pipeline.impacts.known = dict(before.recent), dict(before.impacts.known)
         outcome.take(pipeline.judge(start, min(start + step, end)))
     return outcome
 

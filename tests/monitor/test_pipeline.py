@@ -18,10 +18,11 @@ from hypothesis import strategies as st
 from alerts import Action, Changes, TheirCase, Touch
 from alerts.cases import CaseBook, Limits
 from monitor import grounds
-from monitor import pipeline as pipeline_module
+from monitor import impacts as impacts_module
 from monitor.backtest import Outcome
 from monitor.calendar import Calendar
-from monitor.pipeline import Pipeline, Portfolio
+from monitor.pipeline import Pipeline
+from monitor.portfolio import Portfolio
 from monitor.windows import Windows, time_of
 from rules import Grain, Rule, Scope, Severity, Spec
 from rules.absent import Absent
@@ -262,7 +263,7 @@ def restarted(before: Pipeline, windows: Windows, cases: list[TheirCase], until:
     fresh.train(BEGIN, until)
     known = [*before.incidents.open.values(), *before.incidents.closed.values(), *before.recent.values()]
     fresh.incidents = fresh.incidents.again(before.incidents.alerts.values(), known)
-    fresh.recent, fresh.impacts = dict(before.recent), dict(before.impacts)
+    fresh.recent, fresh.impacts.known = dict(before.recent), dict(before.impacts.known)
     fresh.book = CaseBook(before.book.decisions.values(), cases)
     return fresh
 
@@ -364,8 +365,8 @@ def test_a_day_is_read_once_and_of_an_incidents_own_time_only_what_is_new(monkey
 
 def test_impact_is_measured_only_in_minutes_in_which_it_may_have_changed(monkeypatch):
     measured = []
-    real = pipeline_module.struck
-    monkeypatch.setattr(pipeline_module, "struck", lambda *a: measured.append(a[-1] - 1) or real(*a))
+    real = impacts_module.struck
+    monkeypatch.setattr(impacts_module, "struck", lambda *a: measured.append(a[-1] - 1) or real(*a))
     late = [CAST[1].sends(clock, "pagos", "web", status="failed", count=20) for clock in ("10:04", "10:25")]
     rows = failing("10:00", "10:30", CAST[0])
     pipeline = one_rule([*rows, *late])

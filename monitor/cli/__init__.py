@@ -1,0 +1,123 @@
+"""What the commands share: options, the configuration and its state, and how answers and faults are told."""
+
+from __future__ import annotations
+
+import getpass
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    from monitor.config import Config
+    from monitor.store import Store
+
+
+def whoami() -> str:
+    """The user of this session; '' where the system has no name for it, and --who must say."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return ""
+
+
+ConfigPath = Annotated[Path, typer.Option("--config", metavar="FILE", help="The configuration.")]
+AsJson = Annotated[bool, typer.Option("--json", help="JSON instead of a table.")]
+Who = Annotated[
+    str,
+    typer.Option("--who", help="Who does it.", default_factory=whoami, show_default="the user of this session"),
+]
+CONFIG = Path("config.toml")
+
+
+def fail(*lines: object) -> NoReturn:
+    """A fault a line on stderr, and exit 1."""
+    for line in lines:
+        sys.stderr.write(f"{line}\n")
+    raise typer.Exit(1)
+
+
+def configured(path: Path) -> Config:
+    """The configuration, or every fault of it and exit 1."""
+    from monitor.config import read_config
+    from monitor.faults import ConfigError
+
+    try:
+        if not (there := path.expanduser()).exists():
+            fail(f"{path}: no such file")
+        return read_config(there)
+    except ConfigError as error:
+        fail(*error.faults)
+
+
+@contextmanager
+def stored(path: Path) -> Iterator[tuple[Config, Store]]:
+    """The configuration and its state."""
+    from monitor.store import Store, StoreError
+
+    config = configured(path)
+    try:
+        store = Store(config.monitor.database)
+    except StoreError as error:
+        fail(error)
+    try:
+        yield config, store
+    except StoreError as error:
+        fail(error)
+    finally:
+        store.close()
+
+
+def time(text: str | None, zone: str, option: str) -> datetime | None:
+    """A time from the command line; without offset it is the bank's own."""
+    from zoneinfo import ZoneInfo
+
+    if text is None:
+        return None
+    try:
+        found = datetime.fromisoformat(text)
+        return (found if found.tzinfo else found.replace(tzinfo=ZoneInfo(zone))).astimezone(UTC)
+    except (ValueError, OverflowError):
+        what = f"{text!r} is not a time: write it as 2026-03-03 or 2026-03-03T14:30:00-05:00"
+        raise typer.BadParameter(what, param_hint=option) from None
+
+
+def found(ask: Callable[[], Any]) -> Any:
+    """What was asked for, or the reason why not and exit 1."""
+    from monitor.people import Refused, Unknown
+
+    try:
+        return ask()
+    except (Unknown, Refused) as error:
+        fail(error.args[0])
+
+
+def act(what: str, incident: str, who: str, text: str, config: Path) -> None:
+    """Note what somebody did to an incident."""
+    from monitor import people
+
+    with stored(config) as (_, store):
+        typer.echo(found(lambda: getattr(people, what)(store, incident, who, text, now())))
+
+
+def show(how: str, settings: Config, answer: Any, *more: Any, as_json: bool) -> None:
+    """As JSON, or as a table for people."""
+    if as_json:
+        from monitor.people import as_json as written
+
+        typer.echo(written(answer))
+        return
+    from zoneinfo import ZoneInfo
+
+    from monitor import listing
+
+    getattr(listing, how)(answer, listing.console(), now().astimezone(ZoneInfo(settings.monitor.timezone)), *more)
+
+
+def now() -> datetime:
+    """The time."""
+    return datetime.now(UTC)

@@ -1,0 +1,195 @@
+"""What incidents do to clients: measured on rows that are read once, told anew whenever it may have become another.
+
+Clients who are hit are *affected*, those around whom it fails *exposed*. The whole list is kept as long as the incident may change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from alerts import Changes, Client, Impact, Incident, Touch
+from alerts.cases import CaseBook
+from alerts.ground import Base, Ground
+from alerts.impact import Struck, exposed, struck, touched
+from alerts.incidents import Incidents
+from alerts.priority import ranked
+from alerts.seat import seated
+from monitor import grounds
+from monitor.calendar import Calendar
+from monitor.maintenance import Maintenance
+from monitor.portfolio import Portfolio
+from monitor.windows import Windows, minute_of, time_of
+from rules import Scope
+
+EVERY = 3
+"""Of clients who are known to be hit, and of what did not come, is told anew in every such minute of the clock."""
+FRESH = 15
+"""Minutes from its detection on, in which a client who is hit for the first time is told of at once."""
+AHEAD = 60
+"""Minutes that are read at once of an incident's own time, where there are as many."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What an open incident is measured on, read once and kept: the days before it, and what has come since, up to `until`."""
+
+    key: tuple[Scope, int]
+    base: Base
+    ground: Ground
+    until: int
+
+
+class Impacts:
+    """By incident, of each client and product. `known` is all that was told of incidents that are open or were lately."""
+
+    def __init__(
+        self, windows: Windows, calendar: Calendar, portfolio: Portfolio, maintenance: Sequence[Maintenance] = ()
+    ) -> None:
+        self.windows, self.calendar, self.portfolio = windows, calendar, portfolio
+        self.known: dict[str, dict[tuple[str, str], Impact]] = {}
+        self._ranks: dict[tuple[str, str], tuple[Client | None, Impact]] = {}
+        self._measured: dict[str, Measured] = {}
+        self._past = grounds.Past(windows.db, windows.days, maintenance)
+        self._near: dict[str, tuple[tuple[Scope | None, int], Sequence[Impact]]] = {}
+
+    def stirs(self, incident: Incident, minute: int, end: int) -> bool:
+        """Whether what it does to clients may be another after this minute: a new one may be hurt, or it is looked at anew."""
+        anew = minute % EVERY == 0
+        if anew and "missing" in incident.ways:
+            return True
+        if not anew and minute - minute_of(incident.detected_at) > FRESH:
+            return False
+        held = self._measure(incident, minute_of(incident.started_at), minute + 1, end)
+        hurt = held.ground.between(minute - EVERY + 1 if anew else minute, minute + 1)
+        bad = hurt.rows.unit[held.base.kinds(hurt.rows, hurt.listed, incident.ways) >= 0]
+        if anew:
+            return len(bad) > 0
+        known = self.known.get(incident.id, {})
+        pairs = {hurt.listed.units[unit][:2] for unit in bad.tolist()}
+        return any(pair not in known or known[pair].touch is not Touch.AFFECTED for pair in pairs)
+
+    def update(
+        self, incident: Incident, minute: int, end: int, incidents: Incidents, book: CaseBook, changes: Changes
+    ) -> tuple[Incident, list[Impact]]:
+        """Bring the incident's impacts up to `minute` (exclusive; rows are there until `end`): it as it sits now, and the affected.
+
+        book: who has been decided on is not taken back; it is told of whom there is news.
+        """
+        start = minute_of(incident.started_at)
+        held = self._measure(incident, start, minute, end)
+        last = minute_of(incident.ended_at) if incident.resolved_at and incident.ended_at else minute
+        found = struck(incident, held.ground, held.base, start, last)
+        incident = _sits(incident, found, incidents, changes)
+        hurt = list(self._kept(incident, [m for m in touched(incident, found) if _certain(incident, m)], book))
+        hit = {impact.client_id for impact in hurt}
+        incident = incidents.grow(incident, len(hit), changes)
+        before = self.known.get(incident.id, {})
+        graded = [self._ranked(incident, impact, before.get((impact.client_id, impact.product))) for impact in hurt]
+        moved, near = self._around(incident, held, minute, before)
+        now = {(m.client_id, m.product): m for m in [*graded, *(m for m in near if m.client_id not in hit)]}
+        for gone in before.keys() - now.keys():
+            changes.impacts[incident.id, *gone] = None
+        for key, impact in now.items():
+            if before.get(key) is not impact:
+                changes.impacts[incident.id, *key] = impact
+        self.known[incident.id] = now
+        affected = [impact for impact in now.values() if impact.touch is Touch.AFFECTED]
+        book.heard(m.client_id for m in affected if moved or not _same_touch(before.get((m.client_id, m.product))))
+        return incident, affected
+
+    def _around(
+        self, incident: Incident, held: Measured, minute: int, before: Mapping[tuple[str, str], Impact]
+    ) -> tuple[bool, Sequence[Impact]]:
+        """Whether it sits elsewhere than it did, and who is exposed: that changes little, and is looked at each quarter of an hour."""
+        quarter = minute // 15 * 15
+        scope, known = self._near.get(incident.id, ((None, 0), ()))[0]
+        if (scope, known) != (incident.scope, quarter):
+            near = exposed(incident, held.ground, held.base, self.portfolio.holdings, set(), quarter, time_of(quarter))
+            self._near[incident.id] = ((incident.scope, quarter), [self._placed(impact, before) for impact in near])
+        return scope != incident.scope, self._near[incident.id][1]
+
+    def hurt_on(self, incident_id: str, client_id: str) -> list[str]:
+        """The products on which the incident has affected the client."""
+        there = self.known.get(incident_id, {})
+        return [p for (c, p), m in there.items() if c == client_id and p and m.touch is Touch.AFFECTED]
+
+    def forget(self, incident_id: str) -> dict[tuple[str, str], Impact]:
+        """Let go of an incident that can change no more; what was told of it."""
+        return self.known.pop(incident_id, {})
+
+    def keep(self, firing: Collection[str]) -> None:
+        """What others are measured on is needed no more."""
+        self._measured = {key: held for key, held in self._measured.items() if key in firing}
+        self._near = {key: near for key, near in self._near.items() if key in firing}
+
+    def __iter__(self) -> Iterator[Impact]:
+        return (impact for there in self.known.values() for impact in there.values())
+
+    def _placed(self, impact: Impact, before: Mapping[tuple[str, str], Impact]) -> Impact:
+        """An exposed client's, whose rank does not depend on the incident."""
+        key = (impact.client_id, impact.product)
+        old, client = before.get(key), self.portfolio.clients.get(impact.client_id)
+        if old and old.touch is Touch.EXPOSED and old.weights == self.portfolio.weights.version:
+            return old
+        known = self._ranks.get(key)
+        if known is None or known[0] is not client:
+            known = self._ranks[key] = (client, ranked(impact, client, (), self.portfolio.weights))
+        return replace(known[1], incident_id=impact.incident_id)
+
+    def _ranked(self, incident: Incident, impact: Impact, before: Impact | None) -> Impact:
+        """With its priority; most are as they were a minute ago."""
+        client, weights = self.portfolio.clients.get(impact.client_id), self.portfolio.weights
+        worst = ("typology", round(weights.points["typology"] * weights.worst(incident.ways), 1))
+        as_was = before is not None and before.weights == weights.version and worst in before.terms
+        if before and as_was and _told(before) == _told(impact):
+            return before
+        return ranked(impact, client, incident.ways, weights)
+
+    def _measure(self, incident: Incident, start: int, minute: int, end: int) -> Measured:
+        """The incident's ground up to `minute` at least: the days before are read once, of its own time only what is new."""
+        key, db, reach = (incident.reach, start), self.windows.db, incident.reach
+        until = min(max(minute + AHEAD, start), end)
+        held = self._measured.get(incident.id)
+        if held is None or held.key != key:
+            base = Base.of(self._past.before(reach, start))
+            held = Measured(key, base, Ground.of(grounds.detail(db, reach, start, until), base), until)
+        elif held.until < minute:
+            fresh = grounds.detail(db, reach, held.until, until)
+            held = replace(held, ground=held.ground.grown(fresh), until=until)
+        if "missing" in incident.ways and held.base.usual is None:
+            held = replace(held, base=held.base.with_usual(self._past.usual(reach, start), self.calendar))
+        self._measured[incident.id] = held
+        return held
+
+    def _kept(self, incident: Incident, found: list[Impact], book: CaseBook) -> Iterator[Impact]:
+        """With those who were found affected before and are no more, if a case was decided on for them: there is no taking back."""
+        yield from found
+        hit = {impact.client_id for impact in found}
+        for (client, _), impact in self.known.get(incident.id, {}).items():
+            if impact.touch is Touch.AFFECTED and client not in hit and book.decided(incident.id, client):
+                yield impact
+
+
+def _sits(incident: Incident, found: Struck, incidents: Incidents, changes: Changes) -> Incident:
+    """With what its failures have in common, as far as that can be told."""
+    seat = seated(replace(incident, scope=incident.reach), found)
+    return incidents.settle(incident, seat.scope, seat.shares, changes) if seat else incident
+
+
+def _certain(incident: Incident, impact: Impact) -> bool:
+    """Whether it may be told already: there is no taking back of a case.
+
+    Where one client is the seat, it is that client's alone; as long as nobody can say where it sits, a single row tells nothing.
+    """
+    if incident.scope.client_id:
+        return impact.client_id == incident.scope.client_id
+    return bool(incident.shares) or impact.failures + impact.missing > 1
+
+
+def _same_touch(before: Impact | None) -> bool:
+    return before is not None and before.touch is Touch.AFFECTED
+
+
+def _told(impact: Impact) -> tuple[object, ...]:
+    return impact.touch, impact.failures, impact.missing, impact.amount, impact.first_failure_at

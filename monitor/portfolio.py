@@ -1,0 +1,21 @@
+"""What the bank knows of its clients, and how it wants them served: who holds what, which desk, which weights, which limits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from alerts import Client, Holding
+from alerts.cases import Limits
+from alerts.priority import Weights
+
+
+@dataclass
+class Portfolio:
+    """What the bank knows of its clients, and which desk takes a product's cases."""
+
+    clients: dict[str, Client] = field(default_factory=dict)
+    holdings: list[Holding] = field(default_factory=list)
+    desk_of: Callable[[str], str] = lambda product: "local"  # noqa: ARG005 - the default desk takes every product
+    weights: Weights = field(default_factory=Weights)
+    limits: Limits = field(default_factory=Limits)
