@@ -275,8 +275,8 @@ class Incidents:
         # Once it is known where it sits, that its alerts reach further, as a whole channel's does, is its own doing.
         settled = incident.shares and since > incident.started_at + ONSET
         # Nor is a client's failing product that of a channel's alert: which channel it fails through is not known.
-        near = [one for one in narrowest(lately) if not scope.client_id or scope.shares(one)]
-        scopes = {incident.scope} if settled else {incident.scope, *near}
+        near = () if settled else narrowest(lately)
+        scopes = {incident.scope, *(one for one in near if not scope.client_id or scope.shares(one))}
         # A metric's series says nothing of transactions that it does not name.
         if any(scope.overlaps(one) and (scope.shares(one) or scope.series == one.series) for one in scopes):
             return True

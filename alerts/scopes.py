@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from functools import reduce
-from itertools import combinations
+from itertools import combinations, product
 
 from rules import Scope
 
@@ -44,4 +44,9 @@ def reaching(scopes: Iterable[Scope]) -> Scope:
 def narrowest(scopes: Iterable[Scope]) -> list[Scope]:
     """Those that hold none of the others: what they say is said by the narrower ones, and better."""
     told = dict.fromkeys(scopes)
-    return [one for one in told if not any(other != one and one.holds(other) for other in told)]
+    wider: set[tuple[str, ...]] = set()
+    for one in told:
+        around = product(*((value, "") if value else ("",) for value in one.values))
+        next(around)  # itself
+        wider.update(around)
+    return [one for one in told if one.values not in wider]

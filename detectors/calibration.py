@@ -61,7 +61,7 @@ SMOOTH = (1.0, *(_smooth(b) / _smooth(a) for a, b in pairwise(EDGES)))
 """Share of what reached the edge before that reaches each edge, by the smooth tail."""
 WIDTHS = tuple(b - a for a, b in pairwise(EDGES))
 LOG_SMOOTH = tuple(log(_smooth(edge)) for edge in EDGES)
-_EDGES, _WIDTHS, _LOG_SMOOTH = np.array(EDGES), np.array([*WIDTHS, 1.0]), np.array(LOG_SMOOTH)
+_EDGES, _WIDTHS, _SMOOTH, _LOG_SMOOTH = np.array(EDGES), np.array([*WIDTHS, 1.0]), np.array(SMOOTH), np.array(LOG_SMOOTH)
 
 
 class Calibration:
@@ -128,7 +128,7 @@ class Calibration:
         at = np.searchsorted(_EDGES, size, "right") - 1
         even = counted & (z == 0)
         self.hist[side, at, every] += np.where(even, 0.5, counted)
-        if even.any():
+        if np.count_nonzero(even):
             self.hist[1, 0] += 0.5 * even
         self.seen = self.seen + take
         self._refresh(take)
@@ -137,12 +137,12 @@ class Calibration:
         """Look at the counts of those whose turn it is."""
         turn = self.seen % REFRESH
         for side, due in ((0, take & (turn == 0)), (1, take & (turn == REFRESH // 2))):
-            if not due.any():
+            if not np.count_nonzero(due):
                 continue
             for some in _chunks(due):
                 total = self.hist[:, :, some].sum(axis=(0, 1), dtype=np.float64)
                 self.table[side][:, some], self.rest[side][:, some] = fit(self.hist[side][:, some], total)
-        if (old := take & (self.seen % HALVING == 0)).any():
+        if np.count_nonzero(old := take & (self.seen % HALVING == 0)):
             self.hist *= np.where(old, np.float32(0.5), np.float32(1.0))
 
 
@@ -162,9 +162,7 @@ def residuals(x: Floats, expected: Floats, scale: Floats, take: Bools) -> Floats
 
 def fit(hist: np.ndarray, total: Floats) -> tuple[Floats, Floats]:
     """From a side's counts (bins, series) and the readings of both sides: S at each edge, and hazard, band and far."""
-    reached = hist.astype(np.float64)
-    for k in range(BINS - 2, -1, -1):
-        reached[k] += reached[k + 1]
+    reached = hist[::-1].astype(np.float64).cumsum(axis=0)[::-1]
     known = np.maximum((reached >= KNOWN).sum(axis=0) - 1, 0)
     often = np.maximum((reached >= OFTEN).sum(axis=0) - 1, 0)
     every = np.arange(len(total))
@@ -174,15 +172,18 @@ def fit(hist: np.ndarray, total: Floats) -> tuple[Floats, Floats]:
     weight = np.where((apart > 0) & (before <= TAIL * total), beyond, 0.0)
     times = (weight * np.minimum(np.maximum(fall, FLATTEST), STEEPEST) + STEEP) / (weight + STEEP)
     hazard = HAZARD * times
+    smooth = np.empty((BINS, len(total)))
+    smooth[: JOINT + 1] = _SMOOTH[: JOINT + 1, None]
+    smooth[JOINT + 1 : JOINT + STEP + 1] = np.exp(-hazard * _WIDTHS[JOINT : JOINT + STEP, None])
+    for k in range(JOINT + STEP + 1, BINS, STEP):  # each edge is twice as far from the next as the one STEP edges before
+        half = smooth[k - STEP : min(k, BINS - STEP)]
+        np.multiply(half, half, out=smooth[k : k + STEP])
+    more, less = reached[1:] + PRIOR * smooth[1:], reached[:-1] + PRIOR
     table = np.empty(reached.shape)
     table[0] = (reached[0] + PRIOR / 2) / (total + PRIOR)
-    falls: dict[int, Floats] = {}
     for k in range(1, BINS):
-        smooth: Floats | float = SMOOTH[k]
-        if k > JOINT:  # each edge is twice as far from the next as the one STEP edges before
-            half = falls.get(k - STEP)
-            smooth = falls[k] = np.exp(-hazard * WIDTHS[k - 1]) if half is None else half * half
-        table[k] = table[k - 1] * (reached[k] + PRIOR * smooth) / (reached[k - 1] + PRIOR)
+        np.multiply(table[k - 1], more[k - 1], out=table[k])
+        table[k] /= less[k - 1]
     return table, np.stack([hazard, _where(table, hazard, BAND), _where(table, hazard, FAR)])
 
 

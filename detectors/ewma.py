@@ -48,7 +48,7 @@ class Recent:
     def follow(self, x: Floats, take: Bools) -> None:
         """Learn where `take` is true, which it may only be where x is a number within bounds."""
         first = take & (self.age == 0)
-        if first.any():
+        if np.count_nonzero(first):
             self.level = np.where(first, x, self.level)
         self.age = self.age + take
         e = np.where(take, x - self.level, 0.0)

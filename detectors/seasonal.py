@@ -70,6 +70,12 @@ class Seasonal:
         self.tally = np.zeros((3, 0))  # of the pass under way: readings, their sum, their squared errors' sum
         self.pass_withheld = np.zeros(0, dtype=np.bool_)
         self.calibration = Calibration()
+        self._clear()
+
+    def _clear(self) -> None:
+        """Forget what was worked out: a profile changes with a pass, a forecast with what is learned."""
+        self._profiles: dict[int, tuple[Bools, Floats, Floats, Floats] | None] = {}
+        self._due: tuple[int, Floats, Floats] | None = None
 
     def one(self) -> Detector:
         """A detector of one series with the options of this bank."""
@@ -80,6 +86,7 @@ class Seasonal:
     def grow(self, series: int) -> None:
         """Make room for `series` series in all."""
         more = series - len(self.anchor)
+        self._clear()
         self.recent.grow(series)
         self.calibration.grow(series)
         self.anchor = np.append(self.anchor, np.full(more, np.nan))
@@ -103,13 +110,13 @@ class Seasonal:
             self.slot = slot
         x = readings(x, LARGEST)
         first = mask & np.isnan(self.anchor)
-        if first.any():
+        if np.count_nonzero(first):
             self.anchor = np.where(first, x, self.anchor)
         x = x - self.anchor
         there = ~np.isnan(x)
         take = profiled = there & mask
         withheld = there & ~mask
-        if withheld.any():
+        if np.count_nonzero(withheld):
             self.pass_withheld = self.pass_withheld | withheld
             new = (self.passed[slot] == 0) & (self.passed[like(slot)] < self.days)
             profiled = take | (withheld & (self.withheld[slot] | new))
@@ -122,8 +129,11 @@ class Seasonal:
         self.tally[0] += profiled
         self.tally[1] += np.where(profiled, x, 0.0)
         self.tally[2] += e * e
-        self.off = self.off + self.rate * e * (take & self._believed(slot))
+        held = self._profile(slot)
+        if held:
+            self.off = self.off + self.rate * e * (take & held[0])
         self.recent.follow(x, take)
+        self._due = None
 
     def _believed(self, slot: int) -> Bools:
         """Which series have had enough passes, with those of the slot that stands in."""
@@ -133,18 +143,32 @@ class Seasonal:
 
     def _forecast(self, slot: int) -> tuple[Floats, Floats]:
         """What is due, relative to the anchor, and its scale: by the profile where it is believed, else recent."""
+        if self._due and self._due[0] == slot:
+            return self._due[1:]
         level, scale = self.recent.level, self.recent.scale
-        known = self._believed(slot)
-        if not known.any():
-            return level, scale
-        passed, mean, var = self._profile(slot)
-        expected = np.where(known, mean + self.off, level)
-        # A profile's own scale rests on few readings at first: the recent one counts as one pass more.
-        weight = np.minimum(passed, MEMORY)
-        profiled = np.sqrt((weight * var + scale * scale) / (weight + 1.0))
-        return expected, believed(np.where(known, profiled, scale), expected, self.recent.floor)
+        if held := self._profile(slot):
+            known, mean, squares, weight = held
+            level = np.where(known, mean + self.off, level)
+            profiled = np.sqrt((squares + scale * scale) / weight)
+            scale = believed(np.where(known, profiled, scale), level, self.recent.floor)
+        self._due = (slot, level, scale)
+        return level, scale
 
-    def _profile(self, slot: int) -> tuple[Floats, Floats, Floats]:
+    def _profile(self, slot: int) -> tuple[Bools, Floats, Floats, Floats] | None:
+        """Whose profile of the slot is believed, its mean, and its variance, times and plus one the weight; None where nobody's is.
+
+        Worked out once a pass.
+        """
+        if slot not in self._profiles:
+            self._profiles[slot], known = None, self._believed(slot)
+            if known.any():
+                passed, mean, var = self._passes(slot)
+                # A profile's own scale rests on few readings at first: the recent one counts as one pass more.
+                weight = np.minimum(passed, MEMORY)
+                self._profiles[slot] = known, mean, weight * var, weight + 1.0
+        return self._profiles[slot]
+
+    def _passes(self, slot: int) -> tuple[Floats, Floats, Floats]:
         """Passes, mean and variance of a slot; until it has had enough passes, together with the one that stands in."""
         passed, mean, var = (a[slot].astype(np.float64) for a in (self.passed, self.mean, self.var))
         young = passed < self.days
@@ -170,6 +194,7 @@ class Seasonal:
         self.withheld[slot] = self.pass_withheld
         self.tally[:] = 0
         self.pass_withheld[:] = False
+        self._clear()
 
     def state(self) -> State:
         """What it has learned."""
@@ -179,3 +204,4 @@ class Seasonal:
         """Go on from there. StateError: it is not one of this kind and version."""
         taken(state, "seasonal", self, self.NAMES, many=True)
         self.slot = int(self.slot)
+        self._clear()

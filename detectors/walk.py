@@ -82,7 +82,7 @@ class Walk:
 
     def _may_learn(self, tail: Floats, bad: Bools) -> Bools:
         """Which series learn this step; spends and earns credit."""
-        if not (bad.any() or self._spent.any()):
+        if not (np.count_nonzero(bad) or np.count_nonzero(self._spent)):
             return ~bad
         bad = bad | ((self._spent > 0) & (tail > self._suspect))
         learn = ~bad | (self._spent >= self._freeze)

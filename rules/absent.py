@@ -72,9 +72,11 @@ class _Silences:
         self._rows = np.zeros(0)
         self._passes = np.zeros((SLOTS, 0))
         self._active = np.zeros((SLOTS, 0))
+        self._opened: Bools | None = None  # worked out once a quarter of an hour
 
     def grow(self, series: int) -> None:
         more = series - self._state.shape[1]
+        self._opened = None
         fresh = np.zeros((6, more))
         fresh[3] = 1.0
         self._state = np.hstack([self._state, fresh])
@@ -91,6 +93,7 @@ class _Silences:
         )
         self._rows[:] = np.nan
         self._slot = slot
+        self._opened = None
 
     def _open(self, slot: int) -> Bools:
         """Which series have, as far as is known, rows in this quarter of an hour and the ones beside it."""
@@ -112,7 +115,9 @@ class _Silences:
         # While warming, what is due is the mean so far: the pauses of a series that comes in batches are learnt from the start.
         rate = np.where(np.isnan(expected), mean, expected)
         # Until it can be told, a silence is learnt: what was due when it began stays due while it lasts.
-        rate = np.where(due > 0, np.maximum(rate, first), rate) * self._open(slot)
+        if self._opened is None:
+            self._opened = self._open(slot)
+        rate = np.where(due > 0, np.maximum(rate, first), rate) * self._opened
         over = seen & (rows > 0) & (due > 0) & (told == 0)
         weight = np.maximum(1 / (ended + 2), FORGET)
         usual += np.where(over, weight * (due - first - usual), 0)

@@ -24,7 +24,7 @@ from rules import (
     View,
     ways_of,
 )
-from rules.levels import Dims, Places, level, projected
+from rules.levels import Dims, Level, Places, level, projected
 from rules.scan import NOTHING, REACH, Entries, scan
 
 MEASURED = (*(name for name in COUNTS if name not in ("total", "ok")), "novel", "duplicated", "slow")
@@ -226,7 +226,7 @@ class _Watch:
     ) -> Ints:  # fmt: skip
         """Judge the minutes [start, end) of a frame by its rows' hits, expected and trials; the place of each row, or -1."""
         one = level(frame, self.by)
-        number = self._grow(frame, one.scopes)
+        number = self._grow(frame, one)
         inside = np.flatnonzero((one.minute >= start) & (one.minute < end))
         at = one.row[rows]
         kept = at >= 0
@@ -282,20 +282,19 @@ class _Watch:
         free[mine >= 0] = ~marked[mine[mine >= 0], minute[mine >= 0] - first]
         return free
 
-    def _grow(self, frame: Frame, scopes: tuple[Scope, ...]) -> Ints:
+    def _grow(self, frame: Frame, one: Level) -> Ints:
         """The numbers of a frame's scopes at this level; new ones are given a place."""
         if self._told is frame:
             return self._numbers
-        self._told, self._numbers = frame, self._places.of(scopes)
+        self._told, self._numbers = frame, self._places.of(one.scopes)
         more = np.zeros(len(self._places) - len(self._hits))
         if len(more):
             self._hits, self._seen, self._expected = (
                 np.append(a, more) for a in (self._hits, self._seen, self._expected)
             )
         if len(self.by) == 1:
-            for scope in frame.scopes:
-                if wide := projected(scope, self.by):
-                    self._pairs.setdefault(self._places.scopes[wide], set()).add((scope.product, scope.channel))
+            for place, pairs in zip(self._numbers.tolist(), one.pairs, strict=True):
+                self._pairs.setdefault(place, set()).update(pairs)
         return self._numbers
 
     def _wide(self) -> Bools:

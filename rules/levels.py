@@ -18,13 +18,15 @@ STEP = 1 << 32
 class Level:
     """The entries of a level, one a scope and minute in which there is anything, sorted by both.
 
-    place: which of `scopes` each entry is of; row: the entry that each row of the frame adds to, -1 where to none.
+    place: which of `scopes` each entry is of; row: the entry that each row of the frame adds to, -1 where to none; pairs: by scope,
+    which products through which channels it holds.
     """
 
     scopes: tuple[Scope, ...]
     place: Ints
     minute: Ints
     row: Ints
+    pairs: tuple[frozenset[tuple[str, str]], ...] = ()
 
     def total(self, weights: Floats, rows: Ints | None = None) -> Floats:
         """The sum by entry of a value a row (of these rows only)."""
@@ -48,23 +50,30 @@ def projected(scope: Scope, by: Dims) -> Scope | None:
 
     A bank may have no channels, or no products: a level of both takes what there is.
     """
-    values = {name: value for name, value in zip(DIMENSIONS, scope.values, strict=True) if name in by}
-    needed = [name for name in by if name == "client_id" or len(by) == 1]
-    return Scope(**values) if all(values[name] for name in needed) else None
+    product, channel, client_id, series = (
+        value if name in by else "" for name, value in zip(DIMENSIONS, scope.values, strict=True)
+    )
+    if ("client_id" in by and not client_id) or (len(by) == 1 and not (product or channel or client_id or series)):
+        return None
+    return Scope(product, channel, client_id, series)
 
 
 def _made(frame: Frame, by: Dims) -> Level:
     places: dict[Scope, int] = {}
+    pairs: list[set[tuple[str, str]]] = []
     of = np.full(len(frame.scopes), -1, np.int64)
     for i, scope in enumerate(frame.scopes):
         if wide := projected(scope, by):
-            of[i] = places.setdefault(wide, len(places))
+            of[i] = at = places.setdefault(wide, len(places))
+            if at == len(pairs):
+                pairs.append(set())
+            pairs[at].add((scope.product, scope.channel))
     place = of[frame.series]
     kept = place >= 0
-    entries, at = np.unique(place[kept] * STEP + frame.minute[kept], return_inverse=True)
+    entries, each = np.unique(place[kept] * STEP + frame.minute[kept], return_inverse=True)
     row = np.full(len(place), -1, np.int64)
-    row[kept] = at
-    return Level(tuple(places), entries // STEP, entries % STEP, row)
+    row[kept] = each
+    return Level(tuple(places), entries // STEP, entries % STEP, row, tuple(map(frozenset, pairs)))
 
 
 class Places:
