@@ -45,6 +45,7 @@ TAIL = 0.2
 """The part of all readings beyond which a slope is one of the middle, and says nothing of the tail."""
 BAND, FAR = 0.005, 0.0005
 """Chances on one side: of the 99 % band, and of a reading that is rare."""
+CHANCES = np.array([[BAND], [FAR]])
 HALVING = 8192
 REFRESH = 64
 """Readings between two looks at a side's counts; the two sides take turns."""
@@ -95,37 +96,41 @@ class Calibration:
     def judge(self, x: Floats, expected: Floats, scale: Floats, direction: Direction) -> Scores:
         """Scores of readings against forecasts; NaN in any of the three gives NaN. Changes nothing."""
         z = np.minimum(np.maximum((x - expected) / scale, -FARTHEST), FARTHEST)
-        size, down = np.abs(z), (z < 0).astype(np.intp)
-        log_s = self._log_survival(np.where(np.isnan(size), 0.0, size), down)
+        size, down = np.abs(z), z < 0
+        unknown = np.isnan(z)
+        missing = np.count_nonzero(unknown) > 0
+        log_s = self._log_survival(np.where(unknown, 0.0, size) if missing else size, down.astype(np.intp))
         if direction == "both":
             log_p = np.minimum(log_s + log(2), 0.0)
         else:
-            beyond = (z < 0) == (direction == "down")
+            beyond = down == (direction == "down")
             log_p = np.where(beyond, log_s, np.log1p(-np.exp(np.minimum(log_s, -1e-9))))
         # What is exactly due is not unusual on any side, however often it comes.
-        log_p = np.where(np.isnan(z), np.nan, np.where(z == 0, 0.0, log_p))
-        due = np.where(np.isnan(z), np.nan, expected)
+        log_p, due = np.where(z == 0, 0.0, log_p), expected
+        if missing:
+            log_p, due = np.where(unknown, np.nan, log_p), np.where(unknown, np.nan, expected)
         lower, upper = due - self.rest[1, 1] * scale, due + self.rest[0, 1] * scale
         return Scores(score=0.0 - np.expm1(log_p), tail=(0.0 - log_p) / log(10), expected=due, lower=lower, upper=upper)
 
     def _log_survival(self, size: Floats, side: np.ndarray) -> Floats:
-        at, every = np.searchsorted(_EDGES, size, "right") - 1, np.arange(len(size))
-        low = np.log(self.table[side, at, every])
-        high = np.log(self.table[side, np.minimum(at + 1, BINS - 1), every])
-        into = size - _EDGES[at]
-        found: Floats = np.where(
-            at < BINS - 1, low + into / _WIDTHS[at] * (high - low), low - self.rest[side, 0, every] * into
-        )
-        return found
+        many = len(size)
+        at, every = _EDGES.searchsorted(size, "right") - 1, np.arange(many)
+        last = at == BINS - 1
+        here = (side * BINS + at) * many + every
+        table = self.table.reshape(-1)
+        low, high = np.log(table.take(here)), np.log(table.take(here + many * ~last))
+        into = size - _EDGES.take(at)
+        found: Floats = low + into / _WIDTHS.take(at) * (high - low)
+        return np.where(last, low - self.rest[side, 0, every] * into, found) if np.count_nonzero(last) else found
 
     def learn(self, z: Floats, take: Bools) -> None:
         """Count the residuals where `take` is true, which it may only be where they are numbers."""
         size, side, every = np.abs(z), (z < 0).astype(np.intp), np.arange(len(z))
         sign = np.sign(z).astype(np.int8)
-        far = size > self.rest[side, 2, every]
+        far = size > self.rest.reshape(-1).take((side * 3 + 2) * len(z) + every)
         counted = take & ~(far & (self.run == sign))
         self.run = np.where(take, np.where(far, sign, 0), self.run).astype(np.int8)
-        at = np.searchsorted(_EDGES, size, "right") - 1
+        at = _EDGES.searchsorted(size, "right") - 1
         even = counted & (z == 0)
         self.hist[side, at, every] += np.where(even, 0.5, counted)
         if np.count_nonzero(even):
@@ -184,17 +189,17 @@ def fit(hist: np.ndarray, total: Floats) -> tuple[Floats, Floats]:
     for k in range(1, BINS):
         np.multiply(table[k - 1], more[k - 1], out=table[k])
         table[k] /= less[k - 1]
-    return table, np.stack([hazard, _where(table, hazard, BAND), _where(table, hazard, FAR)])
+    return table, np.concatenate([hazard[None], _where(table, hazard)])
 
 
-def _where(table: Floats, hazard: Floats, chance: float) -> Floats:
-    """The residual of that chance."""
-    at = np.maximum((table > chance).sum(axis=0) - 1, 0)
+def _where(table: Floats, hazard: Floats) -> Floats:
+    """The residuals of CHANCES."""
+    at = np.maximum(np.add.reduce(table > CHANCES[:, :, None], axis=1) - 1, 0)
     every = np.arange(table.shape[1])
     low = table[at, every]
     high = table[np.minimum(at + 1, BINS - 1), every]
     slope = np.where(at < BINS - 1, np.log(low / high) / _WIDTHS[at], hazard)
-    found: Floats = np.maximum(_EDGES[at] + np.log(np.maximum(low / chance, 1.0)) / slope, 0.0)
+    found: Floats = np.maximum(_EDGES[at] + np.log(np.maximum(low / CHANCES, 1.0)) / slope, 0.0)
     return found
 
 

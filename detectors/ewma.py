@@ -54,7 +54,8 @@ class Recent:
         e = np.where(take, x - self.level, 0.0)
         size = np.abs(e)
         limit = np.maximum(CLIP * self.scale, np.minimum(size, self.surprise))
-        limit[self.age < YOUNG] = np.inf
+        if np.count_nonzero(young := self.age < YOUNG):
+            limit[young] = np.inf
         e = np.minimum(np.maximum(e, -limit), limit)
         slow, age = self.alpha / 4, np.maximum(self.age, 2)
         self.level = self.level + np.maximum(self.alpha, 1 / age) * e
