@@ -120,7 +120,9 @@ def count(
             cells = _cells(db, "counted", source)
             order = ", ".join(f"{name} DESC" for name in _order(in_time=closing is None).split(", "))
             last = f"minute >= {floor} QUALIFY row_number() OVER (PARTITION BY id ORDER BY {order}) = 1"
-            remembered = _remember(db, "versions", source, last)
+            once = f"SELECT * FROM arrivals ANTI JOIN several USING (id) WHERE minute >= {floor}"
+            every = f"(SELECT * EXCLUDE (old, until) FROM versions UNION ALL BY NAME {once})"
+            remembered = _remember(db, every, source, last)
         else:
             cells = _cells(db, kept, source, known="minute" if closing is None else "known")
             db.register("arrived", _since(rows, floor))  # few of a large batch
@@ -153,20 +155,26 @@ def _repeated(db: duckdb.DuckDBPyConnection, kept: str, source: str) -> tuple[in
 
 
 def _take_back(db: duckdb.DuckDBPyConnection, source: str, *, in_time: bool, hold: int) -> None:
-    """A table `counted` with every version of each id, and its taking back."""
+    """A table `counted` with every version of each id, and its taking back; `versions` of those ids that there are `several` of."""
     columns = "minute, known, product, channel, client_id, status, error_code, n, amount, first, id, bin"
+    db.execute(
+        """CREATE TEMP TABLE several AS
+            SELECT id FROM arrivals WHERE id <> '' GROUP BY id HAVING count(*) > 1
+            UNION SELECT id FROM ledger WHERE source = $source AND id IN (SELECT id FROM arrivals)""",
+        {"source": source},
+    )
     db.execute(
         f"""CREATE TEMP TABLE versions AS
             WITH every AS (
-                SELECT {columns}, 0 AS seq, true AS old FROM ledger WHERE source = $source AND id IN (SELECT id FROM arrivals)
-                UNION ALL SELECT {columns}, seq, false FROM arrivals WHERE id <> ''),
+                SELECT {columns}, 0 AS seq, true AS old FROM ledger SEMI JOIN several USING (id) WHERE source = $source
+                UNION ALL SELECT {columns}, seq, false FROM arrivals SEMI JOIN several USING (id)),
             chained AS (SELECT *, lead(known) OVER (PARTITION BY id ORDER BY {_order(in_time=in_time)}) AS until FROM every)
             SELECT * REPLACE (CASE WHEN until - minute <= {hold} THEN greatest(until, known) END AS until) FROM chained""",
         {"source": source},
     )
     db.execute(
         f"""CREATE TEMP TABLE counted AS
-            SELECT {columns} FROM arrivals WHERE id IS NULL OR id = ''
+            SELECT {columns} FROM arrivals ANTI JOIN several USING (id)
             UNION ALL SELECT {columns} FROM versions WHERE NOT old
             UNION ALL SELECT minute, until, product, channel, client_id, status, error_code, -n, -amount, NULL, id, bin
                       FROM versions WHERE until IS NOT NULL"""

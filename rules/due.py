@@ -54,6 +54,8 @@ class Due:
         self._since = np.zeros(0, np.int64)  # the minute from which it is missing; 0: nothing is
         self._told = np.zeros(0, np.int64)  # the last minute in breach
         self._heard = 0  # the last minute in which anybody sent anything
+        self._newest = -(10**9)  # the last minute in which any was in breach
+        self._usual: Floats | None = None  # worked out once a day
 
     def check(self, view: View) -> Verdicts:
         """Walk the span by steps of the clock."""
@@ -78,11 +80,15 @@ class Due:
             if anybody[i]:
                 self._heard = m
             here = slice(bounds[i], bounds[i + 1])
-            np.add.at(self._today[step], place[here], rows[here])
+            if here.start < here.stop:
+                np.add.at(self._today[step], place[here], rows[here])
             if self._business and m % STEP == STEP - 1:
                 self._look(m, step)
             if self._since.any():
                 self._wait(m, step)
+                self._newest = m
+            if m - self._newest >= 2 * PATIENCE:
+                continue
             for p in np.flatnonzero((self._since > 0) | (m - self._told < 2 * PATIENCE)).tolist():
                 verdict = Verdict.BREACH if self._since[p] else Verdict.HEALTHY
                 said.append((p, m, verdict, float(self._due[p]), int(self._since[p]) or m))
@@ -113,6 +119,7 @@ class Due:
         self._due, self._since = np.pad(self._due, (0, more)), np.pad(self._since, (0, more))
         self._told = np.pad(self._told, (0, more))
         self._told[len(self._told) - more :] = -(10**9)
+        self._usual = None
         kept = (known[place] >= 0) & (minute >= first[place])
         return known[place[kept]], minute[kept], rows[kept]
 
@@ -122,6 +129,7 @@ class Due:
             # A day on which one was missing says nothing of when it comes.
             whole = np.where(self._missed, np.nan, self._today)
             self._past = np.concatenate([self._past[1:], whole[None]])
+            self._usual = None
         self._today = np.zeros_like(self._today)
         self._late[:] = False
         self._missed = self._since > 0
@@ -134,7 +142,9 @@ class Due:
         if not (days >= self._days).any():
             return
         least = np.nanmin(np.where(np.isnan(before), np.inf, before), axis=0)
-        usual = np.nanmean(np.nan_to_num(self._past.sum(axis=1)), axis=0) * DAYS / np.maximum(days, 1) * WINDOW / STEPS
+        if self._usual is None:
+            self._usual = np.nanmean(np.nan_to_num(self._past.sum(axis=1)), axis=0) * DAYS
+        usual = self._usual / np.maximum(days, 1) * WINDOW / STEPS
         missing = (days >= self._days) & (least >= self._rows) & (least >= PEAK * usual)
         missing &= (self._today[at].sum(axis=0) < COME * least) & (minute - self._heard < 2 * STEP)
         new = missing & self._late & (self._since == 0) & (minute - self._told > PATIENCE)

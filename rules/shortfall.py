@@ -148,15 +148,14 @@ class Shortfall:
         sums = [np.vstack([np.zeros(x.shape[1]), a.cumsum(axis=0)]) for a in (x, e, e / r)]
         now = np.arange(len(x) - n, len(x)) + 1
         best, best_rest, best_from = np.zeros(come.shape), np.zeros(come.shape), np.zeros(come.shape, np.int64)
-        for length in LENGTHS:
-            first = np.maximum(now - length, 0)
-            had, was_due, weak = (a[now] - a[first] for a in sums)
-            short = (was_due >= self._least) & (had <= (1 - self._share) * was_due)
-            if not short.any():
-                continue
-            t, p = np.nonzero(short)
-            h, d = had[t, p], was_due[t, p]
-            family = d / np.maximum(weak[t, p], 1e-9)
+        first = np.maximum(now - np.array(LENGTHS)[:, None], 0)
+        had, was_due, weak = (a[now] - a[first] for a in sums)
+        short = (was_due >= self._least) & (had <= (1 - self._share) * was_due)
+        for i in np.flatnonzero(short.any(axis=(1, 2))).tolist():
+            length = LENGTHS[i]
+            t, p = np.nonzero(short[i])
+            h, d = had[i, t, p], was_due[i, t, p]
+            family = d / np.maximum(weak[i, t, p], 1e-9)
             tail = below(h, d, family)
             rest = below(h, d * (1 - 2 / length), family)
             better = tail > best[t, p]
