@@ -62,7 +62,12 @@ SMOOTH = (1.0, *(_smooth(b) / _smooth(a) for a, b in pairwise(EDGES)))
 """Share of what reached the edge before that reaches each edge, by the smooth tail."""
 WIDTHS = tuple(b - a for a, b in pairwise(EDGES))
 LOG_SMOOTH = tuple(log(_smooth(edge)) for edge in EDGES)
-_EDGES, _WIDTHS, _SMOOTH, _LOG_SMOOTH = np.array(EDGES), np.array([*WIDTHS, 1.0]), np.array(SMOOTH), np.array(LOG_SMOOTH)
+_EDGES, _WIDTHS, _SMOOTH, _LOG_SMOOTH = (
+    np.array(EDGES),
+    np.array([*WIDTHS, 1.0]),
+    np.array(SMOOTH),
+    np.array(LOG_SMOOTH),
+)
 
 
 class Calibration:
@@ -180,7 +185,8 @@ def fit(hist: np.ndarray, total: Floats) -> tuple[Floats, Floats]:
     smooth = np.empty((BINS, len(total)))
     smooth[: JOINT + 1] = _SMOOTH[: JOINT + 1, None]
     smooth[JOINT + 1 : JOINT + STEP + 1] = np.exp(-hazard * _WIDTHS[JOINT : JOINT + STEP, None])
-    for k in range(JOINT + STEP + 1, BINS, STEP):  # each edge is twice as far from the next as the one STEP edges before
+    # Each edge is twice as far from the next as the one STEP edges before.
+    for k in range(JOINT + STEP + 1, BINS, STEP):
         half = smooth[k - STEP : min(k, BINS - STEP)]
         np.multiply(half, half, out=smooth[k : k + STEP])
     more, less = reached[1:] + PRIOR * smooth[1:], reached[:-1] + PRIOR

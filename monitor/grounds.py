@@ -7,6 +7,8 @@ themselves: `again`, without transactions.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import reduce
+from operator import and_
 
 import duckdb
 import pyarrow as pa
@@ -37,10 +39,9 @@ class Past:
             if day not in self._days:
                 self._days[day] = past(self._db, Scope(), day * DAY, (day + 1) * DAY, self._idle)
         days = [self._days[day] for day in range(today - DAYS, today)]
-        wanted = [pc.equal(pc.field(name), value) for name, value in _held(scope)]
         whole = pa.concat_tables(days)
-        for expression in wanted:
-            whole = whole.filter(expression)
+        if wanted := [pc.equal(pc.field(name), value) for name, value in _held(scope)]:
+            whole = whole.filter(reduce(and_, wanted))
         return pa.concat_tables([whole, past(self._db, scope, today * DAY, start, self._idle)])
 
     def usual(self, scope: Scope, start: int) -> pa.Table:

@@ -88,12 +88,21 @@ def scan(
     least, change, ratio: what matters at all: hits in a window, their share of it over the expected, and as a multiple of it.
     tail: from where on it is looked into whether it lasts.
     """
+    # Hits are never taken back: where the longest window has too few of them, none matters.
+    key, hits = entries.place * STEP + entries.minute, np.append(0.0, np.cumsum(entries.hits))
+    some = np.flatnonzero(hits[asked + 1] - hits[np.searchsorted(key, key[asked] - REACH + 1)] >= least)
+    found = _looked(entries, asked[some], shape, least=least, change=change, ratio=ratio, tail=tail)
+    tails, start, lasting = np.zeros((3, len(asked))), entries.minute[asked].copy(), np.zeros(len(asked), bool)
+    tails[:, some], start[some], lasting[some] = (found.tail, found.near, found.rate), found.start, found.lasting
+    return Found(tails[0], tails[1], start, tails[2], lasting)
+
+
+def _looked(
+    entries: Entries, asked: Ints, shape: Floats, *, least: float, change: float, ratio: float, tail: float
+) -> Found:
+    """As `scan`, window by window."""
     key = entries.place * STEP + entries.minute
     sums = [np.append(0.0, np.cumsum(column)) for column in (entries.hits, entries.expected, entries.of)]
-    # Hits are never taken back: where the longest window has too few of them, none matters.
-    first = np.searchsorted(key, key[asked] - REACH + 1)
-    some = np.flatnonzero(sums[0][asked + 1] - sums[0][first] >= least)
-    every, asked = asked, asked[some]
     r = shape[entries.place[asked]]
     # From each entry on, the first with a hit; what is asked of has one.
     where = np.where(entries.hits > 0, np.arange(len(key)), len(key) - 1)
@@ -103,13 +112,6 @@ def scan(
         first = np.searchsorted(key, key[of] - length + 1)
         hits, expected, trials = (column[of + 1] - column[first] for column in sums)
         return first, hits, np.maximum(expected, 1e-9), trials
-
-    def told(lasting: Bools) -> Found:
-        tails = np.zeros((3, len(every)))
-        tails[:, some] = best, near, rate
-        begun, lasts = entries.minute[every].copy(), np.zeros(len(every), bool)
-        begun[some], lasts[some] = start, lasting
-        return Found(tails[0], tails[1], begun, tails[2], lasts)
 
     best, near, rate = np.zeros((3, len(asked)))
     start, late = entries.minute[asked].copy(), entries.minute[asked].copy()
@@ -133,12 +135,10 @@ def scan(
     lasting = np.zeros(len(asked), bool)
     worst = np.flatnonzero(best > tail)
     if not len(worst):
-        return told(lasting)
+        return Found(best, near, start, rate, lasting)
     recent = {length: window(length, asked[worst]) for length in RECENT}
     for length, wide in beyond.items():
         now = np.flatnonzero(wide[worst])
-        if not len(now):
-            continue
         _, hits, _, of = window(length, asked[worst[now]])
         for short, (_, h, _, n) in recent.items():
             if short < length * 3 / 4 and len(now):
@@ -151,7 +151,7 @@ def scan(
             now, hits, expected = now[kept], hits[kept], expected[kept]
         beyond[length] = np.isin(np.arange(len(asked)), worst[now])
     lasting[worst] = _lasting(entries, asked[worst], r[worst], {length: wide[worst] for length, wide in beyond.items()})
-    return told(lasting)
+    return Found(best, near, start, rate, lasting)
 
 
 def _lasting(entries: Entries, asked: Ints, r: Floats, beyond: dict[int, Bools]) -> Bools:
