@@ -42,3 +42,11 @@ def test_a_pair_that_fails_is_never_left_out(told):
     pairs = [scope for scope in told if scope.product and scope.channel and not scope.client_id]
     assert all(reaching(told).holds(pair) for pair in pairs)
     assert all(any(scope.holds(one) for scope in told) for one in narrowest(told))
+
+
+@given(st.lists(SCOPES, max_size=8))
+def test_the_narrowest_hold_none_of_the_others(told):
+    distinct = list(dict.fromkeys(told))
+    assert narrowest(told) == [
+        one for one in distinct if not any(other != one and one.holds(other) for other in distinct)
+    ]

@@ -103,3 +103,17 @@ def test_large_values_keep_their_precision():
     block = Walk(make("seasonal"), tail=6, freeze=30).step_block(x, slots(4))
     assert not alarms(block).any()
     assert np.nanmax(block.upper[-DAY:] - block.lower[-DAY:]) < 10
+
+
+def test_what_was_worked_out_is_forgotten_where_the_state_is_another():
+    curve, at = day_curve(), slots(3)
+    x, known, fresh = np.sqrt(np.tile(curve, 3))[:, None], make("seasonal"), make("seasonal")
+    for bank in (known, fresh):
+        bank.grow(1)
+    for reading, slot in zip(x, at.tolist(), strict=True):
+        known.learn(reading, slot, np.ones(1, bool))
+    assert np.isnan(fresh.score(x[-1], at[-1].item()).expected[0])
+    fresh.take(known.state())
+    for name in ("score", "expected", "lower", "upper"):
+        again, before = (getattr(bank.score(x[-1], at[-1].item()), name) for bank in (fresh, known))
+        np.testing.assert_array_equal(again, before)

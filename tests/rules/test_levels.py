@@ -62,6 +62,8 @@ def test_a_level_is_the_sum_of_its_rows(told, by):
     assert here[one.minute != 1002].sum() == 0
     np.testing.assert_array_equal(here[one.minute == 1002], sums[one.minute == 1002])
     assert level(frame, by) is one, "worked out once a frame"
+    for scope, pairs in zip(one.scopes, one.pairs, strict=True):
+        assert pairs == {(inside.product, inside.channel) for inside in told if projected(inside, by) == scope}
 
 
 def test_a_place_keeps_its_number():
