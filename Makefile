@@ -9,7 +9,7 @@ run: $(VENV)/.run          ## the daemon with a simulated bank; Ctrl-C ends it
 	@$(BIN)/vigia run --config config.toml
 
 test: $(VENV)/.dev         ## all tests
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto --dist worksteal
 
 lint: $(VENV)/.dev         ## ruff and mypy, both strict
 	$(BIN)/ruff check .

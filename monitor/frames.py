@@ -41,7 +41,8 @@ def frame(
     vetted: list[Expression] = [parse(text, table.column_names) for text in expressions]
     scopes, series = _scopes(table)
     columns = {name: table[name].cast(pa.float64()).to_numpy() for name in measures}
-    frame = Frame(start, end, scopes, series, table["m"].to_numpy(), columns)
+    dark = _dark(db, start, end) if "client_id" in grain.by else ()
+    frame = Frame(start, end, scopes, series, table["m"].to_numpy(), columns, dark=dark)
     return replace(frame, flags=dict(zip(expressions, evaluate(table, vetted), strict=True)))
 
 
@@ -149,6 +150,14 @@ def _heard(source: str, start: int, end: int) -> str:
 
 def _has_gaps(db: duckdb.DuckDBPyConnection) -> bool:
     return bool(db.execute("SELECT 1 FROM gaps LIMIT 1").fetchall())
+
+
+def _dark(db: duckdb.DuckDBPyConnection, start: int, end: int) -> tuple[tuple[Scope, int, int], ...]:
+    """What did not tell of its transactions in [start, end), by product and channel."""
+    found = db.execute(f"""
+        SELECT DISTINCT product, channel, greatest(start, {start}), least(stop, {end}) FROM pairs JOIN gaps USING (source)
+        WHERE series = '' AND start < {end} AND stop > {start} ORDER BY ALL""").fetchall()
+    return tuple((Scope(product, channel), a, b) for product, channel, a, b in found)
 
 
 def _distinct(dims: str, reach: str, where: str, last: str, punctual: str) -> str:

@@ -18,7 +18,7 @@ from monitor.calendar import Calendar
 from monitor.impacts import Impacts
 from monitor.maintenance import Maintenance
 from monitor.portfolio import Portfolio
-from monitor.spans import Span, idle
+from monitor.spans import Span, sure
 from monitor.windows import Windows, minute_of, time_of
 from rules import CLASSES, Bools, Rule, Scope, Verdict, Verdicts, Way
 
@@ -74,7 +74,7 @@ class Pipeline:
     def judge(self, start: int, end: int, *, now: datetime | None = None) -> Changes:
         """Judge the closed minutes [start, end). `now`: the moment of detection (None: each window's end plus lateness)."""
         span = Span(self.windows, self.calendar, self.rules, start, end, self.maintenance)
-        said = [(rule, idle(span, rule.check(span))) for rule in self.rules]
+        said = [(rule, sure(span, rule, rule.check(span))) for rule in self.rules]
         self._show(said)
         signals = self._signals(said)
         changes = Changes()

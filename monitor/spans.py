@@ -58,10 +58,18 @@ def _input(rule: Rule) -> Input:
     return rule.spec.grain, "value" in rule.measures
 
 
-def idle(span: Span, verdicts: Verdicts) -> Verdicts:
-    """A breach in declared maintenance is UNKNOWN: it neither fires nor resolves."""
+def sure(span: Span, rule: Rule, verdicts: Verdicts) -> Verdicts:
+    """What cannot be told is UNKNOWN, which neither fires nor resolves.
+
+    That is a breach in declared maintenance, and of what a source has not told, that all is well or that something did not come.
+    """
     breach = verdicts.verdict == Verdict.BREACH
-    if not span.maintenance or not breach.any():
+    unknown = np.zeros(len(breach), bool)
+    if span.maintenance and breach.any():
+        unknown = breach & span.maintained(verdicts.frame)
+    if verdicts.frame.dark:
+        tells = np.isin(verdicts.verdict, [Verdict.HEALTHY, *([Verdict.BREACH] if rule.ways == {"missing"} else [])])
+        unknown |= tells & verdicts.frame.unheard()
+    if not unknown.any():
         return verdicts
-    unknown = breach & span.maintained(verdicts.frame)
     return replace(verdicts, verdict=np.where(unknown, Verdict.UNKNOWN, verdicts.verdict).astype(np.int8))

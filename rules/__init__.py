@@ -171,7 +171,8 @@ class Frame:
     scopes: S of them; series: which scope each row is of; minute: the window's last minute (minutes since the epoch);
     columns: a measure a key, NaN where it is not known; flags: what each expression says, 1, 0, or NaN where it cannot say.
     made: what was worked out from it once for all rules.
-    A window with no rows stands here with zero counts if its sources answered, and is missing if they did not.
+    A window with no rows stands here with zero counts if its sources answered, and is missing if they did not. A frame of single clients
+    has only windows with rows: dark says for it of which product and channel, in which minutes [start, stop), a source did not answer.
     """
 
     start: int
@@ -182,6 +183,7 @@ class Frame:
     columns: Mapping[str, Floats]
     flags: Mapping[str, Floats] = field(default_factory=dict)
     made: dict[object, Any] = field(default_factory=dict, compare=False, repr=False)
+    dark: tuple[tuple[Scope, int, int], ...] = ()
 
     @cached_property
     def cell(self) -> tuple[Ints, Ints]:
@@ -193,6 +195,14 @@ class Frame:
         out = np.full((self.end - self.start, len(self.scopes)), np.nan)
         out[self.cell] = column
         return out
+
+    def unheard(self) -> Bools:
+        """Which rows are of a scope and minute of which a source did not tell."""
+        found = np.zeros(len(self.minute), bool)
+        for there, start, stop in self.dark:
+            of = np.array([scope.overlaps(there) for scope in self.scopes], bool)
+            found |= of[self.series] & (self.minute >= start) & (self.minute < stop)
+        return found
 
 
 class Slots(Protocol):

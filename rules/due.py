@@ -49,13 +49,14 @@ class Due:
         self._past = np.full((DAYS, STEPS, 0), np.nan)
         self._business = False
         self._late: Bools = np.zeros(0, bool)
-        self._missed: Bools = np.zeros(0, bool)  # today
+        self._missed: Bools = np.zeros(0, bool)  # today, or not known
         self._due = np.zeros(0)
         self._since = np.zeros(0, np.int64)  # the minute from which it is missing; 0: nothing is
         self._told = np.zeros(0, np.int64)  # the last minute in breach
         self._heard = 0  # the last minute in which anybody sent anything
         self._newest = -(10**9)  # the last minute in which any was in breach
         self._usual: Floats | None = None  # worked out once a day
+        self._dark = np.zeros(0, np.int64)  # the last minute that its source did not tell of
 
     def check(self, view: View) -> Verdicts:
         """Walk the span by steps of the clock."""
@@ -68,6 +69,7 @@ class Due:
         place, minute, rows = place[order], minute[order], rows[order]
         anybody = np.zeros(frame.end - frame.start, bool)
         anybody[frame.minute - frame.start] = True
+        dark = [(np.array([s.overlaps(there) for s in self._places.scopes], bool), a, b) for there, a, b in frame.dark]
         said: list[tuple[int, int, Verdict, float, int]] = []
         bounds = np.searchsorted(minute, np.arange(frame.start, frame.end + 1))
         for m in range(frame.start, frame.end):
@@ -79,6 +81,9 @@ class Due:
             self._business = slot // QUARTERS in (BUSINESS, PAYDAY)
             if anybody[i]:
                 self._heard = m
+            for unheard in (of for of, a, b in dark if a <= m < b):
+                self._dark[unheard] = m
+                self._missed[unheard] = True  # a day that is not wholly known
             here = slice(bounds[i], bounds[i + 1])
             if here.start < here.stop:
                 np.add.at(self._today[step], place[here], rows[here])
@@ -91,6 +96,8 @@ class Due:
                 continue
             for p in np.flatnonzero((self._since > 0) | (m - self._told < 2 * PATIENCE)).tolist():
                 verdict = Verdict.BREACH if self._since[p] else Verdict.HEALTHY
+                if self._since[p] and self._dark[p] >= self._since[p]:
+                    verdict = Verdict.UNKNOWN  # it may have come when nobody told
                 said.append((p, m, verdict, float(self._due[p]), int(self._since[p]) or m))
         said.sort(key=lambda one: one[:2])
         return self._verdicts(frame, np.array(said, float).reshape(-1, 5))
@@ -117,7 +124,7 @@ class Due:
         self._past = np.pad(self._past, ((0, 0), (0, 0), (0, more)), constant_values=np.nan)
         self._late, self._missed = np.pad(self._late, (0, more)), np.pad(self._missed, (0, more))
         self._due, self._since = np.pad(self._due, (0, more)), np.pad(self._since, (0, more))
-        self._told = np.pad(self._told, (0, more))
+        self._told, self._dark = np.pad(self._told, (0, more)), np.pad(self._dark, (0, more))
         self._told[len(self._told) - more :] = -(10**9)
         self._usual = None
         kept = (known[place] >= 0) & (minute >= first[place])
@@ -147,6 +154,7 @@ class Due:
         usual = self._usual / np.maximum(days, 1) * WINDOW / STEPS
         missing = (days >= self._days) & (least >= self._rows) & (least >= PEAK * usual)
         missing &= (self._today[at].sum(axis=0) < COME * least) & (minute - self._heard < 2 * STEP)
+        missing &= minute - self._dark >= WINDOW * STEP
         new = missing & self._late & (self._since == 0) & (minute - self._told > PATIENCE)
         self._missed |= new
         self._since[new], self._due[new] = minute - WINDOW * STEP + 1, least[new]

@@ -162,7 +162,7 @@ class Bank:
     def rows(self, start: datetime, end: datetime) -> Rows:
         """Everything that happens from `start` up to, not including, `end` (both aware)."""
         first, last = milliseconds(start), milliseconds(end)
-        rows = joined([self._singles(np.arange(first // MINUTE, -(-last // MINUTE))), *self._batches(first, last)])
+        rows = joined([self._singles(np.arange(first // MINUTE, -(-last // MINUTE))), *self.sent(first, last)])
         there = (rows.at >= self._came[rows.client]) & (rows.at < self._gone[rows.client])
         return rows.only((rows.at >= first) & (rows.at < last) & there)
 
@@ -184,7 +184,7 @@ class Bank:
         load = np.repeat(volume / usual[cell % pairs], counts)
         return self._drawn(minute * ORDINALS + ordinal, at, pair, client, load, minute, ordinal, 0)
 
-    def _batches(self, first: int, last: int) -> list[Rows]:
+    def sent(self, first: int, last: int) -> list[Rows]:
         """The rows of the batches that may fall between two times."""
         found = []
         offset = UTC_OFFSET // timedelta(milliseconds=1)

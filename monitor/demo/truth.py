@@ -76,7 +76,7 @@ def truth(bank: Bank, failure: Failure, slow_from: Floats) -> Truth:
     if NAMED[failure.kind].way == "missing":
         due, came = (_by_client(rows, begin, end, count) for rows in (drawn, after))
         wrong = due > came
-        touched = wrong & (pdtr(came, np.maximum(due, 1e-9)) < DOUBT)
+        touched = wrong & (pdtr(came, np.maximum(_due(bank, failure, begin, end), 1e-9)) < DOUBT)
         seconds = {w: _silence_seconds(bank, failure, after, w * 1000) for w in (60, 30, 15)}
     else:
         seen = _seen(bank, failure, drawn, after, slow_from)
@@ -100,6 +100,20 @@ def truth(bank: Bank, failure: Failure, slow_from: Floats) -> Truth:
 def _by_client(rows: Rows, begin: int, end: int, count: int) -> Ints:
     inside = (rows.at >= begin) & (rows.at < end)
     found: Ints = np.bincount(rows.client[inside], minlength=count)
+    return found
+
+
+def _due(bank: Bank, failure: Failure, begin: int, end: int) -> Floats:
+    """By client, the rows to be expected in scope and time (ms): by the bank's own volumes and shares, and the batches sent then."""
+    edges = np.arange(begin // MINUTE, -(-end // MINUTE) + 1)
+    minutes, pairs = edges[:-1], np.flatnonzero(failure.scope(bank.profile.pairs))
+    part: Floats = np.diff(np.clip(edges * MINUTE, begin, end).astype(np.float64)) / MINUTE
+    volume = (bank.volume(minutes)[:, pairs] * part[:, None]).ravel()
+    units = bank.units(np.repeat(minutes, pairs.size), np.tile(pairs, minutes.size))
+    found: Floats = volume @ bank.shares.reshape(-1, len(bank.clients))[units]
+    for rows in bank.sent(begin, end):
+        inside = np.isin(rows.pair, pairs) & (rows.at >= begin) & (rows.at < end)
+        found += np.bincount(rows.client[inside], minlength=len(bank.clients))
     return found
 
 

@@ -283,6 +283,16 @@ def test_a_gap_is_of_the_series_that_its_source_feeds():
     assert totals(windows, "10:01", "10:03", Grain(())) == []
 
 
+def test_a_frame_of_clients_says_where_a_source_did_not_tell():
+    windows = held(ACEROS.sends("10:00"))
+    held(ACEROS.sends("10:00", "nomina"), source="payroll", windows=windows)
+    windows.gap("payroll", minute("10:01"), minute("10:03"))
+    clients = Grain(("product", "channel", "client_id"))
+    frame = windows.frame(clients, ["total"], [], minute("10:00"), minute("10:02"))
+    assert frame.dark == ((Scope("nomina", "web"), minute("10:01"), minute("10:02")),)
+    assert windows.frame(clients, ["total"], [], minute("10:03"), minute("10:09")).dark == ()
+
+
 # ---- as it is heard of ---------------------------------------------------------------------------------------------
 
 HEARD = Grain(heard=True)

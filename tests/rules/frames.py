@@ -100,7 +100,8 @@ def part(whole: Frame, start: int, end: int) -> Frame:
     there, series = np.unique(whole.series[kept], return_inverse=True)
     columns = {name: column[kept] for name, column in whole.columns.items()}
     scopes = tuple(whole.scopes[s] for s in there.tolist())
-    return Frame(start, end, scopes, series, whole.minute[kept], columns)
+    dark = tuple((of, max(a, start), min(b, end)) for of, a, b in whole.dark if a < end and b > start)
+    return Frame(start, end, scopes, series, whole.minute[kept], columns, dark=dark)
 
 
 Told = dict[tuple[Scope, int], tuple[str, int]]

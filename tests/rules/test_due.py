@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import Phase, given, settings
@@ -30,6 +32,7 @@ class Mornings:
         self.aceros = self.rng.poisson(0.05, length).astype(float)
         self.others = self.rng.poisson(other, length).astype(float)
         self.size = size
+        self.dark: tuple[tuple[Scope, int, int], ...] = ()
         for day in range(first, last + 1):
             if self.business(day):
                 self.batch(day)
@@ -49,13 +52,21 @@ class Mornings:
         return self
 
     def at(self) -> Frame:
-        return bank(
+        whole = bank(
             self.start,
             {
                 Scope("pagos", "h2h", ACEROS.nit): {"total": self.aceros},
                 Scope("pagos", "web", CAFE.nit): {"total": self.others},
             },
         )
+        return replace(whole, dark=self.dark)
+
+    def unheard(self, clock: str, until: str, channel: str = "h2h") -> Mornings:
+        """The source of a channel does not tell in these minutes of the Tuesday, and what it has is not known."""
+        a, b = minute(clock), minute(until)
+        self.dark += ((Scope("pagos", channel), a, b),)
+        (self.aceros if channel == "h2h" else self.others)[a - self.start : b - self.start] = 0
+        return self
 
     def said(self, **told) -> Told:
         frame = self.at()
@@ -69,6 +80,13 @@ class Mornings:
 
 
 # ---- the law of spans --------------------------------------------------------------------------------------------
+
+
+def test_however_the_days_are_cut_the_dark_is_the_same():
+    frame = Mornings(-6).without(0).unheard("10:50", "11:20").at()
+    at_once = judged(Due(Spec(name="lotes")), frame)
+    assert {letter for letter, _ in at_once.values()} >= {"B", "?"}
+    assert judged(Due(Spec(name="lotes")), frame, range(minute("09:00"), frame.end)) == at_once
 
 
 @settings(max_examples=3, deadline=None, derandomize=True, phases=(Phase.explicit, Phase.generate))
@@ -121,6 +139,24 @@ def test_a_batch_that_comes_late_ends_it(late):
 def test_what_is_too_small_to_be_it_does_not_end_it():
     minutes = Mornings().without(0).batch(0, TEN + 90, size=12).found()
     assert minutes[-1] > TEN + 120
+
+
+@pytest.mark.parametrize(("clock", "until"), [("09:50", "10:20"), ("10:05", "11:30"), ("09:00", "15:00")])
+def test_nothing_is_missed_where_nobody_told(clock, until):
+    assert not Mornings().unheard(clock, until).found()
+
+
+def test_a_dark_channel_does_not_hide_what_is_missing_beside_it():
+    dark = Mornings().unheard("09:50", "10:20", "web").without(0)
+    other = replace(dark.at(), dark=((Scope("recaudos"), minute("09:50"), minute("10:20")),))
+    assert breaches(judged(Due(Spec(name="lotes")), other, range(other.start, other.end, DAY)))
+
+
+def test_what_may_have_come_in_the_dark_is_unknown():
+    said = Mornings().without(0).unheard("11:00", "11:30").said()
+    letters = {m - minute("00:00"): letter for (_, m), (letter, _) in said.items() if m >= minute("10:00")}
+    assert letters[TEN + 59] == "B"
+    assert {letters[TEN + m] for m in range(60, 180)} == {"?"}
 
 
 def test_nobody_waits_for_ever():
