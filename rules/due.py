@@ -85,8 +85,7 @@ class Due:
                 self._dark[unheard] = m
                 self._missed[unheard] = True  # a day that is not wholly known
             here = slice(bounds[i], bounds[i + 1])
-            if here.start < here.stop:
-                np.add.at(self._today[step], place[here], rows[here])
+            np.add.at(self._today[step], place[here], rows[here])
             if self._business and m % STEP == STEP - 1:
                 self._look(m, step)
             if self._since.any():
