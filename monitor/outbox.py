@@ -12,7 +12,7 @@ from typing import Any
 import structlog
 
 from alerts import Client, Decision, Incident
-from alerts.messages import Words, case_text, end_text
+from alerts.messages import Words, case_text, end_text, withdrawn_text
 from alerts.rows import plain
 from connectors import Case, CaseDesk, SourceError
 from monitor import spanish
@@ -21,6 +21,8 @@ from monitor.store import Message, Store
 LEASE = timedelta(minutes=2)
 FIRST_WAIT = timedelta(seconds=5)
 LONGEST_WAIT = timedelta(minutes=10)
+WITHDRAWN = "retirado"
+"""The status of a case that we took back."""
 DOUBLINGS = 16
 """Of the wait at most: a desk may be away for days, and no length of time is doubled so often."""
 
@@ -41,6 +43,14 @@ def to_end(decision: Decision, incident: Incident, client: Client, zone: tzinfo)
     subject, body = case_text(incident, decision, words)
     payload = _payload(decision, incident, subject, body, "afectación superada") | {"note": end_text(incident, words)}
     return Message(f"{decision.key}:end", decision.key, decision.desk, "update", payload)
+
+
+def to_withdraw(decision: Decision, incident: Incident, client: Client, zone: tzinfo) -> Message:
+    """The message that takes a case back."""
+    words = _words(incident, client, zone)
+    subject, body = case_text(incident, decision, words)
+    payload = _payload(decision, incident, subject, body, WITHDRAWN) | {"note": withdrawn_text(incident, words)}
+    return Message(f"{decision.key}:withdraw", decision.key, decision.desk, "withdraw", payload)
 
 
 def _words(incident: Incident, client: Client, zone: tzinfo) -> Words:
@@ -66,7 +76,7 @@ def _payload(decision: Decision, incident: Incident, subject: str, body: str, st
     return {
         "key": decision.key, "incident_id": decision.incident_id, "client_id": decision.client_id, "product": decision.product,
         "channel": incident.scope.channel, "opened_at": decision.opened_at.isoformat(), "priority": decision.priority,
-        "subject": subject, "body": body, "status": status,
+        "kind": "soporte", "subject": subject, "body": body, "status": status,
     }  # fmt: skip
 
 

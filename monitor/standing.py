@@ -11,7 +11,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from alerts import Action, Incident, IncidentState, Touch
+from alerts import Action, Decision, Incident, IncidentState, Touch
+from alerts.casework import ACTS, acted
 from alerts.rows import plain
 from monitor import tables as t
 from monitor.store import Store
@@ -41,6 +42,23 @@ def as_acted(store: Store, found: Sequence[Incident]) -> list[Incident]:
     for act in rows(store, t.acts.select().where(t.acts.c.incident_id.in_(firing)).order_by(t.acts.c.id)):
         acts[act["incident_id"]].append(act)
     return [_acted(incident, acts[incident.id]) for incident in found]
+
+
+def as_worked(store: Store, found: Sequence[Decision]) -> list[Decision]:
+    """Decisions with what people did to them that the judging thread has not taken in yet."""
+    last = int(store.marks().get("last_act", 0))
+    newest = {decision.key: decision for decision in found}
+    for act in store.acts(after=last):
+        if act.action not in ACTS:
+            continue
+        source, _, number = act.text.partition("/") if act.action == "attribute" else ("", "", "")
+        cases = store.their_cases(t.their_cases.c.source == source, t.their_cases.c.case_id == number) if number else ()
+        for key, decision in newest.items():
+            if key == act.case_key or (not act.case_key and decision.incident_id == act.incident_id):
+                newest[key] = acted(decision, act.action, act.who, act.at, next(iter(cases), None))
+            elif number and (decision.linked_source, decision.linked_case_id) == (source, number):
+                newest[key] = acted(decision, "undo", act.who, act.at)
+    return list(newest.values())
 
 
 def rows(store: Store, query: Any) -> list[Row]:
@@ -85,7 +103,8 @@ def _counts(store: Store, ids: Sequence[str]) -> dict[str, Row]:
     for incident_id, touched in clients.items():
         affected = touched[Touch.AFFECTED]
         found[incident_id] |= {"affected": len(affected), "exposed": len(touched[Touch.EXPOSED] - affected)}
-    actions = t.decisions.select().with_only_columns(d.incident_id, d.action)
+    actions = t.decisions.select().with_only_columns(d.incident_id, d.action, d.withdrawn_at)
     for decision in rows(store, actions.where(d.incident_id.in_(ids))):
-        found[decision["incident_id"]][_COUNTED[Action(decision["action"])]] += 1
+        kept = Action.NONE if decision["withdrawn_at"] else Action(decision["action"])
+        found[decision["incident_id"]][_COUNTED[kept]] += 1
     return found
