@@ -28,20 +28,20 @@ rules = ["rules.toml"]
 role = "transactions"
 kind = "file"
 path = "payments.csv"
-every = "50ms"
+every = "200ms"
 
 [sources.sharepoint]
 role = "cases"
 kind = "file"
 path = "sharepoint*.csv"
-every = "50ms"
+every = "200ms"
 client_form = "nit_dv"
 
 [sources.bizagi]
 role = "cases"
 kind = "file"
 path = "bizagi*.csv"
-every = "50ms"
+every = "200ms"
 client_form = "nit"
 
 [desks.mesa]

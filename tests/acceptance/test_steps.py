@@ -29,7 +29,7 @@ rules = ["rules.toml"]
 role = "transactions"
 kind = "file"
 path = "payments.csv"
-every = "50ms"
+every = "200ms"
 
 [sources.clients]
 role = "clients"
