@@ -5,21 +5,26 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import AfterValidator, ValidationError
 
 from alerts.stages import Stage, Staged, Stages
 from monitor.blocks import Block
 from monitor.faults import Fault, explained
+from monitor.promises import Words
 
-Name = Annotated[str, Field(min_length=1)]
+
+def _some(segments: list[Any]) -> list[Any]:
+    if not segments:
+        raise ValueError("must name something; without the key, it is of all")
+    return segments
 
 
 class StepBlock(Block):
     """[[step]]: of these products and segments (none named: of all)."""
 
     step: Literal["observe", "approve", "automatic"]
-    products: Annotated[list[Name], Field(min_length=1)] | None = None
-    segments: Annotated[list[Literal["corporativo", "empresarial", "pyme"]], Field(min_length=1)] | None = None
+    products: Words | None = None
+    segments: Annotated[list[Literal["corporativo", "empresarial", "pyme"]], AfterValidator(_some)] | None = None
 
 
 def read_stages(tables: Mapping[str, Any], file: str, faults: list[Fault]) -> Stages:

@@ -92,11 +92,12 @@ CONFIGS: dict[str, list[str]] = {
     ],
     "bad_steps": [
         "step[0].step: must be 'observe', 'approve' or 'automatic'",
-        "step[0].products: must have at least 1 item",
+        "step[0].products: must name something; without the key, it asks nothing",
         "step[1].step: is missing",
         "step[1].segments[0]: must be 'corporativo', 'empresarial' or 'pyme'",
         "step[1].stage: no such key; did you mean 'step'?",
-        "step[2].products[0]: must have at least 1 character",
+        "step[2].products: must name something; without the key, it asks nothing",
+        "step[2].segments: must name something; without the key, it is of all",
     ],
     "bad_weights": [
         "portfolio.segment: must be greater than or equal to 0",

@@ -17,7 +17,7 @@ from alerts import Action, Client, Decision, Incident, IncidentState
 from connectors import Case, SourceError
 from connectors.desks.local import Local
 from monitor import tables as t
-from monitor.outbox import FIRST_WAIT, LEASE, LONGEST_WAIT, deliver, to_end, to_open
+from monitor.outbox import FIRST_WAIT, LEASE, LONGEST_WAIT, deliver, to_end, to_open, to_withdraw
 from monitor.store import Message, Step, Store
 from rules import Scope, Severity
 
@@ -147,6 +147,23 @@ def test_what_was_decided_reaches_the_desk_as_it_was(store: Store) -> None:
     assert ended.key == opened.key
     assert ended.note
     assert ended.status != opened.status
+    assert opened.kind == "soporte"
+
+
+def test_a_withdrawal_goes_out_once_after_the_opening_with_a_plain_text(store: Store) -> None:
+    incident = Incident(
+        "AF-1", Scope("pagos", "app"), "failed", Severity.MAJOR, IncidentState.FIRING, NOW - 9 * LEASE, NOW - 8 * LEASE,
+        ("fallas",), frozenset({"failed"}),
+    )  # fmt: skip
+    decision = Decision("VG-1", "AF-1", "900123456", "pagos", Action.OPEN, "own", NOW, 83, "local", withdrawn_at=NOW)
+    back = to_withdraw(decision, incident, Client("900123456"), BOGOTA)
+    put(store, to_open(decision, incident, Client("900123456"), BOGOTA), back, back)
+    seen: list[Case] = []
+    desk = Desk(seen.append)
+    assert deliver(store, {"local": desk}, Clock()) == 2
+    assert desk.sent == [("open", "VG-1"), ("update", "VG-1")]
+    assert (seen[1].status, seen[0].status) == ("retirado", "abierto")
+    assert seen[1].note.startswith("Vigía retira este caso: la afectación AF-1 en Pagos · App no lo requiere.")
 
 
 # ---- a crash -------------------------------------------------------------------------------------------------------
