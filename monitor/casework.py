@@ -14,9 +14,8 @@ from alerts.cases import OBSERVED, waits
 from alerts.casework import WHOLE, acted, may
 from monitor import spanish as es
 from monitor import tables as t
-from monitor.mending import named
 from monitor.people import Refused, Unknown, found_incident
-from monitor.standing import as_acted, as_worked
+from monitor.standing import as_acted, as_worked, named
 from monitor.store import Act, Store
 
 SOME = 3

@@ -13,15 +13,11 @@ from alerts.cases import AFTER, UNDONE
 from alerts.casework import ACTS, WHOLE, acted
 from monitor import tables as t
 from monitor.pipeline import Pipeline
+from monitor.standing import attributed, meant
 from monitor.store import Act, Store
 
 INCIDENTE = "incidente"
 """The kind of a case that technology has confirmed."""
-
-
-def named(case: TheirCase) -> str:
-    """A case of a tool as an act's text names it."""
-    return f"{case.source}/{case.case_id}"
 
 
 def remember(pipeline: Pipeline, acts: Iterable[Act]) -> None:
@@ -88,10 +84,7 @@ def _meant(act: Act, pipeline: Pipeline, store: Store, changes: Changes) -> list
 
 
 def _case(act: Act, pipeline: Pipeline, store: Store) -> TheirCase | None:
-    source, _, number = act.text.partition("/")
-    theirs = t.their_cases.c
-    held = pipeline.book.cases.get((source, number))
-    return held or next(iter(store.their_cases(theirs.source == source, theirs.case_id == number)), None)
+    return pipeline.book.cases.get(meant(act)) or attributed(store, act)
 
 
 def _let_go(act: Act, case: TheirCase, pipeline: Pipeline, store: Store, now: datetime, changes: Changes) -> None:

@@ -11,11 +11,11 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from alerts import Action, Decision, Incident, IncidentState, Touch
+from alerts import Action, Decision, Incident, IncidentState, TheirCase, Touch
 from alerts.casework import ACTS, acted
 from alerts.rows import plain
 from monitor import tables as t
-from monitor.store import Store
+from monitor.store import Act, Store
 
 Row = dict[str, Any]
 _COUNTED = {Action.OPEN: "cases_opened", Action.LINK: "cases_linked", Action.NONE: "cases_left"}
@@ -44,6 +44,24 @@ def as_acted(store: Store, found: Sequence[Incident]) -> list[Incident]:
     return [_acted(incident, acts[incident.id]) for incident in found]
 
 
+def named(case: TheirCase) -> str:
+    """A case of a tool as an act's text names it."""
+    return f"{case.source}/{case.case_id}"
+
+
+def meant(act: Act) -> tuple[str, str]:
+    """The tool and the number of the case that an act names."""
+    source, _, number = act.text.partition("/")
+    return source, number
+
+
+def attributed(store: Store, act: Act) -> TheirCase | None:
+    """The case that an act names, if it still is known."""
+    source, number = meant(act)
+    theirs = t.their_cases.c
+    return next(iter(store.their_cases(theirs.source == source, theirs.case_id == number)), None)
+
+
 def as_worked(store: Store, found: Sequence[Decision]) -> list[Decision]:
     """Decisions with what people did to them that the judging thread has not taken in yet."""
     last = int(store.marks().get("last_act", 0))
@@ -51,12 +69,11 @@ def as_worked(store: Store, found: Sequence[Decision]) -> list[Decision]:
     for act in store.acts(after=last):
         if act.action not in ACTS:
             continue
-        source, _, number = act.text.partition("/") if act.action == "attribute" else ("", "", "")
-        cases = store.their_cases(t.their_cases.c.source == source, t.their_cases.c.case_id == number) if number else ()
+        case = attributed(store, act) if act.action == "attribute" else None
         for key, decision in newest.items():
             if key == act.case_key or (not act.case_key and decision.incident_id == act.incident_id):
-                newest[key] = acted(decision, act.action, act.who, act.at, next(iter(cases), None))
-            elif number and (decision.linked_source, decision.linked_case_id) == (source, number):
+                newest[key] = acted(decision, act.action, act.who, act.at, case)
+            elif case and (decision.linked_source, decision.linked_case_id) == meant(act):
                 newest[key] = acted(decision, "undo", act.who, act.at)
     return list(newest.values())
 

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
+from typer.testing import CliRunner
 
 from alerts import Action, Changes, Decision, TheirCase
 from alerts.cases import APPROVAL, BUDGET, OBSERVED
 from monitor import casework, people, spanish
+from monitor.__main__ import app
 from monitor.store import Step
 from tests.monitor.conftest import ACEROS, MOLINOS, NOW, NUBE, PART, PAYMENTS, SLOW, ago
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from monitor.store import Store
 
 OPENED, LINKED, OLD = f"VG-{PAYMENTS}-{ACEROS}", f"VG-{PAYMENTS}-{MOLINOS}", f"VG-{SLOW}-{ACEROS}"
@@ -154,3 +159,31 @@ def test_a_case_that_cannot_be_the_clients_report(store: Store, case_id: str, wo
     with pytest.raises((people.Refused, people.Unknown), match=words):
         casework.attribute(store, OPENED, case_id, "Ana", NOW)
     assert store.acts() == []
+
+
+def test_the_command_line_does_it_and_tells_what_came_of_it(store: Store, tmp_path: Path) -> None:
+    waits(store)
+    config = tmp_path / "config.toml"
+    config.write_text(
+        '[monitor]\ndatabase = "sqlite:///vigia.db"\n[sources.c]\nrole = "cases"\nkind = "file"\npath = "c.csv"\n'
+    )
+
+    def vigia(*words: str) -> tuple[int, str, str]:
+        done = CliRunner().invoke(app, ["cases", *words, "--config", str(config)])
+        return done.exit_code, done.stdout, done.stderr
+
+    assert vigia("approve", PAYMENTS, "--who", "Ana", "--text", "vista") == (0, f"{PAYMENTS}: 1 caso\n", "")
+    for words in (("informed", OPENED), ("promote", OPENED), ("confirm", OPENED), ("undo", LINKED)):
+        assert vigia(*words, "--who", "Ana") == (0, f"{words[1]}\n", "")
+    assert vigia("attribute", OPENED, "SP-75", "--who", "Ana") == (
+        1, "", "el caso sharepoint/SP-75 es de otro cliente, NIT 860.555.111\n",
+    )  # fmt: skip
+    assert vigia("attribute", LINKED, "SP-75", "--who", "Ana")[0] == 0
+    assert vigia("withdraw", WAITING, OPENED, "--who", "Ana") == (0, f"{WAITING}\n{OPENED}\n", "")
+    code, listed, _ = vigia("list")
+    assert (code, "Confirmado por Ana" in listed) == (0, True)
+    (linked,) = (row for row in json.loads(vigia("list", "--json")[1]) if row["key"] == LINKED)
+    assert (linked["confidence"], linked["confirmed_by"], linked["undone"]) == (1.0, "Ana", [["", "SP-75"]])
+    assert [act.action for act in store.acts()] == [
+        "approve", "informed", "promote", "confirm", "undo", "attribute", "withdraw", "withdraw",
+    ]  # fmt: skip
