@@ -267,8 +267,9 @@ class CaseBook:
             if not _in_time(case, incident, at):
                 continue
             if _belongs(case, incident, products := products_of(incident.id, case.client_id), at):
-                # What was taken back has the least claim to what a client tells.
-                rank = (not decision.withdrawn_at, _under_way(incident, case.reported_at), incident.started_at)
+                # What was taken back, or only observed, has the least claim to what a client tells.
+                idle = decision.withdrawn_at is not None or decision.reason == OBSERVED
+                rank = (not idle, _under_way(incident, case.reported_at), incident.started_at)
                 fits.append((rank, decision, self._sure(case, incident, products)))
         if fits:
             _, decision, sure = max(fits, key=lambda fit: (fit[0], fit[1].key))

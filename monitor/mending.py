@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from alerts import Action, Changes, Decision, TheirCase
-from alerts.cases import AFTER, UNDONE
+from alerts.cases import AFTER, UNDONE, case_key
 from alerts.casework import ACTS, WHOLE, acted
 from monitor import tables as t
 from monitor.pipeline import Pipeline
@@ -73,11 +73,12 @@ class Promotions:
 
 def _meant(act: Act, pipeline: Pipeline, store: Store, changes: Changes) -> list[Decision]:
     d, book = t.decisions.c, pipeline.book
+    whose = case_key(act.incident_id, "")  # also where the incident was merged into another since
     where = d.key == act.case_key if act.case_key else d.incident_id == act.incident_id
     held = {
-        decision.key: decision
-        for decision in book.decisions.values()
-        if (decision.key == act.case_key if act.case_key else decision.incident_id == act.incident_id)
+        key: decision
+        for key, decision in book.decisions.items()
+        if (key == act.case_key if act.case_key else decision.incident_id == act.incident_id or key.startswith(whose))
     }
     stored = {} if held else {decision.key: decision for decision in store.decisions(where)}
     return [changes.decisions.get(key, decision) for key, decision in (held or stored).items()]

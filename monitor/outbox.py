@@ -23,6 +23,8 @@ FIRST_WAIT = timedelta(seconds=5)
 LONGEST_WAIT = timedelta(minutes=10)
 WITHDRAWN = "retirado"
 """The status of a case that we took back."""
+A_DAY = timedelta(days=1) // LONGEST_WAIT
+"""Attempts."""
 DOUBLINGS = 16
 """Of the wait at most: a desk may be away for days, and no length of time is doubled so often."""
 
@@ -106,8 +108,10 @@ def deliver(
             why = str(error) if known else f"{type(error).__name__}: {error}"
             permanent = isinstance(error, SourceError) and error.permanent
             wait = min(FIRST_WAIT * 2 ** min(message["attempts"], DOUBLINGS), LONGEST_WAIT)
-            # Permanent means until somebody mends it: a case that was decided on is never given up, only asked for less often.
-            dead = permanent and message["action"] != "open"
+            # Permanent means until somebody mends it: a case that was decided on is never given up, only asked for less often;
+            # one that is taken back, for a day, for it may be gone from its tool.
+            patient = {"open": True, "withdraw": message["attempts"] + 1 < A_DAY}
+            dead = permanent and not patient.get(message["action"], False)
             store.put_off(message["id"], why, clock() + (LONGEST_WAIT if permanent else wait), dead=dead)
             log.warning(
                 "not delivered", desk=desk, action=message["action"], error=why, given_up=dead, exc_info=not known

@@ -153,12 +153,13 @@ def test_in_a_withdrawn_incident_nothing_is_opened_for_those_to_come():
     assert day.of(TEXTILES).withdrawn_at == at("10:04")
 
 
-def test_a_case_is_tied_rather_to_what_still_stands():
+@pytest.mark.parametrize("idle", [{"withdrawn_at": at("10:25")}, {"action": Action.NONE, "reason": OBSERVED}])
+def test_a_case_is_tied_rather_to_what_still_stands(idle):
     later = replace(INCIDENT, id="AF-2", started_at=at("10:20"), detected_at=at("10:22"))
     day = Day()
     day.minute("10:02", ACEROS)
     day.minute("10:22", ACEROS, incident=later)
-    day.book.note(replace(day.of(ACEROS, later), withdrawn_at=at("10:25")), day.changes)
+    day.book.note(replace(day.of(ACEROS, later), **idle), day.changes)
     day.book.learn([ACEROS.reports("10:30")])
     day.book.know([INCIDENT, later])
     day.book.attach(lambda *_: ["pagos"], at("10:30"), day.changes)

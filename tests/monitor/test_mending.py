@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -164,3 +165,12 @@ def test_a_promotion_waits_until_the_desk_has_told_its_number(store: Store) -> N
     store.confirm(sent["id"], "C-000009", NOW)
     promotions.take(pipeline(), store, NOW, changes)
     assert [(d.key, d.promoted_at) for d in changes.decisions.values()] == [(f"VG-{SLOW}-{OURS}", ago(9))]
+
+
+def test_an_act_on_an_incident_that_was_merged_meanwhile_is_on_what_it_brought_along(store: Store) -> None:
+    judging, changes = pipeline(), Changes()
+    for decision in store.decisions():
+        judging.book.note(replace(decision, incident_id="AF-0"), changes)
+    take(Act(SLOW, ago(1), "turno", "withdraw"), judging, store, NOW, changes)
+    taken = {key: d.withdrawn_at for key, d in changes.decisions.items()}
+    assert {key for key, time in taken.items() if time} == {f"VG-{SLOW}-{OURS}"}

@@ -17,7 +17,7 @@ from alerts import Action, Client, Decision, Incident, IncidentState
 from connectors import Case, SourceError
 from connectors.desks.local import Local
 from monitor import tables as t
-from monitor.outbox import FIRST_WAIT, LEASE, LONGEST_WAIT, deliver, to_end, to_open, to_withdraw
+from monitor.outbox import A_DAY, FIRST_WAIT, LEASE, LONGEST_WAIT, deliver, to_end, to_open, to_withdraw
 from monitor.store import Message, Step, Store
 from rules import Scope, Severity
 
@@ -294,6 +294,16 @@ def test_a_lasting_error_holds_up_nobody_and_its_case_goes_out_once_it_is_mended
     assert len(store.waiting()) == 1
     clock.now += timedelta(days=1)
     assert (deliver(store, {"local": Desk()}, clock), store.waiting()) == (1, [])
+
+
+def test_a_withdrawal_that_is_refused_is_tried_for_a_day(store: Store) -> None:
+    put(store, message("A", "withdraw"))
+    desk, clock = Desk(failing("A", permanent=True)), Clock()
+    for n in range(A_DAY):
+        assert states(store) == {"A:end": "due"}, n
+        assert deliver(store, {"local": desk}, clock) == 0
+        clock.now += LONGEST_WAIT
+    assert states(store) == {"A:end": "dead"}
 
 
 def test_a_desk_that_is_no_longer_configured(store: Store) -> None:
