@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from alerts import Action, Changes, Decision, Impact, Incident, IncidentState, TheirCase, Touch
 from alerts.cases import APPROVAL, BUDGET, FEW, OBSERVED, UNDONE, WITHDRAWN, CaseBook, Limits, case_key
@@ -50,7 +52,9 @@ class Day:
 
     def again(self) -> None:
         """As after a restart."""
+        said = self.book.approved, self.book.withdrawn
         self.book = CaseBook(self.book.decisions.values(), self.book.cases.values(), {"mesa"})
+        self.book.approved, self.book.withdrawn = said
         self.changes = Changes()
 
 
@@ -316,3 +320,47 @@ def test_an_act_that_makes_no_sense_changes_nothing(action):
     day.minute("10:02", CAFE)
     gone = replace(day.of(CAFE), reason=WITHDRAWN, withdrawn_at=at("10:03"))
     assert acted(gone, action, WHO, at("10:04")) is gone
+
+
+ALL = (ACEROS, TEXTILES, CAFE)
+happenings = st.one_of(
+    st.tuples(st.just("report"), st.sampled_from(ALL)),
+    st.tuples(st.just("hurt"), st.sampled_from(ALL)),
+    st.tuples(st.sampled_from(["approve", "withdraw", "confirm", "undo"]), st.sampled_from(ALL)),
+    st.tuples(st.sampled_from(["approve all", "withdraw all"]), st.just(ACEROS)),
+)
+
+
+def happens(day: Day, clock: str, what: str, who: Character, hurt: list[Character]) -> None:
+    """One of these, and the minute that follows."""
+    action, _, whole = what.partition(" ")
+    if action == "report":
+        day.book.learn([who.reports(clock)])
+    if whole:
+        day.book.approved |= {"AF-1": WHO} if action == "approve" else {}
+        day.book.withdrawn |= {"AF-1"} if action == "withdraw" else set()
+    for each in hurt if whole else [who]:
+        if action in ACTS and case_key("AF-1", each.nit) in day.book.decisions:
+            day.does(clock, action, each)
+    day.minute(clock, *hurt)
+
+
+@given(st.sampled_from(Stage), st.sampled_from([None, 1]), st.lists(happenings, max_size=14))
+def test_whatever_people_do_a_restart_changes_nothing_and_what_they_said_holds(stage, per_hour, story):
+    stayed, restarted = Day(stage, per_hour=per_hour), Day(stage, per_hour=per_hour)
+    hurt: dict[str, Character] = {}
+    for n, (what, who) in enumerate(story):
+        hurt |= {who.nit: who} if what == "hurt" else {}
+        before = dict(stayed.book.decisions)
+        for day in (stayed, restarted):
+            happens(day, f"10:{2 + n:02d}", what, who, list(hurt.values()))
+        restarted.again()
+        assert restarted.book.decisions == stayed.book.decisions
+        for key, was in before.items():
+            now = stayed.book.decisions[key]
+            assert {*was.undone} <= {*now.undone}
+            assert (now.linked_source, now.linked_case_id) not in now.undone
+            if was.withdrawn_at:
+                assert (now.action, now.opened_at, now.withdrawn_at) == (was.action, was.opened_at, was.withdrawn_at)
+    if stage is Stage.OBSERVE:
+        assert {d.action for d in stayed.book.decisions.values()} <= {Action.NONE}
