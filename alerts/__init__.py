@@ -190,7 +190,8 @@ class Decision:
     """What was decided for one client in one incident, and how it compared with the client's own report.
 
     confidence: how sure it is that the linked case is about the incident, 0..1; confirmed_by: who has said so. informed_at: when N1
-    told the client; promoted_at: when N2 made an incidente of the soporte; withdrawn_at: when our case was taken back.
+    told the client; promoted_at: when N2 made an incidente of the soporte; withdrawn_at: when our case was taken back. approved_by: who
+    let it be opened; undone: cases (tool, number) that somebody said are not about it: never tied to it again.
     """
 
     key: str
@@ -210,15 +211,19 @@ class Decision:
     informed_at: datetime | None = None
     promoted_at: datetime | None = None
     withdrawn_at: datetime | None = None
+    approved_by: str = ""
+    undone: tuple[tuple[str, str], ...] = ()
 
     @property
     def lead_seconds(self) -> int | None:
-        """By how much we were first; negative where the client was. None where nothing was done: there is no merit in it."""
-        return (
-            None
-            if self.client_reported_at is None or self.action is Action.NONE
-            else round((self.client_reported_at - self.opened_at).total_seconds())
-        )
+        """By how much we were first; negative where the client was.
+
+        None where nothing was done, or it was taken back before the client spoke: there is no merit in it.
+        """
+        told = self.client_reported_at
+        if told is None or self.action is Action.NONE or (self.withdrawn_at and self.withdrawn_at <= told):
+            return None
+        return round((told - self.opened_at).total_seconds())
 
 
 @dataclass(slots=True)

@@ -6,7 +6,9 @@ opened, and the lead is measured. It is tied to one incident at most, the one th
 the latest before: what is nobody's merit must not be counted twice.
 
 A client hit too little for their segment waits (FEW), and so does one whose desk has been given its cases of the hour (BUDGET), the
-highest priority first whenever there is room and as long as the incident is open. Nobody leaves the list.
+highest priority first whenever there is room and as long as the incident is open. Where the stage asks for it, they wait for an
+act of approval first (APPROVAL), or are only shown (OBSERVED). Nobody leaves the list; what people do with a case is in
+`alerts.casework`.
 """
 
 from __future__ import annotations
@@ -19,12 +21,18 @@ from heapq import heappop, heappush
 from typing import Any
 
 from alerts import Action, Changes, Client, Decision, Impact, Incident, TheirCase
+from alerts.confidence import confidence
+from alerts.stages import Stage, Stages
 
 BEFORE = timedelta(hours=2)
 AFTER = timedelta(hours=24)
 HOUR = timedelta(hours=1)
 BUDGET = "budget"
 FEW = "too few failures yet"
+APPROVAL = "waits for approval"
+OBSERVED = "only observed"
+WITHDRAWN = "withdrawn"
+UNDONE = "the link was undone"
 OURS = "affected, no case of their own"
 CLOSED = "their own case on it is closed already"
 THEIRS = "the client's own case is open"
@@ -35,11 +43,12 @@ class Limits:
     """What keeps the desks from a flood.
 
     per_hour: cases opened within any sixty minutes, by desk (none: no limit). open_from: failed and missing transactions of a client from
-    which on a case is opened, by segment, or `default` for the others (none: 1).
+    which on a case is opened, by segment, or `default` for the others (none: 1). stages: whose cases are opened by themselves.
     """
 
     per_hour: Mapping[str, int] = field(default_factory=dict)
     open_from: Mapping[str, int] = field(default_factory=dict)
+    stages: Stages = field(default_factory=Stages)
 
     def enough(self, client: Client | None, touched: Sequence[Impact]) -> bool:
         """Whether this is enough to open a case."""
@@ -51,7 +60,7 @@ class Limits:
 
 def waits(decision: Decision) -> bool:
     """Whether nothing was opened so far, but may be."""
-    return decision.action is Action.NONE and decision.reason in (BUDGET, FEW)
+    return decision.action is Action.NONE and decision.reason in (BUDGET, FEW, APPROVAL, OBSERVED)
 
 
 def case_key(incident_id: str, client_id: str) -> str:
@@ -62,13 +71,25 @@ def case_key(incident_id: str, client_id: str) -> str:
 class CaseBook:
     """The decisions taken and the clients' own cases, as known by now."""
 
-    def __init__(self, decisions: Iterable[Decision] = (), cases: Iterable[TheirCase] = ()) -> None:
+    def __init__(
+        self,
+        decisions: Iterable[Decision] = (),
+        cases: Iterable[TheirCase] = (),
+        declared: Collection[str] = (),
+    ) -> None:
+        """declared: the tools that say in which form they write NITs."""
         self.decisions: dict[str, Decision] = {}
         self._first: dict[tuple[str, str], str] = {}
         self._tied: dict[tuple[str, str], str] = {}
         """By the tool and its number, which another tool may give too: the key of the decision."""
         self._held: set[str] = set()
         self._incidents: dict[str, Incident] = {}
+        self._undone: dict[tuple[str, str], set[tuple[str, str]]] = {}
+        self.approved: dict[str, str] = {}
+        """Incidents of which all cases are approved, also those to come, and by whom."""
+        self.withdrawn: set[str] = set()
+        """Incidents of which all was taken back: nothing is opened in them."""
+        self._declared = declared
         for decision in sorted(decisions, key=lambda d: (d.key != case_key(d.incident_id, d.client_id), d.key)):
             self._keep(decision)
         self.cases: dict[tuple[str, str], TheirCase] = {}
@@ -116,30 +137,70 @@ class CaseBook:
         for client, touched in by_client.items():
             held = self.decisions.get(self._first.get((incident.id, client), ""))
             priority = max(impact.priority for impact in touched)
-            wait = BUDGET if limits.enough((clients or {}).get(client), touched) else FEW
-            if held and waits(held) and (held.priority, held.reason) != (priority, wait):
-                self._note(replace(held, priority=priority, reason=wait), changes)
-            if held:
-                continue
             products = sorted({impact.product for impact in touched if impact.product})
+            wait = self._wait(incident, limits, (clients or {}).get(client), touched, products, held)
+            approved = (held.approved_by if held else "") or self.approved.get(incident.id, "") * (wait == BUDGET)
+            if held and waits(held) and (held.priority, held.reason, held.approved_by) != (priority, wait, approved):
+                since = at if wait == WITHDRAWN else None
+                held = replace(held, priority=priority, reason=wait, approved_by=approved, withdrawn_at=since)
+                self.note(held, changes)
+            if held and (held.reason != UNDONE or self._stands(held)):
+                continue
             product = products[0] if len(products) == 1 else ""
-            theirs = self._theirs(incident, client, products, at)
-            decision = Decision(
-                key=case_key(incident.id, client), incident_id=incident.id, client_id=client,
-                product=product, action=Action.OPEN, reason=OURS, opened_at=at, priority=priority,
-                desk=desk_of(product or incident.scope.product),
+            fresh = Decision(
+                key=held.key if held else case_key(incident.id, client), incident_id=incident.id, client_id=client,
+                product=product, action=Action.NONE, reason=wait, opened_at=at, priority=priority,
+                desk=desk_of(product or incident.scope.product), approved_by=approved,
+                informed_at=held.informed_at if held else None, undone=held.undone if held else (),
             )  # fmt: skip
-            if not decision.desk:
-                decision = replace(decision, action=Action.NONE, reason="no desk takes this product")
-            if theirs and decision.desk:
-                decision = replace(decision, reason=CLOSED)
-            if decision.desk and (wait == FEW or decision.desk in limits.per_hour):
-                decision = replace(decision, action=Action.NONE, reason=wait)
-            if theirs and theirs.open_at(at):
-                decision = replace(decision, action=Action.LINK, reason=THEIRS, desk="", **_link(theirs))
-            self._note(decision, changes)
-            if theirs and self._free(theirs, changes):
-                self._tie(decision, theirs, changes)
+            self._settle(fresh, incident, products, limits, changes)
+
+    def _settle(
+        self, fresh: Decision, incident: Incident, products: list[str], limits: Limits, changes: Changes
+    ) -> None:
+        """Open, link or leave alone, and note it. fresh: nothing is opened; its reason is what it would wait for."""
+        at, wait, decision = fresh.opened_at, fresh.reason, fresh
+        theirs = self._theirs(incident, fresh.client_id, products, at)
+        if not fresh.desk:
+            decision = replace(fresh, reason="no desk takes this product")
+        elif wait == BUDGET and fresh.desk not in limits.per_hour:
+            decision = replace(fresh, action=Action.OPEN, reason=CLOSED if theirs else OURS)
+        elif wait == WITHDRAWN:
+            decision = replace(fresh, withdrawn_at=at)
+        sure = self._sure(theirs, incident, products) if theirs else None
+        if theirs and theirs.open_at(at) and wait not in (OBSERVED, WITHDRAWN):
+            linked = linked_to(theirs)
+            decision = replace(decision, action=Action.LINK, reason=THEIRS, desk="", confidence=sure, **linked)
+        self.note(decision, changes)
+        if theirs and self._free(theirs, changes):
+            self._tie(decision, theirs, sure, changes)
+
+    def _wait(
+        self,
+        incident: Incident,
+        limits: Limits,
+        client: Client | None,
+        touched: Sequence[Impact],
+        products: Collection[str],
+        held: Decision | None,
+    ) -> str:
+        """What a case of this client waits for: for nothing but room at the desk, it is BUDGET."""
+        stage = limits.stages.of(products or [incident.scope.product], client.segment if client else "")
+        if incident.id in self.withdrawn:
+            return WITHDRAWN
+        if stage is Stage.OBSERVE:
+            return OBSERVED
+        if not limits.enough(client, touched):
+            return FEW
+        approved = incident.id in self.approved or (held is not None and held.approved_by)
+        return APPROVAL if stage is Stage.APPROVE and not approved else BUDGET
+
+    def _stands(self, undone: Decision) -> bool:
+        """Whether something else was done for the client in the same incident."""
+        return any(
+            d.action is not Action.NONE and (d.incident_id, d.client_id) == (undone.incident_id, undone.client_id)
+            for d in self.decisions.values()
+        )
 
     def release(self, at: datetime, firing: Collection[str], limits: Limits, changes: Changes) -> None:
         """Of those who wait in incidents that are `firing`, open what the desks' budgets allow by now, the highest priority first.
@@ -159,7 +220,7 @@ class CaseBook:
             theirs = self.cases.get((decision.linked_source, decision.linked_case_id))
             if (decision.incident_id, decision.client_id) in served:
                 continue
-            if theirs and theirs.open_at(at):
+            if theirs and theirs.open_at(at) and decision.reason != OBSERVED:
                 done_now = replace(decision, action=Action.LINK, reason=THEIRS, desk="", opened_at=at)
             elif decision.reason == BUDGET and room > 0:
                 spent[decision.desk] += 1
@@ -167,7 +228,7 @@ class CaseBook:
             else:
                 continue
             served.add((decision.incident_id, decision.client_id))
-            self._note(done_now, changes)
+            self.note(done_now, changes)
 
     def heard(self, clients: Iterable[str]) -> None:
         """What touches these clients may be other than it was."""
@@ -201,30 +262,46 @@ class CaseBook:
         fits = []
         for incident in self._incidents.values():
             decision = self.decisions.get(self._first.get((incident.id, case.client_id), ""))
-            if decision is None or decision.linked_case_id:
+            if decision is None or decision.linked_case_id or self._apart(case, incident.id, case.client_id):
                 continue
             if not _in_time(case, incident, at):
                 continue
-            if _belongs(case, incident, products_of(incident.id, case.client_id), at):
-                fits.append((_under_way(incident, case.reported_at), incident.started_at, decision))
+            if _belongs(case, incident, products := products_of(incident.id, case.client_id), at):
+                # What was taken back, or only observed, has the least claim to what a client tells.
+                idle = decision.withdrawn_at is not None or decision.reason == OBSERVED
+                rank = (not idle, _under_way(incident, case.reported_at), incident.started_at)
+                fits.append((rank, decision, self._sure(case, incident, products)))
         if fits:
-            self._tie(max(fits, key=lambda fit: (fit[0], fit[1], fit[2].key))[2], case, changes)
+            _, decision, sure = max(fits, key=lambda fit: (fit[0], fit[1].key))
+            self._tie(decision, case, sure, changes)
 
     def _may_fit(self, case: TheirCase, at: datetime) -> bool:
         return (case.source, case.case_id) not in self._tied and at - case.reported_at <= BEFORE + AFTER
 
-    def _tie(self, decision: Decision, case: TheirCase, changes: Changes) -> None:
-        self._note(replace(decision, **_link(case), client_reported_at=case.reported_at), changes)
+    def _tie(self, decision: Decision, case: TheirCase, sure: float | None, changes: Changes) -> None:
+        told = replace(decision, **linked_to(case), client_reported_at=case.reported_at, confidence=sure)
+        self.note(told, changes)
+
+    def _sure(self, case: TheirCase, incident: Incident, products: Collection[str]) -> float:
+        return confidence(case, incident, products, declared=case.source in self._declared)
+
+    def _apart(self, case: TheirCase, incident_id: str, client_id: str) -> bool:
+        """Whether somebody said that the case is not about the incident."""
+        return (case.source, case.case_id) in self._undone.get((incident_id, client_id), ())
+
+    def tied(self, case: TheirCase) -> Decision | None:
+        """The decision to which the case is tied."""
+        return self.decisions.get(self._tied.get((case.source, case.case_id), ""))
 
     def _free(self, case: TheirCase, changes: Changes) -> bool:
         """Whether the case may be tied anew: it is not, or only to an incident that was over when it was reported."""
-        tied = self.decisions.get(self._tied.get((case.source, case.case_id), ""))
+        tied = self.tied(case)
         if tied is None:
             return True
         incident = self._incidents.get(tied.incident_id)
-        if incident and _under_way(incident, case.reported_at):
+        if tied.confirmed_by or (incident and _under_way(incident, case.reported_at)):
             return False
-        self._note(replace(tied, linked_case_id="", linked_source="", client_reported_at=None), changes)
+        self.note(unlinked(tied), changes)
         return True
 
     def forget(self, incident_id: str) -> None:
@@ -232,27 +309,46 @@ class CaseBook:
         self.decisions = {key: d for key, d in self.decisions.items() if d.incident_id != incident_id}
         self._first = {of: key for of, key in self._first.items() if of[0] != incident_id}
         self._held &= self.decisions.keys()
+        self._undone = {of: cases for of, cases in self._undone.items() if of[0] != incident_id}
+        self.approved.pop(incident_id, None)
+        self.withdrawn.discard(incident_id)
 
     def follow(self, merged: Incident, changes: Changes) -> None:
         """Decisions of an incident that was merged go on under its parent; what it has decided for a client itself comes first."""
         for decision in [d for d in self.decisions.values() if d.incident_id == merged.id]:
             self._first.pop((merged.id, decision.client_id), None)
-            self._note(replace(decision, incident_id=merged.parent_id), changes)
+            self.note(replace(decision, incident_id=merged.parent_id), changes)
 
     def _theirs(self, incident: Incident, client: str, products: list[str], at: datetime) -> TheirCase | None:
         cases = self._by_client.get(client, {}).values()
-        fits = [case for case in cases if _belongs(case, incident, products, at)]
+        fits = [
+            case
+            for case in cases
+            if _belongs(case, incident, products, at) and not self._apart(case, incident.id, client)
+        ]
         return min(fits, key=lambda case: (not case.open_at(at), case.reported_at, case.case_id), default=None)
 
-    def _note(self, decision: Decision, changes: Changes) -> None:
+    def note(self, decision: Decision, changes: Changes) -> None:
+        """Write a decision over what was decided before; a case that it lets go may be tied to another incident."""
         self._news.add(decision.client_id)
+        before = self.decisions.get(decision.key)
         self._keep(decision)
         changes.decisions[decision.key] = decision
+        freed = before and self.cases.get((before.linked_source, before.linked_case_id))
+        if freed and (freed.source, freed.case_id) not in self._tied:
+            self._waiting.setdefault(freed.client_id, {})[freed.source, freed.case_id] = None
+            self._news.add(freed.client_id)
 
     def _keep(self, decision: Decision) -> None:
         before = self.decisions.get(decision.key)
-        if before and before.client_reported_at and not decision.client_reported_at:
-            self._tied.pop((before.linked_source, before.linked_case_id), None)
+        if before and self._tied.get(old := (before.linked_source, before.linked_case_id)) == decision.key:
+            del self._tied[old]
+        if decision.undone or (before and before.undone):
+            of = (decision.incident_id, decision.client_id)
+            others = (
+                d for d in self.decisions.values() if d.key != decision.key and (d.incident_id, d.client_id) == of
+            )
+            self._undone[of] = {*decision.undone, *(case for other in others for case in other.undone)}
         if decision.client_reported_at:
             self._tied[decision.linked_source, decision.linked_case_id] = decision.key
         self.decisions[decision.key] = decision
@@ -260,8 +356,16 @@ class CaseBook:
         self._first.setdefault((decision.incident_id, decision.client_id), decision.key)
 
 
-def _link(case: TheirCase) -> dict[str, Any]:
+def linked_to(case: TheirCase) -> dict[str, Any]:
+    """What a decision says of the case that is linked."""
     return {"linked_case_id": case.case_id, "linked_source": case.source}
+
+
+def unlinked(decision: Decision) -> Decision:
+    """Without its tie, and without the figures that came of it."""
+    return replace(
+        decision, linked_case_id="", linked_source="", client_reported_at=None, confidence=None, confirmed_by=""
+    )
 
 
 def _belongs(case: TheirCase, incident: Incident, products: list[str], at: datetime) -> bool:

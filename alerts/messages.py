@@ -32,6 +32,14 @@ def case_text(incident: Incident, decision: Decision, words: Words) -> tuple[str
     return subject, body
 
 
+def withdrawn_text(incident: Incident, words: Words) -> str:
+    """What a case is told when it is taken back."""
+    return (
+        f"Vigía retira este caso: la afectación {incident.id} en {words.where} no lo requiere. "
+        "No hay nada por hacer en él y puede cerrarse; si el cliente reporta algo, atiéndalo en un caso suyo."
+    )
+
+
 def end_text(incident: Incident, words: Words) -> str:
     """What a case is told when its incident is over."""
     return f"La afectación {incident.id} en {words.where} terminó {words.ended}."

@@ -58,4 +58,5 @@ def impact_of(row: Mapping[str, Any]) -> Impact:
 
 def decision_of(row: Mapping[str, Any]) -> Decision:
     """From its row."""
-    return Decision(**dict(row) | {"action": Action(row["action"])})
+    undone = tuple((source, case_id) for source, case_id in row["undone"] or ())
+    return Decision(**dict(row) | {"action": Action(row["action"]), "undone": undone})

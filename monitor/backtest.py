@@ -13,6 +13,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from alerts import Action, Changes, Decision, Impact, Incident, IncidentState, Touch
+from alerts.cases import CaseBook
 from connectors import Reject
 from monitor.calendar import Calendar
 from monitor.config import Config
@@ -97,6 +98,7 @@ def _pipeline(config: Config) -> Pipeline:
         lateness=monitor.lateness,
         portfolio=Portfolio(desk_of=config.desk_of, weights=config.weights, limits=config.limits),
         maintenance=config.maintenance,
+        book=CaseBook(declared=config.declared),
     )
 
 

@@ -16,7 +16,7 @@ from monitor.store import Store
 def clocked(store: Store, rows: Sequence[Row], promises: Promises, now: datetime) -> list[Row]:
     """The rows of `people.cases`, each with its clock's state and due_at ('' and None where nothing is promised).
 
-    Ours ends as the tool tells, once the case comes back from it by its number; until then, with its incident.
+    Ours ends as the tool tells, once the case comes back from it by its number; until then, with its incident; or as it is taken back.
     """
     if not promises.promises:
         return [row | {"clock": "", "due_at": None} for row in rows]
@@ -41,6 +41,8 @@ def clocked(store: Store, rows: Sequence[Row], promises: Promises, now: datetime
                 if there is None
                 else replace(there, product=ours.product, reported_at=ours.opened_at)
             )
+        if case and row["action"] == Action.OPEN and row["withdrawn_at"]:
+            case = replace(case, resolved_at=case.resolved_at or row["withdrawn_at"])
         clock = case and promises.clock(
             case,
             now,

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from alerts.cases import Limits
 from alerts.priority import Weights
 from alerts.promises import Promises
+from alerts.stages import Stages
 from connectors import ROLES, STATUSES, CaseDesk, Source
 from connectors.kinds import load
 from connectors.mapping import Mapping as Names
@@ -33,6 +34,7 @@ from monitor.faults import ConfigError, Fault, Secrets, explained, read_toml
 from monitor.kinds import built, checked, load_rule, options
 from monitor.maintenance import Maintenance, read_maintenance
 from monitor.promises import read_promises
+from monitor.stages import read_stages
 from rules import DIMENSIONS, Grain, Rule, Severity, Spec
 from rules.expression import parse
 
@@ -73,6 +75,7 @@ class Config:
     demo: Demo | None = None
     maintenance: tuple[Maintenance, ...] = ()
     promises: Promises = field(default_factory=Promises)
+    stages: Stages = field(default_factory=Stages)
 
     def rules(self) -> list[Rule]:
         """Every rule, new."""
@@ -93,7 +96,14 @@ class Config:
     def limits(self) -> Limits:
         """What keeps the desks from a flood."""
         hourly = {name: desk.block.per_hour for name, desk in self.desks.items() if desk.block.per_hour is not None}
-        return Limits(hourly, {str(segment): least for segment, least in self.portfolio.open_from.items()})
+        least = {str(segment): least for segment, least in self.portfolio.open_from.items()}
+        return Limits(hourly, least, self.stages)
+
+    @property
+    def declared(self) -> frozenset[str]:
+        """The sources that say in which form they write NITs."""
+        blocks = {name: source.block for name, source in self.sources.items()}
+        return frozenset(name for name, block in blocks.items() if block.client_form or "id_type" in block.columns)
 
 
 _BLOCKS: dict[str, type[Block]] = {"monitor": Monitor, "retention": Retention, "portfolio": Portfolio, "demo": Demo}
@@ -110,7 +120,7 @@ def read_config(path: Path) -> Config:
     secrets = Secrets(base, name, DEMO_SECRETS if "demo" in written else {})
     tables = secrets.filled(written, faults)
     unfilled = list(faults)
-    known = (*_BLOCKS, "sources", "desks", "maintenance", "promises", "promise")
+    known = (*_BLOCKS, "sources", "desks", "maintenance", "promises", "promise", "step")
     faults += [Fault(name, key, f"no such block; there are {', '.join(known)}") for key in tables if key not in known]
     blocks = {
         key: _block(model, tables.get(key, {}), name, key, faults)
@@ -144,6 +154,7 @@ def read_config(path: Path) -> Config:
         desks = {"local": cast(DeskConfig, _desk("local", local, base, name, faults))}
     maintenance = read_maintenance(tables.get("maintenance", []), zone, name, faults)
     promises = read_promises(tables, monitor or Monitor(), name, faults)
+    stages = read_stages(tables, name, faults)
     raw = tables.get("monitor", {})
     rules = _rules(monitor or Monitor(), raw.get("rules") if isinstance(raw, dict) else None, base, name, faults)
     if faults:
@@ -153,7 +164,7 @@ def read_config(path: Path) -> Config:
     made["monitor"] = made["monitor"].model_copy(update={"database": _absolute(made["monitor"].database, base)})
     if made.get("demo"):
         made["demo"] = made["demo"].model_copy(update={"database": str(base / made["demo"].database)})
-    made |= {"sources": sources, "desks": desks, "maintenance": maintenance, "promises": promises}
+    made |= {"sources": sources, "desks": desks, "maintenance": maintenance, "promises": promises, "stages": stages}
     return Config(path=path, rule_factories=tuple(rules), **made)
 
 

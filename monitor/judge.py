@@ -20,7 +20,8 @@ from monitor.calendar import Calendar
 from monitor.cells import Counted
 from monitor.config import Config
 from monitor.intake import Rows, cases_of, clients_of, holdings_of
-from monitor.outbox import to_end, to_open
+from monitor.mending import Promotions, remember, take
+from monitor.outbox import to_end, to_open, to_withdraw
 from monitor.pipeline import Pipeline
 from monitor.portfolio import Portfolio
 from monitor.store import Message, Step, Store
@@ -116,7 +117,9 @@ class Judge:
             lateness=monitor.lateness,
             portfolio=portfolio,
             maintenance=config.maintenance,
+            book=CaseBook(declared=config.declared),
         )
+        self._promotions = Promotions()
         self.sources = {name: Standing() for name, source in config.sources.items() if source.block.role in EVENTS}
         self._began = clock()
         self._unheard = set(config.sources)
@@ -196,7 +199,10 @@ class Judge:
         since = min((i.detected_at for i in live), default=at)
         known = self.store.decisions(t.decisions.c.incident_id.in_(ids))
         theirs = t.their_cases.c
-        self.pipeline.book = CaseBook(known, self.store.their_cases(theirs.reported_at > since - AFTER))
+        cases = self.store.their_cases(theirs.reported_at > since - AFTER)
+        self.pipeline.book = CaseBook(known, cases, self.config.declared)
+        self._promotions.hear(cases)
+        remember(self.pipeline, (a for a in self.store.acts() if a.id <= self._last_act and a.incident_id in set(ids)))
         changes = Changes()
         self.pipeline.incidents.forget({rule.spec.name: rule.spec for rule in self.pipeline.rules}, at, changes)
         if changes.alerts or changes.incidents:
@@ -236,13 +242,15 @@ class Judge:
     def _messages(self, changes: Changes) -> list[Message]:
         """What the desks are told: the most urgent first."""
         zone = self.pipeline.calendar.zone
-        opened = sorted(
-            (d for d in changes.decisions.values() if d.action is Action.OPEN), key=lambda d: (-d.priority, d.key)
-        )
-        ended = [d for d in changes.ended if d.action is Action.OPEN]
+        ours = [d for d in changes.decisions.values() if d.action is Action.OPEN]
+        opened = sorted((d for d in ours if not d.withdrawn_at), key=lambda d: (-d.priority, d.key))
+        withdrawn = [d for d in ours if d.withdrawn_at]
+        newest = (changes.decisions.get(d.key, d) for d in changes.ended)
+        ended = [d for d in newest if d.action is Action.OPEN and not d.withdrawn_at]
         return [
             *(to_open(d, self._incident(d.incident_id, changes), self._client(d), zone) for d in opened),
             *(to_end(d, self._incident(d.incident_id, changes), self._client(d), zone) for d in ended),
+            *(to_withdraw(d, self._incident(d.incident_id, changes), self._client(d), zone) for d in withdrawn),
         ]
 
     def _take(self, rows: Rows, step: Step, done: Done) -> None:
@@ -252,7 +260,8 @@ class Judge:
                 self._count(rows, step, done)
                 step.cursors[rows.source] = (rows.cursor, self.sources[rows.source].complete_until)
             case "cases":
-                step.cases += self.pipeline.book.learn(cases_of(rows.table, rows.source))
+                step.cases += (news := self.pipeline.book.learn(cases_of(rows.table, rows.source)))
+                self._promotions.hear(news)
             case "clients":
                 step.clients += clients_of(rows.table)
                 self.pipeline.portfolio.clients |= {client.client_id: client for client in step.clients}
@@ -339,7 +348,9 @@ class Judge:
     def _people(self, changes: Changes, now: datetime) -> None:
         for act in self.store.acts(after=self._last_act):
             self.pipeline.people(act.action, act.incident_id, act.who, now, changes)
+            take(act, self.pipeline, self.store, now, changes)
             self._last_act = act.id
+        self._promotions.take(self.pipeline, self.store, now, changes)
 
     def _client(self, decision: Decision) -> Client:
         return self.pipeline.portfolio.clients.get(decision.client_id) or Client(decision.client_id)
@@ -349,7 +360,8 @@ class Judge:
         return (
             changes.incidents.get(incident_id)
             or pipeline.incidents.open.get(incident_id)
-            or pipeline.recent[incident_id]
+            or pipeline.recent.get(incident_id)
+            or self.store.incidents(t.incidents.c.id == incident_id)[0]  # over long ago: somebody works on its cases
         )
 
 

@@ -120,6 +120,7 @@ def show_incident(row: Row, out: Console, now: datetime, measures: Mapping[str, 
         Field("Cuándo", lambda r: es.moment(r["at"], now.tzinfo)),
         Field("Quién", lambda r: r["who"]),
         Field("Qué", lambda r: es.ACTS.get(r["action"], r["action"])),
+        Field("Caso", lambda r: r["case_key"] or es.NOTHING, spare=1, whole=True),
         Field("Texto", lambda r: r["text"]),
     ]
     _table(out, row["acts"], acts, "Sin anotaciones.")
@@ -137,6 +138,7 @@ def show_cases(rows: Sequence[Row], out: Console, now: datetime) -> None:
         Field("Número", lambda r: r["reference"], spare=1, whole=True),
         Field("Entrega", lambda r: f"{es.DELIVERIES.get(r['delivery'], r['delivery'])} {r['error']}".strip(), spare=3),
         Field("Del cliente", lambda r: r["linked_case_id"], spare=2, whole=True),
+        Field("Certeza", es.certainty, spare=2),
         Field("Ventaja", lambda r: es.lead(r["lead_seconds"])),
     ]
     if any(row.get("clock") for row in rows):

@@ -12,7 +12,7 @@ from typing import Any
 import structlog
 
 from alerts import Client, Decision, Incident
-from alerts.messages import Words, case_text, end_text
+from alerts.messages import Words, case_text, end_text, withdrawn_text
 from alerts.rows import plain
 from connectors import Case, CaseDesk, SourceError
 from monitor import spanish
@@ -21,6 +21,10 @@ from monitor.store import Message, Store
 LEASE = timedelta(minutes=2)
 FIRST_WAIT = timedelta(seconds=5)
 LONGEST_WAIT = timedelta(minutes=10)
+WITHDRAWN = "retirado"
+"""The status of a case that we took back."""
+A_DAY = timedelta(days=1) // LONGEST_WAIT
+"""Attempts."""
 DOUBLINGS = 16
 """Of the wait at most: a desk may be away for days, and no length of time is doubled so often."""
 
@@ -41,6 +45,14 @@ def to_end(decision: Decision, incident: Incident, client: Client, zone: tzinfo)
     subject, body = case_text(incident, decision, words)
     payload = _payload(decision, incident, subject, body, "afectación superada") | {"note": end_text(incident, words)}
     return Message(f"{decision.key}:end", decision.key, decision.desk, "update", payload)
+
+
+def to_withdraw(decision: Decision, incident: Incident, client: Client, zone: tzinfo) -> Message:
+    """The message that takes a case back."""
+    words = _words(incident, client, zone)
+    subject, body = case_text(incident, decision, words)
+    payload = _payload(decision, incident, subject, body, WITHDRAWN) | {"note": withdrawn_text(incident, words)}
+    return Message(f"{decision.key}:withdraw", decision.key, decision.desk, "withdraw", payload)
 
 
 def _words(incident: Incident, client: Client, zone: tzinfo) -> Words:
@@ -66,7 +78,7 @@ def _payload(decision: Decision, incident: Incident, subject: str, body: str, st
     return {
         "key": decision.key, "incident_id": decision.incident_id, "client_id": decision.client_id, "product": decision.product,
         "channel": incident.scope.channel, "opened_at": decision.opened_at.isoformat(), "priority": decision.priority,
-        "subject": subject, "body": body, "status": status,
+        "kind": "soporte", "subject": subject, "body": body, "status": status,
     }  # fmt: skip
 
 
@@ -96,8 +108,10 @@ def deliver(
             why = str(error) if known else f"{type(error).__name__}: {error}"
             permanent = isinstance(error, SourceError) and error.permanent
             wait = min(FIRST_WAIT * 2 ** min(message["attempts"], DOUBLINGS), LONGEST_WAIT)
-            # Permanent means until somebody mends it: a case that was decided on is never given up, only asked for less often.
-            dead = permanent and message["action"] != "open"
+            # Permanent means until somebody mends it: a case that was decided on is never given up, only asked for less often;
+            # one that is taken back, for a day, for it may be gone from its tool.
+            patient = {"open": True, "withdraw": message["attempts"] + 1 < A_DAY}
+            dead = permanent and not patient.get(message["action"], False)
             store.put_off(message["id"], why, clock() + (LONGEST_WAIT if permanent else wait), dead=dead)
             log.warning(
                 "not delivered", desk=desk, action=message["action"], error=why, given_up=dead, exc_info=not known

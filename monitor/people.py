@@ -14,11 +14,11 @@ from statistics import median
 from typing import Any
 
 from alerts import Action, Alert, Client, Holding, Impact, Incident, IncidentState, Touch
-from alerts.cases import BUDGET, FEW
+from alerts.cases import APPROVAL, BUDGET, FEW, OBSERVED
 from alerts.rows import plain
 from connectors.nit import canonical
 from monitor import tables as t
-from monitor.standing import Row, as_acted, only, rows, told
+from monitor.standing import Row, as_acted, as_worked, only, rows, told
 from monitor.store import Act, Store
 from rules import DIMENSIONS
 
@@ -64,7 +64,7 @@ def incident(store: Store, incident_id: str, now: datetime) -> Row:
 
     incident_id: the id, or as much of its beginning or end as no other shares.
     """
-    found = as_acted(store, [_find(store, incident_id)])
+    found = as_acted(store, [found_incident(store, incident_id)])
     here = t.impacts.c.incident_id == found[0].id
     impacts = store.impacts(here)
     names = {c.client_id: c for c in store.clients(t.clients.c.client_id.in_(only(t.impacts, "client_id", here)))}
@@ -92,12 +92,12 @@ def figures(store: Store, since: datetime) -> Row:
     here = i.incident_id.in_([incident.id for incident in firing if incident.state is IncidentState.FIRING])
     touched = rows(store, t.impacts.select().with_only_columns(i.client_id, i.touch).where(here).distinct())
     affected = {row["client_id"] for row in touched if row["touch"] == Touch.AFFECTED}
-    decided = store.decisions(t.decisions.c.opened_at >= since)
+    decided = as_worked(store, store.decisions(t.decisions.c.opened_at >= since))
     leads = [decision.lead_seconds for decision in decided if decision.lead_seconds is not None]
     return {
         "affected": len(affected),
         "exposed": len({row["client_id"] for row in touched} - affected),
-        "opened": sum(decision.action is Action.OPEN for decision in decided),
+        "opened": sum(decision.action is Action.OPEN and not decision.withdrawn_at for decision in decided),
         "linked": sum(decision.action is Action.LINK for decision in decided),
         "reported": len(leads),
         "first": sum(lead >= 0 for lead in leads),
@@ -107,9 +107,8 @@ def figures(store: Store, since: datetime) -> Row:
 
 def _in_line(found: list[Row]) -> list[Row]:
     """Those who wait after the others, in the order in which they are served."""
-    return sorted(
-        found, key=lambda row: (0, 0, "") if row["reason"] not in (BUDGET, FEW) else (1, -row["priority"], row["key"])
-    )
+    waiting = (BUDGET, FEW, APPROVAL, OBSERVED)
+    return sorted(found, key=lambda row: (1, -row["priority"], row["key"]) if row["reason"] in waiting else (0, 0, ""))
 
 
 def _impact(impact: Impact) -> Row:
@@ -121,7 +120,8 @@ def _named(row: Row, clients: Mapping[str, Client]) -> Row:
     return row | {"client": known.name if known else "", "segment": known.segment if known else ""}
 
 
-def _find(store: Store, text: str) -> Incident:
+def found_incident(store: Store, text: str) -> Incident:
+    """The incident of this id, or of as much of its beginning or end as no other shares; raises Unknown."""
     i = t.incidents.c
     exact = store.incidents(i.id == text)
     part = i.id.startswith(text, autoescape=True) | i.id.endswith(text, autoescape=True)
@@ -172,7 +172,7 @@ def cases(
     sent = {message["key"]: message for message in rows(store, opening)}
     return [
         _named(plain(decision), clients) | {"lead_seconds": decision.lead_seconds} | _delivery(sent.get(decision.key))
-        for decision in store.decisions(*where)[:limit]
+        for decision in as_worked(store, store.decisions(*where)[:limit])
     ]
 
 
@@ -266,7 +266,7 @@ def note(store: Store, incident_id: str, who: str, text: str, now: datetime) -> 
 def _act(store: Store, action: str, incident_id: str, who: str, text: str, *, now: datetime) -> str:
     if not who.strip():
         raise Refused("falta quién lo hace")
-    (found,) = as_acted(store, [_find(store, incident_id)])
+    (found,) = as_acted(store, [found_incident(store, incident_id)])
     if action != "note" and found.state is not IncidentState.FIRING:
         over = f"hace parte de {found.parent_id}" if found.parent_id else "ya terminó"
         raise Refused(f"la afectación {found.id} {over}")

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
-from alerts import Changes, Incident, IncidentState, Signal
+from alerts import Changes, Decision, Incident, IncidentState, Signal, Touch
 from alerts.cases import AFTER, CaseBook
 from alerts.incidents import Incidents
 from monitor.calendar import Calendar
@@ -101,6 +101,14 @@ class Pipeline:
             self.incidents.acknowledge(incident_id, who, changes)
         elif action == "resolve" and (done := self.incidents.close(incident_id, who, at, changes)):
             self._ended(done, changes)
+
+    def again(self, decision: Decision, at: datetime, changes: Changes) -> None:
+        """Decide anew on a client whose link was undone, if the incident still hurts them."""
+        incident, bank = self.incidents.open.get(decision.incident_id), self.portfolio
+        there = self.impacts.known.get(decision.incident_id, {}).values()
+        touched = [m for m in there if m.client_id == decision.client_id and m.touch is Touch.AFFECTED]
+        if incident:
+            self.book.decide(incident, touched, at, bank.desk_of, changes, bank.limits, bank.clients)
 
     def _ended(self, incident: Incident, changes: Changes) -> None:
         self.recent[incident.id] = incident

@@ -8,6 +8,8 @@ from decimal import Decimal
 from math import isnan
 from typing import Any
 
+from alerts.confidence import DOUBTFUL
+
 NAMES = {
     "pagos": "Pagos",
     "recaudos": "Recaudos",
@@ -43,6 +45,10 @@ REASONS = {
     "budget": "Espera cupo de la mesa",
     "too few failures yet": "Aún son pocas fallas",
     "no desk takes this product": "Ninguna mesa recibe este producto",
+    "waits for approval": "Espera aprobación",
+    "only observed": "Solo en observación",
+    "withdrawn": "Retirado de la lista",
+    "the link was undone": "Se deshizo el enlace",
 }
 CLOCKS = {
     "running": "A tiempo",
@@ -51,7 +57,18 @@ CLOCKS = {
     "breached": "Vencido",
     "met": "Cumplido",
 }
-ACTS = {"ack": "La atiende", "resolve": "La dio por resuelta", "note": "Nota"}
+ACTS = {
+    "ack": "La atiende",
+    "resolve": "La dio por resuelta",
+    "note": "Nota",
+    "approve": "Aprobó",
+    "withdraw": "Retiró",
+    "confirm": "Confirmó el enlace",
+    "undo": "Deshizo el enlace",
+    "attribute": "Enlazó al caso",
+    "informed": "Informó al cliente",
+    "promote": "Promovió a incidente",
+}
 TERMS = {
     "segment": "segmento",
     "impact": "impacto",
@@ -191,7 +208,20 @@ def shares(row: Mapping[str, Any]) -> str:
 def decided(row: Mapping[str, Any]) -> str:
     """What was decided on a case and, where there is none, why: «Sin caso: Espera cupo de la mesa»."""
     told = ACTIONS[row["action"]]
-    return f"{told}: {REASONS.get(row['reason'], row['reason'])}" if row["action"] == "none" else told
+    if row["action"] == "none":
+        return f"{told}: {REASONS.get(row['reason'], row['reason'])}"
+    marks = {"withdrawn_at": "retirado", "promoted_at": "incidente", "informed_at": "cliente informado"}
+    return ", ".join([told, *(word for name, word in marks.items() if row.get(name))])
+
+
+def certainty(row: Mapping[str, Any]) -> str:
+    """How sure a link is: «80 %», «52 %, por confirmar», «Confirmado por N. N.»."""
+    if row.get("confirmed_by"):
+        return f"Confirmado por {row['confirmed_by']}"
+    sure = row.get("confidence")
+    if sure is None:
+        return NOTHING
+    return f"{number(round(100 * sure))} %{', por confirmar' if sure < DOUBTFUL else ''}"
 
 
 def terms(found: Mapping[str, float], version: str = "") -> str:

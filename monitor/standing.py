@@ -11,10 +11,11 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from alerts import Action, Incident, IncidentState, Touch
+from alerts import Action, Decision, Incident, IncidentState, TheirCase, Touch
+from alerts.casework import ACTS, acted
 from alerts.rows import plain
 from monitor import tables as t
-from monitor.store import Store
+from monitor.store import Act, Store
 
 Row = dict[str, Any]
 _COUNTED = {Action.OPEN: "cases_opened", Action.LINK: "cases_linked", Action.NONE: "cases_left"}
@@ -41,6 +42,40 @@ def as_acted(store: Store, found: Sequence[Incident]) -> list[Incident]:
     for act in rows(store, t.acts.select().where(t.acts.c.incident_id.in_(firing)).order_by(t.acts.c.id)):
         acts[act["incident_id"]].append(act)
     return [_acted(incident, acts[incident.id]) for incident in found]
+
+
+def named(case: TheirCase) -> str:
+    """A case of a tool as an act's text names it."""
+    return f"{case.source}/{case.case_id}"
+
+
+def meant(act: Act) -> tuple[str, str]:
+    """The tool and the number of the case that an act names."""
+    source, _, number = act.text.partition("/")
+    return source, number
+
+
+def attributed(store: Store, act: Act) -> TheirCase | None:
+    """The case that an act names, if it still is known."""
+    source, number = meant(act)
+    theirs = t.their_cases.c
+    return next(iter(store.their_cases(theirs.source == source, theirs.case_id == number)), None)
+
+
+def as_worked(store: Store, found: Sequence[Decision]) -> list[Decision]:
+    """Decisions with what people did to them that the judging thread has not taken in yet."""
+    last = int(store.marks().get("last_act", 0))
+    newest = {decision.key: decision for decision in found}
+    for act in store.acts(after=last):
+        if act.action not in ACTS:
+            continue
+        case = attributed(store, act) if act.action == "attribute" else None
+        for key, decision in newest.items():
+            if key == act.case_key or (not act.case_key and decision.incident_id == act.incident_id):
+                newest[key] = acted(decision, act.action, act.who, act.at, case)
+            elif case and (decision.linked_source, decision.linked_case_id) == meant(act):
+                newest[key] = acted(decision, "undo", act.who, act.at)
+    return list(newest.values())
 
 
 def rows(store: Store, query: Any) -> list[Row]:
@@ -85,7 +120,8 @@ def _counts(store: Store, ids: Sequence[str]) -> dict[str, Row]:
     for incident_id, touched in clients.items():
         affected = touched[Touch.AFFECTED]
         found[incident_id] |= {"affected": len(affected), "exposed": len(touched[Touch.EXPOSED] - affected)}
-    actions = t.decisions.select().with_only_columns(d.incident_id, d.action)
+    actions = t.decisions.select().with_only_columns(d.incident_id, d.action, d.withdrawn_at)
     for decision in rows(store, actions.where(d.incident_id.in_(ids))):
-        found[decision["incident_id"]][_COUNTED[Action(decision["action"])]] += 1
+        kept = Action.NONE if decision["withdrawn_at"] else Action(decision["action"])
+        found[decision["incident_id"]][_COUNTED[kept]] += 1
     return found

@@ -6,7 +6,7 @@ acts are short transactions of their own, which the judging thread takes in at i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -123,20 +123,22 @@ class Store(Database):
         self._put(c, t.decisions, [plain(decision) for decision in changes.decisions.values()])
 
     def _case_changes(self, c: Connection, cases: Sequence[TheirCase], now: datetime) -> None:
-        """Keep each change of a case's status: the tools tell the newest alone. When they do not say when, it is now."""
+        """Keep each change of a case's status, kind or level: the tools tell the newest alone. When they do not say when, it is now."""
         held = t.their_cases.c
-        known: dict[tuple[str, str], str] = {}
+        known: dict[tuple[str, str], tuple[str, str, str]] = {}
         ids = list({case.case_id for case in cases})
         for i in range(0, len(ids), 500):
-            query = sa.select(held.source, held.case_id, held.status).where(held.case_id.in_(ids[i : i + 500]))
-            known |= {(row.source, row.case_id): row.status for row in c.execute(query)}
+            query = sa.select(held.source, held.case_id, held.status, held.kind, held.level)
+            query = query.where(held.case_id.in_(ids[i : i + 500]))
+            known |= {(row.source, row.case_id): (row.status, row.kind, row.level) for row in c.execute(query)}
         changes = []
         for case in cases:
             key = (case.source, case.case_id)
-            if known.get(key) != case.status:
-                at = case.updated_at or now
-                changes.append({"source": case.source, "case_id": case.case_id, "at": at, "status": case.status})
-            known[key] = case.status
+            told = (case.status, case.kind, case.level)
+            if known.get(key) != told:
+                row = dict(zip(("source", "case_id", "status", "kind", "level"), (*key, *told), strict=True))
+                changes.append(row | {"at": case.updated_at or now})
+            known[key] = told
         self._put(c, t.case_changes, changes)
 
     def _put_blob(self, c: Connection, kind: str, table: pa.Table) -> None:
@@ -197,6 +199,13 @@ class Store(Database):
             c.execute(
                 sa.update(t.outbox).where(t.outbox.c.id == message_id, t.outbox.c.state == "sending").values(values)
             )
+
+    def opened_as(self, numbers: Collection[str]) -> list[tuple[str, str]]:
+        """Our keys of the cases to which the desks gave these numbers, each with its number."""
+        o = t.outbox.c
+        query = sa.select(o.case_key, o.reference).where(o.action == "open", o.reference.in_(numbers)).order_by(o.id)
+        with self.reading() as c:
+            return [(row.case_key, row.reference) for row in c.execute(query)]
 
     def waiting(self) -> list[datetime]:
         """When each message that is still to be sent was made, oldest first."""
@@ -266,11 +275,13 @@ class Store(Database):
 
     # ---- what people do --------------------------------------------------------------------------------------------
 
-    def act(self, act: Act) -> None:
+    def act(self, *acts: Act) -> None:
         """Note what somebody did; the judging thread takes it in at its next step."""
         with self.writing() as c:
-            row = {"incident_id": act.incident_id, "at": act.at, "who": act.who, "action": act.action, "text": act.text}
-            c.execute(sa.insert(t.acts).values(row | {"case_key": act.case_key}))
+            for act in acts:
+                row = plain(act)
+                del row["id"]  # the database's own
+                c.execute(sa.insert(t.acts).values(row))
 
     def acts(self, *, incident_id: str | None = None, after: int = 0) -> list[Act]:
         """What was done, in order; of one incident, or all after an id."""
@@ -345,7 +356,9 @@ class Store(Database):
         """By tool and case: when its status changed to what, in order."""
         found: dict[tuple[str, str], list[tuple[datetime, str]]] = {}
         for row in self._all(sa.select(t.case_changes).where(*where).order_by(t.case_changes.c.at)):
-            found.setdefault((row["source"], row["case_id"]), []).append((row["at"], row["status"]))
+            told = found.setdefault((row["source"], row["case_id"]), [])
+            if not told or told[-1][1] != row["status"]:
+                told.append((row["at"], row["status"]))
         return found
 
     def clients(self, *where: sa.ColumnElement[bool]) -> list[Client]:

@@ -169,6 +169,8 @@ decisions = Table(
     Column("confidence", Float),
     _text("confirmed_by"),
     *(Column(name, Utc) for name in ("informed_at", "promoted_at", "withdrawn_at")),
+    _text("approved_by"),
+    Column("undone", JSON),
     Index("decisions_by_incident", "incident_id"),
     Index("decisions_by_client", "client_id"),
 )

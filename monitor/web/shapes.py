@@ -123,6 +123,8 @@ class Case(BaseModel):
     informed_at: Annotated[datetime | None, Field(description="When post-sale told the client.")]
     promoted_at: Annotated[datetime | None, Field(description="When operations made an incidente of it.")]
     withdrawn_at: Annotated[datetime | None, Field(description="When our case was taken back.")]
+    approved_by: Annotated[str, Field(description="Who let it be opened, where that was asked for.")]
+    undone: Annotated[list[list[str]], Field(description="Cases (tool, number) that somebody said are not about this.")]
     lead_seconds: Annotated[int | None, Field(description="Positive: we were first; negative: the client was.")]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import sqlite3
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -32,12 +33,22 @@ class SourceSetup:
 
 @dataclass(frozen=True)
 class DeskSetup:
-    """options: of an empty desk; broken: options in vain; shared: whether other processes reach the same desk."""
+    """options: of an empty desk; broken: options in vain; shared: whether other processes reach the same desk.
+
+    read: what the desk holds of the case with our key, as columns `status` and `kind`.
+    """
 
     options: dict[str, Any]
     broken: dict[str, Any]
+    read: Callable[[str], dict[str, str]]
     shared: bool = True
     close: Callable[[], None] = lambda: None
+
+    def status(self, key: str) -> str:
+        return self.read(key)["status"]
+
+    def kind(self, key: str) -> str:
+        return self.read(key)["kind"]
 
 
 def file_source(folder: Path) -> SourceSetup:
@@ -72,7 +83,14 @@ def sql_source(folder: Path) -> SourceSetup:
 
 def local_desk(folder: Path) -> DeskSetup:
     (folder / "file").write_text("")
-    return DeskSetup({"path": str(folder / "casos.csv")}, {"path": str(folder / "file" / "casos.csv")})
+    path = folder / "casos.csv"
+
+    def read(key: str) -> dict[str, str]:
+        with path.open(encoding="utf-8-sig", newline="") as lines:
+            (row,) = (row for row in csv.DictReader(lines) if row["clave"] == key)
+        return {"status": row["estado"], "kind": row["tipo"]}
+
+    return DeskSetup({"path": str(path)}, {"path": str(folder / "file" / "casos.csv")}, read)
 
 
 def http_source(_: Path) -> SourceSetup:
@@ -92,7 +110,7 @@ def http_source(_: Path) -> SourceSetup:
 def http_desk(_: Path) -> DeskSetup:
     api = FakeApi()
     options = {"url": f"{api.url}/cases", "token": TOKEN}
-    return DeskSetup(options, {**options, "token": "another"}, close=api.close)
+    return DeskSetup(options, {**options, "token": "another"}, api.cases.__getitem__, close=api.close)
 
 
 SOURCES: dict[str, Callable[[Path], SourceSetup]] = {

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from tests.contract.conftest import Plugin
 
+WITHDRAWN = "retirado"
 every_desk = pytest.mark.parametrize("desk", kinds("desks"), indirect=True)
 CASE = Case(
     key="2026-03-03/pagos/900123456",
@@ -46,6 +47,22 @@ def test_an_update_may_be_repeated_and_changes_no_number(desk: Plugin) -> None:
     for _ in range(2):
         desk.make().update(replace(CASE, status="cerrado", note="resuelto"))
     assert desk.make().open(CASE) == number
+
+
+@every_desk
+def test_what_was_taken_back_stays_so_however_often_it_is_sent(desk: Plugin) -> None:
+    """A withdrawal is an update to the status `retirado`; an opening that a crash repeats after it brings nothing back."""
+    number = desk.make().open(CASE)
+    for _ in range(2):
+        desk.make().update(replace(CASE, status=WITHDRAWN, note="Vigía retira este caso."))
+    assert desk.make().open(CASE) == number
+    assert desk.setup.status(CASE.key) == WITHDRAWN
+
+
+@every_desk
+def test_what_is_opened_is_a_soporte(desk: Plugin) -> None:
+    desk.make().open(CASE)
+    assert desk.setup.kind(CASE.key) == "soporte"
 
 
 @every_desk

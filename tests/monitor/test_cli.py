@@ -41,7 +41,8 @@ def test_help_costs_nothing(folder: Path) -> None:
 
 
 def test_state_is_read_without_what_judges(folder: Path) -> None:
-    look = "import sys, monitor.people; print([n for n in ('river', 'fastapi', 'apscheduler', 'alembic') if n in sys.modules])"
+    absent = ("river", "duckdb", "fastapi", "apscheduler", "alembic")
+    look = f"import sys, monitor.people, monitor.casework; print([n for n in {absent} if n in sys.modules])"
     env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     loaded = subprocess.run(
         [sys.executable, "-c", look], cwd=folder, env=env, capture_output=True, text=True, check=True

@@ -46,6 +46,13 @@ def test_ours_ends_as_the_tool_tells_once_it_comes_back(store: Store) -> None:
     assert rows(store, promises(20))[f"VG-{PAYMENTS}-{ACEROS}"]["clock"] == "breached"
 
 
+def test_ours_ends_as_it_is_taken_back(store: Store) -> None:
+    ours = next(decision for decision in DECISIONS if decision.key == f"VG-{PAYMENTS}-{ACEROS}")
+    store.commit(Step(changes=Changes(decisions={ours.key: replace(ours, withdrawn_at=ago(12))})), NOW)
+    assert rows(store, promises(10))[ours.key]["clock"] == "met"  # it stood for ten minutes
+    assert rows(store, promises(9))[ours.key]["clock"] == "breached"
+
+
 def test_what_waits_for_the_client_is_paused_and_the_table_says_so(store: Store) -> None:
     linked = next(row for row in people.cases(store) if row["action"] == "link")
     case = TheirCase(linked["linked_case_id"], linked["linked_source"], linked["client_id"], ago(50), ago(50))

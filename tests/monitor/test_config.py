@@ -90,6 +90,15 @@ CONFIGS: dict[str, list[str]] = {
         "sources.core.url: not a database address such as postgresql+psycopg://user@host/name",
         "sources.both: give exactly one of table and query",
     ],
+    "bad_steps": [
+        "step[0].step: must be 'observe', 'approve' or 'automatic'",
+        "step[0].products: must name something; without the key, it asks nothing",
+        "step[1].step: is missing",
+        "step[1].segments[0]: must be 'corporativo', 'empresarial' or 'pyme'",
+        "step[1].stage: no such key; did you mean 'step'?",
+        "step[2].products: must name something; without the key, it asks nothing",
+        "step[2].segments: must name something; without the key, it is of all",
+    ],
     "bad_weights": [
         "portfolio.segment: must be greater than or equal to 0",
         "portfolio.impact: must be a finite number",
@@ -170,8 +179,17 @@ CONFIGS: dict[str, list[str]] = {
     "status_twice": [
         "sources.core.status: 'Approved' is both ok and failed",
     ],
+    "step_is_no_list": [
+        "step: must be a list of tables: write [[step]]",
+    ],
+    "steps_in_doubt": [
+        "step[3]: is of cases that step[1] is of too, and names as much: which one holds?",
+        "step[4]: is of cases that step[1] is of too, and names as much: which one holds?",
+        "step[4]: is of cases that step[3] is of too, and names as much: which one holds?",
+        "step[5]: is of cases that step[0] is of too, and names as much: which one holds?",
+    ],
     "unknown_block": [
-        "monitr: no such block; there are monitor, retention, portfolio, demo, sources, desks, maintenance, promises, promise",
+        "monitr: no such block; there are monitor, retention, portfolio, demo, sources, desks, maintenance, promises, promise, step",
     ],
     "unknown_column": [
         "sources.core.columns.nit: clients have no such column; there are client_id, name, segment,...",

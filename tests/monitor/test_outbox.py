@@ -17,7 +17,7 @@ from alerts import Action, Client, Decision, Incident, IncidentState
 from connectors import Case, SourceError
 from connectors.desks.local import Local
 from monitor import tables as t
-from monitor.outbox import FIRST_WAIT, LEASE, LONGEST_WAIT, deliver, to_end, to_open
+from monitor.outbox import A_DAY, FIRST_WAIT, LEASE, LONGEST_WAIT, deliver, to_end, to_open, to_withdraw
 from monitor.store import Message, Step, Store
 from rules import Scope, Severity
 
@@ -147,6 +147,23 @@ def test_what_was_decided_reaches_the_desk_as_it_was(store: Store) -> None:
     assert ended.key == opened.key
     assert ended.note
     assert ended.status != opened.status
+    assert opened.kind == "soporte"
+
+
+def test_a_withdrawal_goes_out_once_after_the_opening_with_a_plain_text(store: Store) -> None:
+    incident = Incident(
+        "AF-1", Scope("pagos", "app"), "failed", Severity.MAJOR, IncidentState.FIRING, NOW - 9 * LEASE, NOW - 8 * LEASE,
+        ("fallas",), frozenset({"failed"}),
+    )  # fmt: skip
+    decision = Decision("VG-1", "AF-1", "900123456", "pagos", Action.OPEN, "own", NOW, 83, "local", withdrawn_at=NOW)
+    back = to_withdraw(decision, incident, Client("900123456"), BOGOTA)
+    put(store, to_open(decision, incident, Client("900123456"), BOGOTA), back, back)
+    seen: list[Case] = []
+    desk = Desk(seen.append)
+    assert deliver(store, {"local": desk}, Clock()) == 2
+    assert desk.sent == [("open", "VG-1"), ("update", "VG-1")]
+    assert (seen[1].status, seen[0].status) == ("retirado", "abierto")
+    assert seen[1].note.startswith("Vigía retira este caso: la afectación AF-1 en Pagos · App no lo requiere.")
 
 
 # ---- a crash -------------------------------------------------------------------------------------------------------
@@ -277,6 +294,16 @@ def test_a_lasting_error_holds_up_nobody_and_its_case_goes_out_once_it_is_mended
     assert len(store.waiting()) == 1
     clock.now += timedelta(days=1)
     assert (deliver(store, {"local": Desk()}, clock), store.waiting()) == (1, [])
+
+
+def test_a_withdrawal_that_is_refused_is_tried_for_a_day(store: Store) -> None:
+    put(store, message("A", "withdraw"))
+    desk, clock = Desk(failing("A", permanent=True)), Clock()
+    for n in range(A_DAY):
+        assert states(store) == {"A:end": "due"}, n
+        assert deliver(store, {"local": desk}, clock) == 0
+        clock.now += LONGEST_WAIT
+    assert states(store) == {"A:end": "dead"}
 
 
 def test_a_desk_that_is_no_longer_configured(store: Store) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from itertools import count
@@ -388,6 +389,25 @@ def test_the_changes_of_a_cases_status_are_kept_as_they_come(store: Store) -> No
     c_2 = [(ago(hours=8), "abierto")]
     assert store.case_changes() == {("mesa", "C-1"): c_1, ("mesa", "C-2"): c_2}
     assert store.case_changes(t.case_changes.c.case_id == "C-2") == {("mesa", "C-2"): c_2}
+
+
+def test_the_changes_of_a_cases_kind_and_level_are_kept_too(store: Store) -> None:
+    for hours, kind, level in (
+        (9, "soporte", "N1"),
+        (8, "soporte", "N2"),
+        (7, "soporte", "N2"),
+        (6, "incidente", "N2"),
+    ):
+        told = TheirCase("C-1", "mesa", "9", ago(days=1), ago(days=1), kind=kind, status="abierto", level=level)
+        store.commit(Step(cases=[replace(told, updated_at=ago(hours=hours))]), NOW)
+    with store.reading() as c:
+        kept = [(row.at, row.status, row.kind, row.level) for row in c.execute(sa.select(t.case_changes))]
+    assert sorted(kept) == [
+        (ago(hours=9), "abierto", "soporte", "N1"),
+        (ago(hours=8), "abierto", "soporte", "N2"),
+        (ago(hours=6), "abierto", "incidente", "N2"),
+    ]
+    assert store.case_changes() == {("mesa", "C-1"): [(ago(hours=9), "abierto")]}, "its status has not changed"
 
 
 def test_clients_are_forgotten_with_their_incident_whatever_their_own_limit(store: Store) -> None:

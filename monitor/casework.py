@@ -1,0 +1,136 @@
+"""What people do with cases: refused at once where it makes no sense, else noted for the judging thread.
+
+A case is named by its key, or as much of its beginning or end as no other shares; approve and withdraw also take an incident, which is
+all of its cases and those to come. Answers are lines to read. As in `monitor.people`, Unknown and Refused say why not, in Spanish.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from alerts import Action, Decision, Incident, IncidentState, TheirCase
+from alerts.cases import OBSERVED, waits
+from alerts.casework import WHOLE, acted, may
+from monitor import spanish as es
+from monitor import tables as t
+from monitor.people import Refused, Unknown, found_incident
+from monitor.standing import as_acted, as_worked, named
+from monitor.store import Act, Store
+
+SOME = 3
+"""Of several that are meant, so many are named."""
+
+
+def do(store: Store, action: str, names: Sequence[str], who: str, text: str, now: datetime) -> list[str]:
+    """Approve, withdraw, confirm, undo, informed or promote: of each name what comes of it. All of them, or none."""
+    if not who.strip():
+        raise Refused("falta quién lo hace")
+    acts, told = [], []
+    for name in dict.fromkeys(names):
+        decision, incident = _named(store, name, whole=action in WHOLE)
+        act = Act(incident.id, now, who.strip(), action, text.strip(), case_key=decision.key if decision else "")
+        if decision:
+            if not may(decision, action):
+                raise Refused(_why_not(decision, action))
+            told.append(decision.key)
+        else:
+            many = sum(
+                may(d, action) for d in as_worked(store, store.decisions(t.decisions.c.incident_id == incident.id))
+            )
+            if not many and action == "approve":
+                raise Refused(f"en la afectación {incident.id} no hay casos por aprobar")
+            told.append(f"{incident.id}: {es.count(many, 'caso')}")
+        if action == "approve" and incident.state is not IncidentState.FIRING:
+            raise Refused(_over(incident))
+        acts.append(act)
+    store.act(*acts)
+    return told
+
+
+def attribute(store: Store, name: str, case_id: str, who: str, now: datetime) -> str:
+    """Tie our decision to that case of a tool: its number, or tool/number where several tools have that number."""
+    if not who.strip():
+        raise Refused("falta quién lo hace")
+    decision, incident = _case_named(store, name)
+    case = _case(store, case_id)
+    if case.reported_by == "monitor":
+        raise Refused(f"el caso {named(case)} lo abrió Vigía: no es un reporte del cliente")
+    if case.client_id != decision.client_id and store.clients(t.clients.c.client_id == case.client_id):
+        raise Refused(f"el caso {named(case)} es de otro cliente, NIT {es.nit(case.client_id)}")
+    if acted(decision, "attribute", who, now, case) == decision:
+        raise Refused(f"el caso {decision.key} ya está enlazado a {named(case)}")
+    store.act(Act(incident.id, now, who.strip(), "attribute", named(case), case_key=decision.key))
+    return decision.key
+
+
+def _named(store: Store, name: str, *, whole: bool) -> tuple[Decision | None, Incident]:
+    """The decision that is meant or, where an incident may be, None for all of it; and the incident."""
+    if whole and name and not name.startswith("VG-"):
+        try:
+            (incident,) = as_acted(store, [found_incident(store, name)])
+        except Unknown:
+            if not _keyed(store, name):
+                raise
+        else:
+            if incident.parent_id:
+                raise Refused(_over(incident))
+            return None, incident
+    return _case_named(store, name)
+
+
+def _case_named(store: Store, name: str) -> tuple[Decision, Incident]:
+    found = _keyed(store, name)
+    if not found:
+        raise Unknown(f"no hay un caso «{name}»")
+    if len(found) > 1:
+        some = ", ".join(decision.key for decision in found[:SOME])
+        raise Unknown(f"«{name}» puede ser uno de {len(found)} casos ({some}...): escriba más de la clave")
+    (decision,) = as_worked(store, found)
+    (incident,) = as_acted(store, store.incidents(t.incidents.c.id == decision.incident_id))
+    return decision, incident
+
+
+def _keyed(store: Store, name: str) -> list[Decision]:
+    d = t.decisions.c
+    part = d.key.startswith(name, autoescape=True) | d.key.endswith(name, autoescape=True)
+    return store.decisions(d.key == name) or (store.decisions(part) if name else [])
+
+
+def _case(store: Store, text: str) -> TheirCase:
+    theirs = t.their_cases.c
+    source, _, number = text.rpartition("/")
+    found = store.their_cases(theirs.case_id == text) or store.their_cases(
+        theirs.source == source, theirs.case_id == number
+    )
+    if not found:
+        raise Unknown(f"ninguna herramienta ha contado de un caso «{text}»")
+    if len(found) > 1:
+        raise Unknown(f"«{text}» es de {len(found)} herramientas: escriba una de {', '.join(map(named, found))}")
+    return found[0]
+
+
+def _over(incident: Incident) -> str:
+    over = f"hace parte de {incident.parent_id}" if incident.parent_id else "ya terminó"
+    return f"la afectación {incident.id} {over}"
+
+
+def _why_not(decision: Decision, action: str) -> str:
+    """Why the act makes no sense for the case."""
+    if action in ("confirm", "undo"):
+        done = decision.linked_case_id and f"ya lo confirmó {decision.confirmed_by}"
+        return f"el caso {decision.key} {done or 'no está enlazado a ningún caso del cliente'}"
+    approving, reason = action == "approve", es.REASONS.get(decision.reason, decision.reason).lower()
+    whys = {
+        "ya se retiró": decision.withdrawn_at,
+        "ya está informado al cliente": action == "informed",
+        "ya es un incidente": action == "promote" and decision.promoted_at,
+        "no se ha abierto: no hay qué promover": action == "promote",
+        "es del propio cliente: Vigía no lo abrió": decision.action is Action.LINK,
+        "ya está abierto": decision.action is Action.OPEN,
+        "está en observación: su paso en la configuración no deja abrirlo": approving and decision.reason == OBSERVED,
+        f"ya lo aprobó {decision.approved_by}": approving and decision.approved_by,
+        "no espera aprobación": waits(decision),
+        f"no se va a abrir: {reason}": True,
+    }
+    return f"el caso {decision.key} {next(why for why, holds in whys.items() if holds)}"
