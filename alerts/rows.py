@@ -7,7 +7,7 @@ from dataclasses import fields
 from enum import StrEnum
 from typing import Any
 
-from alerts import Action, Alert, AlertState, Decision, Impact, Incident, IncidentState, Touch
+from alerts import Action, Alert, AlertState, Decision, Escalation, Impact, Incident, IncidentState, Touch
 from rules import DIMENSIONS, Scope, Severity
 
 
@@ -59,3 +59,9 @@ def impact_of(row: Mapping[str, Any]) -> Impact:
 def decision_of(row: Mapping[str, Any]) -> Decision:
     """From its row."""
     return Decision(**dict(row) | {"action": Action(row["action"])})
+
+
+def escalation_of(row: Mapping[str, Any]) -> Escalation:
+    """From its row."""
+    owners = tuple((role, address) for role, address in row["owners"])
+    return Escalation(**dict(row) | {"incidents": tuple(row["incidents"]), "owners": owners})

@@ -21,6 +21,7 @@ from monitor.blocks import (
     DEMO_SECRETS,
     MINUTE,
     Block,
+    Causes,
     Demo,
     DeskBlock,
     Monitor,
@@ -70,6 +71,7 @@ class Config:
     rule_factories: tuple[Callable[[], Rule], ...]
     retention: Retention = field(default_factory=Retention)
     portfolio: Portfolio = field(default_factory=Portfolio)
+    causes: Causes = field(default_factory=Causes)
     demo: Demo | None = None
     maintenance: tuple[Maintenance, ...] = ()
     promises: Promises = field(default_factory=Promises)
@@ -96,7 +98,9 @@ class Config:
         return Limits(hourly, {str(segment): least for segment, least in self.portfolio.open_from.items()})
 
 
-_BLOCKS: dict[str, type[Block]] = {"monitor": Monitor, "retention": Retention, "portfolio": Portfolio, "demo": Demo}
+_BLOCKS: dict[str, type[Block]] = {
+    "monitor": Monitor, "retention": Retention, "portfolio": Portfolio, "causes": Causes, "demo": Demo,
+}  # fmt: skip
 
 
 def read_config(path: Path) -> Config:

@@ -17,8 +17,10 @@ from alerts import Action, Changes, Client, Decision, Incident, IncidentState
 from alerts.cases import AFTER, CaseBook
 from monitor import tables as t
 from monitor.calendar import Calendar
+from monitor.causes import recalled
 from monitor.cells import Counted
 from monitor.config import Config
+from monitor.escalation import to_escalate
 from monitor.intake import Rows, cases_of, clients_of, holdings_of
 from monitor.outbox import to_end, to_open
 from monitor.pipeline import Pipeline
@@ -108,6 +110,7 @@ class Judge:
             desk_of=config.desk_of,
             weights=config.weights,
             limits=config.limits,
+            escalating=config.causes.escalating,
         )
         self.pipeline = Pipeline(
             config.rules(),
@@ -197,6 +200,7 @@ class Judge:
         known = self.store.decisions(t.decisions.c.incident_id.in_(ids))
         theirs = t.their_cases.c
         self.pipeline.book = CaseBook(known, self.store.their_cases(theirs.reported_at > since - AFTER))
+        self.pipeline.causes = recalled(self.store, self.pipeline.portfolio.escalating, at, live)
         changes = Changes()
         self.pipeline.incidents.forget({rule.spec.name: rule.spec for rule in self.pipeline.rules}, at, changes)
         if changes.alerts or changes.incidents:
@@ -243,6 +247,7 @@ class Judge:
         return [
             *(to_open(d, self._incident(d.incident_id, changes), self._client(d), zone) for d in opened),
             *(to_end(d, self._incident(d.incident_id, changes), self._client(d), zone) for d in ended),
+            *(to_escalate(one, zone) for one in changes.escalated if one.escalation.desk),
         ]
 
     def _take(self, rows: Rows, step: Step, done: Done) -> None:
@@ -359,3 +364,5 @@ def _merge(into: Changes, later: Changes) -> None:
     into.impacts |= later.impacts
     into.decisions |= later.decisions
     into.ended += later.ended
+    into.escalations |= later.escalations
+    into.escalated += later.escalated
