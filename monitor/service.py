@@ -167,6 +167,9 @@ class Service:
                 "incident", incident=incident.id, state=incident.state, severity=incident.severity, kind=incident.kind,
                 product=incident.scope.product, channel=incident.scope.channel, since=incident.started_at.isoformat(),
             )  # fmt: skip
+        for escalation in (one.escalation for one in done.changes.escalated):
+            tell = log.info if escalation.desk else log.warning
+            tell("root cause escalated", case=escalation.key, returns=escalation.returns, desk=escalation.desk or "none takes it")
         if done.changes.decisions:
             fresh = [d for d in done.changes.decisions.values() if d.opened_at == done.at]
             tied = [d for d in done.changes.decisions.values() if d.opened_at != done.at and d.linked_case_id]

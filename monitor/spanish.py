@@ -113,6 +113,11 @@ def length(seconds: float) -> str:
     return ("-" if seconds < 0 else "") + (f"{abs(seconds):.0f} s" if short else lasting(int(abs(seconds) // 60)))
 
 
+def span(seconds: float | None) -> str:
+    """A length of time, or that there is none to tell."""
+    return NOTHING if seconds is None else length(seconds)
+
+
 def lead(seconds: int | None) -> str:
     """By how much we were first."""
     return "Aún no reporta" if seconds is None else f"{length(abs(seconds))} {'antes' if seconds >= 0 else 'después'}"
