@@ -19,6 +19,7 @@ from monitor import tables as t
 from monitor.calendar import Calendar
 from monitor.causes import recalled
 from monitor.cells import Counted
+from monitor.clocks import first_words
 from monitor.config import Config
 from monitor.escalation import to_escalate
 from monitor.intake import Rows, cases_of, clients_of, holdings_of
@@ -257,7 +258,9 @@ class Judge:
                 self._count(rows, step, done)
                 step.cursors[rows.source] = (rows.cursor, self.sources[rows.source].complete_until)
             case "cases":
-                step.cases += self.pipeline.book.learn(cases_of(rows.table, rows.source))
+                step.cases += self.pipeline.book.learn(
+                    first_words(self.store, cases_of(rows.table, rows.source), self.pipeline.book.cases)
+                )
             case "clients":
                 step.clients += clients_of(rows.table)
                 self.pipeline.portfolio.clients |= {client.client_id: client for client in step.clients}

@@ -187,7 +187,10 @@ def show_causes(row: Row, out: Console, now: datetime) -> None:
     for word, told in (("mismo producto", rate), ("mismo producto y tipología", typed)):
         percent = es.NOTHING if told["percent"] is None else f"{es.number(round(told['percent'], 1))} %"
         counted = f"{es.number(told['repeated'])} de {es.count(told['cases'], 'caso')}"
-        out.print(f"  {word}: {percent} ({counted}; {es.number(told['unknown'])} sin cliente, producto o tipología)", markup=False)
+        out.print(
+            f"  {word}: {percent} ({counted}; {es.number(told['unknown'])} sin cliente, producto o tipología)",
+            markup=False,
+        )
 
 
 def show_sla(row: Row, out: Console, now: datetime) -> None:

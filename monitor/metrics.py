@@ -242,6 +242,10 @@ class Metrics:
             self._lead.observe(decision.lead_seconds)
         self._decided[decision.key] = decision.lead_seconds is not None
 
+    def promises(self, found: Mapping[tuple[str, str], tuple[int, int]]) -> None:
+        """By product and segment: how many open cases are at risk, and how many are late."""
+        self._now.promises = dict(found)
+
     def outbox(self, pending: int, oldest_age: float) -> None:
         """How many messages wait, and for how many seconds the oldest has."""
         self._outbox.set(pending)
@@ -263,6 +267,7 @@ class _Now:
         self.statuses: Mapping[tuple[str, str, str], Status] = {}
         self.open: Mapping[str, Severity] = {}
         self.touched: Mapping[tuple[str, str, str], tuple[str, Touch]] = {}
+        self.promises: Mapping[tuple[str, str], tuple[int, int]] = {}
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """As prometheus_client asks for it."""
@@ -281,6 +286,12 @@ class _Now:
             )
             for segment in dict.fromkeys((*SEGMENTS, *(s for of, s in clients if of is touch))):
                 family.add_metric([segment], len(clients.get((touch, segment), ())))
+            yield family
+        promised = {"at_risk": "Open cases whose promise is at risk.", "breached": "Open cases that are late."}
+        for place, (state, meaning) in enumerate(promised.items()):
+            family = GaugeMetricFamily(f"vigia_cases_{state}", meaning, labels=["product", "segment"])
+            for labels, counts in self.promises.items():
+                family.add_metric(labels, counts[place])
             yield family
 
     def _rules(self) -> Iterator[GaugeMetricFamily]:

@@ -20,7 +20,7 @@ def causes(
     as_json: AsJson = False,
 ) -> None:
     """The Pareto of causes, what was escalated as a root cause, and which clients were hit again."""
-    from typing import get_args
+    from typing import cast, get_args
 
     from alerts.causes import Measure
     from monitor.causes import causes as asked
@@ -32,5 +32,5 @@ def causes(
         first, last = time(since, zone, "--since"), time(until, zone, "--until")
         if first and first >= (last or now()):
             raise typer.BadParameter("must be later than --since", param_hint="--until")
-        found = asked(store, settings.causes.escalating, now(), since=first, until=last, by=by)
+        found = asked(store, settings.causes.escalating, now(), since=first, until=last, by=cast("Measure", by))
         show("show_causes", settings, found, as_json=as_json)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -166,9 +167,9 @@ def test_a_restart_changes_nothing(days, cut):
 @given(st.lists(st.floats(0, 300, width=16), max_size=40, unique=True).map(sorted))
 def test_two_escalations_have_a_quiet_period_between_them(days):
     made = [day for day, _ in told(*days)]
-    for first, second in zip(made, made[1:], strict=False):
+    for first, second in pairwise(made):
         within = [day for day in days if first <= day <= second]
-        assert max(b - a for a, b in zip(within, within[1:], strict=False)) >= 30
+        assert max(b - a for a, b in pairwise(within)) >= 30
 
 
 def test_both_owners_are_told_and_the_desk_is_the_products():
@@ -206,5 +207,3 @@ def test_a_long_one_that_ends_last_counts_by_when_it_began():
     book.ended(long, at("12:00", day=8), lambda _: "mesa", changes)
     (state,) = changes.escalations.values()
     assert (state.first_at, state.last_at) == (at("10:00", day=1), at("10:00", day=8))
-
-

@@ -119,7 +119,9 @@ def test_the_rate_of_a_time_knows_what_was_before_it():
 
 
 @given(
-    st.lists(st.tuples(st.integers(0, 120), st.sampled_from("ab"), st.sampled_from(["pagos", "nomina", ""])), max_size=20)
+    st.lists(
+        st.tuples(st.integers(0, 120), st.sampled_from("ab"), st.sampled_from(["pagos", "nomina", ""])), max_size=20
+    )
 )
 def test_repeated_is_to_have_one_before_within_the_window(rows):
     """Against the definition, said plainly."""

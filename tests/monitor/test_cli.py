@@ -95,6 +95,8 @@ def test_rules_as_json_are_plain(folder: Path) -> None:
         ("incidents ack AF-1 --who ana", "there is no state in sqlite:////"),
         ("incidents resolve AF-1 --who ana", "there is no state in sqlite:////"),
         ("cases list", "there is no state in sqlite:////"),
+        ("causes", "there is no state in sqlite:////"),
+        ("sla", "there is no state in sqlite:////"),
         ("client 900123456", "there is no state in sqlite:////"),
         ("score nothing.csv", "nothing.csv: cannot be read: No such file or directory"),
         ("score series.csv --detector nothing", "no detector kind 'nothing', only "),

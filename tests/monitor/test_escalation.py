@@ -98,7 +98,7 @@ def test_a_cause_that_returns_is_escalated_once_to_both_owners_with_its_pareto(b
         "jefe de reclamos (reclamos@banco.example), que se resuelva",
         f"- {incidents[0]}: 03/03/2026 12:05 a 03/03/2026 12:15 (10 min), 3 clientes, ",
         *(f"- {incident}: " for incident in incidents),
-        f"La han tenido más de una vez 3 clientes: NIT 900.100.200 (3 veces)",
+        "La han tenido más de una vez 3 clientes: NIT 900.100.200 (3 veces)",
         "1. Pagos · Web: Fallas: ", "; 100 %; 100 % (3 afectaciones)",
     ):  # fmt: skip
         assert words in case["body"], case["body"]
