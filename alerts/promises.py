@@ -168,8 +168,8 @@ def first_word(old: TheirCase, case: TheirCase) -> TheirCase:
 
     What the newer row itself tells of when the client spoke holds.
     """
-    silent = case.reported_at == case.opened_at
-    return replace(case, reported_at=min(old.reported_at, case.reported_at)) if silent else case
+    silent = case.reported_at == case.opened_at and old.reported_at < case.reported_at
+    return replace(case, reported_at=old.reported_at) if silent else case
 
 
 @dataclass(frozen=True, slots=True)
