@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from alerts import Escalation, Impact, Incident, IncidentState, Occurrence, Touch
+from alerts import Escalation, Impact, Incident, IncidentState, Occurrence, TheirCase, Touch
 from alerts.causes import CauseBook, Escalating, Measure, Weighed, occurrence, weighed
+from alerts.promises import folded
 from alerts.recurrence import Rate, Recurrence, hits, rate, same_error, same_product
 from alerts.rows import plain
 from monitor import tables as t
@@ -58,16 +59,19 @@ def causes(
     began = t.incidents.c.started_at
     before = start - rules.recurrence  # what is repeated may have been before
     found = as_acted(store, store.incidents(began >= before, began < end, t.incidents.c.state != IncidentState.MERGED))
-    impacts = store.impacts(t.impacts.c.incident_id.in_(only(t.incidents, "id", began >= before, began < end)))
+    m = t.impacts.c
+    hurt = m.touch == Touch.AFFECTED
+    impacts = store.impacts(hurt, m.incident_id.in_(only(t.incidents, "id", began >= before, began < end)))
     within = [incident for incident in found if incident.started_at >= start]
     told = causes_of(within, impacts, store.escalations(), by, now)
     hit = hits(found, impacts)
     c = t.their_cases.c
     cases = store.their_cases((c.opened_at >= before) | (c.reported_at >= before))
-    products = sorted({case.product for case in cases if case.product})
+    products: dict[str, list[TheirCase]] = defaultdict(list)
+    for case in cases:
+        products[folded(case.product)].append(case)
 
-    def rated(*, typology: bool = False, product: str | None = None) -> Row:
-        mine = cases if product is None else [case for case in cases if case.product == product]
+    def rated(mine: Sequence[TheirCase], *, typology: bool = False) -> Row:
         return _rate(rate(mine, start, end, rules.recurrence, typology=typology))
 
     names = {client.client_id: client for client in store.clients()}
@@ -88,8 +92,10 @@ def causes(
         "causes": [_row(one) for one in told],
         "same_error": again(same_error(hit, rules.recurrence)),
         "same_product": again(same_product(hit, rules.recurrence)),
-        "case_rate": rated() | {"by_typology": rated(typology=True)},
-        "case_rate_by_product": [{"product": product} | rated(product=product) for product in products],
+        "case_rate": rated(cases) | {"by_typology": rated(cases, typology=True)},
+        "case_rate_by_product": [
+            {"product": product} | rated(mine) for product, mine in sorted(products.items()) if product
+        ],
     }
 
 
@@ -98,7 +104,8 @@ def recalled(store: Store, rules: Escalating, at: datetime, live: Iterable[Incid
     starts = [i.started_at for i in live if i.state is IncidentState.FIRING]
     i = t.incidents.c
     found = store.incidents(i.state == IncidentState.RESOLVED, i.started_at > min([at, *starts]) - rules.period)
-    impacts = store.impacts(t.impacts.c.incident_id.in_([incident.id for incident in found]))
+    m = t.impacts.c
+    impacts = store.impacts(m.touch == Touch.AFFECTED, m.incident_id.in_([incident.id for incident in found]))
     return CauseBook(rules, _occurrences(found, impacts), store.escalations())
 
 

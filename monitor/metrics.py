@@ -109,6 +109,7 @@ class Metrics:
             "left": counter("cases_left", "Affected clients for whom nothing was opened.", "desk"),
         }
         meaning = "From our case to the client's own report; negative where the client was first."
+        self._escalated = counter("causes_escalated", "Causes escalated as a root cause.", *PLACE)
         self._lead = seconds("lead_time", meaning, buckets=LEAD)
         self._outbox = gauge("outbox_pending", "Messages to desks that wait to be sent.")
         self._outbox_age = gauge("outbox_oldest_age_seconds", "Age of the oldest message that waits to be sent.")
@@ -227,6 +228,8 @@ class Metrics:
                 touched[key] = (_segment(impact, clients), impact.touch)
         self._now.touched = {key: touch for key, touch in touched.items() if key[0] in open_}
         self._now.open = open_
+        for one in changes.escalated:
+            self._escalated.labels(one.found[-1].scope.product, one.found[-1].scope.channel).inc()
         # Who waits is counted when a case is opened after all, or when it is over.
         for decision in (
             *(d for d in changes.decisions.values() if not waits(d)),

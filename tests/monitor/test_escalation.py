@@ -108,6 +108,9 @@ def test_a_cause_that_returns_is_escalated_once_to_both_owners_with_its_pareto(b
     (kept,) = bank.store.escalations()
     assert (kept.key, kept.returns, len(kept.incidents)) == (case["key"], 4, 4)
     assert kept.escalated_at == at("15:00:11"), "with the incident that set it off"
+    told = [service.metrics.exposition().decode() for service in bank.services]
+    counted = 'vigia_causes_escalated_total{channel="web",product="pagos"} 1.0'
+    assert [counted in text for text in told] == [False, True, False]
 
 
 def test_the_end_by_hand_counts_too(bank: Bank, desk: Desk):
