@@ -226,6 +226,71 @@ class Decision:
         return round((told - self.opened_at).total_seconds())
 
 
+@dataclass(frozen=True, slots=True)
+class Occurrence:
+    """One incident of a cause. cause: its name, made of seat, error code and way; products: where it hit its clients, the worst first.
+
+    clients: the affected ones; failures: of transactions, with those that are missing; priority: the highest of its clients.
+    """
+
+    incident_id: str
+    cause: str
+    scope: Scope
+    code: str
+    way: Way
+    started_at: datetime
+    ended_at: datetime
+    clients: frozenset[str] = frozenset()
+    failures: int = 0
+    priority: int = 0
+    products: tuple[str, ...] = ()
+
+    @property
+    def minutes(self) -> int:
+        """How long it lasted."""
+        return max(0, int((self.ended_at - self.started_at).total_seconds() // 60))
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Of a Pareto: a weight, its share of the whole, and that of all up to it (None: there is nothing to share)."""
+
+    weight: int
+    share: float | None
+    cumulative: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Escalation:
+    """A cause that came back, told to those who answer for it. owners: (what they answer for, address or '').
+
+    first_at: the start of the first of its incidents; last_at: the end of the newest; returns: how many there are, with those that came
+    after it was escalated. desk: '' where none takes it.
+    """
+
+    key: str
+    cause: str
+    first_at: datetime
+    last_at: datetime
+    returns: int
+    escalated_at: datetime
+    incidents: tuple[str, ...]
+    owners: tuple[tuple[str, str], ...]
+    desk: str
+
+
+@dataclass(frozen=True, slots=True)
+class Escalated:
+    """An escalation at its moment, with its evidence: found, the incidents that make it one; causes, the Pareto of the period by failures.
+
+    causes: of each the newest incident, how many there were, its part.
+    """
+
+    escalation: Escalation
+    found: tuple[Occurrence, ...]
+    causes: tuple[tuple[Occurrence, int, Part], ...]
+
+
 @dataclass(slots=True)
 class Changes:
     """What a step changed, to be committed together: newest state of each, in order of first change."""
@@ -235,3 +300,5 @@ class Changes:
     impacts: dict[tuple[str, str, str], Impact | None] = field(default_factory=dict)
     decisions: dict[str, Decision] = field(default_factory=dict)
     ended: list[Decision] = field(default_factory=list)
+    escalations: dict[str, Escalation] = field(default_factory=dict)
+    escalated: list[Escalated] = field(default_factory=list)

@@ -22,6 +22,7 @@ from typing import Any
 
 from alerts import Action, Changes, Client, Decision, Impact, Incident, TheirCase
 from alerts.confidence import confidence
+from alerts.promises import first_word
 from alerts.stages import Stage, Stages
 
 BEFORE = timedelta(hours=2)
@@ -108,6 +109,7 @@ class CaseBook:
             if old and old.updated_at and case.updated_at and case.updated_at < old.updated_at:
                 continue
             if old:
+                case = first_word(old, case)  # noqa: PLW2901 - the row, as it is kept
                 self._by_client.get(old.client_id, {}).pop(key, None)
             self.cases[key] = case
             news.append(case)

@@ -8,7 +8,7 @@ the client, as the case's status told at the time.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
@@ -158,6 +158,20 @@ def _running(start: datetime, stop: datetime, paused: Sequence[Pause]) -> list[t
     return [(a, b) for a, b in [*found, (at, stop)] if a < b]
 
 
+def ended(case: TheirCase) -> datetime | None:
+    """When it was solved by its own dates, or closed without it."""
+    return min((end for end in (case.resolved_at, case.closed_at) if end), default=None)
+
+
+def first_word(old: TheirCase, case: TheirCase) -> TheirCase:
+    """The newer row of a case, with the client's first word of the older: a tool that opens a returned case anew moves no clock.
+
+    What the newer row itself tells of when the client spoke holds.
+    """
+    silent = case.reported_at == case.opened_at and old.reported_at < case.reported_at
+    return replace(case, reported_at=old.reported_at) if silent else case
+
+
 @dataclass(frozen=True, slots=True)
 class Promises:
     """All that the bank has promised. waiting: the tools' statuses that mean waiting for the client, folded."""
@@ -171,6 +185,20 @@ class Promises:
         fitting = [promise for promise in self.promises if promise.fits(words, priority, opened_at)]
         return max(fitting, key=lambda promise: promise.rank, default=None)
 
+    def of_case(self, case: TheirCase, segment: str = "", priority: int | None = None) -> Promise | None:
+        """As `of`, by the words of a case; which one is decided by when it was first told of."""
+        words = {name: getattr(case, name, "") for name in CONDITIONS} | {"segment": segment}
+        return self.of(words, min(case.opened_at, case.reported_at), priority)
+
+    def by_tool(
+        self, case: TheirCase, now: datetime, *, segment: str = "", priority: int | None = None
+    ) -> Clock | None:
+        """The same promise by the tool's own dates alone: from its opening, which a return may have set anew, and never paused."""
+        promise = self.of_case(case, segment, priority)
+        if promise is None:
+            return None
+        return clock(promise, case.opened_at, ended(case), now, at_risk=self.at_risk)
+
     def clock(
         self,
         case: TheirCase,
@@ -181,15 +209,13 @@ class Promises:
         priority: int | None = None,
     ) -> Clock | None:
         """The clock of a case by its newest row and its changes of status; None where nothing is promised."""
-        words = {name: getattr(case, name, "") for name in CONDITIONS} | {"segment": segment}
-        promise = self.of(words, case.opened_at, priority)
+        promise = self.of_case(case, segment, priority)
         if promise is None:
             return None
-        ends = [end for end in (case.resolved_at, case.closed_at) if end]
         return clock(
             promise,
             min(case.reported_at, case.opened_at),
-            min(ends, default=None),
+            ended(case),
             now,
             paused=pauses(changes, self.waiting),
             at_risk=self.at_risk,

@@ -7,7 +7,7 @@ from dataclasses import fields
 from enum import StrEnum
 from typing import Any
 
-from alerts import Action, Alert, AlertState, Decision, Impact, Incident, IncidentState, Touch
+from alerts import Action, Alert, AlertState, Decision, Escalation, Impact, Incident, IncidentState, Touch
 from rules import DIMENSIONS, Scope, Severity
 
 
@@ -60,3 +60,9 @@ def decision_of(row: Mapping[str, Any]) -> Decision:
     """From its row."""
     undone = tuple((source, case_id) for source, case_id in row["undone"] or ())
     return Decision(**dict(row) | {"action": Action(row["action"]), "undone": undone})
+
+
+def escalation_of(row: Mapping[str, Any]) -> Escalation:
+    """From its row."""
+    owners = tuple((role, address) for role, address in row["owners"])
+    return Escalation(**dict(row) | {"incidents": tuple(row["incidents"]), "owners": owners})

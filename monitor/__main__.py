@@ -20,12 +20,14 @@ from monitor.cli import (
     CONFIG,
     ConfigPath,
     cases,
+    causes,
     clients,
     configured,
     fail,
     incidents,
     now,
     rules,
+    sla,
     stored,
     time,
 )
@@ -160,6 +162,8 @@ def score(
 
 
 app.command("client")(clients.client)
+app.command("causes")(causes.causes)
+app.command("sla")(sla.sla)
 
 
 @demo_app.command("month")

@@ -12,10 +12,11 @@ from time import perf_counter
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from alerts import Action, Changes, Decision, Impact, Incident, IncidentState, Touch
+from alerts import Action, Changes, Decision, Escalation, Impact, Incident, IncidentState, Touch
 from alerts.cases import CaseBook
 from connectors import Reject
 from monitor.calendar import Calendar
+from monitor.causes import causes_of
 from monitor.config import Config
 from monitor.intake import ENDLESS, Intake, cases_of, clients_of, holdings_of
 from monitor.labels import Label, compare
@@ -37,6 +38,7 @@ class Outcome:
     incidents: dict[str, Incident] = field(default_factory=dict)
     impacts: dict[tuple[str, str, str], Impact] = field(default_factory=dict)
     decisions: dict[str, Decision] = field(default_factory=dict)
+    escalations: dict[str, Escalation] = field(default_factory=dict)
     summary: dict[str, Any] = field(default_factory=dict)
     rejects: list[tuple[str, Reject]] = field(default_factory=list)
     unknown_statuses: dict[str, dict[str, int]] = field(default_factory=dict)
@@ -45,6 +47,7 @@ class Outcome:
         """Write a step's changes over what there was."""
         self.incidents |= changes.incidents
         self.decisions |= changes.decisions
+        self.escalations |= changes.escalations
         for key, impact in changes.impacts.items():
             if impact is None:
                 self.impacts.pop(key, None)
@@ -96,7 +99,9 @@ def _pipeline(config: Config) -> Pipeline:
         windows,
         calendar,
         lateness=monitor.lateness,
-        portfolio=Portfolio(desk_of=config.desk_of, weights=config.weights, limits=config.limits),
+        portfolio=Portfolio(
+            desk_of=config.desk_of, weights=config.weights, limits=config.limits, escalating=config.causes.escalating
+        ),
         maintenance=config.maintenance,
         book=CaseBook(declared=config.declared),
     )
@@ -212,6 +217,14 @@ def write(outcome: Outcome, out: Path, timezone: str) -> None:
                 lead,
                 d.priority,
             )
+    header = "cause incidents clients failures share cumulative escalated_at minutes case_key"
+    with _csv(out / "causes.csv", header) as row:
+        for cause in causes_of(_shown(outcome), outcome.impacts.values(), outcome.escalations.values()):
+            told = (time(e.escalated_at) for e in cause.escalations)
+            keys, part = ";".join(e.key for e in cause.escalations), cause.weighed.part
+            share, whole = ("" if value is None else round(value, 4) for value in (part.share, part.cumulative))
+            w = cause.weighed
+            row(w.cause, w.incidents, w.clients, w.failures, share, whole, ";".join(told), w.minutes, keys)
     (out / "summary.json").write_text(
         json.dumps(outcome.summary, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
     )

@@ -9,6 +9,8 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from alerts.causes import Escalating
+from alerts.recurrence import MONTH
 from monitor.kinds import Duration
 from rules import DIMENSIONS, Way
 from rules.expression import ExpressionError, parse
@@ -172,6 +174,24 @@ class Portfolio(Block):
         if not any((self.segment, self.impact, self.value, self.sensitivity, self.criticality, self.typology)):
             raise ValueError("at least one weight must be more than 0")
         return self
+
+
+class Causes(Block):
+    """[causes]: a cause that returns so many times within a period is escalated as a root-cause case.
+
+    owners: by product or channel, the address of who answers for it; recurrence: within how long what a client has again is a repetition.
+    """
+
+    returns: int = Field(default=3, ge=2)
+    period: Minutes = MONTH
+    recurrence: Minutes = MONTH
+    owners: dict[str, Annotated[str, Field(min_length=1)]] = {}
+    claims_chief: str = ""
+
+    @property
+    def escalating(self) -> Escalating:
+        """As the book of causes has it."""
+        return Escalating(**self.model_dump())
 
 
 class Demo(Block):

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from alerts import Action, TheirCase
-from alerts.promises import Promises
+from alerts.promises import Promises, first_word
 from monitor import tables as t
 from monitor.standing import Row
 from monitor.store import Store
+
+STEP = 500
+"""Cases that are looked up at once."""
 
 
 def clocked(store: Store, rows: Sequence[Row], promises: Promises, now: datetime) -> list[Row]:
@@ -52,3 +55,15 @@ def clocked(store: Store, rows: Sequence[Row], promises: Promises, now: datetime
         )
         found.append(row | {"clock": str(clock.state) if clock else "", "due_at": clock.due_at if clock else None})
     return found
+
+
+def first_words(
+    store: Store, cases: Sequence[TheirCase], known: Mapping[tuple[str, str], TheirCase]
+) -> list[TheirCase]:
+    """The rows with the client's first word that the state has of each; `known`: those that need not be looked up."""
+    ids = sorted({case.case_id for case in cases if (case.source, case.case_id) not in known})
+    held: dict[tuple[str, str], TheirCase] = {}
+    for i in range(0, len(ids), STEP):
+        for case in store.their_cases(t.their_cases.c.case_id.in_(ids[i : i + STEP])):
+            held[case.source, case.case_id] = case
+    return [first_word(held.get((case.source, case.case_id), case), case) for case in cases]

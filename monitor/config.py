@@ -22,6 +22,7 @@ from monitor.blocks import (
     DEMO_SECRETS,
     MINUTE,
     Block,
+    Causes,
     Demo,
     DeskBlock,
     Monitor,
@@ -72,6 +73,7 @@ class Config:
     rule_factories: tuple[Callable[[], Rule], ...]
     retention: Retention = field(default_factory=Retention)
     portfolio: Portfolio = field(default_factory=Portfolio)
+    causes: Causes = field(default_factory=Causes)
     demo: Demo | None = None
     maintenance: tuple[Maintenance, ...] = ()
     promises: Promises = field(default_factory=Promises)
@@ -106,7 +108,9 @@ class Config:
         return frozenset(name for name, block in blocks.items() if block.client_form or "id_type" in block.columns)
 
 
-_BLOCKS: dict[str, type[Block]] = {"monitor": Monitor, "retention": Retention, "portfolio": Portfolio, "demo": Demo}
+_BLOCKS: dict[str, type[Block]] = {
+    "monitor": Monitor, "retention": Retention, "portfolio": Portfolio, "causes": Causes, "demo": Demo,
+}  # fmt: skip
 
 
 def read_config(path: Path) -> Config:

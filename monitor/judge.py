@@ -17,8 +17,11 @@ from alerts import Action, Changes, Client, Decision, Incident, IncidentState
 from alerts.cases import AFTER, CaseBook
 from monitor import tables as t
 from monitor.calendar import Calendar
+from monitor.causes import recalled
 from monitor.cells import Counted
+from monitor.clocks import first_words
 from monitor.config import Config
+from monitor.escalation import to_escalate
 from monitor.intake import Rows, cases_of, clients_of, holdings_of
 from monitor.mending import Promotions, remember, take
 from monitor.outbox import to_end, to_open, to_withdraw
@@ -109,6 +112,7 @@ class Judge:
             desk_of=config.desk_of,
             weights=config.weights,
             limits=config.limits,
+            escalating=config.causes.escalating,
         )
         self.pipeline = Pipeline(
             config.rules(),
@@ -203,6 +207,7 @@ class Judge:
         self.pipeline.book = CaseBook(known, cases, self.config.declared)
         self._promotions.hear(cases)
         remember(self.pipeline, (a for a in self.store.acts() if a.id <= self._last_act and a.incident_id in set(ids)))
+        self.pipeline.causes = recalled(self.store, self.pipeline.portfolio.escalating, at, live)
         changes = Changes()
         self.pipeline.incidents.forget({rule.spec.name: rule.spec for rule in self.pipeline.rules}, at, changes)
         if changes.alerts or changes.incidents:
@@ -251,6 +256,7 @@ class Judge:
             *(to_open(d, self._incident(d.incident_id, changes), self._client(d), zone) for d in opened),
             *(to_end(d, self._incident(d.incident_id, changes), self._client(d), zone) for d in ended),
             *(to_withdraw(d, self._incident(d.incident_id, changes), self._client(d), zone) for d in withdrawn),
+            *(to_escalate(one, zone) for one in changes.escalated if one.escalation.desk),
         ]
 
     def _take(self, rows: Rows, step: Step, done: Done) -> None:
@@ -260,7 +266,8 @@ class Judge:
                 self._count(rows, step, done)
                 step.cursors[rows.source] = (rows.cursor, self.sources[rows.source].complete_until)
             case "cases":
-                step.cases += (news := self.pipeline.book.learn(cases_of(rows.table, rows.source)))
+                told = first_words(self.store, cases_of(rows.table, rows.source), self.pipeline.book.cases)
+                step.cases += (news := self.pipeline.book.learn(told))
                 self._promotions.hear(news)
             case "clients":
                 step.clients += clients_of(rows.table)
@@ -371,3 +378,5 @@ def _merge(into: Changes, later: Changes) -> None:
     into.impacts |= later.impacts
     into.decisions |= later.decisions
     into.ended += later.ended
+    into.escalations |= later.escalations
+    into.escalated += later.escalated

@@ -109,6 +109,7 @@ class Metrics:
             "left": counter("cases_left", "Affected clients for whom nothing was opened.", "desk"),
         }
         meaning = "From our case to the client's own report; negative where the client was first."
+        self._escalated = counter("causes_escalated", "Causes escalated as a root cause.", *PLACE)
         self._lead = seconds("lead_time", meaning, buckets=LEAD)
         self._outbox = gauge("outbox_pending", "Messages to desks that wait to be sent.")
         self._outbox_age = gauge("outbox_oldest_age_seconds", "Age of the oldest message that waits to be sent.")
@@ -227,6 +228,8 @@ class Metrics:
                 touched[key] = (_segment(impact, clients), impact.touch)
         self._now.touched = {key: touch for key, touch in touched.items() if key[0] in open_}
         self._now.open = open_
+        for one in changes.escalated:
+            self._escalated.labels(one.found[-1].scope.product, one.found[-1].scope.channel).inc()
         # Who waits is counted when a case is opened after all, or when it is over.
         for decision in (
             *(d for d in changes.decisions.values() if not waits(d)),
@@ -241,6 +244,10 @@ class Metrics:
         if not led and decision.lead_seconds is not None:
             self._lead.observe(decision.lead_seconds)
         self._decided[decision.key] = decision.lead_seconds is not None
+
+    def promises(self, found: Mapping[tuple[str, str], tuple[int, int]]) -> None:
+        """By product and segment: how many open cases are at risk, and how many are late."""
+        self._now.promises = dict(found)
 
     def outbox(self, pending: int, oldest_age: float) -> None:
         """How many messages wait, and for how many seconds the oldest has."""
@@ -263,6 +270,7 @@ class _Now:
         self.statuses: Mapping[tuple[str, str, str], Status] = {}
         self.open: Mapping[str, Severity] = {}
         self.touched: Mapping[tuple[str, str, str], tuple[str, Touch]] = {}
+        self.promises: Mapping[tuple[str, str], tuple[int, int]] = {}
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """As prometheus_client asks for it."""
@@ -281,6 +289,12 @@ class _Now:
             )
             for segment in dict.fromkeys((*SEGMENTS, *(s for of, s in clients if of is touch))):
                 family.add_metric([segment], len(clients.get((touch, segment), ())))
+            yield family
+        promised = {"at_risk": "Open cases whose promise is at risk.", "breached": "Open cases that are late."}
+        for place, (state, meaning) in enumerate(promised.items()):
+            family = GaugeMetricFamily(f"vigia_cases_{state}", meaning, labels=["product", "segment"])
+            for labels, counts in self.promises.items():
+                family.add_metric(labels, counts[place])
             yield family
 
     def _rules(self) -> Iterator[GaugeMetricFamily]:

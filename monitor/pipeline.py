@@ -13,6 +13,7 @@ import numpy as np
 
 from alerts import Changes, Decision, Incident, IncidentState, Signal, Touch
 from alerts.cases import AFTER, CaseBook
+from alerts.causes import CauseBook, occurrence
 from alerts.incidents import Incidents
 from monitor.calendar import Calendar
 from monitor.impacts import Impacts
@@ -62,6 +63,7 @@ class Pipeline:
         self.portfolio = portfolio or Portfolio()
         self.maintenance = maintenance
         self.impacts = Impacts(windows, calendar, self.portfolio, maintenance)
+        self.causes = CauseBook(self.portfolio.escalating)
         self.recent: dict[str, Incident] = {}
         self.status: dict[tuple[str, Scope], Status] = {}
 
@@ -100,7 +102,7 @@ class Pipeline:
         if action == "ack":
             self.incidents.acknowledge(incident_id, who, changes)
         elif action == "resolve" and (done := self.incidents.close(incident_id, who, at, changes)):
-            self._ended(done, changes)
+            self._ended(done, at, changes)
 
     def again(self, decision: Decision, at: datetime, changes: Changes) -> None:
         """Decide anew on a client whose link was undone, if the incident still hurts them."""
@@ -110,8 +112,10 @@ class Pipeline:
         if incident:
             self.book.decide(incident, touched, at, bank.desk_of, changes, bank.limits, bank.clients)
 
-    def _ended(self, incident: Incident, changes: Changes) -> None:
+    def _ended(self, incident: Incident, at: datetime, changes: Changes) -> None:
         self.recent[incident.id] = incident
+        touched = self.impacts.known.get(incident.id, {}).values()
+        self.causes.ended(occurrence(incident, touched), at, self.portfolio.desk_of, changes)
         ended = (d for d in self.book.decisions.values() if d.incident_id == incident.id)
         changes.ended += sorted(ended, key=lambda d: d.key)
 
@@ -195,7 +199,7 @@ class Pipeline:
         bank = self.portfolio
         self.book.decide(incident, affected, at, bank.desk_of, changes, bank.limits, bank.clients)
         if incident.resolved_at:
-            self._ended(incident, changes)
+            self._ended(incident, at, changes)
 
     def _attach(self, at: datetime, changes: Changes) -> None:
         for incident in [i for i in self.recent.values() if i.resolved_at and at - i.resolved_at > AFTER]:
@@ -203,6 +207,7 @@ class Pipeline:
             self.book.forget(incident.id)
             self.impacts.forget(incident.id)
         self.book.attach(self.impacts.hurt_on, at, changes)
+        self.causes.keep(min((i.started_at for i in self.incidents.open.values()), default=at))
 
 
 def _spoken(rule: Rule, rules: Sequence[Rule]) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from alerts import Client, Holding
 from alerts.cases import Limits
+from alerts.causes import Escalating
 from alerts.priority import Weights
 
 
@@ -19,3 +20,4 @@ class Portfolio:
     desk_of: Callable[[str], str] = lambda product: "local"  # noqa: ARG005 - the default desk takes every product
     weights: Weights = field(default_factory=Weights)
     limits: Limits = field(default_factory=Limits)
+    escalating: Escalating = field(default_factory=Escalating)

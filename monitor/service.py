@@ -24,6 +24,7 @@ from monitor.intake import Intake, Rows
 from monitor.judge import EVENTS, Done, Down, Judge, Stopped
 from monitor.metrics import Metrics
 from monitor.outbox import deliver
+from monitor.sla import counted
 from monitor.store import Store
 from monitor.windows import time_of
 
@@ -34,6 +35,8 @@ QUEUE = 64
 TOLD = 5
 """Rows left out of one poll that are told one by one."""
 DELIVERY = timedelta(seconds=2)
+WATCH = timedelta(minutes=1)
+"""How often the promises of open cases are looked at."""
 LAST = 20.0
 """Seconds that what is being asked may take when all ends."""
 STALE = timedelta(minutes=2)
@@ -167,6 +170,14 @@ class Service:
                 "incident", incident=incident.id, state=incident.state, severity=incident.severity, kind=incident.kind,
                 product=incident.scope.product, channel=incident.scope.channel, since=incident.started_at.isoformat(),
             )  # fmt: skip
+        for escalation in (one.escalation for one in done.changes.escalated):
+            tell = log.info if escalation.desk else log.warning
+            tell(
+                "root cause escalated",
+                case=escalation.key,
+                returns=escalation.returns,
+                desk=escalation.desk or "none takes it",
+            )
         if done.changes.decisions:
             fresh = [d for d in done.changes.decisions.values() if d.opened_at == done.at]
             tied = [d for d in done.changes.decisions.values() if d.opened_at != done.at and d.linked_case_id]
@@ -269,6 +280,8 @@ class Service:
             job = f"deliver {desk or 'to desks of the past'}"
             how = [desk, self._ending.is_set]
             scheduler.add_job(self._deliver, "interval", seconds=DELIVERY.total_seconds(), args=how, id=job)
+        watch = {"seconds": WATCH.total_seconds(), "id": "promises", "next_run_time": datetime.now(UTC)}
+        scheduler.add_job(self.watch_promises, "interval", **watch)
         scheduler.add_job(self.housekeep, "interval", hours=1, id="housekeep")
         scheduler.add_listener(self._missed, EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES)
         return scheduler
@@ -334,6 +347,10 @@ class Service:
             else:
                 return True
         return False
+
+    def watch_promises(self) -> None:
+        """How the promises of all open cases stand, for the metrics."""
+        self.metrics.promises(counted(self.store, self.config.promises, self.clock()))
 
     def housekeep(self) -> None:
         """Drop what is past its retention, and join the small blobs of days gone by."""

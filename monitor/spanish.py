@@ -102,6 +102,19 @@ def kind(row: Mapping[str, Any]) -> str:
     return ", ".join([KINDS.get(ways[0], ways[0]), *(KINDS.get(way, way).lower() for way in ways[1:])])
 
 
+def cause(row: Mapping[str, Any]) -> str:
+    """A cause by its seat, error code and way: «Pagos · Conexión Directa, código E504: Fallas»."""
+    code = f", código {row['error_code']}" if row["error_code"] else ""
+    return f"{place(row)}{code}: {KINDS.get(row['kind'], row['kind'])}"
+
+
+def percent(share: float | None) -> str:
+    """A share of a whole, in whole percent; what is less than all of it is never told as 100."""
+    if share is None:
+        return NOTHING
+    return f"{min(round(100 * share), 99 if share < 1 else 100)} %"
+
+
 def lasting(minutes: int) -> str:
     """How long: 45 min, 2 h 5 min, 3 d 4 h."""
     if minutes < _SHORT:
@@ -115,6 +128,11 @@ def length(seconds: float) -> str:
     """A length of time, signed: 45 s, 12 min, -3 min."""
     short = abs(seconds) < _SHORT
     return ("-" if seconds < 0 else "") + (f"{abs(seconds):.0f} s" if short else lasting(int(abs(seconds) // 60)))
+
+
+def span(seconds: float | None) -> str:
+    """A length of time, or that there is none to tell."""
+    return NOTHING if seconds is None else length(seconds)
 
 
 def lead(seconds: int | None) -> str:
@@ -167,9 +185,9 @@ def number(value: float | Decimal | None) -> str:
     return text.replace(",", " ").replace(".", ",").replace(" ", ".")
 
 
-def count(many: int, word: str) -> str:
-    """1 abierto, 2 abiertos."""
-    return f"{number(many)} {word}{'' if many == 1 else 's'}"
+def count(many: int, word: str, words: str = "") -> str:
+    """1 abierto, 2 abiertos; words: the plural, where an s does not make it."""
+    return f"{number(many)} {word if many == 1 else words or f'{word}s'}"
 
 
 def measured(value: float | None, measure: str = "") -> str:

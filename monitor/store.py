@@ -16,8 +16,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
-from alerts import Alert, Changes, Client, Decision, Holding, Impact, Incident, TheirCase
-from alerts.rows import alert_of, decision_of, impact_of, incident_of, plain
+from alerts import Alert, Changes, Client, Decision, Escalation, Holding, Impact, Incident, TheirCase
+from alerts.rows import alert_of, decision_of, escalation_of, impact_of, incident_of, plain
 from connectors import Cursor
 from monitor import tables as t
 from monitor.blobs import VERSION, BlobError, packed, unpacked
@@ -121,6 +121,7 @@ class Store(Database):
             )
         self._put(c, t.impacts, [plain(impact) for impact in changes.impacts.values() if impact])
         self._put(c, t.decisions, [plain(decision) for decision in changes.decisions.values()])
+        self._put(c, t.escalations, [plain(escalation) for escalation in changes.escalations.values()])
 
     def _case_changes(self, c: Connection, cases: Sequence[TheirCase], now: datetime) -> None:
         """Keep each change of a case's status, kind or level: the tools tell the newest alone. When they do not say when, it is now."""
@@ -240,6 +241,7 @@ class Store(Database):
             (t.case_changes, ~held),
             (t.acts, t.acts.c.at < limits["incidents"]),
             (t.incidents, over < limits["incidents"]),
+            (t.escalations, t.escalations.c.last_at < limits["incidents"]),
             (t.outbox, t.outbox.c.state.in_(("sent", "dead")) & (t.outbox.c.created_at < limits["outbox"])),
         ]
         dropped = 0
@@ -346,6 +348,11 @@ class Store(Database):
         """Newest first, then by priority."""
         order = (t.decisions.c.opened_at.desc(), t.decisions.c.priority.desc(), t.decisions.c.key)
         return [decision_of(row) for row in self._all(sa.select(t.decisions).where(*where).order_by(*order))]
+
+    def escalations(self, *where: sa.ColumnElement[bool]) -> list[Escalation]:
+        """Root causes, the newest first."""
+        order = (t.escalations.c.escalated_at.desc(), t.escalations.c.key)
+        return [escalation_of(row) for row in self._all(sa.select(t.escalations).where(*where).order_by(*order))]
 
     def their_cases(self, *where: sa.ColumnElement[bool]) -> list[TheirCase]:
         """By when they were opened."""

@@ -240,6 +240,19 @@ outbox = Table(
     Index("outbox_due", "state", "due_at"),
 )
 
+escalations = Table(
+    "escalations",
+    metadata,
+    _text("key", key=True),
+    _text("cause"),
+    *(Column(name, Utc, nullable=False) for name in ("first_at", "last_at", "escalated_at")),
+    Column("returns", Integer, nullable=False),
+    Column("incidents", JSON, nullable=False),
+    Column("owners", JSON, nullable=False),
+    _text("desk"),
+    Index("escalations_by_cause", "cause"),
+)
+
 acts = Table(
     "acts",
     metadata,

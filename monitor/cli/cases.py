@@ -19,13 +19,20 @@ Text = Annotated[str, typer.Option("--text", help="Why.")]
 
 
 @app.command("list")
-def cases_list(config: ConfigPath = CONFIG, *, as_json: AsJson = False) -> None:
+def cases_list(
+    config: ConfigPath = CONFIG,
+    *,
+    at_risk: Annotated[bool, typer.Option("--at-risk", help="Only those whose promise is at risk or broken.")] = False,
+    as_json: AsJson = False,
+) -> None:
     """What was decided for each client, how it went, and how the promise of each case stands."""
     from monitor import people
     from monitor.clocks import clocked
 
     with stored(config) as (settings, store):
         rows = clocked(store, people.cases(store), settings.promises, now())
+        if at_risk:
+            rows = [row for row in rows if row["clock"] in ("at_risk", "breached")]
         show("show_cases", settings, rows, as_json=as_json)
 
 

@@ -41,6 +41,7 @@ WRITTEN = (
     "reportado_por",
 )
 NEEDED = ("nit", "abierto_en", "asunto")
+ROOT_CAUSE = "causa_raiz"
 Answer = tuple[HTTPStatus, dict[str, Any]]
 
 
@@ -84,6 +85,8 @@ class CaseTool:
     def open(self, key: str, sent: dict[str, Any]) -> tuple[bool, dict[str, Any]]:
         """Whether the case was made now, and the case; one that is there stays as it is."""
         for name in NEEDED:
+            if name == "nit" and sent.get("tipo") == ROOT_CAUSE:
+                continue  # it is no single client's
             if not isinstance(sent.get(name), str) or not sent[name]:
                 raise Wrong(f"falta {name}")
         case = {"producto": "", "canal": "", "tipo": "soporte", "estado": "abierto"}

@@ -11,10 +11,12 @@ from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from fastapi.staticfiles import StaticFiles
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
+from alerts.causes import Escalating
+from alerts.promises import Promises
 from monitor.metrics import Metrics
 from monitor.people import Refused, Unknown
 from monitor.store import Store, StoreError
-from monitor.web import api, board, reference
+from monitor.web import api, board, followed, reference
 
 HERE = Path(__file__).parent
 HEADERS = {
@@ -33,11 +35,14 @@ def app(
     clock: Callable[[], datetime],
     *,
     measures: Mapping[str, str] | None = None,
+    escalating: Escalating | None = None,
+    promises: Promises | None = None,
 ) -> FastAPI:
     """The web face of one service.
 
     ready: whether a full cycle has ended lately, and why not. clock: now, in the bank's time zone, which pages show.
     measures: what each rule measures, by its name, for the unit of its values; without it they are plain numbers.
+    escalating: how causes are counted; promises: what the bank has promised.
     """
     made = FastAPI(
         title="Vigía", version="1", description="Afectaciones, casos preventivos y clientes.",
@@ -45,6 +50,7 @@ def app(
     )  # fmt: skip
     made.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
     made.include_router(api.routes(store, clock))
+    made.include_router(followed.routes(store, clock, escalating or Escalating(), promises or Promises()))
     made.include_router(board.pages(store, metrics, ready, clock, measures or {}))
     made.include_router(reference.page(made))
 

@@ -72,6 +72,9 @@ def test_people_look_once_there_is_a_state(folder: Path) -> None:
     listed = vigia(folder, "incidents", "list", "--json")
     assert (listed.returncode, json.loads(listed.stdout), listed.stderr) == (DONE, [], "")
     assert vigia(folder, "incidents", "list").stdout == "No hay afectaciones.\n"
+    assert json.loads(vigia(folder, "causes", "--since", "2026-03-01", "--json").stdout)["causes"] == []
+    assert "No hay casos." in vigia(folder, "sla").stdout
+    assert json.loads(vigia(folder, "cases", "list", "--at-risk", "--json").stdout) == []
 
 
 def test_rules_as_json_are_plain(folder: Path) -> None:
@@ -96,6 +99,8 @@ def test_rules_as_json_are_plain(folder: Path) -> None:
         ("incidents ack AF-1 --who ana", "there is no state in sqlite:////"),
         ("incidents resolve AF-1 --who ana", "there is no state in sqlite:////"),
         ("cases list", "there is no state in sqlite:////"),
+        ("causes", "there is no state in sqlite:////"),
+        ("sla", "there is no state in sqlite:////"),
         ("client 900123456", "there is no state in sqlite:////"),
         ("score nothing.csv", "nothing.csv: cannot be read: No such file or directory"),
         ("score series.csv --detector nothing", "no detector kind 'nothing', only "),
@@ -129,6 +134,8 @@ def test_a_configuration_at_home(folder: Path, monkeypatch: pytest.MonkeyPatch) 
         ("backtest --out out --from yesterday", "'yesterday' is not a time: write it as 2026-03-03"),
         ("backtest --out out --from 2026-03-05 --until 2026-03-01", "must be later than --from"),
         ("backtest --out out --until 9999-12-31T23:59:59-05:00", "is not a time"),
+        ("causes --since 2026-03-05 --until 2026-03-01", "must be later than --since"),
+        ("causes --by money", "must be one of failures, incidents, clients, minutes"),
         ("incidents list --state gone", "must be one of open, firing, resolved, merged, all"),
         ("incidents note AF-1", "Missing argument 'text'"),
         ("", "Usage: vigia"),

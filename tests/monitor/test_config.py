@@ -25,6 +25,14 @@ CONFIGS: dict[str, list[str]] = {
     "bad_address": [
         "monitor.listen: must be host:port, such as 127.0.0.1:8080",
     ],
+    "bad_causes": [
+        "causes.returns: must be greater than or equal to 2",
+        "causes.period: must be a whole number of minutes, at least 1m",
+        "causes.recurrence: must be a length of time such as 10s, 5m, 1h30m or 30d",
+        "causes.owners.pagos: must have at least 1 character",
+        'causes.claims_chief: must be a text in "quotation marks"',
+        "causes.owner: no such key; did you mean 'owners'?",
+    ],
     "bad_country": [
         "monitor.country: must match pattern '^[A-Z]{2}$'",
     ],
@@ -189,7 +197,8 @@ CONFIGS: dict[str, list[str]] = {
         "step[5]: is of cases that step[0] is of too, and names as much: which one holds?",
     ],
     "unknown_block": [
-        "monitr: no such block; there are monitor, retention, portfolio, demo, sources, desks, maintenance, promises, promise, step",
+        "monitr: no such block; there are monitor, retention, portfolio, causes, demo, sources, desks, maintenance, promises, promise,"
+        " step",
     ],
     "unknown_column": [
         "sources.core.columns.nit: clients have no such column; there are client_id, name, segment,...",

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from alerts import TheirCase
-from alerts.promises import ClockState, Promises
+from alerts.promises import ClockState, Promises, first_word
 from monitor.config import read_config
 from tests.characters import ACEROS, at
 
@@ -41,6 +41,8 @@ DUE = [
     ({"product": "recaudos"}, "2026-06-05T16:00-05:00"),
     ({"product": "depositos"}, "2026-06-11T16:00-05:00"),
     ({"channel": "conexion_directa"}, "2026-06-04T14:00-05:00"),
+    ({"product": "conexion_directa"}, "2026-06-04T14:00-05:00"),
+    ({"channel": "sucursal_digital"}, "2026-06-04T14:00-05:00"),
     ({"product": "sucursal_digital"}, "2026-06-04T14:00-05:00"),
     *(
         ({"product": product}, "2026-06-11T16:00-05:00")
@@ -62,6 +64,20 @@ def test_a_case_is_due_as_the_bank_has_promised(shipped, words, due):
         found = shipped.clock(case(OPENED, **words, resolved_at=ended), now)
         assert found is not None
         assert (found.due_at, found.state) == (moment, state)
+
+
+@pytest.mark.parametrize(("words", "due"), DUE)
+def test_a_case_that_its_tool_opens_anew_when_it_returns_keeps_its_clock(shipped, words, due):
+    first = case(OPENED, **words)
+    again = replace(first, opened_at=OPENED + timedelta(days=1), reported_at=OPENED + timedelta(days=1), returns=1)
+    kept = first_word(first, again)
+    ours, theirs = shipped.clock(kept, OPENED + timedelta(days=2)), shipped.by_tool(kept, OPENED + timedelta(days=2))
+    assert ours is not None
+    assert theirs is not None
+    assert ours.due_at == datetime.fromisoformat(due)
+    assert theirs.due_at > ours.due_at, "the tool's own clock began anew"
+    told = replace(again, reported_at=OPENED + timedelta(hours=1))
+    assert first_word(first, told) == told, "the tool says itself when the client spoke"
 
 
 def test_the_shipped_statuses_stop_the_clock(shipped):

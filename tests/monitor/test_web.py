@@ -240,7 +240,7 @@ def test_the_reference_names_every_call_and_shape(face: Face) -> None:
     schema = face.get("/api/openapi.json").json()
     for path in schema["paths"]:
         assert path in html
-    calls = ("incidents", "incidents/{incident_id}", "cases", "clients", "clients/{nit}")
+    calls = ("incidents", "incidents/{incident_id}", "cases", "clients", "clients/{nit}", "causes", "sla")
     assert set(schema["paths"]) == {f"/api/v1/{call}" for call in calls}
     assert "lead_seconds" in html
 
