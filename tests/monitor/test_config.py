@@ -197,8 +197,10 @@ CONFIGS: dict[str, list[str]] = {
         "step[5]: is of cases that step[0] is of too, and names as much: which one holds?",
     ],
     "unknown_block": [
-        "monitr: no such block; there are monitor, retention, portfolio, causes, demo, sources, desks, maintenance, promises, promise,"
-        " step",
+        (
+            "monitr: no such block; there are monitor, retention, portfolio, causes, demo, sources, desks, maintenance, promises, promise,"
+            " step"
+        ),
     ],
     "unknown_column": [
         "sources.core.columns.nit: clients have no such column; there are client_id, name, segment,...",
