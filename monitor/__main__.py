@@ -160,6 +160,7 @@ def score(
 
 
 app.command("client")(clients.client)
+app.command("clients")(clients.clients)
 
 
 @demo_app.command("month")

@@ -16,6 +16,7 @@ from monitor.config import Config
 from monitor.ending import SIGNALS
 from monitor.judge import Stopped
 from monitor.logs import log_to_stderr
+from monitor.portrait import outlook
 from monitor.service import Service, wall
 from monitor.store import Store
 from monitor.web import app, serve
@@ -58,7 +59,10 @@ def board(service: Service, store: Store, listen: str) -> Iterator[str]:
     """The board and the API, served while the daemon lives."""
     zone = ZoneInfo(service.config.monitor.timezone)
     measures = {rule.spec.name: rule.shown for rule in service.judge.pipeline.rules}
-    pages = app(store, service.metrics, service.ready, lambda: wall().astimezone(zone), measures=measures)
+    pages = app(
+        store, service.metrics, service.ready, lambda: wall().astimezone(zone), measures=measures,
+        outlook=outlook(service.config),
+    )  # fmt: skip
     try:
         server = serve(pages, listen)
     except OSError as error:

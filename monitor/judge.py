@@ -7,7 +7,7 @@ known, what was not is polled again from the committed cursors.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 
 import pyarrow.compute as pc
@@ -24,6 +24,7 @@ from monitor.outbox import to_end, to_open
 from monitor.pipeline import Pipeline
 from monitor.portfolio import Portfolio
 from monitor.store import Message, Step, Store
+from monitor.verdicts import Said, summed
 from monitor.windows import DAY, HISTORY, Windows, minute_of, time_of
 
 log = structlog.get_logger()
@@ -120,6 +121,7 @@ class Judge:
         self.sources = {name: Standing() for name, source in config.sources.items() if source.block.role in EVENTS}
         self._began = clock()
         self._unheard = set(config.sources)
+        self._said: list[Said] | None = None
         self._restore()
 
     # ---- from the store --------------------------------------------------------------------------------------------
@@ -327,6 +329,9 @@ class Judge:
         self.windows.release(until)
         _merge(step.changes, changes)
         self.judged_until = until
+        said = summed(self.pipeline.status.values(), until)
+        if said != self._said:
+            step.verdicts, self._said = [asdict(one) for one in said], said
         done.judged = (start, until)
 
     def _longest(self) -> int:

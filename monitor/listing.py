@@ -151,41 +151,6 @@ def show_cases(rows: Sequence[Row], out: Console, now: datetime) -> None:
     _tell_left_out(out, columns[1:], shown)
 
 
-def show_client(row: Row, out: Console, now: datetime) -> None:
-    """A client across all that they hold."""
-    facts = {
-        "Segmento": es.segment(row["segment"]),
-        "Posventa": row["post_sale"] or es.NOTHING,
-        "Suplente": row["substitute"] or es.NOTHING,
-        "Gerente": row["manager"] or es.NOTHING,
-        "Grupo": row["group_id"] or es.NOTHING,
-        "Sector": row["sector"] or es.NOTHING,
-    }
-    _facts(out, f"{row['name'] or 'Cliente'}  NIT {es.nit(row['client_id'])}", facts)
-    _title(out, "Productos y canales")
-    held = [
-        Field("Producto", lambda r: es.name(r["product"])),
-        Field("Canal", lambda r: es.name(r["channel"])),
-        Field("Estado", lambda r: r["state"].capitalize()),
-    ]
-    _table(out, row["holdings"], held, "No se conocen.")
-    _title(out, "Afectaciones abiertas que lo tocan")
-    show_incidents(row["incidents"], out, now)
-    _title(out, "Casos preventivos")
-    show_cases(row["cases"], out, now)
-    _title(out, "Casos del cliente")
-    theirs = [
-        Field("Caso", lambda r: r["case_id"], whole=True),
-        Field("Fuente", lambda r: r["source"], spare=3),
-        Field("Producto", lambda r: es.name(r["product"])),
-        Field("Tipo", lambda r: r["kind"], spare=4),
-        Field("Estado", lambda r: r["status"]),
-        Field("Reportado", lambda r: es.moment(r["reported_at"], now.tzinfo), spare=1),
-        Field("Asunto", lambda r: r["subject"], spare=2),
-    ]
-    _table(out, row["their_cases"], theirs, "No hay casos.")
-
-
 def _cases(row: Row) -> str:
     return f"{es.count(row['cases_opened'], 'abierto')}, {es.count(row['cases_linked'], 'enlazado')}"
 

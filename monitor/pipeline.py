@@ -25,7 +25,7 @@ from rules import CLASSES, Bools, Rule, Scope, Verdict, Verdicts, Way
 
 @dataclass(frozen=True)
 class Status:
-    """What a rule last said of a scope: for boards and metrics."""
+    """What a rule last said of a scope: for boards and metrics. until: the minute after the last that it is about."""
 
     rule: str
     scope: Scope
@@ -33,6 +33,7 @@ class Status:
     value: float
     expected: float
     score: float
+    until: int = 0
 
 
 class Pipeline:
@@ -170,6 +171,7 @@ class Pipeline:
                     self.status[rule.spec.name, scope] = Status(
                         rule.spec.name, scope, Verdict(int(verdicts.verdict[row])),
                         float(verdicts.value[row]), float(verdicts.expected[row]), float(verdicts.score[row]),
+                        int(frame.minute[row]) + 1,
                     )  # fmt: skip
 
     # ---- incidents and what they touch -----------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, tzinfo
 from decimal import Decimal
 from math import isnan
@@ -28,6 +28,7 @@ KINDS = {
     "pending": "En proceso",
     "missing": "Volumen caído o sin transacciones",
     "slow": "Lentitud",
+    "duplicated": "Duplicadas",
     "value": "Indicador fuera de lo normal",
     "other": "Estados sin clasificar",
 }
@@ -51,6 +52,16 @@ CLOCKS = {
     "breached": "Vencido",
     "met": "Cumplido",
 }
+HOLDINGS = {"con fallas": "Con fallas", "expuesto": "Expuesto", "sin datos": "Sin datos", "sano": "Sano"}
+WHYS = {
+    "stale": "no se ha juzgado hace poco",
+    "unwatched": "ninguna regla lo ha visto",
+    "undecided": "las reglas no pueden decir",
+    "": "",
+}
+"""Why nobody can tell how something is."""
+TONES = {"con fallas": "critical", "expuesto": "major", "sin datos": "unknown", "sano": "well"}
+TOUCHES = {"affected": "Afectado", "exposed": "Expuesto", "": "—"}
 ACTS = {"ack": "La atiende", "resolve": "La dio por resuelta", "note": "Nota"}
 TERMS = {
     "segment": "segmento",
@@ -69,6 +80,11 @@ _SMALL = 1000
 def name(identifier: str) -> str:
     """A product or a channel."""
     return NAMES.get(identifier) or identifier.replace("_", " ").strip().capitalize()
+
+
+def names(identifiers: Iterable[str]) -> str:
+    """Several of them: «Pagos, Recaudos»."""
+    return ", ".join(filter(None, map(name, identifiers))) or NOTHING
 
 
 def place(row: Mapping[str, Any]) -> str:
@@ -112,6 +128,51 @@ def promise(row: Mapping[str, Any], zone: tzinfo | None) -> str:
     return f"{CLOCKS[row['clock']]}, vence {row['due_at'].astimezone(zone):%d/%m/%Y %H:%M}"
 
 
+def touched(row: Mapping[str, Any]) -> str:
+    """What an incident does to a client on one product: «Pagos: 131 fallas, 12 faltantes, $ 98.450.000»."""
+    done = [
+        count(row["failures"], "falla") if row["failures"] else "",
+        count(row["missing"], "faltante") if row["missing"] else "",
+        money(row["amount"]) if row["amount"] else "",
+    ]
+    told = ", ".join(filter(None, done)) or "afectado" if row["touch"] == "affected" else "expuesto"
+    return f"{name(row['product'])}: {told}" if row["product"] else told.capitalize()
+
+
+def mark(row: Mapping[str, Any]) -> str:
+    """Where impacts cross on a client: «2 productos a la vez: Pagos, Recaudos»; «3 veces en 30 días»."""
+    if row["mark"] == "products":
+        return f"{len(row['products'])} productos a la vez: {', '.join(map(name, row['products']))}"
+    return f"{len(row['incidents'])} veces en 30 días"
+
+
+def standing(row: Mapping[str, Any]) -> str:
+    """How something that a client holds is and, where nobody can tell, why: «Sin datos: las reglas no pueden decir»."""
+    why = WHYS[row["why"]]
+    told = HOLDINGS[row["state"]]
+    return f"{told}: {why}" if why else told
+
+
+def group(row: Mapping[str, Any]) -> str:
+    """A client's economic group: «G-12, con 3 clientes más»."""
+    size = row["group"]["size"]
+    return f"{row['group_id']}, con {count(size, 'cliente')} más" if size else row["group_id"] or NOTHING
+
+
+def worst(severities: Iterable[str]) -> str:
+    """The worst of some severities."""
+    found = set(severities)
+    return next(severity for severity in SEVERITIES if severity in found)
+
+
+def recurrence(row: Mapping[str, Any]) -> str:
+    """What has come again: «Pagos» or, where it is the same error, «Pagos, código E504» or «Pagos, lentitud»."""
+    if row["same"] == "product":
+        return name(row["product"]) or NOTHING
+    error = KINDS[row["error"]].lower() if row["error"] in KINDS else f"código {row['error']}"
+    return ", ".join(filter(None, (name(row["product"]), error)))
+
+
 def when(time: datetime | None, now: datetime, *, seconds: bool = False) -> str:
     """A moment in the zone of `now`: the hour if it is of that day, else with the day."""
     if time is None:
@@ -150,9 +211,9 @@ def number(value: float | Decimal | None) -> str:
     return text.replace(",", " ").replace(".", ",").replace(" ", ".")
 
 
-def count(many: int, word: str) -> str:
-    """1 abierto, 2 abiertos."""
-    return f"{number(many)} {word}{'' if many == 1 else 's'}"
+def count(many: int, word: str, words: str = "") -> str:
+    """1 abierto, 2 abiertos; words: the plural where it is another."""
+    return f"{number(many)} {word if many == 1 else words or word + 's'}"
 
 
 def measured(value: float | None, measure: str = "") -> str:

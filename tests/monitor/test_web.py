@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 import socket
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import pytest
 import requests
 
 from alerts import Client
-from monitor import people
+from monitor import people, portrait
 from monitor.metrics import Metrics
 from monitor.pipeline import Status
+from monitor.reads import Reader
 from monitor.store import Step, Store
 from monitor.web import Server, app, serve
 from rules import Scope, Verdict
@@ -27,6 +29,18 @@ if TYPE_CHECKING:
 
 READY = (True, "ready")
 BOGOTA = NOW.astimezone(ZoneInfo("America/Bogota"))
+
+
+def assert_same_keys(answer: Any, asked: Any) -> None:
+    """What the API tells has all that was asked for and no more, however deep."""
+    if isinstance(asked, dict):
+        assert answer.keys() == asked.keys()
+        for key in asked:
+            assert_same_keys(answer[key], asked[key])
+    elif isinstance(asked, list):
+        assert len(answer) == len(asked)
+        for one, other in zip(answer, asked, strict=True):
+            assert_same_keys(one, other)
 
 
 class Face:
@@ -130,19 +144,19 @@ def test_an_incidents_page(face: Face) -> None:
 
 
 def test_a_clients_page(face: Face) -> None:
-    text = face.text("/clients/900.123.456-8")
+    text = face.text("/clientes/900.123.456-8")
     for words in (
         "Aceros del Istmo",
         "posventa1@banco.example",
-        "Conexión Directa Afectado",
-        "Sucursal Digital Sin novedad",
+        "Conexión Directa Con fallas",
+        "Sucursal Digital Sin datos: no se ha juzgado hace poco",
         "SP-77",
     ):
         assert words in text, words
 
 
 def test_an_unknown_page_says_so(face: Face) -> None:
-    for path in ("/incidents/nope", "/clients/1"):
+    for path in ("/incidents/nope", "/clientes/1", "/clients/1"):
         answer = face.get(path)
         assert answer.status_code == 404
         assert answer.headers["content-type"].startswith("text/html")
@@ -153,7 +167,13 @@ def test_what_the_bank_calls_a_client_is_never_markup(face: Face) -> None:
     face.store.commit(Step(clients=[replace(CLIENTS[0], name=evil), Client(MOLINOS, '"><img src=x>')]), NOW)
     people.note(face.store, PAYMENTS, evil, evil, NOW)
     people.acknowledge(face.store, PAYMENTS, evil, "", NOW)
-    for path in ("/", f"/incidents/{PAYMENTS}", f"/clients/{ACEROS}", "/incidents/<script>alert(1)<%2fscript>"):
+    for path in (
+        "/",
+        f"/incidents/{PAYMENTS}",
+        f"/clientes/{ACEROS}",
+        "/clientes",
+        "/incidents/<script>alert(1)<%2fscript>",
+    ):
         html = face.get(path).text
         assert "<script>alert" not in html, path
         assert "<img" not in html, path
@@ -185,8 +205,12 @@ def test_cases_and_clients_as_json(face: Face) -> None:
     assert [case["lead_seconds"] for case in face.get("/api/v1/cases").json()] == [-60, 600, None]
     assert [row["name"] for row in face.get("/api/v1/clients").json()] == [client.name for client in CLIENTS]
     found = face.get("/api/v1/clients/9001234568").json()
-    assert found.keys() == people.client(face.store, ACEROS, NOW).keys()
-    assert found["holdings"][0]["state"] == "afectado"
+    asked = portrait.client(face.store, ACEROS, NOW, Reader("ana", "cli"))
+    assert_same_keys(found, json.loads(people.as_json(asked)))
+    assert found["holdings"][0]["state"] == "con fallas"
+    touched = face.get("/api/v1/clients?touched=true").json()
+    assert_same_keys(touched, json.loads(people.as_json(portrait.clients(face.store, NOW, touched=True))))
+    assert face.get("/api/v1/clients?crossed=true").json() == touched[:1]
 
 
 def test_what_is_not_there_is_told_as_json(face: Face) -> None:
@@ -217,7 +241,7 @@ def test_every_answer_is_guarded(face: Face, path: str) -> None:
     assert headers["cache-control"] == "no-store"
 
 
-@pytest.mark.parametrize("path", ["/", f"/incidents/{PAYMENTS}", f"/clients/{ACEROS}", "/api/docs"])
+@pytest.mark.parametrize("path", ["/", f"/incidents/{PAYMENTS}", f"/clientes/{ACEROS}", "/clientes", "/api/docs"])
 def test_a_page_loads_nothing_from_elsewhere_and_all_that_it_names(face: Face, path: str) -> None:
     html = face.get(path).text
     assert "//" not in " ".join(re.findall(r'(?:src|href)="([^"]*)"', html))

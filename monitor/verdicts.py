@@ -1,0 +1,90 @@
+"""What the rules now say of each product and channel: written by the judging thread, read by whoever asks how a client is.
+
+UNKNOWN is never healthy: not where no rule can tell, not where a source is dark, and not where nothing was judged lately.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from monitor import tables as t
+from monitor.pipeline import Status
+from monitor.standing import rows
+from monitor.store import Store
+from monitor.windows import time_of
+from rules import Verdict
+
+FRESH = timedelta(minutes=5)
+"""For how long what was judged last is told as present where the configuration says nothing else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """How many of the rules that watch a place find it healthy, in breach, or cannot tell. '' is all of a dimension."""
+
+    product: str
+    channel: str
+    healthy: int = 0
+    unknown: int = 0
+    breach: int = 0
+
+    @property
+    def verdict(self) -> Verdict:
+        """In breach where any rule says so, healthy where at least one does, and else UNKNOWN."""
+        return Verdict.BREACH if self.breach else Verdict.HEALTHY if self.healthy else Verdict.UNKNOWN
+
+
+def summed(statuses: Iterable[Status], until: int) -> list[Said]:
+    """By place, sorted. until: the minute judged up to (exclusive): whoever said nothing of its last minute cannot tell."""
+    found: dict[tuple[str, str], Said] = {}
+    for status in statuses:
+        if status.scope.client_id or status.scope.series:
+            continue  # one client's, or an indicator's: neither says how a product is
+        place = (status.scope.product, status.scope.channel)
+        said = found.get(place, Said(*place))
+        verdict = status.verdict if status.until >= until else Verdict.UNKNOWN
+        name = verdict.name.lower()
+        found[place] = replace(said, **{name: getattr(said, name) + 1})
+    return [found[place] for place in sorted(found)]
+
+
+@dataclass(frozen=True)
+class Present:
+    """The last word on every place. judged_at: the end of the last minute judged; stale: that is too long ago to be told as present."""
+
+    said: dict[tuple[str, str], Said]
+    judged_at: datetime | None
+    stale: bool
+
+    def of(self, product: str, channel: str) -> tuple[Verdict, str]:
+        """The verdict on a product through a channel ('': through all), and why nobody can tell, or ''.
+
+        The narrowest place that the rules watch speaks: that all of a product is well says little of a small channel of it.
+        Why: stale (nothing was judged lately), unwatched (no rule has seen it), undecided (those that watch it cannot tell).
+        """
+        if self.stale:
+            return Verdict.UNKNOWN, "stale"
+        through = [said for place, said in self.said.items() if place[0] == product and place[1]]
+        if channel and through:
+            heard = [said for said in through if said.channel == channel]
+        else:
+            whole = self.said.get((product, "")) if product else None
+            heard = [whole] if whole else through
+        if not product:
+            heard = [said for said in self.said.values() if (said.product, said.channel) == ("", channel)]
+        if not heard:
+            return Verdict.UNKNOWN, "unwatched"
+        found = {said.verdict for said in heard}
+        if Verdict.BREACH in found:
+            return Verdict.BREACH, ""
+        return (Verdict.HEALTHY, "") if found == {Verdict.HEALTHY} else (Verdict.UNKNOWN, "undecided")
+
+
+def present(store: Store, now: datetime, fresh: timedelta = FRESH) -> Present:
+    """As the state has it. fresh: how old the last minute judged may be."""
+    said = {(row["product"], row["channel"]): Said(**row) for row in rows(store, t.verdicts.select())}
+    mark = store.marks().get("judged_until")
+    judged = time_of(int(mark)) if mark else None
+    return Present(said, judged, judged is None or now - judged > fresh)
