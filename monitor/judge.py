@@ -24,7 +24,7 @@ from monitor.outbox import to_end, to_open
 from monitor.pipeline import Pipeline
 from monitor.portfolio import Portfolio
 from monitor.store import Message, Step, Store
-from monitor.verdicts import Said, summed
+from monitor.verdicts import STANDS, Said, summed
 from monitor.windows import DAY, HISTORY, Windows, minute_of, time_of
 
 log = structlog.get_logger()
@@ -182,7 +182,7 @@ class Judge:
             if len(days) >= TELL and day % TELL == 0:
                 log.info("reading history", day=day + 1, of=len(days))
             self.windows.prune(start - 2 * HISTORY)
-            self.pipeline.train(start, until)
+            self.pipeline.train(start, until, shown=until > end - STANDS)
 
     def _recall(self, at: datetime) -> None:
         """The alerts, incidents, decisions and cases that may still matter."""
@@ -329,7 +329,8 @@ class Judge:
         self.windows.release(until)
         _merge(step.changes, changes)
         self.judged_until = until
-        said = summed(self.pipeline.status.values(), until)
+        ways = {rule.spec.name: rule.ways for rule in self.pipeline.rules}
+        said = summed(self.pipeline.status.values(), ways, until, self.windows.dark(until - STANDS, until))
         if said != self._said:
             step.verdicts, self._said = [asdict(one) for one in said], said
         done.judged = (start, until)

@@ -66,11 +66,12 @@ class Pipeline:
         self.recent: dict[str, Incident] = {}
         self.status: dict[tuple[str, Scope], Status] = {}
 
-    def train(self, start: int, end: int) -> None:
-        """Let the models learn [start, end); nothing is decided."""
+    def train(self, start: int, end: int, *, shown: bool = False) -> None:
+        """Let the models learn [start, end); nothing is decided. shown: what they say is their `status`."""
         span = Span(self.windows, self.calendar, self.rules, start, end, self.maintenance)
-        for rule in self.rules:
-            rule.check(span)
+        said = [(rule, idle(span, rule.check(span))) for rule in self.rules]
+        if shown:
+            self._show(said)
 
     def judge(self, start: int, end: int, *, now: datetime | None = None) -> Changes:
         """Judge the closed minutes [start, end). `now`: the moment of detection (None: each window's end plus lateness)."""

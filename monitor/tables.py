@@ -257,7 +257,7 @@ verdicts = Table(
     *(_text(name, key=True) for name in ("product", "channel")),
     *(Column(name, Integer, nullable=False) for name in ("healthy", "unknown", "breach")),
 )
-"""Of each product and channel that is watched: how many rules found it so at the last minute judged (`meta`: judged_until)."""
+"""Of each product and channel that is watched: in how many ways it was found so at the last minute judged (`meta`: judged_until)."""
 
 reads = Table(
     "reads",

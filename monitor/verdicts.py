@@ -5,8 +5,8 @@ UNKNOWN is never healthy: not where no rule can tell, not where a source is dark
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from monitor import tables as t
@@ -18,11 +18,13 @@ from rules import Verdict
 
 FRESH = timedelta(minutes=5)
 """For how long what was judged last is told as present where the configuration says nothing else."""
+STANDS = 120
+"""Minutes for which a rule's word on a place stands where it has nothing new to say: some speak only of minutes with rows."""
 
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """How many of the rules that watch a place find it healthy, in breach, or cannot tell. '' is all of a dimension."""
+    """In how many of the ways that its rules watch for a place is well, hurts, or nobody can tell. '' is all of a dimension."""
 
     product: str
     channel: str
@@ -32,22 +34,40 @@ class Said:
 
     @property
     def verdict(self) -> Verdict:
-        """In breach where any rule says so, healthy where at least one does, and else UNKNOWN."""
-        return Verdict.BREACH if self.breach else Verdict.HEALTHY if self.healthy else Verdict.UNKNOWN
+        """In breach where it hurts in any way, healthy where it is found well in most of them, and else UNKNOWN."""
+        if self.breach:
+            return Verdict.BREACH
+        return Verdict.HEALTHY if self.healthy > self.unknown else Verdict.UNKNOWN
 
 
-def summed(statuses: Iterable[Status], until: int) -> list[Said]:
-    """By place, sorted. until: the minute judged up to (exclusive): whoever said nothing of its last minute cannot tell."""
-    found: dict[tuple[str, str], Said] = {}
+def summed(
+    statuses: Iterable[Status],
+    ways: Mapping[str, Collection[str]],
+    until: int,
+    dark: Mapping[tuple[str, str], int],
+) -> list[Said]:
+    """By place, sorted, at the end of minute `until` - 1. ways: how what each rule sees hurts, by its name.
+
+    dark: by place, when a source that feeds it was last not known. What was said before, or longer than STANDS ago, is no word on now.
+    """
+    worst: dict[tuple[str, str], dict[str, Verdict]] = {}
     for status in statuses:
         if status.scope.client_id or status.scope.series:
             continue  # one client's, or an indicator's: neither says how a product is
         place = (status.scope.product, status.scope.channel)
-        said = found.get(place, Said(*place))
-        verdict = status.verdict if status.until >= until else Verdict.UNKNOWN
-        name = verdict.name.lower()
-        found[place] = replace(said, **{name: getattr(said, name) + 1})
-    return [found[place] for place in sorted(found)]
+        stands = status.until > max(until - STANDS, dark.get(place, 0))
+        verdict = status.verdict if stands else Verdict.UNKNOWN
+        found = worst.setdefault(place, {})
+        for way in ways.get(status.rule, ()):
+            found[way] = min(verdict, found.get(way, verdict), key=_WEIGHT.index)
+    counted = ((place, list(found.values()).count) for place, found in sorted(worst.items()))
+    return [
+        Said(*place, count(Verdict.HEALTHY), count(Verdict.UNKNOWN), count(Verdict.BREACH)) for place, count in counted
+    ]
+
+
+_WEIGHT = (Verdict.BREACH, Verdict.HEALTHY, Verdict.UNKNOWN)
+"""Of several rules that watch for the same: a breach outweighs, and who can tell speaks for who cannot."""
 
 
 @dataclass(frozen=True)

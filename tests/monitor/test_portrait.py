@@ -52,7 +52,7 @@ def asked(store: Store, nit: str, seen: Outlook | None = None, now: datetime = N
 
 
 def judged(store: Store, *said: tuple[str, str, int, int, int], until: datetime = NOW) -> None:
-    """What the rules say of some places: product, channel, and how many find it healthy, cannot tell, find it in breach."""
+    """What the rules say of places: product, channel, in how many ways it is well, nobody can tell, it is in breach."""
     names = ("product", "channel", "healthy", "unknown", "breach")
     verdicts = [dict(zip(names, one, strict=True)) for one in said]
     store.commit(Step(verdicts=verdicts, judged_until=minute_of(until)), until)
@@ -88,7 +88,7 @@ def keep(store: Store, *changes: Changes) -> None:
 
 def test_every_state_of_what_a_client_holds(store: Store) -> None:
     judged(
-        store, ("pagos", "conexion_directa", 1, 0, 2), ("pagos", "sucursal_digital", 3, 1, 0), ("recaudos", "", 0, 4, 0)
+        store, ("pagos", "conexion_directa", 7, 0, 1), ("pagos", "sucursal_digital", 3, 1, 0), ("recaudos", "", 2, 2, 0)
     )
     aceros = asked(store, ACEROS)
     assert states(aceros) == {
@@ -149,8 +149,7 @@ def test_the_narrowest_place_that_is_watched_speaks(store: Store) -> None:
     assert found["tarjetas", "web"] == ("sano", ""), "nobody watches it more closely"
     assert found["nomina", ""] == ("sin datos", "undecided"), "part of it is not known"
     assert found["leasing", ""] == ("sin datos", "unwatched")
-    keep(store)
-    judged(store, ("nomina", "web", 1, 0, 0), ("nomina", "h2h", 1, 2, 0))
+    judged(store, ("nomina", "web", 1, 0, 0), ("nomina", "h2h", 3, 2, 0))
     assert states(asked(store, NUBE))["nomina", ""] == "sano"
 
 
