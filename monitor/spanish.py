@@ -140,10 +140,10 @@ def touched(row: Mapping[str, Any]) -> str:
 
 
 def mark(row: Mapping[str, Any]) -> str:
-    """Where impacts cross on a client: «2 productos a la vez: Pagos, Recaudos»; «3 veces en 30 días»."""
+    """Where impacts cross on a client: «2 productos a la vez: Pagos, Recaudos»; «Afectado 3 veces en 30 días»."""
     if row["mark"] == "products":
         return f"{len(row['products'])} productos a la vez: {', '.join(map(name, row['products']))}"
-    return f"{len(row['incidents'])} veces en 30 días"
+    return f"Afectado {len(row['incidents'])} veces en 30 días"
 
 
 def standing(row: Mapping[str, Any]) -> str:

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 from monitor import tables as t
-from monitor.pipeline import Status
 from monitor.standing import rows
 from monitor.store import Store
-from monitor.windows import time_of
 from rules import Verdict
+
+if TYPE_CHECKING:
+    from monitor.pipeline import Status  # whoever only reads needs nothing that judges
 
 FRESH = timedelta(minutes=5)
 """For how long what was judged last is told as present where the configuration says nothing else."""
@@ -106,5 +108,5 @@ def present(store: Store, now: datetime, fresh: timedelta = FRESH) -> Present:
     """As the state has it. fresh: how old the last minute judged may be."""
     said = {(row["product"], row["channel"]): Said(**row) for row in rows(store, t.verdicts.select())}
     mark = store.marks().get("judged_until")
-    judged = time_of(int(mark)) if mark else None
+    judged = datetime.fromtimestamp(60 * int(mark), UTC) if mark else None
     return Present(said, judged, judged is None or now - judged > fresh)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import pytest
+import sqlalchemy as sa
 
 from alerts import Changes, Client, Holding, Impact, Incident, IncidentState, TheirCase, Touch
 from alerts.promises import Promise, Promises
@@ -17,31 +18,35 @@ from monitor import people, portrait
 from monitor import tables as t
 from monitor.business import ServiceHours
 from monitor.calendar import Calendar
+from monitor.config import read_config
 from monitor.past import days
 from monitor.portrait import Outlook
 from monitor.reads import Reader
 from monitor.standing import rows
-from monitor.store import Step
+from monitor.store import Step, Store
 from monitor.windows import minute_of
 from rules import Scope, Severity
 from tests.monitor.conftest import (
     ACEROS,
     CLIENTS,
     DECISIONS,
+    HOLDINGS,
+    IMPACTS,
     INCIDENTS,
     MOLINOS,
     NOW,
     NUBE,
     PAYMENTS,
     SLOW,
+    THEIRS,
     ago,
 )
 
 if TYPE_CHECKING:
     from datetime import datetime
+    from pathlib import Path
 
     from monitor.people import Row
-    from monitor.store import Store
 
 ANA = Reader("ana", "cli")
 AROUND_THE_CLOCK = ServiceHours(Calendar("America/Bogota"), business_days=False)
@@ -402,3 +407,36 @@ def test_where_a_read_cannot_be_kept_nothing_is_shown(store: Store, monkeypatch:
     monkeypatch.setattr(portrait, "noted", full)
     with pytest.raises(people.Refused):
         asked(store, ACEROS)
+
+
+# ---- elsewhere -----------------------------------------------------------------------------------------------------
+
+
+def test_a_verdict_is_fresh_as_long_as_its_minute_may_take_to_come(tmp_path: Path) -> None:
+    source = '[sources.{0}]\nrole = "{0}"\nkind = "file"\npath = "x.csv"\nevery = "{1}"\n'
+    (tmp_path / "config.toml").write_text(source.format("transactions", "20s") + source.format("clients", "1d"))
+    found = portrait.outlook(read_config(tmp_path / "config.toml"))
+    assert found.fresh == timedelta(seconds=20 + 10, minutes=2 + 2), "its poll, lateness, patience and slack"
+
+
+def test_postgresql_answers_the_same(store: Store, postgres: str) -> None:
+    with sa.create_engine(postgres, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool).connect() as connection:
+        connection.execute(sa.text("CREATE DATABASE portrait"))
+    other = Store(sa.make_url(postgres).set(database="portrait").render_as_string(hide_password=False))
+    other.migrate()
+    changes = Changes(
+        incidents={i.id: i for i in INCIDENTS},
+        impacts={(i.incident_id, i.client_id, i.product): i for i in IMPACTS},
+        decisions={d.key: d for d in DECISIONS},
+    )
+    group = [replace(client, group_id="G-7") for client in CLIENTS]
+    for one in (store, other):
+        one.commit(Step(changes=changes, clients=group, holdings=HOLDINGS, cases=THEIRS), ago(22))
+        judged(one, ("pagos", "sucursal_digital", 3, 1, 0))
+    told, there = asked(store, ACEROS), asked(other, ACEROS)
+    for row in (*told["cases"], *there["cases"]):
+        row.update(delivery="", reference="")  # the one has sent its messages
+    assert there == told
+    assert portrait.clients(other, NOW, crossed=True) == portrait.clients(store, NOW, crossed=True)
+    assert len(rows(other, t.reads.select())) == 1
+    other.close()

@@ -7,17 +7,25 @@ import logging
 import re
 import socket
 from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import pytest
 import requests
 
-from alerts import Client
+from alerts import Changes, Client, Impact, Touch
+from alerts.promises import Promise, Promises
 from monitor import people, portrait
+from monitor import tables as t
+from monitor.business import ServiceHours
+from monitor.calendar import Calendar
 from monitor.metrics import Metrics
 from monitor.pipeline import Status
+from monitor.portrait import Outlook
 from monitor.reads import Reader
+from monitor.standing import rows
 from monitor.store import Step, Store
 from monitor.web import Server, app, serve
 from rules import Scope, Verdict
@@ -28,6 +36,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 READY = (True, "ready")
+HOURS = ServiceHours(Calendar("America/Bogota"), business_days=False)
 BOGOTA = NOW.astimezone(ZoneInfo("America/Bogota"))
 
 
@@ -52,8 +61,9 @@ class Face:
         self.metrics.cycle(ago(0.1))
         self.metrics.stepped(ago(0.1))
         made = app(
-            store, self.metrics, lambda: self.ready, lambda: BOGOTA, measures={"fallas_inusuales": "failed_rate"}
-        )
+            store, self.metrics, lambda: self.ready, lambda: BOGOTA, measures={"fallas_inusuales": "failed_rate"},
+            outlook=Outlook(Promises((Promise(timedelta(hours=1), HOURS, {"product": frozenset({"pagos"})}),))),
+        )  # fmt: skip
         self.server: Server = serve(made, "127.0.0.1:0")
 
     def get(self, path: str) -> requests.Response:
@@ -153,6 +163,53 @@ def test_a_clients_page(face: Face) -> None:
         "SP-77",
     ):
         assert words in text, words
+
+
+def test_a_clients_page_tells_their_past_group_promises_and_crossings(face: Face) -> None:
+    group = [replace(client, group_id="G-7") for client in CLIENTS]
+    again = replace(INCIDENTS[1], id="AF-again", scope=Scope("pagos"), ended_at=ago(1100), started_at=ago(1200))
+    impact = Impact(again.id, ACEROS, "pagos", Touch.AFFECTED, 3, 2, Decimal(5000), ago(1200))
+    changes = Changes(incidents={again.id: again}, impacts={(again.id, ACEROS, "pagos"): impact})
+    face.store.commit(Step(clients=group, changes=changes), NOW)
+    text = face.text(f"/clientes/{ACEROS}")
+    for words in (
+        "Con fallas Aceros del Istmo", "Afectado 3 veces en 30 días", "Suplente posventa2@banco.example",
+        "Grupo G-7, con 2 clientes más", "Otros del grupo G-7, tocados ahora (2 de 2)", "Molinos Borovanda",
+        "Reincidencias en 30 días", "Últimos 90 días (3 afectaciones)", "02/03/2026 14:30", "2 faltantes", "$ 5.000",
+        "Pagos: 131 fallas, 12 faltantes, $ 98.450.000", "A tiempo vence 11:18",
+    ):  # fmt: skip
+        assert words in text, words
+    html = face.get(f"/clientes/{ACEROS}").text
+    assert html.count("<li class=") >= 2, "days with something"
+    assert html.count("<li") >= 90
+
+
+def test_a_clients_page_is_asked_for_anew_once_a_minute_for_each_is_a_read(face: Face) -> None:
+    assert [re.findall('data-every="([0-9]+)"', face.get(path).text) for path in ("/", f"/clientes/{ACEROS}")] == [
+        ["10"], ["60"],
+    ]  # fmt: skip
+
+
+def test_the_clients_touched_now_are_a_page(face: Face) -> None:
+    text = face.text("/clientes")
+    assert "Clientes tocados ahora, por prioridad (3)" in text
+    assert text.index("Aceros") < text.index("Molinos") < text.index("Nube") < text.index("no ahora (0)")
+    assert "Afectado 2 veces en 30 días" in text
+    for path in ("/", f"/incidents/{PAYMENTS}"):
+        assert 'href="/clientes' in face.get(path).text
+    assert f'href="/clientes/{MOLINOS}"' in face.get(f"/incidents/{PAYMENTS}").text
+
+
+def test_each_read_of_a_client_is_kept_by_its_door(face: Face) -> None:
+    face.get(f"/clientes/{ACEROS}")
+    face.get(f"/clients/{MOLINOS}")
+    face.get("/api/v1/clients/900.123.456-8")
+    for path in ("/", "/clientes", "/clientes/1", "/api/v1/clients/1", "/api/v1/clients"):
+        face.get(path)
+    kept = [(row["at"], row["who"], row["client_id"], row["door"]) for row in rows(face.store, t.reads.select())]
+    assert kept == [
+        (NOW, "127.0.0.1", ACEROS, "page"), (NOW, "127.0.0.1", MOLINOS, "page"), (NOW, "127.0.0.1", ACEROS, "api"),
+    ]  # fmt: skip
 
 
 def test_an_unknown_page_says_so(face: Face) -> None:
