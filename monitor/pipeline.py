@@ -69,9 +69,10 @@ class Pipeline:
     def train(self, start: int, end: int, *, shown: bool = False) -> None:
         """Let the models learn [start, end); nothing is decided. shown: what they say is their `status`."""
         span = Span(self.windows, self.calendar, self.rules, start, end, self.maintenance)
-        said = [(rule, idle(span, rule.check(span))) for rule in self.rules]
-        if shown:
-            self._show(said)
+        for rule in self.rules:
+            verdicts = rule.check(span)
+            if shown:
+                self._show([(rule, idle(span, verdicts))])
 
     def judge(self, start: int, end: int, *, now: datetime | None = None) -> Changes:
         """Judge the closed minutes [start, end). `now`: the moment of detection (None: each window's end plus lateness)."""

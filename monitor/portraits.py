@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from monitor import spanish as es
-from monitor.listing import Field, _facts, _table, _title, show_cases, show_incidents
+from monitor.listing import Field, _facts, _table, _title, show_incidents
 from monitor.past import days
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def show_client(row: Row, out: Console, now: datetime) -> None:
     _title(out, "Afectaciones abiertas que lo tocan")
     show_incidents(row["incidents"], out, now)
     _title(out, "Casos preventivos")
-    show_cases(row["cases"], out, now)
+    _ours(row["cases"], out, now)
     _title(out, "Casos del cliente")
     _theirs(row["their_cases"], out, now)
     _title(out, "Reincidencias en 30 días")
@@ -78,6 +78,23 @@ def show_touched(rows: Sequence[Row], out: Console, now: datetime, empty: str) -
     if any("marks" in row for row in rows):
         columns.append(Field("Cruces", lambda r: "; ".join(map(es.mark, r["marks"])) or es.NOTHING))
     _table(out, rows, columns, empty)
+
+
+def _ours(rows: Sequence[Row], out: Console, now: datetime) -> None:
+    columns = [
+        Field("Afectación", lambda r: r["incident_id"], whole=True),
+        Field("Caso", lambda r: r["key"], spare=8, whole=True),
+        Field("Producto", lambda r: es.name(r["product"]) or es.NOTHING, spare=1),
+        Field("Decisión", es.decided),
+        Field("Abierto", lambda r: es.when(r["opened_at"], now)),
+        Field("Número", lambda r: r["reference"] or es.NOTHING, spare=4, whole=True),
+        Field("Entrega", lambda r: f"{es.DELIVERIES.get(r['delivery'], r['delivery'])} {r['error']}".strip(), spare=6),
+        Field("Del cliente", lambda r: r["linked_case_id"] or es.NOTHING, spare=5, whole=True),
+        Field("Ventaja", lambda r: es.lead(r["lead_seconds"]), spare=2),
+    ]
+    if any(row["clock"] for row in rows):
+        columns.append(Field("Promesa", lambda r: es.promise(r, now.tzinfo), spare=3))
+    _table(out, rows, columns, "No hay casos.")
 
 
 def _theirs(rows: Sequence[Row], out: Console, now: datetime) -> None:

@@ -29,7 +29,7 @@ from monitor.standing import rows
 from monitor.store import Step, Store
 from monitor.web import Server, app, serve
 from rules import Scope, Verdict
-from tests.monitor.conftest import ACEROS, CLIENTS, INCIDENTS, MOLINOS, NOW, PAYMENTS, SLOW, ago
+from tests.monitor.conftest import ACEROS, CLIENTS, INCIDENTS, MOLINOS, NOW, NUBE, PAYMENTS, SLOW, ago
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -198,6 +198,10 @@ def test_the_clients_touched_now_are_a_page(face: Face) -> None:
     for path in ("/", f"/incidents/{PAYMENTS}"):
         assert 'href="/clientes' in face.get(path).text
     assert f'href="/clientes/{MOLINOS}"' in face.get(f"/incidents/{PAYMENTS}").text
+    alone = replace(INCIDENTS[0], id="AF-alone", scope=Scope("pagos", client_id=NUBE))
+    face.store.commit(Step(changes=Changes(incidents={alone.id: alone})), NOW)
+    for path in ("/", "/incidents/AF-alone"):
+        assert f'href="/clientes/{NUBE}"' in face.get(path).text, path
 
 
 def test_each_read_of_a_client_is_kept_by_its_door(face: Face) -> None:
