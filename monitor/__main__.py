@@ -164,6 +164,7 @@ def score(
 app.command("client")(clients.client)
 app.command("causes")(causes.causes)
 app.command("sla")(sla.sla)
+app.command("clients")(clients.clients)
 
 
 @demo_app.command("month")

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from alerts import Action, TheirCase
 from alerts.promises import Promises, first_word
+from alerts.rows import plain
 from monitor import tables as t
 from monitor.standing import Row
 from monitor.store import Store
@@ -67,3 +68,32 @@ def first_words(
         for case in store.their_cases(t.their_cases.c.case_id.in_(ids[i : i + STEP])):
             held[case.source, case.case_id] = case
     return [first_word(held.get((case.source, case.case_id), case), case) for case in cases]
+
+
+def clocked_theirs(
+    store: Store, found: Sequence[TheirCase], decided: Sequence[Row], promises: Promises, segment: str, now: datetime
+) -> list[Row]:
+    """The cases of one client in the tools as rows, newest first: whether open, their clock, and the incident that they are tied to.
+
+    decided: what was decided on the client's cases (rows of `people.cases`); a tied case has the priority of its decision.
+    """
+    tied = {(row["linked_source"], row["linked_case_id"]): row for row in decided if row["linked_case_id"]}
+    by_number = {row["linked_case_id"]: row for row in decided if row["linked_case_id"] and not row["linked_source"]}
+    changes = store.case_changes(t.case_changes.c.case_id.in_({case.case_id for case in found}))
+    shown = []
+    for case in sorted(found, key=lambda case: (case.reported_at, case.source, case.case_id), reverse=True):
+        key = (case.source, case.case_id)
+        row = tied.get(key) or by_number.get(case.case_id)
+        clock = promises.clock(
+            case,
+            now,
+            changes=changes.get(key, ()),
+            segment=segment,
+            priority=row["priority"] if row else None,
+        )
+        shown.append(
+            plain(case)
+            | {"open": case.open_at(now), "incident_id": row["incident_id"] if row else ""}
+            | {"clock": str(clock.state) if clock else "", "due_at": clock.due_at if clock else None}
+        )
+    return shown

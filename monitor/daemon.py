@@ -16,6 +16,7 @@ from monitor.config import Config
 from monitor.ending import SIGNALS
 from monitor.judge import Stopped
 from monitor.logs import log_to_stderr
+from monitor.portrait import outlook
 from monitor.service import Service, wall
 from monitor.store import Store
 from monitor.web import app, serve
@@ -66,6 +67,7 @@ def board(service: Service, store: Store, listen: str) -> Iterator[str]:
         measures=measures,
         escalating=service.config.causes.escalating,
         promises=service.config.promises,
+        outlook=outlook(service.config),
     )
     try:
         server = serve(pages, listen)

@@ -7,7 +7,7 @@ known, what was not is polled again from the committed cursors.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 
 import pyarrow.compute as pc
@@ -28,6 +28,7 @@ from monitor.outbox import to_end, to_open, to_withdraw
 from monitor.pipeline import Pipeline
 from monitor.portfolio import Portfolio
 from monitor.store import Message, Step, Store
+from monitor.verdicts import STANDS, Said, summed
 from monitor.windows import DAY, HISTORY, Windows, minute_of, time_of
 
 log = structlog.get_logger()
@@ -127,6 +128,7 @@ class Judge:
         self.sources = {name: Standing() for name, source in config.sources.items() if source.block.role in EVENTS}
         self._began = clock()
         self._unheard = set(config.sources)
+        self._said: list[Said] | None = None
         self._restore()
 
     # ---- from the store --------------------------------------------------------------------------------------------
@@ -187,7 +189,7 @@ class Judge:
             if len(days) >= TELL and day % TELL == 0:
                 log.info("reading history", day=day + 1, of=len(days))
             self.windows.prune(start - 2 * HISTORY)
-            self.pipeline.train(start, until)
+            self.pipeline.train(start, until, shown=until > end - STANDS)
 
     def _recall(self, at: datetime) -> None:
         """The alerts, incidents, decisions and cases that may still matter."""
@@ -343,6 +345,10 @@ class Judge:
         self.windows.release(until)
         _merge(step.changes, changes)
         self.judged_until = until
+        ways = {rule.spec.name: rule.ways for rule in self.pipeline.rules}
+        said = summed(self.pipeline.status.values(), ways, until, self.windows.dark(until - STANDS, until))
+        if said != self._said:
+            step.verdicts, self._said = [asdict(one) for one in said], said
         done.judged = (start, until)
 
     def _longest(self) -> int:

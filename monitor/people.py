@@ -6,17 +6,16 @@ Answers are plain lists and dicts: aware UTC times, money as Decimal, all else a
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import fields
 from datetime import datetime
 from decimal import Decimal
 from statistics import median
 from typing import Any
 
-from alerts import Action, Alert, Client, Holding, Impact, Incident, IncidentState, Touch
+from alerts import Action, Alert, Client, Impact, Incident, IncidentState, Touch
 from alerts.cases import APPROVAL, BUDGET, FEW, OBSERVED
 from alerts.rows import plain
-from connectors.nit import canonical
 from monitor import tables as t
 from monitor.standing import Row, as_acted, as_worked, only, rows, told
 from monitor.store import Act, Store
@@ -180,67 +179,6 @@ def _delivery(message: Row | None) -> Row:
     if message is None:
         return {"delivery": "", "reference": "", "error": ""}
     return {"delivery": message["state"], "reference": message["reference"], "error": message["error"]}
-
-
-# ---- clients -------------------------------------------------------------------------------------------------------
-
-
-def clients(store: Store) -> list[Row]:
-    """Every client that the bank has told of, by name."""
-    return [plain(client) for client in sorted(store.clients(), key=lambda client: (client.name, client.client_id))]
-
-
-def client(store: Store, nit: str, now: datetime) -> Row:
-    """One client across all that they hold; Unknown if nobody has that NIT, in whatever form it is written.
-
-    state of a holding: afectado (their own transactions fail there), expuesto (it fails around them), sin novedad.
-    """
-    client_id = _identity(store, nit)
-    found = store.clients(t.clients.c.client_id == client_id)
-    firing = as_acted(store, store.incidents(t.incidents.c.state == IncidentState.FIRING))
-    open_ = {incident.id: incident for incident in firing if incident.state is IncidentState.FIRING}
-    impacts = [i for i in store.impacts(t.impacts.c.client_id == client_id) if i.incident_id in open_]
-    held = [h for h in store.holdings(t.holdings.c.client_id == client_id) if h.until is None or h.until > now]
-    # Ours come back from the tool that we opened them in.
-    theirs = store.their_cases(t.their_cases.c.client_id == client_id, t.their_cases.c.reported_by != "monitor")
-    touching = told(store, [open_[key] for key in dict.fromkeys(impact.incident_id for impact in impacts)], now)
-    return {
-        **(plain(found[0]) if found else plain(Client(client_id))),
-        "holdings": [
-            plain(holding) | {"state": _state(holding, impacts, open_)}
-            for holding in sorted(held, key=lambda h: (h.product, h.channel))
-        ],
-        "incidents": [
-            row | {"touches": [_impact(impact) for impact in impacts if impact.incident_id == row["id"]]}
-            for row in touching
-        ],
-        "cases": cases(store, client_id=client_id),
-        "their_cases": [plain(case) for case in reversed(theirs)],
-    }
-
-
-def _state(holding: Holding, impacts: Sequence[Impact], open_: Mapping[str, Incident]) -> str:
-    here = {
-        impact.touch
-        for impact in impacts
-        for channel in [open_[impact.incident_id].scope.channel]
-        if impact.product in ("", holding.product) and (not channel or holding.channel in ("", channel))
-    }
-    return "afectado" if Touch.AFFECTED in here else "expuesto" if Touch.EXPOSED in here else "sin novedad"
-
-
-def _identity(store: Store, text: str) -> str:
-    """As it is written or, if nobody is known by that, with its last digit taken for the check digit."""
-    tables: Iterable[Any] = (t.clients, t.holdings, t.impacts, t.decisions, t.their_cases)
-    written, right = canonical(text)
-    if not right:
-        raise Unknown(f"el dígito de verificación de «{text}» no es el de ese NIT")
-    for nit in dict.fromkeys((written, canonical(text, "nit_dv")[0])):
-        if nit and any(rows(store, only(table, "client_id", table.c.client_id == nit).limit(1)) for table in tables):
-            return nit
-    if not any(sign.isdigit() for sign in text):
-        raise Unknown(f"«{text}» no es un NIT")
-    raise Unknown(f"no se conoce un cliente con NIT «{text}»")
 
 
 # ---- what people do ------------------------------------------------------------------------------------------------

@@ -26,7 +26,7 @@ from rules import CLASSES, Bools, Rule, Scope, Verdict, Verdicts, Way
 
 @dataclass(frozen=True)
 class Status:
-    """What a rule last said of a scope: for boards and metrics."""
+    """What a rule last said of a scope: for boards and metrics. until: the minute after the last that it is about."""
 
     rule: str
     scope: Scope
@@ -34,6 +34,7 @@ class Status:
     value: float
     expected: float
     score: float
+    until: int = 0
 
 
 class Pipeline:
@@ -67,11 +68,13 @@ class Pipeline:
         self.recent: dict[str, Incident] = {}
         self.status: dict[tuple[str, Scope], Status] = {}
 
-    def train(self, start: int, end: int) -> None:
-        """Let the models learn [start, end); nothing is decided."""
+    def train(self, start: int, end: int, *, shown: bool = False) -> None:
+        """Let the models learn [start, end); nothing is decided. shown: what they say is their `status`."""
         span = Span(self.windows, self.calendar, self.rules, start, end, self.maintenance)
         for rule in self.rules:
-            rule.check(span)
+            verdicts = rule.check(span)
+            if shown:
+                self._show([(rule, sure(span, rule, verdicts))])
 
     def judge(self, start: int, end: int, *, now: datetime | None = None) -> Changes:
         """Judge the closed minutes [start, end). `now`: the moment of detection (None: each window's end plus lateness)."""
@@ -182,6 +185,7 @@ class Pipeline:
                     self.status[rule.spec.name, scope] = Status(
                         rule.spec.name, scope, Verdict(int(verdicts.verdict[row])),
                         float(verdicts.value[row]), float(verdicts.expected[row]), float(verdicts.score[row]),
+                        int(frame.minute[row]) + 1,
                     )  # fmt: skip
 
     # ---- incidents and what they touch -----------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, tzinfo
 from decimal import Decimal
 from math import isnan
@@ -30,6 +30,7 @@ KINDS = {
     "pending": "En proceso",
     "missing": "Volumen caído o sin transacciones",
     "slow": "Lentitud",
+    "duplicated": "Duplicadas",
     "value": "Indicador fuera de lo normal",
     "other": "Estados sin clasificar",
 }
@@ -69,6 +70,16 @@ ACTS = {
     "informed": "Informó al cliente",
     "promote": "Promovió a incidente",
 }
+HOLDINGS = {"con fallas": "Con fallas", "expuesto": "Expuesto", "sin datos": "Sin datos", "sano": "Sano"}
+WHYS = {
+    "stale": "no se ha juzgado hace poco",
+    "unwatched": "ninguna regla lo ha visto",
+    "undecided": "las reglas no pueden decir",
+    "": "",
+}
+"""Why nobody can tell how something is."""
+TONES = {"con fallas": "critical", "expuesto": "major", "sin datos": "unknown", "sano": "well"}
+TOUCHES = {"affected": "Afectado", "exposed": "Expuesto", "": "—"}
 TERMS = {
     "segment": "segmento",
     "impact": "impacto",
@@ -86,6 +97,11 @@ _SMALL = 1000
 def name(identifier: str) -> str:
     """A product or a channel."""
     return NAMES.get(identifier) or identifier.replace("_", " ").strip().capitalize()
+
+
+def names(identifiers: Iterable[str]) -> str:
+    """Several of them: «Pagos, Recaudos»."""
+    return ", ".join(filter(None, map(name, identifiers))) or NOTHING
 
 
 def place(row: Mapping[str, Any]) -> str:
@@ -145,6 +161,51 @@ def promise(row: Mapping[str, Any], zone: tzinfo | None) -> str:
     if not row["clock"]:
         return NOTHING
     return f"{CLOCKS[row['clock']]}, vence {row['due_at'].astimezone(zone):%d/%m/%Y %H:%M}"
+
+
+def touched(row: Mapping[str, Any]) -> str:
+    """What an incident does to a client on one product: «Pagos: 131 fallas, 12 faltantes, $ 98.450.000»."""
+    done = [
+        count(row["failures"], "falla") if row["failures"] else "",
+        count(row["missing"], "faltante") if row["missing"] else "",
+        money(row["amount"]) if row["amount"] else "",
+    ]
+    told = ", ".join(filter(None, done)) or "afectado" if row["touch"] == "affected" else "expuesto"
+    return f"{name(row['product'])}: {told}" if row["product"] else told.capitalize()
+
+
+def mark(row: Mapping[str, Any]) -> str:
+    """Where impacts cross on a client: «2 productos a la vez: Pagos, Recaudos»; «Afectado 3 veces en 30 días»."""
+    if row["mark"] == "products":
+        return f"{len(row['products'])} productos a la vez: {', '.join(map(name, row['products']))}"
+    return f"Afectado {len(row['incidents'])} veces en 30 días"
+
+
+def standing(row: Mapping[str, Any]) -> str:
+    """How something that a client holds is and, where nobody can tell, why: «Sin datos: las reglas no pueden decir»."""
+    why = WHYS[row["why"]]
+    told = HOLDINGS[row["state"]]
+    return f"{told}: {why}" if why else told
+
+
+def group(row: Mapping[str, Any]) -> str:
+    """A client's economic group: «G-12, con 3 clientes más»."""
+    size = row["group"]["size"]
+    return f"{row['group_id']}, con {count(size, 'cliente')} más" if size else row["group_id"] or NOTHING
+
+
+def worst(severities: Iterable[str]) -> str:
+    """The worst of some severities."""
+    found = set(severities)
+    return next(severity for severity in SEVERITIES if severity in found)
+
+
+def recurrence(row: Mapping[str, Any]) -> str:
+    """What has come again: «Pagos» or, where it is the same error, «Pagos, código E504» or «Pagos, lentitud»."""
+    if row["same"] == "product":
+        return name(row["product"]) or NOTHING
+    error = KINDS[row["error"]].lower() if row["error"] in KINDS else f"código {row['error']}"
+    return ", ".join(filter(None, (name(row["product"]), error)))
 
 
 def when(time: datetime | None, now: datetime, *, seconds: bool = False) -> str:

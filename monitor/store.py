@@ -64,6 +64,8 @@ class Step:
     clients: list[Client] = field(default_factory=list)
     holdings: list[Holding] = field(default_factory=list)
     marks: dict[str, str] = field(default_factory=dict)
+    verdicts: list[dict[str, Any]] | None = None
+    """All of them anew, or None where they are as they were."""
 
 
 class Store(Database):
@@ -93,6 +95,9 @@ class Store(Database):
             self._put(c, t.gaps, [{"source": s, "start": a, "stop": b} for s, a, b in step.gaps])
             marks = step.marks | ({} if step.judged_until is None else {"judged_until": str(step.judged_until)})
             self._put(c, t.meta, [{"key": k, "value": v} for k, v in marks.items()])
+            if step.verdicts is not None:
+                c.execute(sa.delete(t.verdicts))
+                self._put(c, t.verdicts, step.verdicts)
             self._changes(c, step.changes)
             self._case_changes(c, step.cases, now)
             self._put(c, t.their_cases, [plain(case) for case in step.cases])
@@ -240,6 +245,7 @@ class Store(Database):
             ),
             (t.case_changes, ~held),
             (t.acts, t.acts.c.at < limits["incidents"]),
+            (t.reads, t.reads.c.at < limits["clients"]),
             (t.incidents, over < limits["incidents"]),
             (t.escalations, t.escalations.c.last_at < limits["incidents"]),
             (t.outbox, t.outbox.c.state.in_(("sent", "dead")) & (t.outbox.c.created_at < limits["outbox"])),

@@ -265,3 +265,21 @@ acts = Table(
     _text("case_key"),
     Index("acts_by_incident", "incident_id"),
 )
+
+verdicts = Table(
+    "verdicts",
+    metadata,
+    *(_text(name, key=True) for name in ("product", "channel")),
+    *(Column(name, Integer, nullable=False) for name in ("healthy", "unknown", "breach")),
+)
+"""Of each product and channel that is watched: in how many ways it was found so at the last minute judged (`meta`: judged_until)."""
+
+reads = Table(
+    "reads",
+    metadata,
+    Column("id", SERIAL, primary_key=True),
+    Column("at", Utc, nullable=False),
+    *(_text(name) for name in ("who", "client_id", "door")),
+    Index("reads_by_client", "client_id", "at"),
+)
+"""Who has looked at which client, when, and by which door (cli, api, page)."""

@@ -159,6 +159,16 @@ class Windows:
         ((first, last),) = self.db.execute(query).fetchall()
         return (0, -1) if first is None else (int(first), int(last))
 
+    def dark(self, start: int, end: int) -> dict[tuple[str, str], int]:
+        """By product and channel ('': all): the end of the last gap within [start, end) of any source that feeds it."""
+        query = """SELECT product, channel, max(least(stop, $end)) FROM pairs JOIN gaps USING (source)
+                   WHERE series = '' AND gaps.start < $end AND stop > $start GROUP BY product, channel"""
+        found: dict[tuple[str, str], int] = {}
+        for product, channel, last in self.db.execute(query, {"start": start, "end": end}).fetchall():
+            for place in ((product, channel), (product, ""), ("", channel), ("", "")):
+                found[place] = max(int(last), found.get(place, 0))
+        return found
+
     # ---- windows out -----------------------------------------------------------------------------------------------
 
     def frame(self, grain: Grain, measures: Collection[str], expressions: Sequence[str], start: int, end: int) -> Frame:

@@ -105,17 +105,20 @@ def act(what: str, incident: str, who: str, text: str, config: Path) -> None:
 
 
 def show(how: str, settings: Config, answer: Any, *more: Any, as_json: bool) -> None:
-    """As JSON, or as a table for people."""
+    """As JSON, or as a table for people. how: the function that draws it, of monitor.listing or with its module's name."""
     if as_json:
         from monitor.people import as_json as written
 
         typer.echo(written(answer))
         return
+    from importlib import import_module
     from zoneinfo import ZoneInfo
 
-    from monitor import listing
+    from monitor.listing import console
 
-    getattr(listing, how)(answer, listing.console(), now().astimezone(ZoneInfo(settings.monitor.timezone)), *more)
+    module, _, name = how.rpartition(".")
+    draw = getattr(import_module(f"monitor.{module or 'listing'}"), name)
+    draw(answer, console(), now().astimezone(ZoneInfo(settings.monitor.timezone)), *more)
 
 
 def now() -> datetime:

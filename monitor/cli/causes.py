@@ -33,4 +33,4 @@ def causes(
         if first and first >= (last or now()):
             raise typer.BadParameter("must be later than --since", param_hint="--until")
         found = asked(store, settings.causes.escalating, now(), since=first, until=last, by=cast("Measure", by))
-        show("show_causes", settings, found, as_json=as_json)
+        show("tallies.show_causes", settings, found, as_json=as_json)

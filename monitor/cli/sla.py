@@ -10,4 +10,4 @@ def sla(config: ConfigPath = CONFIG, *, as_json: AsJson = False) -> None:
     from monitor.sla import standing
 
     with stored(config) as (settings, store):
-        show("show_sla", settings, standing(store, settings.promises, now()), as_json=as_json)
+        show("tallies.show_sla", settings, standing(store, settings.promises, now()), as_json=as_json)

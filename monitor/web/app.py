@@ -15,6 +15,7 @@ from alerts.causes import Escalating
 from alerts.promises import Promises
 from monitor.metrics import Metrics
 from monitor.people import Refused, Unknown
+from monitor.portrait import Outlook
 from monitor.store import Store, StoreError
 from monitor.web import api, board, followed, reference
 
@@ -37,21 +38,24 @@ def app(
     measures: Mapping[str, str] | None = None,
     escalating: Escalating | None = None,
     promises: Promises | None = None,
+    outlook: Outlook | None = None,
 ) -> FastAPI:
     """The web face of one service.
 
     ready: whether a full cycle has ended lately, and why not. clock: now, in the bank's time zone, which pages show.
     measures: what each rule measures, by its name, for the unit of its values; without it they are plain numbers.
     escalating: how causes are counted; promises: what the bank has promised.
+    outlook: what of the configuration a client's page is seen by.
     """
+    seen = outlook or Outlook()
     made = FastAPI(
         title="Vigía", version="1", description="Afectaciones, casos preventivos y clientes.",
         docs_url=None, redoc_url=None, openapi_url="/api/openapi.json",
     )  # fmt: skip
     made.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
-    made.include_router(api.routes(store, clock))
     made.include_router(followed.routes(store, clock, escalating or Escalating(), promises or Promises()))
-    made.include_router(board.pages(store, metrics, ready, clock, measures or {}))
+    made.include_router(api.routes(store, clock, seen))
+    made.include_router(board.pages(store, metrics, ready, clock, measures or {}, seen))
     made.include_router(reference.page(made))
 
     @made.get("/-/healthy", response_class=PlainTextResponse, include_in_schema=False)

@@ -6,14 +6,16 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
-from monitor import people
+from monitor import people, portrait
 from monitor.metrics import Metrics
+from monitor.past import days
+from monitor.portrait import Outlook
 from monitor.standing import Row
 from monitor.store import Store
-from monitor.web.page import rendered
+from monitor.web.page import reader, rendered
 from rules import Severity
 
 LATELY = timedelta(hours=24)
@@ -26,8 +28,9 @@ def pages(
     ready: Callable[[], tuple[bool, str]],
     clock: Callable[[], datetime],
     measures: Mapping[str, str],
+    outlook: Outlook,
 ) -> APIRouter:
-    """/, /incidents/{id} and /clients/{nit}."""
+    """/, /incidents/{id}, /clientes and /clientes/{nit} (also by /clients)."""
     router = APIRouter(default_response_class=HTMLResponse, include_in_schema=False)
 
     def shown(template: str, now: datetime, **values: Any) -> HTMLResponse:
@@ -65,10 +68,21 @@ def pages(
         now = clock()
         return shown("incident.html", now, incident=people.incident(store, incident_id, now))
 
-    @router.get("/clients/{nit}")
-    def client(nit: str) -> HTMLResponse:
+    @router.get("/clients")
+    @router.get("/clientes")
+    def clients() -> HTMLResponse:
         now = clock()
-        return shown("client.html", now, client=people.client(store, nit, now))
+        found = portrait.clients(store, now)
+        touched = [row for row in found if row["touch"]]
+        crossed = [row for row in found if row["marks"] and not row["touch"]]
+        return shown("clients.html", now, touched=touched, crossed=crossed)
+
+    @router.get("/clients/{nit}")
+    @router.get("/clientes/{nit}")
+    def client(nit: str, request: Request) -> HTMLResponse:
+        now = clock()
+        found = portrait.client(store, nit, now, reader(request, "page"), outlook)
+        return shown("client.html", now, client=found, days=days(found["history"], now))
 
     return router
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from monitor import spanish
+from monitor.reads import Door, Reader
 
 _pages = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"),
@@ -23,3 +25,8 @@ _pages.globals["es"] = spanish
 def rendered(template: str, status: int = 200, **values: Any) -> HTMLResponse:
     """The page that a template makes of these values."""
     return HTMLResponse(_pages.get_template(template).render(**values), status)
+
+
+def reader(request: Request, door: Door) -> Reader:
+    """Who asks: the address that the request comes from."""
+    return Reader(request.client.host if request.client else "", door)

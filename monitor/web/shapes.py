@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 Severity = Literal["minor", "major", "critical"]
 State = Literal["firing", "resolved", "merged"]
-Way = Literal["failed", "rejected", "reversed", "pending", "other", "missing", "slow", "value"]
+Way = Literal["failed", "rejected", "reversed", "pending", "other", "missing", "slow", "duplicated", "value"]
 Words = Annotated[str, Field(description="Empty where there is none.")]
 
 
@@ -148,70 +148,6 @@ class IncidentWhole(Incident):
     exposed_clients: list[Touched]
     cases: list[Case]
     acts: list[Act]
-
-
-class Client(BaseModel):
-    """A client as the bank knows it."""
-
-    client_id: str
-    name: str
-    segment: str
-    value_rank: int | None
-    sensitivity: float | None
-    post_sale: str
-    substitute: str
-    manager: str
-    group_id: str
-    sector: str
-
-
-class Holding(BaseModel):
-    """A product that the client holds, perhaps through one channel, and how it is now."""
-
-    client_id: str
-    product: str
-    channel: str
-    since: datetime | None
-    until: datetime | None
-    state: Literal["afectado", "expuesto", "sin novedad"]
-
-
-class TheirCase(BaseModel):
-    """A case in one of the bank's tools."""
-
-    case_id: str
-    source: str
-    client_id: str
-    product: str
-    channel: str
-    kind: str
-    status: str
-    reported_by: str
-    opened_at: datetime
-    reported_at: datetime
-    resolved_at: datetime | None
-    closed_at: datetime | None
-    updated_at: datetime | None
-    subject: str
-    typology: str
-    level: Words
-    returns: int
-    reopened: int
-
-
-class IncidentOfClient(Incident):
-    """An open incident that touches the client, and how, product by product."""
-
-    touches: list[Impact]
-
-
-class ClientWhole(Client):
-    """A client across all that they hold."""
-
-    holdings: list[Holding]
-    incidents: list[IncidentOfClient]
-    cases: list[Case]
-    their_cases: list[TheirCase]
 
 
 class Trouble(BaseModel):

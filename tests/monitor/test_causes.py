@@ -11,7 +11,7 @@ import pytest
 
 from alerts import Changes, IncidentState
 from alerts.causes import Escalating
-from monitor import listing
+from monitor import listing, tallies
 from monitor.backtest import write
 from monitor.causes import causes
 from monitor.store import Step, Store
@@ -106,7 +106,7 @@ def test_as_a_table(store: Store):
     again(store)
     out = listing.console()
     with out.capture() as told:
-        listing.show_causes(causes(store, RULES, NOW), out, NOW)
+        tallies.show_causes(causes(store, RULES, NOW), out, NOW)
     words = " ".join(told.get().split())
     for part in (
         "Pagos · Conexión Directa, código E504: Fallas 2 2 1 200",

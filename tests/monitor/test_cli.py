@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+
+from monitor.cli import whoami
 
 HEAVY = ("river", "duckdb", "sqlalchemy", "pyarrow", "numpy", "pydantic", "fastapi", "apscheduler", "requests", "scipy")
 CONFIG = '[sources.core]\nrole = "transactions"\nkind = "file"\npath = "rows.csv"\n'
@@ -36,13 +40,13 @@ def test_help_costs_nothing(folder: Path) -> None:
     assert loaded.stdout.strip() == "[]"
     helped = vigia(folder, "--help")
     assert helped.returncode == DONE
-    for command in ("run", "once", "check", "backtest", "score", "rules", "incidents", "cases", "client"):
+    for command in ("run", "once", "check", "backtest", "score", "rules", "incidents", "cases", "client", "clients"):
         assert f"\n  {command} " in helped.stdout
 
 
 def test_state_is_read_without_what_judges(folder: Path) -> None:
-    absent = ("river", "duckdb", "fastapi", "apscheduler", "alembic")
-    look = f"import sys, monitor.people, monitor.casework; print([n for n in {absent} if n in sys.modules])"
+    heavy = ("river", "duckdb", "fastapi", "apscheduler", "alembic")
+    look = f"import sys, monitor.casework, monitor.portrait; print([n for n in {heavy} if n in sys.modules])"
     env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     loaded = subprocess.run(
         [sys.executable, "-c", look], cwd=folder, env=env, capture_output=True, text=True, check=True
@@ -77,6 +81,25 @@ def test_people_look_once_there_is_a_state(folder: Path) -> None:
     assert json.loads(vigia(folder, "cases", "list", "--at-risk", "--json").stdout) == []
 
 
+def test_a_client_is_shown_and_who_looked_is_kept(folder: Path) -> None:
+    people = '[sources.people]\nrole = "clients"\nkind = "file"\npath = "people.csv"\n'
+    (folder / "config.toml").write_text(CONFIG + people)
+    (folder / "people.csv").write_text("client_id,name\n900123456,Aceros del Istmo\n")
+    assert vigia(folder, "once").returncode == DONE
+    shown = vigia(folder, "client", "900.123.456-8")
+    assert (shown.returncode, shown.stderr) == (DONE, "")
+    assert shown.stdout.startswith("Aceros del Istmo  NIT 900.123.456\n  Estado:     Sin datos\n")
+    found = json.loads(vigia(folder, "client", "900123456", "--json").stdout)
+    assert (found["name"], found["state"], found["history"]) == ("Aceros del Istmo", "sin datos", [])
+    unknown = vigia(folder, "client", "811222333")
+    assert (unknown.returncode, unknown.stderr) == (FAILED, "no se conoce un cliente con NIT «811222333»\n")
+    with closing(sqlite3.connect(folder / "var" / "vigia.db")) as state:
+        kept = state.execute("SELECT who, client_id, door FROM reads").fetchall()
+    assert kept == [(whoami(), "900123456", "cli")] * 2
+    assert (vigia(folder, "clients").stdout, vigia(folder, "clients", "--json").stdout) == ("Ninguno.\n", "[]\n")
+    assert vigia(folder, "clients", "--crossed").stdout == "Ninguno.\n"
+
+
 def test_rules_as_json_are_plain(folder: Path) -> None:
     rules = json.loads(vigia(folder, "rules", "list", "--json").stdout)
     (found,) = [rule for rule in rules if rule["name"] == "fallas_altas"]
@@ -102,6 +125,7 @@ def test_rules_as_json_are_plain(folder: Path) -> None:
         ("causes", "there is no state in sqlite:////"),
         ("sla", "there is no state in sqlite:////"),
         ("client 900123456", "there is no state in sqlite:////"),
+        ("clients --crossed", "there is no state in sqlite:////"),
         ("score nothing.csv", "nothing.csv: cannot be read: No such file or directory"),
         ("score series.csv --detector nothing", "no detector kind 'nothing', only "),
         ("score series.csv --timezone Nowhere", "unknown time zone 'Nowhere'"),

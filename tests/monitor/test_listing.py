@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo
 import pytest
 from rich.console import Console
 
-from monitor import listing, people
+from monitor import listing, people, portrait, portraits
+from monitor.reads import Reader
 from tests.monitor.conftest import ACEROS, NOW, PART, PAYMENTS, SLOW
 
 if TYPE_CHECKING:
@@ -34,7 +35,8 @@ def every(store: Store, width: int) -> dict[str, str]:
         "incidents": told(width, listing.show_incidents, incidents),
         "cases": told(width, listing.show_cases, people.cases(store)),
         "incident": told(width, listing.show_incident, people.incident(store, PAYMENTS, NOW)),
-        "client": told(width, listing.show_client, people.client(store, ACEROS, NOW)),
+        "client": told(width, portraits.show_client, portrait.client(store, ACEROS, NOW, Reader("ana", "cli"))),
+        "clients": told(width, portraits.show_clients, portrait.clients(store, NOW, touched=True)),
     }
 
 
@@ -63,6 +65,8 @@ def test_ids_and_headers_are_whole_and_every_line_fits_without_padding(store: St
         assert "En común:   92 % de las fallas: Conexión Directa, código E504; 60 %: Pagos" in shown["incident"]
     for word in (PAYMENTS, "900.123.456", "SP-77"):
         assert word in shown["client"]
+    for word in ("900.123.456", "Afectado", "Expuesto"):
+        assert word in shown["clients"]
 
 
 def test_a_wide_terminal_keeps_every_column(store: Store) -> None:

@@ -10,12 +10,11 @@ from zoneinfo import ZoneInfo
 import pytest
 from rich.console import Console
 
-from alerts import Changes, Incident, IncidentState, TheirCase
-from connectors.nit import check_digit
+from alerts import Changes, Incident, IncidentState
 from monitor import listing, people
 from monitor.store import Step
 from rules import Scope, Severity
-from tests.monitor.conftest import ACEROS, CLIENTS, MOLINOS, NOW, NUBE, PART, PAYMENTS, SLOW, ago
+from tests.monitor.conftest import ACEROS, MOLINOS, NOW, PART, PAYMENTS, SLOW, ago
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -114,48 +113,6 @@ def test_figures_count_each_client_once_and_keep_negative_leads(store: Store) ->
     assert people.figures(store, ago(1))["lead"] is None
 
 
-@pytest.mark.parametrize("form", ["{0}", "{0[0]}{0[1]}{0[2]}.123.456-{1}", "{0}-{1}", "{0}{1}", " {0} "])
-def test_a_client_by_the_nit_in_any_form(store: Store, form: str) -> None:
-    assert people.client(store, form.format(ACEROS, check_digit(ACEROS)), NOW)["name"] == "Aceros del Istmo"
-
-
-def test_a_client_across_all_that_they_hold(store: Store) -> None:
-    aceros = people.client(store, ACEROS, NOW)
-    assert aceros["post_sale"] == "posventa1@banco.example"
-    assert {(h["product"], h["channel"]): h["state"] for h in aceros["holdings"]} == {
-        ("pagos", "conexion_directa"): "afectado",
-        ("pagos", "sucursal_digital"): "sin novedad",
-        ("recaudos", ""): "sin novedad",
-    }
-    assert ids(aceros["incidents"]) == [PAYMENTS]
-    assert aceros["incidents"][0]["touches"][0]["failures"] == 131
-    assert len(aceros["cases"]) == 2
-    assert [case["case_id"] for case in aceros["their_cases"]] == ["SP-77"]
-    nube = people.client(store, NUBE, NOW)
-    assert [(h["product"], h["state"]) for h in nube["holdings"]] == [("pagos", "expuesto")], "what ended is not held"
-
-
-def test_our_case_read_back_from_its_tool_is_not_the_clients_own(store: Store) -> None:
-    ours = TheirCase("50", "casos", NUBE, ago(20), ago(20), "pagos", status="abierto", reported_by="monitor")
-    own = TheirCase("51", "casos", NUBE, ago(19), ago(19), "pagos", status="abierto", reported_by="client")
-    store.commit(Step(cases=[ours, own]), ago(18))
-    assert [case["case_id"] for case in people.client(store, NUBE, NOW)["their_cases"]] == ["51"]
-
-
-@pytest.mark.parametrize(
-    ("nit", "words"),
-    [
-        ("1", "no se conoce"),
-        ("", "«» no es un NIT"),
-        ("Aceros", "«Aceros» no es un NIT"),
-        ("900.123.456-1", "dígito de verificación"),
-    ],
-)
-def test_an_unknown_client(store: Store, nit: str, words: str) -> None:
-    with pytest.raises(LookupError, match=words):
-        people.client(store, nit, NOW)
-
-
 def test_an_act_shows_before_the_daemon_has_seen_it(store: Store) -> None:
     assert people.acknowledge(store, "a1b2c3", " Mesa de turno ", "", ago(2)) == PAYMENTS
     assert people.incident(store, PAYMENTS, NOW)["acknowledged_by"] == "Mesa de turno"
@@ -165,7 +122,6 @@ def test_an_act_shows_before_the_daemon_has_seen_it(store: Store) -> None:
     assert (found["state"], found["resolved_by"], found["resolved_at"], found["minutes"]) == (
         "resolved", "Mesa de turno", ago(1), 24,
     )  # fmt: skip
-    assert people.client(store, ACEROS, NOW)["incidents"] == []
     assert people.figures(store, ago(60))["affected"] == 0
     people.note(store, PAYMENTS, "Operaciones", "revisado", NOW)
     assert [act["action"] for act in people.incident(store, PAYMENTS, NOW)["acts"]] == ["ack", "resolve", "note"]
@@ -190,7 +146,6 @@ def test_as_json_keeps_times_and_money(store: Store) -> None:
     found = json.loads(people.as_json(people.incident(store, PAYMENTS, NOW)))
     assert found["started_at"] == "2026-03-03T15:05:00+00:00"
     assert found["affected_clients"][1]["amount"] == "1250000.50"
-    assert [client["name"] for client in people.clients(store)] == [client.name for client in CLIENTS]
 
 
 @pytest.mark.parametrize("width", [60, 200])
@@ -199,7 +154,6 @@ def test_tables_cut_nothing_however_narrow(store: Store, width: int) -> None:
     now = NOW.astimezone(ZoneInfo("America/Bogota"))
     people.note(store, PAYMENTS, "Mesa", "[bold]sin formato[/bold]", NOW)
     listing.show_incident(people.incident(store, PAYMENTS, NOW), out, now, {"fallas_inusuales": "failed_rate"})
-    listing.show_client(people.client(store, ACEROS, NOW), out, now)
     assert isinstance(out.file, io.StringIO)
     text = out.file.getvalue()
     assert "…" not in text

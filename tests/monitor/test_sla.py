@@ -9,7 +9,7 @@ import pytest
 
 from alerts import Action, Changes, IncidentState, TheirCase
 from alerts.promises import Promise, Promises
-from monitor import listing
+from monitor import listing, tallies
 from monitor.business import ServiceHours
 from monitor.calendar import Calendar
 from monitor.clocks import first_words
@@ -146,7 +146,7 @@ def test_as_a_table(store: Store):
     put(store, case("B-1", 90, client=ACEROS), case("B-2", 10, product="swift"))
     out = listing.console()
     with out.capture() as told:
-        listing.show_sla(standing(store, promises(), NOW), out, NOW)
+        tallies.show_sla(standing(store, promises(), NOW), out, NOW)
     words = " ".join(told.get().split())
     for part in ("Swift 1 0 0 1", "B-1 bizagi Aceros del Istmo Pagos En riesgo, vence 03/03/2026 15:40 1 h 30 min"):
         assert part in words, words

@@ -2,31 +2,54 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 import socket
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from datetime import timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import pytest
 import requests
 
-from alerts import Client
-from monitor import people
+from alerts import Changes, Client, Impact, Touch
+from alerts.promises import Promise, Promises
+from monitor import people, portrait
+from monitor import tables as t
+from monitor.business import ServiceHours
+from monitor.calendar import Calendar
 from monitor.metrics import Metrics
 from monitor.pipeline import Status
+from monitor.portrait import Outlook
+from monitor.reads import Reader
+from monitor.standing import rows
 from monitor.store import Step, Store
 from monitor.web import Server, app, serve
 from rules import Scope, Verdict
-from tests.monitor.conftest import ACEROS, CLIENTS, INCIDENTS, MOLINOS, NOW, PAYMENTS, SLOW, ago
+from tests.monitor.conftest import ACEROS, CLIENTS, INCIDENTS, MOLINOS, NOW, NUBE, PAYMENTS, SLOW, ago
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
 READY = (True, "ready")
+HOURS = ServiceHours(Calendar("America/Bogota"), business_days=False)
 BOGOTA = NOW.astimezone(ZoneInfo("America/Bogota"))
+
+
+def assert_same_keys(answer: Any, asked: Any) -> None:
+    """What the API tells has all that was asked for and no more, however deep."""
+    if isinstance(asked, dict):
+        assert answer.keys() == asked.keys()
+        for key in asked:
+            assert_same_keys(answer[key], asked[key])
+    elif isinstance(asked, list):
+        assert len(answer) == len(asked)
+        for one, other in zip(answer, asked, strict=True):
+            assert_same_keys(one, other)
 
 
 class Face:
@@ -38,8 +61,9 @@ class Face:
         self.metrics.cycle(ago(0.1))
         self.metrics.stepped(ago(0.1))
         made = app(
-            store, self.metrics, lambda: self.ready, lambda: BOGOTA, measures={"fallas_inusuales": "failed_rate"}
-        )
+            store, self.metrics, lambda: self.ready, lambda: BOGOTA, measures={"fallas_inusuales": "failed_rate"},
+            outlook=Outlook(Promises((Promise(timedelta(hours=1), HOURS, {"product": frozenset({"pagos"})}),))),
+        )  # fmt: skip
         self.server: Server = serve(made, "127.0.0.1:0")
 
     def get(self, path: str) -> requests.Response:
@@ -130,19 +154,70 @@ def test_an_incidents_page(face: Face) -> None:
 
 
 def test_a_clients_page(face: Face) -> None:
-    text = face.text("/clients/900.123.456-8")
+    text = face.text("/clientes/900.123.456-8")
     for words in (
         "Aceros del Istmo",
         "posventa1@banco.example",
-        "Conexión Directa Afectado",
-        "Sucursal Digital Sin novedad",
+        "Conexión Directa Con fallas",
+        "Sucursal Digital Sin datos: no se ha juzgado hace poco",
         "SP-77",
     ):
         assert words in text, words
 
 
+def test_a_clients_page_tells_their_past_group_promises_and_crossings(face: Face) -> None:
+    group = [replace(client, group_id="G-7") for client in CLIENTS]
+    again = replace(INCIDENTS[1], id="AF-again", scope=Scope("pagos"), ended_at=ago(1100), started_at=ago(1200))
+    impact = Impact(again.id, ACEROS, "pagos", Touch.AFFECTED, 3, 2, Decimal(5000), ago(1200))
+    changes = Changes(incidents={again.id: again}, impacts={(again.id, ACEROS, "pagos"): impact})
+    face.store.commit(Step(clients=group, changes=changes), NOW)
+    text = face.text(f"/clientes/{ACEROS}")
+    for words in (
+        "Con fallas Aceros del Istmo", "Afectado 3 veces en 30 días", "Suplente posventa2@banco.example",
+        "Grupo G-7, con 2 clientes más", "Otros del grupo G-7, tocados ahora (2 de 2)", "Molinos Borovanda",
+        "Reincidencias en 30 días", "Últimos 90 días (3 afectaciones)", "02/03/2026 14:30", "2 faltantes", "$ 5.000",
+        "Pagos: 131 fallas, 12 faltantes, $ 98.450.000", "A tiempo vence 11:18",
+    ):  # fmt: skip
+        assert words in text, words
+    html = face.get(f"/clientes/{ACEROS}").text
+    assert html.count("<li class=") >= 2, "days with something"
+    assert html.count("<li") >= 90
+
+
+def test_a_clients_page_is_asked_for_anew_once_a_minute_for_each_is_a_read(face: Face) -> None:
+    assert [re.findall('data-every="([0-9]+)"', face.get(path).text) for path in ("/", f"/clientes/{ACEROS}")] == [
+        ["10"], ["60"],
+    ]  # fmt: skip
+
+
+def test_the_clients_touched_now_are_a_page(face: Face) -> None:
+    text = face.text("/clientes")
+    assert "Clientes tocados ahora, por prioridad (3)" in text
+    assert text.index("Aceros") < text.index("Molinos") < text.index("Nube") < text.index("no ahora (0)")
+    assert "Afectado 2 veces en 30 días" in text
+    for path in ("/", f"/incidents/{PAYMENTS}"):
+        assert 'href="/clientes' in face.get(path).text
+    assert f'href="/clientes/{MOLINOS}"' in face.get(f"/incidents/{PAYMENTS}").text
+    alone = replace(INCIDENTS[0], id="AF-alone", scope=Scope("pagos", client_id=NUBE))
+    face.store.commit(Step(changes=Changes(incidents={alone.id: alone})), NOW)
+    for path in ("/", "/incidents/AF-alone"):
+        assert f'href="/clientes/{NUBE}"' in face.get(path).text, path
+
+
+def test_each_read_of_a_client_is_kept_by_its_door(face: Face) -> None:
+    face.get(f"/clientes/{ACEROS}")
+    face.get(f"/clients/{MOLINOS}")
+    face.get("/api/v1/clients/900.123.456-8")
+    for path in ("/", "/clientes", "/clientes/1", "/api/v1/clients/1", "/api/v1/clients"):
+        face.get(path)
+    kept = [(row["at"], row["who"], row["client_id"], row["door"]) for row in rows(face.store, t.reads.select())]
+    assert kept == [
+        (NOW, "127.0.0.1", ACEROS, "page"), (NOW, "127.0.0.1", MOLINOS, "page"), (NOW, "127.0.0.1", ACEROS, "api"),
+    ]  # fmt: skip
+
+
 def test_an_unknown_page_says_so(face: Face) -> None:
-    for path in ("/incidents/nope", "/clients/1"):
+    for path in ("/incidents/nope", "/clientes/1", "/clients/1"):
         answer = face.get(path)
         assert answer.status_code == 404
         assert answer.headers["content-type"].startswith("text/html")
@@ -153,7 +228,13 @@ def test_what_the_bank_calls_a_client_is_never_markup(face: Face) -> None:
     face.store.commit(Step(clients=[replace(CLIENTS[0], name=evil), Client(MOLINOS, '"><img src=x>')]), NOW)
     people.note(face.store, PAYMENTS, evil, evil, NOW)
     people.acknowledge(face.store, PAYMENTS, evil, "", NOW)
-    for path in ("/", f"/incidents/{PAYMENTS}", f"/clients/{ACEROS}", "/incidents/<script>alert(1)<%2fscript>"):
+    for path in (
+        "/",
+        f"/incidents/{PAYMENTS}",
+        f"/clientes/{ACEROS}",
+        "/clientes",
+        "/incidents/<script>alert(1)<%2fscript>",
+    ):
         html = face.get(path).text
         assert "<script>alert" not in html, path
         assert "<img" not in html, path
@@ -185,8 +266,12 @@ def test_cases_and_clients_as_json(face: Face) -> None:
     assert [case["lead_seconds"] for case in face.get("/api/v1/cases").json()] == [-60, 600, None]
     assert [row["name"] for row in face.get("/api/v1/clients").json()] == [client.name for client in CLIENTS]
     found = face.get("/api/v1/clients/9001234568").json()
-    assert found.keys() == people.client(face.store, ACEROS, NOW).keys()
-    assert found["holdings"][0]["state"] == "afectado"
+    asked = portrait.client(face.store, ACEROS, NOW, Reader("ana", "cli"))
+    assert_same_keys(found, json.loads(people.as_json(asked)))
+    assert found["holdings"][0]["state"] == "con fallas"
+    touched = face.get("/api/v1/clients?touched=true").json()
+    assert_same_keys(touched, json.loads(people.as_json(portrait.clients(face.store, NOW, touched=True))))
+    assert face.get("/api/v1/clients?crossed=true").json() == touched[:1]
 
 
 def test_what_is_not_there_is_told_as_json(face: Face) -> None:
@@ -217,7 +302,7 @@ def test_every_answer_is_guarded(face: Face, path: str) -> None:
     assert headers["cache-control"] == "no-store"
 
 
-@pytest.mark.parametrize("path", ["/", f"/incidents/{PAYMENTS}", f"/clients/{ACEROS}", "/api/docs"])
+@pytest.mark.parametrize("path", ["/", f"/incidents/{PAYMENTS}", f"/clientes/{ACEROS}", "/clientes", "/api/docs"])
 def test_a_page_loads_nothing_from_elsewhere_and_all_that_it_names(face: Face, path: str) -> None:
     html = face.get(path).text
     assert "//" not in " ".join(re.findall(r'(?:src|href)="([^"]*)"', html))

@@ -1,0 +1,222 @@
+"""One client whole (360): how all that they hold is now, what touches them, their cases and promises, and their last 90 days.
+
+And all of them: who is touched now, and on whom impacts cross. Answers are rows as those of `monitor.people`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from alerts import Client, Holding, Impact, Incident, IncidentState, Touch
+from alerts.promises import Promises
+from alerts.rows import plain
+from connectors.nit import canonical
+from monitor import tables as t
+from monitor.clocks import clocked, clocked_theirs
+from monitor.crossings import marks
+from monitor.past import affected_by, again, history
+from monitor.people import Unknown, cases
+from monitor.reads import Reader, noted
+from monitor.standing import Row, as_acted, only, rows, told
+from monitor.store import Store
+from monitor.verdicts import FRESH, Present, present
+from rules import Verdict
+
+if TYPE_CHECKING:
+    from monitor.config import Config
+
+PERIOD = timedelta(days=90)
+"""How far back a portrait looks."""
+STATES = ("con fallas", "expuesto", "sin datos", "sano")
+"""Of what a client holds, the worst first: their own transactions fail there; it fails around them; nobody can tell; it is well."""
+SLACK = timedelta(minutes=2)
+"""Beyond a poll, its lateness and the patience with a source: what judging may take."""
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """What of the configuration a portrait is seen by: the promises, and how old a verdict is still told as present."""
+
+    promises: Promises = field(default_factory=Promises)
+    fresh: timedelta = FRESH
+
+
+def outlook(config: Config) -> Outlook:
+    """Of a configuration. A verdict is fresh for as long as its minute may take to come, by the slowest source that feeds verdicts."""
+    feeding = (s.block.every for s in config.sources.values() if s.block.role in ("transactions", "metrics"))
+    slowest = max(feeding, default=timedelta(0))
+    return Outlook(config.promises, slowest + config.monitor.lateness + config.monitor.patience + SLACK)
+
+
+def client(store: Store, nit: str, now: datetime, reader: Reader, seen: Outlook | None = None) -> Row:
+    """One client across all that they hold, for somebody (who is noted); Unknown if nobody has that NIT, in whatever form it is written."""
+    seen = seen or Outlook()
+    client_id = identity(store, nit)
+    noted(store, reader, client_id, now)
+    found = store.clients(t.clients.c.client_id == client_id)
+    known = found[0] if found else Client(client_id)
+    open_ = _open(store)
+    impacts = [i for i in store.impacts(t.impacts.c.client_id == client_id) if i.incident_id in open_]
+    word = present(store, now, seen.fresh)
+    held = _held(store, client_id, now)
+    holdings = [_holding(h, impacts, open_, word, held=True) for h in held]
+    holdings += [_holding(h, impacts, open_, word, held=False) for h in _used(client_id, held, impacts, open_)]
+    touching = told(store, [open_[key] for key in dict.fromkeys(impact.incident_id for impact in impacts)], now)
+    # Ours come back from the tool that we opened them in.
+    theirs = store.their_cases(t.their_cases.c.client_id == client_id, t.their_cases.c.reported_by != "monitor")
+    decided = clocked(store, cases(store, client_id=client_id), seen.promises, now)
+    past = history(store, client_id, now - PERIOD, now, decided)
+    hit = affected_by(store, now, client_id)
+    return {
+        **plain(known),
+        "state": min((row["state"] for row in holdings), key=STATES.index, default="sin datos"),
+        "judged_at": word.judged_at,
+        "marks": marks(hit.get(client_id, ()), now),
+        "holdings": holdings,
+        "incidents": [
+            row | {"touches": [_impact(impact) for impact in impacts if impact.incident_id == row["id"]]}
+            for row in touching
+        ],
+        "cases": decided,
+        "their_cases": clocked_theirs(store, theirs, decided, seen.promises, known.segment, now),
+        "recurrences": again(past, now),
+        "group": _group(store, known, open_),
+        "history": past,
+    }
+
+
+def clients(store: Store, now: datetime, *, crossed: bool = False, touched: bool = False) -> list[Row]:
+    """Every client that the bank has told of or that is touched now: the touched by priority, then the others by name.
+
+    crossed: only those on whom impacts cross; touched: only those whom an open incident touches.
+    """
+    here = _touched(store, _open(store))
+    hit = affected_by(store, now)
+    known = {one.client_id: one for one in store.clients()}
+    found = [
+        plain(known.get(client_id, Client(client_id)))
+        | here.get(client_id, _UNTOUCHED)
+        | {"marks": marks(hit.get(client_id, ()), now)}
+        for client_id in {**known, **here, **hit}
+    ]
+    wanted = [row for row in found if (row["marks"] or not crossed) and (row["touch"] or not touched)]
+    return sorted(wanted, key=_first_served)
+
+
+def _first_served(row: Row) -> tuple[Any, ...]:
+    return not row["touch"], row["touch"] != Touch.AFFECTED, -row["priority"], row["name"], row["client_id"]
+
+
+def identity(store: Store, text: str) -> str:
+    """The client that is meant: as it is written or, if nobody is known by that, with its last digit taken for the check digit."""
+    tables: Iterable[Any] = (t.clients, t.holdings, t.impacts, t.decisions, t.their_cases)
+    written, right = canonical(text)
+    if not right:
+        raise Unknown(f"el dígito de verificación de «{text}» no es el de ese NIT")
+    for nit in dict.fromkeys((written, canonical(text, "nit_dv")[0])):
+        if nit and any(rows(store, only(table, "client_id", table.c.client_id == nit).limit(1)) for table in tables):
+            return nit
+    if not any(sign.isdigit() for sign in text):
+        raise Unknown(f"«{text}» no es un NIT")
+    raise Unknown(f"no se conoce un cliente con NIT «{text}»")
+
+
+# ---- what they hold ------------------------------------------------------------------------------------------------
+
+
+def _held(store: Store, client_id: str, now: datetime) -> list[Holding]:
+    found = store.holdings(t.holdings.c.client_id == client_id)
+    held = [h for h in found if (h.since is None or h.since <= now) and (h.until is None or h.until > now)]
+    return sorted(held, key=lambda h: (h.product, h.channel))
+
+
+def _used(
+    client_id: str, held: Sequence[Holding], impacts: Sequence[Impact], open_: Mapping[str, Incident]
+) -> list[Holding]:
+    """Where something touches them that the bank does not say they hold: it is shown all the same."""
+    used = [
+        Holding(client_id, impact.product, open_[impact.incident_id].scope.channel)
+        for impact in impacts
+        if not any(_lies(holding, impact, open_[impact.incident_id]) for holding in held)
+    ]
+    return sorted(set(used), key=lambda h: (h.product, h.channel))
+
+
+def _holding(
+    holding: Holding, impacts: Sequence[Impact], open_: Mapping[str, Incident], word: Present, *, held: bool
+) -> Row:
+    """With its state and, where nobody can tell, why."""
+    touches = {impact.touch for impact in impacts if _lies(holding, impact, open_[impact.incident_id])}
+    verdict, why = word.of(holding.product, holding.channel)
+    near = Touch.EXPOSED in touches or any(_covers(incident, holding) for incident in open_.values())
+    if Touch.AFFECTED in touches:
+        state = "con fallas"
+    elif near or verdict is Verdict.BREACH:
+        state = "expuesto"
+    else:
+        state = "sano" if verdict is Verdict.HEALTHY else "sin datos"
+    return plain(holding) | {"held": held, "state": state, "why": why if state == "sin datos" else ""}
+
+
+def _lies(holding: Holding, impact: Impact, incident: Incident) -> bool:
+    """Whether what an incident does to the client is on this."""
+    channel = incident.scope.channel
+    return impact.product in ("", holding.product) and (not channel or holding.channel in ("", channel))
+
+
+def _covers(incident: Incident, holding: Holding) -> bool:
+    """Whether all of its place fails, for whoever holds it."""
+    scope = incident.scope
+    if scope.client_id not in ("", holding.client_id) or not (scope.product or scope.channel or not scope.series):
+        return False
+    return scope.product in ("", holding.product) and (not scope.channel or holding.channel in ("", scope.channel))
+
+
+# ---- who is touched now --------------------------------------------------------------------------------------------
+
+_UNTOUCHED: Row = {"touch": "", "priority": 0, "products": [], "incidents": []}
+
+
+def _open(store: Store) -> dict[str, Incident]:
+    firing = as_acted(store, store.incidents(t.incidents.c.state == IncidentState.FIRING))
+    return {incident.id: incident for incident in firing if incident.state is IncidentState.FIRING}
+
+
+def _touched(store: Store, open_: Mapping[str, Incident], *where: Any) -> dict[str, Row]:
+    """By client: affected, or else exposed, on which products, by which incidents, and the highest priority of these."""
+    i = t.impacts.c
+    few = t.impacts.select().with_only_columns(i.client_id, i.touch, i.priority, i.product, i.incident_id)
+    ordered = few.where(i.incident_id.in_(list(open_)), *where).order_by(i.touch, i.priority.desc(), i.product)
+    found: dict[str, Row] = {}
+    for row in rows(store, ordered):  # the affected first: whoever is both is affected
+        mine = found.setdefault(
+            row["client_id"], {"touch": row["touch"], "priority": 0, "products": [], "incidents": []}
+        )
+        if mine["touch"] != row["touch"]:
+            continue
+        mine["priority"] = max(mine["priority"], row["priority"])
+        for key, value in (("products", row["product"]), ("incidents", row["incident_id"])):
+            mine[key] += [value] if value not in mine[key] else []
+    return found
+
+
+def _group(store: Store, known: Client, open_: Mapping[str, Incident]) -> Row:
+    """The economic group: how many others are in it, and those of them who are touched now, by priority."""
+    if not known.group_id:
+        return {"size": 0, "touched": []}
+    c = t.clients.c
+    others = {o.client_id: o for o in store.clients(c.group_id == known.group_id, c.client_id != known.client_id)}
+    inside = only(t.clients, "client_id", c.group_id == known.group_id, c.client_id != known.client_id)
+    here = _touched(store, open_, t.impacts.c.client_id.in_(inside))
+    found = [
+        {"client_id": client_id, "name": others[client_id].name, "segment": others[client_id].segment} | touch
+        for client_id, touch in here.items()
+    ]
+    return {"size": len(others), "touched": sorted(found, key=_first_served)}
+
+
+def _impact(impact: Impact) -> Row:
+    return plain(impact) | {"terms": dict(impact.terms)}
