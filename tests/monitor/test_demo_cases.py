@@ -246,7 +246,7 @@ def test_without_a_token_the_tool_is_not_served(tmp_path: Path) -> None:
 
 
 def test_a_root_cause_is_no_single_clients_and_comes_back_as_the_monitors(
-    tool: Tool, shipped: tuple[Source, Mapping, CaseDesk]
+    shipped: tuple[Source, Mapping, CaseDesk],
 ) -> None:
     source, mapping, desk = shipped
     number = desk.open(case(client_id="", kind="causa_raiz"))
