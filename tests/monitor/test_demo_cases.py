@@ -243,3 +243,14 @@ def test_without_a_token_the_tool_is_not_served(tmp_path: Path) -> None:
         command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False, env={"PATH": "/usr/bin:/bin"}
     )
     assert (done.returncode, done.stderr) == (1, "the environment has no VIGIA_DEMO_TOKEN, the case tool's token\n")
+
+
+def test_a_root_cause_is_no_single_clients_and_comes_back_as_the_monitors(
+    shipped: tuple[Source, Mapping, CaseDesk],
+) -> None:
+    source, mapping, desk = shipped
+    number = desk.open(case(client_id="", kind="causa_raiz"))
+    (found,) = cases_of(mapping.apply(source.poll(None, NOW, None).table).table, "casos")
+    assert (found.case_id, found.client_id, found.kind, found.reported_by) == (number, "", "causa_raiz", "monitor")
+    with pytest.raises(SourceError, match="400 Bad Request"):
+        desk.open(case(key="VG-2", client_id=""))
