@@ -190,7 +190,8 @@ class Decision:
     """What was decided for one client in one incident, and how it compared with the client's own report.
 
     confidence: how sure it is that the linked case is about the incident, 0..1; confirmed_by: who has said so. informed_at: when N1
-    told the client; promoted_at: when N2 made an incidente of the soporte; withdrawn_at: when our case was taken back.
+    told the client; promoted_at: when N2 made an incidente of the soporte; withdrawn_at: when our case was taken back. decided_at: when
+    the client was first found affected; waited: what the case waited for until opened_at, '' where it did not.
     """
 
     key: str
@@ -210,6 +211,8 @@ class Decision:
     informed_at: datetime | None = None
     promoted_at: datetime | None = None
     withdrawn_at: datetime | None = None
+    decided_at: datetime | None = None
+    waited: str = ""
 
     @property
     def lead_seconds(self) -> int | None:

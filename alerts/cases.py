@@ -22,11 +22,15 @@ from alerts import Action, Changes, Client, Decision, Impact, Incident, TheirCas
 
 BEFORE = timedelta(hours=2)
 AFTER = timedelta(hours=24)
+EARLY = timedelta(minutes=15)
+"""What was reported longer than this before the failure began is hardly about it: nobody is left without a case of ours because of it."""
 HOUR = timedelta(hours=1)
 BUDGET = "budget"
 FEW = "too few failures yet"
+NO_DESK = "no desk takes this product"
 OURS = "affected, no case of their own"
 CLOSED = "their own case on it is closed already"
+OLDER = "their own case is older than the failure"
 THEIRS = "the client's own case is open"
 
 
@@ -130,12 +134,13 @@ class CaseBook:
                 desk=desk_of(product or incident.scope.product),
             )  # fmt: skip
             if not decision.desk:
-                decision = replace(decision, action=Action.NONE, reason="no desk takes this product")
+                decision = replace(decision, action=Action.NONE, reason=NO_DESK)
+            early = theirs is not None and _early(theirs, incident)
             if theirs and decision.desk:
-                decision = replace(decision, reason=CLOSED)
+                decision = replace(decision, reason=OLDER if early else CLOSED)
             if decision.desk and (wait == FEW or decision.desk in limits.per_hour):
                 decision = replace(decision, action=Action.NONE, reason=wait)
-            if theirs and theirs.open_at(at):
+            if theirs and theirs.open_at(at) and not early:
                 decision = replace(decision, action=Action.LINK, reason=THEIRS, desk="", **_link(theirs))
             self._note(decision, changes)
             if theirs and self._free(theirs, changes):
@@ -157,13 +162,15 @@ class CaseBook:
         for decision in sorted(waiting, key=lambda d: (-d.priority, d.key)):
             room = limits.per_hour.get(decision.desk, spent[decision.desk] + 1) - spent[decision.desk]
             theirs = self.cases.get((decision.linked_source, decision.linked_case_id))
+            early = theirs is not None and self._is_early(theirs, decision)
             if (decision.incident_id, decision.client_id) in served:
                 continue
-            if theirs and theirs.open_at(at):
+            if theirs and theirs.open_at(at) and not early:
                 done_now = replace(decision, action=Action.LINK, reason=THEIRS, desk="", opened_at=at)
             elif decision.reason == BUDGET and room > 0:
                 spent[decision.desk] += 1
-                done_now = replace(decision, action=Action.OPEN, reason=CLOSED if theirs else OURS, opened_at=at)
+                reason = OLDER if early else CLOSED if theirs else OURS
+                done_now = replace(decision, action=Action.OPEN, reason=reason, opened_at=at)
             else:
                 continue
             served.add((decision.incident_id, decision.client_id))
@@ -201,7 +208,7 @@ class CaseBook:
         fits = []
         for incident in self._incidents.values():
             decision = self.decisions.get(self._first.get((incident.id, case.client_id), ""))
-            if decision is None or decision.linked_case_id:
+            if decision is None or (decision.linked_case_id and not self._better(case, decision, incident)):
                 continue
             if not _in_time(case, incident, at):
                 continue
@@ -209,6 +216,15 @@ class CaseBook:
                 fits.append((_under_way(incident, case.reported_at), incident.started_at, decision))
         if fits:
             self._tie(max(fits, key=lambda fit: (fit[0], fit[1], fit[2].key))[2], case, changes)
+
+    def _is_early(self, case: TheirCase, decision: Decision) -> bool:
+        incident = self._incidents.get(decision.incident_id)
+        return incident is not None and _early(case, incident)
+
+    def _better(self, case: TheirCase, decision: Decision, incident: Incident) -> bool:
+        """Whether what they report now is about it, and what the decision was tied to is older than the failure."""
+        tied = self.cases.get((decision.linked_source, decision.linked_case_id))
+        return tied is not None and _early(tied, incident) and not _early(case, incident)
 
     def _may_fit(self, case: TheirCase, at: datetime) -> bool:
         return (case.source, case.case_id) not in self._tied and at - case.reported_at <= BEFORE + AFTER
@@ -242,16 +258,25 @@ class CaseBook:
     def _theirs(self, incident: Incident, client: str, products: list[str], at: datetime) -> TheirCase | None:
         cases = self._by_client.get(client, {}).values()
         fits = [case for case in cases if _belongs(case, incident, products, at)]
-        return min(fits, key=lambda case: (not case.open_at(at), case.reported_at, case.case_id), default=None)
+        return min(
+            fits,
+            key=lambda case: (_early(case, incident), not case.open_at(at), case.reported_at, case.case_id),
+            default=None,
+        )
 
     def _note(self, decision: Decision, changes: Changes) -> None:
         self._news.add(decision.client_id)
+        before = self.decisions.get(decision.key)
+        if decision.decided_at is None:
+            decision = replace(decision, decided_at=before.decided_at if before else decision.opened_at)
+        if before and before.action is Action.NONE and decision.action is not Action.NONE:
+            decision = replace(decision, waited=before.reason)
         self._keep(decision)
         changes.decisions[decision.key] = decision
 
     def _keep(self, decision: Decision) -> None:
         before = self.decisions.get(decision.key)
-        if before and before.client_reported_at and not decision.client_reported_at:
+        if before and before.client_reported_at:
             self._tied.pop((before.linked_source, before.linked_case_id), None)
         if decision.client_reported_at:
             self._tied[decision.linked_source, decision.linked_case_id] = decision.key
@@ -268,6 +293,10 @@ def _belongs(case: TheirCase, incident: Incident, products: list[str], at: datet
     """Whether the client's case, known by `at`, may be about the incident."""
     names = not case.product or not products or case.product in products or case.product == incident.scope.product
     return names and _in_time(case, incident, at)
+
+
+def _early(case: TheirCase, incident: Incident) -> bool:
+    return case.reported_at < incident.started_at - EARLY
 
 
 def _in_time(case: TheirCase, incident: Incident, at: datetime) -> bool:

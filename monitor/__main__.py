@@ -24,6 +24,7 @@ from monitor.cli import (
     configured,
     fail,
     incidents,
+    leads,
     now,
     rules,
     stored,
@@ -160,6 +161,7 @@ def score(
 
 
 app.command("client")(clients.client)
+app.command("leads")(leads.leads)
 
 
 @demo_app.command("month")

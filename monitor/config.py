@@ -12,6 +12,7 @@ from typing import Any, Literal, cast
 from pydantic import ValidationError
 
 from alerts.cases import Limits
+from alerts.losses import Losses
 from alerts.priority import Weights
 from alerts.promises import Promises
 from connectors import ROLES, STATUSES, CaseDesk, Source
@@ -31,6 +32,7 @@ from monitor.blocks import (
 )
 from monitor.faults import ConfigError, Fault, Secrets, explained, read_toml
 from monitor.kinds import built, checked, load_rule, options
+from monitor.losses import LossesBlock
 from monitor.maintenance import Maintenance, read_maintenance
 from monitor.promises import read_promises
 from rules import DIMENSIONS, Grain, Rule, Severity, Spec
@@ -70,6 +72,7 @@ class Config:
     rule_factories: tuple[Callable[[], Rule], ...]
     retention: Retention = field(default_factory=Retention)
     portfolio: Portfolio = field(default_factory=Portfolio)
+    losses: Losses = field(default_factory=Losses)
     demo: Demo | None = None
     maintenance: tuple[Maintenance, ...] = ()
     promises: Promises = field(default_factory=Promises)
@@ -96,7 +99,9 @@ class Config:
         return Limits(hourly, {str(segment): least for segment, least in self.portfolio.open_from.items()})
 
 
-_BLOCKS: dict[str, type[Block]] = {"monitor": Monitor, "retention": Retention, "portfolio": Portfolio, "demo": Demo}
+_BLOCKS: dict[str, type[Block]] = {
+    "monitor": Monitor, "retention": Retention, "portfolio": Portfolio, "losses": LossesBlock, "demo": Demo,
+}  # fmt: skip
 
 
 def read_config(path: Path) -> Config:
@@ -153,6 +158,7 @@ def read_config(path: Path) -> Config:
     made["monitor"] = made["monitor"].model_copy(update={"database": _absolute(made["monitor"].database, base)})
     if made.get("demo"):
         made["demo"] = made["demo"].model_copy(update={"database": str(base / made["demo"].database)})
+    made["losses"] = made["losses"].losses
     made |= {"sources": sources, "desks": desks, "maintenance": maintenance, "promises": promises}
     return Config(path=path, rule_factories=tuple(rules), **made)
 
