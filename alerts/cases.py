@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 from heapq import heappop, heappush
 from typing import Any
 
-from alerts import Action, Changes, Client, Decision, Impact, Incident, TheirCase
+from alerts import Action, Changes, Client, Decision, Impact, Incident, IncidentState, TheirCase
 
 BEFORE = timedelta(hours=2)
 AFTER = timedelta(hours=24)
@@ -31,6 +31,7 @@ NO_DESK = "no desk takes this product"
 OURS = "affected, no case of their own"
 CLOSED = "their own case on it is closed already"
 OLDER = "their own case is older than the failure"
+ELSEWHERE = "our case on what else fails for them stands for it"
 THEIRS = "the client's own case is open"
 
 
@@ -133,18 +134,24 @@ class CaseBook:
                 product=product, action=Action.OPEN, reason=OURS, opened_at=at, priority=priority,
                 desk=desk_of(product or incident.scope.product),
             )  # fmt: skip
-            if not decision.desk:
-                decision = replace(decision, action=Action.NONE, reason=NO_DESK)
-            early = theirs is not None and _early(theirs, incident)
-            if theirs and decision.desk:
-                decision = replace(decision, reason=OLDER if early else CLOSED)
-            if decision.desk and (wait == FEW or decision.desk in limits.per_hour):
-                decision = replace(decision, action=Action.NONE, reason=wait)
-            if theirs and theirs.open_at(at) and not early:
-                decision = replace(decision, action=Action.LINK, reason=THEIRS, desk="", **_link(theirs))
+            held_back = wait == FEW or decision.desk in limits.per_hour
+            decision = self._settled(decision, incident, theirs, wait if held_back else "")
             self._note(decision, changes)
             if theirs and self._free(theirs, changes):
                 self._tie(decision, theirs, changes)
+
+    def _settled(self, decision: Decision, incident: Incident, theirs: TheirCase | None, wait: str) -> Decision:
+        """Open, unless the client's own case or another of ours stands for it, nobody takes it, or it has to wait."""
+        early = theirs is not None and _early(theirs, incident)
+        if theirs and theirs.open_at(decision.opened_at) and not early:
+            return replace(decision, action=Action.LINK, reason=THEIRS, desk="", **_link(theirs))
+        if not decision.desk:
+            return replace(decision, action=Action.NONE, reason=NO_DESK)
+        if self._stands(incident, decision.client_id):
+            return replace(decision, action=Action.NONE, reason=ELSEWHERE)
+        if wait:
+            return replace(decision, action=Action.NONE, reason=wait)
+        return replace(decision, reason=OLDER if early else CLOSED) if theirs else decision
 
     def release(self, at: datetime, firing: Collection[str], limits: Limits, changes: Changes) -> None:
         """Of those who wait in incidents that are `firing`, open what the desks' budgets allow by now, the highest priority first.
@@ -263,6 +270,16 @@ class CaseBook:
             key=lambda case: (_early(case, incident), not case.open_at(at), case.reported_at, case.case_id),
             default=None,
         )
+
+    def _stands(self, incident: Incident, client: str) -> bool:
+        """Whether a case of ours is open for the client on another incident, and one of both is the client's alone: that is one cause."""
+        others = (
+            self.decisions.get(self._first.get((other.id, client), ""))
+            for other in self._incidents.values()
+            if other.id != incident.id and other.state is IncidentState.FIRING
+            if client in (incident.scope.client_id, other.scope.client_id)
+        )
+        return any(d is not None and d.action is Action.OPEN and not d.withdrawn_at for d in others)
 
     def _note(self, decision: Decision, changes: Changes) -> None:
         self._news.add(decision.client_id)

@@ -58,7 +58,14 @@ def board(service: Service, store: Store, listen: str) -> Iterator[str]:
     """The board and the API, served while the daemon lives."""
     zone = ZoneInfo(service.config.monitor.timezone)
     measures = {rule.spec.name: rule.shown for rule in service.judge.pipeline.rules}
-    pages = app(store, service.metrics, service.ready, lambda: wall().astimezone(zone), measures=measures)
+    pages = app(
+        store,
+        service.metrics,
+        service.ready,
+        lambda: wall().astimezone(zone),
+        measures=measures,
+        losses=service.config.losses,
+    )
     try:
         server = serve(pages, listen)
     except OSError as error:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from alerts import Action, Decision, Incident, TheirCase
-from alerts.leads import SOON, Miss
+from alerts.leads import SOON, Miss, with_standing
 from monitor.labels import GRACE, Label
 
 Row = dict[str, Any]
@@ -28,9 +28,8 @@ def reached(
     cases: Iterable[TheirCase],
 ) -> Row:
     """The figure over all labels that are not optional and tell whom they touched, the misses one by one, and what was opened twice."""
-    by_client: dict[tuple[str, str], list[Decision]] = defaultdict(list)
-    for decision in decisions:
-        by_client[decision.incident_id, decision.client_id].append(decision)
+    given = list(decisions)
+    by_client, standing = _by_client(given), _by_client(with_standing(given))
     found = {label.name: [i for i in incidents if label.meets(i)] for label in labels}
     asked = [label for label in labels if label.affected and not label.optional]
     rows, soon = [], 0
@@ -38,7 +37,7 @@ def reached(
         if case.reported_at - label.start < SOON:
             soon += 1
             continue
-        mine = [d for i in found[label.name] for d in by_client.get((i.id, case.client_id), ())]
+        mine = [d for i in found[label.name] for d in standing.get((i.id, case.client_id), ())]
         rows.append(_row(label, case, found[label.name], mine))
     missed = [row for row in rows if row["reason"]]
     return {
@@ -52,6 +51,13 @@ def reached(
         "missed": missed,
         "opened_twice": opened_twice(labels, incidents, by_client),
     }
+
+
+def _by_client(decisions: Iterable[Decision]) -> dict[tuple[str, str], list[Decision]]:
+    found: dict[tuple[str, str], list[Decision]] = defaultdict(list)
+    for decision in decisions:
+        found[decision.incident_id, decision.client_id].append(decision)
+    return found
 
 
 def opened_twice(

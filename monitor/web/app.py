@@ -11,11 +11,13 @@ from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from fastapi.staticfiles import StaticFiles
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
+from alerts.losses import Losses
 from monitor.metrics import Metrics
 from monitor.people import Refused, Unknown
 from monitor.store import Store, StoreError
-from monitor.web import api, board, reference
+from monitor.web import api, board, leads, reference
 
+NO_LOSSES = Losses()
 HERE = Path(__file__).parent
 HEADERS = {
     "Content-Security-Policy": "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
@@ -33,11 +35,13 @@ def app(
     clock: Callable[[], datetime],
     *,
     measures: Mapping[str, str] | None = None,
+    losses: Losses = NO_LOSSES,
 ) -> FastAPI:
     """The web face of one service.
 
     ready: whether a full cycle has ended lately, and why not. clock: now, in the bank's time zone, which pages show.
-    measures: what each rule measures, by its name, for the unit of its values; without it they are plain numbers.
+    measures: what each rule measures, by its name, for the unit of its values; without it they are plain numbers. losses: what clients
+    are expected to be compensated.
     """
     made = FastAPI(
         title="Vigía", version="1", description="Afectaciones, casos preventivos y clientes.",
@@ -45,6 +49,7 @@ def app(
     )  # fmt: skip
     made.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
     made.include_router(api.routes(store, clock))
+    made.include_router(leads.routes(store, losses))
     made.include_router(board.pages(store, metrics, ready, clock, measures or {}))
     made.include_router(reference.page(made))
 

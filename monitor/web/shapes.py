@@ -123,6 +123,8 @@ class Case(BaseModel):
     informed_at: Annotated[datetime | None, Field(description="When post-sale told the client.")]
     promoted_at: Annotated[datetime | None, Field(description="When operations made an incidente of it.")]
     withdrawn_at: Annotated[datetime | None, Field(description="When our case was taken back.")]
+    decided_at: Annotated[datetime | None, Field(description="When the client was first found affected.")]
+    waited: Annotated[str, Field(description="What the case waited for until opened_at; empty: nothing.")]
     lead_seconds: Annotated[int | None, Field(description="Positive: we were first; negative: the client was.")]
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alerts import Action, Changes, Decision, Impact, Incident, IncidentState, TheirCase, Touch
-from alerts.cases import BUDGET, FEW, OLDER, THEIRS, CaseBook, Limits, case_key, waits
+from alerts.cases import BUDGET, ELSEWHERE, FEW, OLDER, OURS, THEIRS, CaseBook, Limits, case_key, waits
 from rules import Scope, Severity
 from tests.characters import ACEROS, CAFE, TEXTILES, Character, at
 
@@ -139,6 +139,23 @@ def test_a_case_about_one_failure_does_not_stand_for_the_next():
     assert (desk.decision(ACEROS).linked_case_id, desk.decision(ACEROS).lead_seconds) == ("C-7", 18 * 60)
     second = desk.affected("10:42", ACEROS, incident=after)
     assert (second.action, second.linked_case_id) == (Action.OPEN, "")
+
+
+@pytest.mark.parametrize(
+    ("scope", "state", "action"),
+    [
+        (Scope("recaudos", "web", ACEROS.nit), IncidentState.FIRING, Action.NONE),
+        (Scope("recaudos", "web"), IncidentState.FIRING, Action.OPEN),
+        (Scope("recaudos", "web", ACEROS.nit), IncidentState.RESOLVED, Action.OPEN),
+    ],
+)
+def test_what_fails_for_one_client_alone_in_two_places_is_one_case(scope, state, action):
+    desk = Desk()
+    desk.affected("10:02", ACEROS)
+    alone = replace(INCIDENT, id="AF-2", scope=scope, detected_at=at("10:09"))
+    desk.book.know([replace(INCIDENT, state=state), alone])
+    decision = desk.affected("10:09", ACEROS, "recaudos", incident=alone)
+    assert (decision.action, decision.reason) == (action, ELSEWHERE if action is Action.NONE else OURS)
 
 
 def test_when_they_were_named_and_what_their_case_waited_for_stay_with_it():
