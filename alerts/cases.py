@@ -24,6 +24,8 @@ BEFORE = timedelta(hours=2)
 AFTER = timedelta(hours=24)
 EARLY = timedelta(minutes=15)
 """What was reported longer than this before the failure began is hardly about it: nobody is left without a case of ours because of it."""
+TOGETHER = timedelta(minutes=5)
+"""What begins for a client within this is one thing to them."""
 HOUR = timedelta(hours=1)
 BUDGET = "budget"
 FEW = "too few failures yet"
@@ -147,7 +149,7 @@ class CaseBook:
             return replace(decision, action=Action.LINK, reason=THEIRS, desk="", **_link(theirs))
         if not decision.desk:
             return replace(decision, action=Action.NONE, reason=NO_DESK)
-        if self._stands(incident, decision.client_id):
+        if self._stands(incident, decision):
             return replace(decision, action=Action.NONE, reason=ELSEWHERE)
         if wait:
             return replace(decision, action=Action.NONE, reason=wait)
@@ -271,15 +273,28 @@ class CaseBook:
             default=None,
         )
 
-    def _stands(self, incident: Incident, client: str) -> bool:
-        """Whether a case of ours is open for the client on another incident, and one of both is the client's alone: that is one cause."""
-        others = (
-            self.decisions.get(self._first.get((other.id, client), ""))
-            for other in self._incidents.values()
-            if other.id != incident.id and other.state is IncidentState.FIRING
-            if client in (incident.scope.client_id, other.scope.client_id)
-        )
-        return any(d is not None and d.action is Action.OPEN and not d.withdrawn_at for d in others)
+    def _stands(self, incident: Incident, decision: Decision) -> bool:
+        """Whether a case of ours is open for the client on another incident that can hardly be another cause for them.
+
+        One that is open, and overlaps this one, began when it did, or hits them on the same product; or one of both is theirs alone.
+        """
+        client = decision.client_id
+        for other in self._incidents.values():
+            ours = self.decisions.get(self._first.get((other.id, client), ""))
+            if ours is None or other.id == incident.id or other.state is not IncidentState.FIRING:
+                continue
+            if (
+                ours.action is Action.OPEN
+                and not ours.withdrawn_at
+                and (
+                    client in (incident.scope.client_id, other.scope.client_id)
+                    or incident.scope.overlaps(other.scope)
+                    or (decision.product and decision.product == ours.product)
+                    or abs(incident.started_at - other.started_at) <= TOGETHER
+                )
+            ):
+                return True
+        return False
 
     def _note(self, decision: Decision, changes: Changes) -> None:
         self._news.add(decision.client_id)

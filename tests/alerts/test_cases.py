@@ -135,27 +135,32 @@ def test_a_case_about_one_failure_does_not_stand_for_the_next():
     desk.affected("10:02", ACEROS)
     desk.learns("10:20", ACEROS.reports("10:20", case_id="C-7"))
     after = replace(INCIDENT, id="AF-2", started_at=at("10:40"), detected_at=at("10:42"))
-    desk.book.know([INCIDENT, after])
+    over = replace(INCIDENT, state=IncidentState.RESOLVED, ended_at=at("10:25"), resolved_at=at("10:38"))
+    desk.book.know([over, after])
     assert (desk.decision(ACEROS).linked_case_id, desk.decision(ACEROS).lead_seconds) == ("C-7", 18 * 60)
     second = desk.affected("10:42", ACEROS, incident=after)
     assert (second.action, second.linked_case_id) == (Action.OPEN, "")
 
 
 @pytest.mark.parametrize(
-    ("scope", "state", "action"),
+    ("scope", "product", "began", "state", "action"),
     [
-        (Scope("recaudos", "web", ACEROS.nit), IncidentState.FIRING, Action.NONE),
-        (Scope("recaudos", "web"), IncidentState.FIRING, Action.OPEN),
-        (Scope("recaudos", "web", ACEROS.nit), IncidentState.RESOLVED, Action.OPEN),
+        (Scope("recaudos", "h2h", ACEROS.nit), "recaudos", "10:20", IncidentState.FIRING, Action.NONE),
+        (Scope("", "web"), "recaudos", "10:20", IncidentState.FIRING, Action.NONE),
+        (Scope("pagos", "h2h"), "pagos", "10:20", IncidentState.FIRING, Action.NONE),
+        (Scope("recaudos", "h2h"), "recaudos", "10:05", IncidentState.FIRING, Action.NONE),
+        (Scope("recaudos", "h2h"), "recaudos", "10:05:01", IncidentState.FIRING, Action.OPEN),
+        (Scope("recaudos", "h2h", ACEROS.nit), "recaudos", "10:20", IncidentState.RESOLVED, Action.OPEN),
     ],
 )
-def test_what_fails_for_one_client_alone_in_two_places_is_one_case(scope, state, action):
+def test_what_is_one_cause_to_a_client_is_one_case(scope, product, began, state, action):
     desk = Desk()
     desk.affected("10:02", ACEROS)
-    alone = replace(INCIDENT, id="AF-2", scope=scope, detected_at=at("10:09"))
-    desk.book.know([replace(INCIDENT, state=state), alone])
-    decision = desk.affected("10:09", ACEROS, "recaudos", incident=alone)
+    other = replace(INCIDENT, id="AF-2", scope=scope, started_at=at(began), detected_at=at("10:25"))
+    desk.book.know([replace(INCIDENT, state=state), other])
+    decision = desk.affected("10:25", ACEROS, product, incident=other)
     assert (decision.action, decision.reason) == (action, ELSEWHERE if action is Action.NONE else OURS)
+    assert desk.affected("10:25", TEXTILES, product, incident=other).action is Action.OPEN
 
 
 def test_when_they_were_named_and_what_their_case_waited_for_stay_with_it():
