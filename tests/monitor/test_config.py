@@ -171,7 +171,7 @@ CONFIGS: dict[str, list[str]] = {
         "sources.core.status: 'Approved' is both ok and failed",
     ],
     "unknown_block": [
-        "monitr: no such block; there are monitor, retention, portfolio, demo, sources, desks, maintenance, promises, promise",
+        "monitr: no such block; there are monitor, retention, portfolio, losses, demo, sources, desks, maintenance, promises, promise",
     ],
     "unknown_column": [
         "sources.core.columns.nit: clients have no such column; there are client_id, name, segment,...",
