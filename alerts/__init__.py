@@ -191,7 +191,8 @@ class Decision:
 
     confidence: how sure it is that the linked case is about the incident, 0..1; confirmed_by: who has said so. informed_at: when N1
     told the client; promoted_at: when N2 made an incidente of the soporte; withdrawn_at: when our case was taken back. approved_by: who
-    let it be opened; undone: cases (tool, number) that somebody said are not about it: never tied to it again.
+    let it be opened; undone: cases (tool, number) that somebody said are not about it: never tied to it again. decided_at: when the
+    client was first found affected; waited: what the case waited for until opened_at, '' where it did not.
     """
 
     key: str
@@ -213,6 +214,8 @@ class Decision:
     withdrawn_at: datetime | None = None
     approved_by: str = ""
     undone: tuple[tuple[str, str], ...] = ()
+    decided_at: datetime | None = None
+    waited: str = ""
 
     @property
     def lead_seconds(self) -> int | None:

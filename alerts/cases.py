@@ -15,53 +15,36 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from heapq import heappop, heappush
-from typing import Any
 
-from alerts import Action, Changes, Client, Decision, Impact, Incident, TheirCase
+from alerts import Action, Changes, Client, Decision, Impact, Incident, IncidentState, TheirCase
 from alerts.confidence import confidence
 from alerts.promises import first_word
-from alerts.stages import Stage, Stages
+from alerts.reasons import (
+    APPROVAL,
+    BUDGET,
+    CLOSED,
+    ELSEWHERE,
+    FEW,
+    NO_DESK,
+    NO_LIMITS,
+    OBSERVED,
+    OLDER,
+    OURS,
+    THEIRS,
+    UNDONE,
+    WITHDRAWN,
+    Limits,
+    waits,
+)
+from alerts.stages import Stage
+from alerts.ties import AFTER, BEFORE, belongs, in_time, is_early, linked_to, under_way, unlinked
 
-BEFORE = timedelta(hours=2)
-AFTER = timedelta(hours=24)
+TOGETHER = timedelta(minutes=5)
+"""What begins for a client within this is one thing to them."""
 HOUR = timedelta(hours=1)
-BUDGET = "budget"
-FEW = "too few failures yet"
-APPROVAL = "waits for approval"
-OBSERVED = "only observed"
-WITHDRAWN = "withdrawn"
-UNDONE = "the link was undone"
-OURS = "affected, no case of their own"
-CLOSED = "their own case on it is closed already"
-THEIRS = "the client's own case is open"
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What keeps the desks from a flood.
-
-    per_hour: cases opened within any sixty minutes, by desk (none: no limit). open_from: failed and missing transactions of a client from
-    which on a case is opened, by segment, or `default` for the others (none: 1). stages: whose cases are opened by themselves.
-    """
-
-    per_hour: Mapping[str, int] = field(default_factory=dict)
-    open_from: Mapping[str, int] = field(default_factory=dict)
-    stages: Stages = field(default_factory=Stages)
-
-    def enough(self, client: Client | None, touched: Sequence[Impact]) -> bool:
-        """Whether this is enough to open a case."""
-        segment = client.segment.lower() if client else ""
-        least = self.open_from.get(segment, self.open_from.get("default", 1))
-        # Slow rows are counted as failures; what cannot be counted is not held against the client.
-        return sum(impact.failures + impact.missing for impact in touched) >= least or least == 1
-
-
-def waits(decision: Decision) -> bool:
-    """Whether nothing was opened so far, but may be."""
-    return decision.action is Action.NONE and decision.reason in (BUDGET, FEW, APPROVAL, OBSERVED)
 
 
 def case_key(incident_id: str, client_id: str) -> str:
@@ -129,7 +112,7 @@ class CaseBook:
         at: datetime,
         desk_of: Callable[[str], str],
         changes: Changes,
-        limits: Limits = Limits(),
+        limits: Limits = NO_LIMITS,
         clients: Mapping[str, Client] | None = None,
     ) -> None:
         """Decide for every affected client of the incident who has no decision yet, or waits; desk_of: who takes a product's cases."""
@@ -160,19 +143,27 @@ class CaseBook:
     def _settle(
         self, fresh: Decision, incident: Incident, products: list[str], limits: Limits, changes: Changes
     ) -> None:
-        """Open, link or leave alone, and note it. fresh: nothing is opened; its reason is what it would wait for."""
-        at, wait, decision = fresh.opened_at, fresh.reason, fresh
+        """Open, unless the client's own case or another of ours stands for it, nobody takes it, or it has to wait; and note it.
+
+        fresh: nothing is opened; its reason is what it would wait for.
+        """
+        at, wait = fresh.opened_at, fresh.reason
         theirs = self._theirs(incident, fresh.client_id, products, at)
-        if not fresh.desk:
-            decision = replace(fresh, reason="no desk takes this product")
-        elif wait == BUDGET and fresh.desk not in limits.per_hour:
-            decision = replace(fresh, action=Action.OPEN, reason=CLOSED if theirs else OURS)
+        early = theirs is not None and is_early(theirs, incident)
+        sure = self._sure(theirs, incident, products) if theirs else None
+        if theirs and theirs.open_at(at) and not early and wait not in (OBSERVED, WITHDRAWN):
+            linked = linked_to(theirs)
+            decision = replace(fresh, action=Action.LINK, reason=THEIRS, desk="", confidence=sure, **linked)
         elif wait == WITHDRAWN:
             decision = replace(fresh, withdrawn_at=at)
-        sure = self._sure(theirs, incident, products) if theirs else None
-        if theirs and theirs.open_at(at) and wait not in (OBSERVED, WITHDRAWN):
-            linked = linked_to(theirs)
-            decision = replace(decision, action=Action.LINK, reason=THEIRS, desk="", confidence=sure, **linked)
+        elif not fresh.desk:
+            decision = replace(fresh, reason=NO_DESK)
+        elif self._elsewhere(incident, fresh):
+            decision = replace(fresh, reason=ELSEWHERE)
+        elif wait == BUDGET and fresh.desk not in limits.per_hour:
+            decision = replace(fresh, action=Action.OPEN, reason=(OLDER if early else CLOSED) if theirs else OURS)
+        else:
+            decision = fresh
         self.note(decision, changes)
         if theirs and self._free(theirs, changes):
             self._tie(decision, theirs, sure, changes)
@@ -220,13 +211,15 @@ class CaseBook:
         for decision in sorted(waiting, key=lambda d: (-d.priority, d.key)):
             room = limits.per_hour.get(decision.desk, spent[decision.desk] + 1) - spent[decision.desk]
             theirs = self.cases.get((decision.linked_source, decision.linked_case_id))
+            early = theirs is not None and self._is_early(theirs, decision)
             if (decision.incident_id, decision.client_id) in served:
                 continue
-            if theirs and theirs.open_at(at) and decision.reason != OBSERVED:
+            if theirs and theirs.open_at(at) and not early and decision.reason != OBSERVED:
                 done_now = replace(decision, action=Action.LINK, reason=THEIRS, desk="", opened_at=at)
             elif decision.reason == BUDGET and room > 0:
                 spent[decision.desk] += 1
-                done_now = replace(decision, action=Action.OPEN, reason=CLOSED if theirs else OURS, opened_at=at)
+                reason = OLDER if early else CLOSED if theirs else OURS
+                done_now = replace(decision, action=Action.OPEN, reason=reason, opened_at=at)
             else:
                 continue
             served.add((decision.incident_id, decision.client_id))
@@ -264,18 +257,29 @@ class CaseBook:
         fits = []
         for incident in self._incidents.values():
             decision = self.decisions.get(self._first.get((incident.id, case.client_id), ""))
-            if decision is None or decision.linked_case_id or self._apart(case, incident.id, case.client_id):
+            if decision is None or self._apart(case, incident.id, case.client_id):
                 continue
-            if not _in_time(case, incident, at):
+            if decision.linked_case_id and not self._better(case, decision, incident):
                 continue
-            if _belongs(case, incident, products := products_of(incident.id, case.client_id), at):
+            if not in_time(case, incident, at):
+                continue
+            if belongs(case, incident, products := products_of(incident.id, case.client_id), at):
                 # What was taken back, or only observed, has the least claim to what a client tells.
                 idle = decision.withdrawn_at is not None or decision.reason == OBSERVED
-                rank = (not idle, _under_way(incident, case.reported_at), incident.started_at)
+                rank = (not idle, under_way(incident, case.reported_at), incident.started_at)
                 fits.append((rank, decision, self._sure(case, incident, products)))
         if fits:
             _, decision, sure = max(fits, key=lambda fit: (fit[0], fit[1].key))
             self._tie(decision, case, sure, changes)
+
+    def _is_early(self, case: TheirCase, decision: Decision) -> bool:
+        incident = self._incidents.get(decision.incident_id)
+        return incident is not None and is_early(case, incident)
+
+    def _better(self, case: TheirCase, decision: Decision, incident: Incident) -> bool:
+        """Whether what they report now is about it, and what the decision was tied to is older than the failure."""
+        tied = self.cases.get((decision.linked_source, decision.linked_case_id))
+        return tied is not None and is_early(tied, incident) and not is_early(case, incident)
 
     def _may_fit(self, case: TheirCase, at: datetime) -> bool:
         return (case.source, case.case_id) not in self._tied and at - case.reported_at <= BEFORE + AFTER
@@ -301,7 +305,7 @@ class CaseBook:
         if tied is None:
             return True
         incident = self._incidents.get(tied.incident_id)
-        if tied.confirmed_by or (incident and _under_way(incident, case.reported_at)):
+        if tied.confirmed_by or (incident and under_way(incident, case.reported_at)):
             return False
         self.note(unlinked(tied), changes)
         return True
@@ -326,14 +330,45 @@ class CaseBook:
         fits = [
             case
             for case in cases
-            if _belongs(case, incident, products, at) and not self._apart(case, incident.id, client)
+            if belongs(case, incident, products, at) and not self._apart(case, incident.id, client)
         ]
-        return min(fits, key=lambda case: (not case.open_at(at), case.reported_at, case.case_id), default=None)
+        return min(
+            fits,
+            key=lambda case: (is_early(case, incident), not case.open_at(at), case.reported_at, case.case_id),
+            default=None,
+        )
+
+    def _elsewhere(self, incident: Incident, decision: Decision) -> bool:
+        """Whether a case of ours is open for the client on another incident that can hardly be another cause for them.
+
+        One that is open, and overlaps this one, began when it did, or hits them on the same product; or one of both is theirs alone.
+        """
+        client = decision.client_id
+        for other in self._incidents.values():
+            ours = self.decisions.get(self._first.get((other.id, client), ""))
+            if ours is None or other.id == incident.id or other.state is not IncidentState.FIRING:
+                continue
+            if (
+                ours.action is Action.OPEN
+                and not ours.withdrawn_at
+                and (
+                    client in (incident.scope.client_id, other.scope.client_id)
+                    or incident.scope.overlaps(other.scope)
+                    or (decision.product and decision.product == ours.product)
+                    or abs(incident.started_at - other.started_at) <= TOGETHER
+                )
+            ):
+                return True
+        return False
 
     def note(self, decision: Decision, changes: Changes) -> None:
         """Write a decision over what was decided before; a case that it lets go may be tied to another incident."""
         self._news.add(decision.client_id)
         before = self.decisions.get(decision.key)
+        if decision.decided_at is None:
+            decision = replace(decision, decided_at=before.decided_at if before else decision.opened_at)
+        if before and before.action is Action.NONE and decision.action is not Action.NONE:
+            decision = replace(decision, waited=before.reason)
         self._keep(decision)
         changes.decisions[decision.key] = decision
         freed = before and self.cases.get((before.linked_source, before.linked_case_id))
@@ -356,32 +391,3 @@ class CaseBook:
         self.decisions[decision.key] = decision
         (self._held.add if waits(decision) else self._held.discard)(decision.key)
         self._first.setdefault((decision.incident_id, decision.client_id), decision.key)
-
-
-def linked_to(case: TheirCase) -> dict[str, Any]:
-    """What a decision says of the case that is linked."""
-    return {"linked_case_id": case.case_id, "linked_source": case.source}
-
-
-def unlinked(decision: Decision) -> Decision:
-    """Without its tie, and without the figures that came of it."""
-    return replace(
-        decision, linked_case_id="", linked_source="", client_reported_at=None, confidence=None, confirmed_by=""
-    )
-
-
-def _belongs(case: TheirCase, incident: Incident, products: list[str], at: datetime) -> bool:
-    """Whether the client's case, known by `at`, may be about the incident."""
-    names = not case.product or not products or case.product in products or case.product == incident.scope.product
-    return names and _in_time(case, incident, at)
-
-
-def _in_time(case: TheirCase, incident: Incident, at: datetime) -> bool:
-    until = (incident.ended_at if incident.resolved_at and incident.ended_at else at) + AFTER
-    return case.opened_at <= at and incident.detected_at - BEFORE <= case.reported_at <= until
-
-
-def _under_way(incident: Incident, time: datetime) -> bool:
-    return incident.started_at <= time and (
-        incident.ended_at is None or not incident.resolved_at or time <= incident.ended_at
-    )

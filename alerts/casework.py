@@ -11,8 +11,9 @@ from datetime import datetime
 from typing import Any
 
 from alerts import Action, Decision, TheirCase
-from alerts.cases import APPROVAL, BUDGET, FEW, OBSERVED, THEIRS, UNDONE, WITHDRAWN, linked_to, unlinked, waits
 from alerts.confidence import SURE
+from alerts.reasons import APPROVAL, BUDGET, FEW, OBSERVED, THEIRS, UNDONE, WITHDRAWN, waits
+from alerts.ties import linked_to, unlinked
 
 WHOLE = ("approve", "withdraw")
 """What can be done with all cases of an incident at once; it also holds for those that come later."""

@@ -25,6 +25,7 @@ from monitor.cli import (
     configured,
     fail,
     incidents,
+    leads,
     now,
     rules,
     sla,
@@ -165,6 +166,7 @@ app.command("client")(clients.client)
 app.command("causes")(causes.causes)
 app.command("sla")(sla.sla)
 app.command("clients")(clients.clients)
+app.command("leads")(leads.leads)
 
 
 @demo_app.command("month")

@@ -12,7 +12,7 @@ from time import perf_counter
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from alerts import Action, Changes, Decision, Escalation, Impact, Incident, IncidentState, Touch
+from alerts import Action, Changes, Decision, Escalation, Impact, Incident, IncidentState, TheirCase, Touch
 from alerts.cases import CaseBook
 from connectors import Reject
 from monitor.calendar import Calendar
@@ -20,8 +20,10 @@ from monitor.causes import causes_of
 from monitor.config import Config
 from monitor.intake import ENDLESS, Intake, cases_of, clients_of, holdings_of
 from monitor.labels import Label, compare
+from monitor.leading import told
 from monitor.pipeline import Pipeline
 from monitor.portfolio import Portfolio
+from monitor.reached import reached
 from monitor.windows import DAY, HISTORY, Windows, minute_of, time_of
 
 Progress = Callable[[str, int, int], None]
@@ -42,6 +44,8 @@ class Outcome:
     summary: dict[str, Any] = field(default_factory=dict)
     rejects: list[tuple[str, Reject]] = field(default_factory=list)
     unknown_statuses: dict[str, dict[str, int]] = field(default_factory=dict)
+    cases: list[TheirCase] = field(default_factory=list)
+    bank: Portfolio = field(default_factory=Portfolio)
 
     def take(self, changes: Changes) -> None:
         """Write a step's changes over what there was."""
@@ -69,6 +73,7 @@ def backtest(
     outcome, pipeline, rows = Outcome(), _pipeline(config), 0
     for source in config.sources.values():
         rows += _load(Intake(source), pipeline, outcome, progress)
+    outcome.cases, outcome.bank = list(pipeline.book.cases.values()), pipeline.portfolio
     first, last = pipeline.windows.bounds()
     if last >= first and ((start and minute_of(start) > last) or (until and minute_of(until) <= first)):
         there = f"{time_of(first).isoformat()} to {time_of(last + 1).isoformat()}"
@@ -85,8 +90,13 @@ def backtest(
             outcome.take(pipeline.judge(max(a, begin), b))
     progress("judging", end - first, end - first)
     outcome.summary = _summary(outcome, rows, begin, end, perf_counter() - began)
+    decisions, shown = outcome.decisions.values(), _shown(outcome)
+    lead = told(shown, outcome.impacts.values(), decisions, outcome.cases, outcome.bank, config.losses)
+    outcome.summary["leads"] = lead
     if labels is not None:
-        outcome.summary |= compare(list(labels), _shown(outcome), _affected(outcome), days=max(end - begin, 1) / DAY)
+        known = list(labels)
+        outcome.summary |= compare(known, shown, _affected(outcome), days=max(end - begin, 1) / DAY)
+        outcome.summary["reached"] = reached(known, shown, decisions, outcome.cases)
     return outcome
 
 

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from alerts import Action, Decision, Incident, IncidentState, TheirCase
-from alerts.cases import OBSERVED, waits
 from alerts.casework import WHOLE, acted, may
+from alerts.reasons import OBSERVED, waits
 from monitor import spanish as es
 from monitor import tables as t
 from monitor.people import Refused, Unknown, found_incident

@@ -11,9 +11,10 @@ from typing import Any, Literal, cast
 
 from pydantic import ValidationError
 
-from alerts.cases import Limits
+from alerts.losses import Losses
 from alerts.priority import Weights
 from alerts.promises import Promises
+from alerts.reasons import Limits
 from alerts.stages import Stages
 from connectors import ROLES, STATUSES, CaseDesk, Source
 from connectors.kinds import load
@@ -33,6 +34,7 @@ from monitor.blocks import (
 )
 from monitor.faults import ConfigError, Fault, Secrets, explained, read_toml
 from monitor.kinds import built, checked, load_rule, options
+from monitor.losses import LossesBlock
 from monitor.maintenance import Maintenance, read_maintenance
 from monitor.promises import read_promises
 from monitor.stages import read_stages
@@ -74,6 +76,7 @@ class Config:
     retention: Retention = field(default_factory=Retention)
     portfolio: Portfolio = field(default_factory=Portfolio)
     causes: Causes = field(default_factory=Causes)
+    losses: Losses = field(default_factory=Losses)
     demo: Demo | None = None
     maintenance: tuple[Maintenance, ...] = ()
     promises: Promises = field(default_factory=Promises)
@@ -109,7 +112,7 @@ class Config:
 
 
 _BLOCKS: dict[str, type[Block]] = {
-    "monitor": Monitor, "retention": Retention, "portfolio": Portfolio, "causes": Causes, "demo": Demo,
+    "monitor": Monitor, "retention": Retention, "portfolio": Portfolio, "causes": Causes, "losses": LossesBlock, "demo": Demo,
 }  # fmt: skip
 
 
@@ -169,6 +172,7 @@ def read_config(path: Path) -> Config:
     if made.get("demo"):
         made["demo"] = made["demo"].model_copy(update={"database": str(base / made["demo"].database)})
     made |= {"sources": sources, "desks": desks, "maintenance": maintenance, "promises": promises, "stages": stages}
+    made["losses"] = made["losses"].losses
     return Config(path=path, rule_factories=tuple(rules), **made)
 
 

@@ -68,6 +68,7 @@ def board(service: Service, store: Store, listen: str) -> Iterator[str]:
         escalating=service.config.causes.escalating,
         promises=service.config.promises,
         outlook=outlook(service.config),
+        losses=service.config.losses,
     )
     try:
         server = serve(pages, listen)

@@ -14,7 +14,8 @@ import pyarrow.compute as pc
 import structlog
 
 from alerts import Action, Changes, Client, Decision, Incident, IncidentState
-from alerts.cases import AFTER, CaseBook
+from alerts.cases import CaseBook
+from alerts.ties import AFTER
 from monitor import tables as t
 from monitor.calendar import Calendar
 from monitor.causes import recalled

@@ -9,8 +9,10 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from alerts import Action, Changes, Decision, TheirCase
-from alerts.cases import AFTER, UNDONE, case_key
+from alerts.cases import case_key
 from alerts.casework import ACTS, WHOLE, acted
+from alerts.reasons import UNDONE
+from alerts.ties import AFTER
 from monitor import tables as t
 from monitor.pipeline import Pipeline
 from monitor.standing import attributed, meant

@@ -17,8 +17,9 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 from prometheus_client.core import GaugeMetricFamily
 
 from alerts import Action, Changes, Client, Decision, Impact, Incident, IncidentState, Touch
-from alerts.cases import waits
 from alerts.priority import SEGMENTS
+from alerts.reasons import waits
+from monitor.lead_metrics import LeadMetrics
 from monitor.pipeline import Status
 from rules import CLASSES, Severity, Verdict
 
@@ -116,6 +117,7 @@ class Metrics:
         self._sent = counter("outbox_sent", "Messages that a desk took.", "desk")
         self._send_errors = counter("outbox_errors", "Deliveries that failed; most are tried again.", "desk")
         self._cycle = gauge("last_cycle_timestamp_seconds", "When the last full cycle ended.")
+        self._leads = LeadMetrics(self.registry)
         self.registry.register(self._now)
         ProcessCollector(namespace="vigia", registry=self.registry)
 
@@ -206,12 +208,15 @@ class Metrics:
         self, incidents: Iterable[Incident], impacts: Iterable[Impact], decisions: Iterable[Decision], clients: Clients
     ) -> None:
         """What stood before this start: it shows, and is not counted again."""
+        incidents, impacts, decisions = list(incidents), list(impacts), list(decisions)
+        self._leads.resume(incidents, impacts, decisions)
         self._now.open = {i.id: i.severity for i in incidents if i.state is IncidentState.FIRING}
         self._now.touched = {(i.incident_id, i.client_id, i.product): (_segment(i, clients), i.touch) for i in impacts}
         self._decided |= {d.key: d.lead_seconds is not None for d in decisions if not waits(d)}
 
     def decided(self, changes: Changes, clients: Clients) -> None:
         """What a step changed, once committed."""
+        self._leads.decided(changes, clients)
         open_, touched = dict(self._now.open), dict(self._now.touched)
         for incident in changes.incidents.values():
             if incident.id not in open_:

@@ -14,7 +14,7 @@ from statistics import median
 from typing import Any
 
 from alerts import Action, Alert, Client, Impact, Incident, IncidentState, Touch
-from alerts.cases import APPROVAL, BUDGET, FEW, OBSERVED
+from alerts.reasons import APPROVAL, BUDGET, FEW, OBSERVED
 from alerts.rows import plain
 from monitor import tables as t
 from monitor.standing import Row, as_acted, as_worked, only, rows, told

@@ -12,9 +12,10 @@ from datetime import datetime, timedelta
 import numpy as np
 
 from alerts import Changes, Decision, Incident, IncidentState, Signal, Touch
-from alerts.cases import AFTER, CaseBook
+from alerts.cases import CaseBook
 from alerts.causes import CauseBook, occurrence
 from alerts.incidents import Incidents
+from alerts.ties import AFTER
 from monitor.calendar import Calendar
 from monitor.impacts import Impacts
 from monitor.maintenance import Maintenance

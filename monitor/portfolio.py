@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from alerts import Client, Holding
-from alerts.cases import Limits
 from alerts.causes import Escalating
 from alerts.priority import Weights
+from alerts.reasons import Limits
 
 
 @dataclass

@@ -43,6 +43,8 @@ REASONS = {
     "affected, no case of their own": "Afectado, sin caso propio",
     "the client's own case is open": "Su propio caso está abierto",
     "their own case on it is closed already": "Su propio caso ya se cerró",
+    "their own case is older than the failure": "Su propio caso es anterior a la falla",
+    "our case on what else fails for them stands for it": "Ya tiene caso nuestro por lo otro que le falla",
     "budget": "Espera cupo de la mesa",
     "too few failures yet": "Aún son pocas fallas",
     "no desk takes this product": "Ninguna mesa recibe este producto",

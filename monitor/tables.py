@@ -168,9 +168,10 @@ decisions = Table(
     Column("client_reported_at", Utc),
     Column("confidence", Float),
     _text("confirmed_by"),
-    *(Column(name, Utc) for name in ("informed_at", "promoted_at", "withdrawn_at")),
+    *(Column(name, Utc) for name in ("informed_at", "promoted_at", "withdrawn_at", "decided_at")),
     _text("approved_by"),
     Column("undone", JSON),
+    _text("waited"),
     Index("decisions_by_incident", "incident_id"),
     Index("decisions_by_client", "client_id"),
 )

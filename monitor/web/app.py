@@ -12,13 +12,15 @@ from fastapi.staticfiles import StaticFiles
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from alerts.causes import Escalating
+from alerts.losses import Losses
 from alerts.promises import Promises
 from monitor.metrics import Metrics
 from monitor.people import Refused, Unknown
 from monitor.portrait import Outlook
 from monitor.store import Store, StoreError
-from monitor.web import api, board, followed, reference
+from monitor.web import api, board, followed, leads, reference
 
+NO_LOSSES = Losses()
 HERE = Path(__file__).parent
 HEADERS = {
     "Content-Security-Policy": "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
@@ -39,13 +41,14 @@ def app(
     escalating: Escalating | None = None,
     promises: Promises | None = None,
     outlook: Outlook | None = None,
+    losses: Losses = NO_LOSSES,
 ) -> FastAPI:
     """The web face of one service.
 
     ready: whether a full cycle has ended lately, and why not. clock: now, in the bank's time zone, which pages show.
     measures: what each rule measures, by its name, for the unit of its values; without it they are plain numbers.
     escalating: how causes are counted; promises: what the bank has promised.
-    outlook: what of the configuration a client's page is seen by.
+    outlook: what of the configuration a client's page is seen by. losses: what clients are expected to be compensated.
     """
     seen = outlook or Outlook()
     made = FastAPI(
@@ -56,6 +59,7 @@ def app(
     made.include_router(followed.routes(store, clock, escalating or Escalating(), promises or Promises()))
     made.include_router(api.routes(store, clock, seen))
     made.include_router(board.pages(store, metrics, ready, clock, measures or {}, seen))
+    made.include_router(leads.routes(store, losses))
     made.include_router(reference.page(made))
 
     @made.get("/-/healthy", response_class=PlainTextResponse, include_in_schema=False)

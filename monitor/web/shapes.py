@@ -125,6 +125,8 @@ class Case(BaseModel):
     withdrawn_at: Annotated[datetime | None, Field(description="When our case was taken back.")]
     approved_by: Annotated[str, Field(description="Who let it be opened, where that was asked for.")]
     undone: Annotated[list[list[str]], Field(description="Cases (tool, number) that somebody said are not about this.")]
+    decided_at: Annotated[datetime | None, Field(description="When the client was first found affected.")]
+    waited: Annotated[str, Field(description="What the case waited for until opened_at; empty: nothing.")]
     lead_seconds: Annotated[int | None, Field(description="Positive: we were first; negative: the client was.")]
 
 

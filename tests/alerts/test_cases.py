@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alerts import Action, Changes, Decision, Impact, Incident, IncidentState, TheirCase, Touch
-from alerts.cases import BUDGET, FEW, CaseBook, Limits, case_key, waits
+from alerts.cases import CaseBook, case_key
+from alerts.reasons import BUDGET, ELSEWHERE, FEW, OLDER, OURS, THEIRS, Limits, waits
 from rules import Scope, Severity
 from tests.characters import ACEROS, CAFE, TEXTILES, Character, at
 
@@ -109,9 +110,69 @@ def test_a_case_that_names_no_product_may_be_about_it():
     assert Desk(ACEROS.reports("09:50")).affected("10:02", ACEROS).action is Action.LINK
 
 
-@pytest.mark.parametrize(("reported", "action"), [("08:02", Action.LINK), ("08:01:59", Action.OPEN)])
-def test_two_hours_before_detection_and_no_more(reported, action):
-    assert Desk(ACEROS.reports(reported)).affected("10:02", ACEROS).action is action
+@pytest.mark.parametrize(("reported", "tied"), [("08:02", True), ("08:01:59", False)])
+def test_two_hours_before_detection_and_no_more(reported, tied):
+    assert bool(Desk(ACEROS.reports(reported)).affected("10:02", ACEROS).linked_case_id) is tied
+
+
+@pytest.mark.parametrize(("reported", "action"), [("09:45", Action.LINK), ("09:44:59", Action.OPEN)])
+def test_a_case_older_than_the_failure_leaves_nobody_without_ours(reported, action):
+    decision = Desk(ACEROS.reports(reported)).affected("10:02", ACEROS)
+    assert (decision.action, decision.linked_case_id) == (action, f"C-{reported}")
+    assert decision.reason == (THEIRS if action is Action.LINK else OLDER)
+
+
+def test_what_they_report_now_takes_the_place_of_what_was_older_than_the_failure():
+    desk = Desk(ACEROS.reports("09:00", case_id="C-old"))
+    assert desk.affected("10:02", ACEROS).lead_seconds == -62 * 60
+    desk.learns("10:30", ACEROS.reports("10:30", case_id="C-new"))
+    assert (desk.decision(ACEROS).linked_case_id, desk.decision(ACEROS).lead_seconds) == ("C-new", 28 * 60)
+    desk.learns("10:40", ACEROS.reports("10:40", case_id="C-third"))
+    assert desk.decision(ACEROS).linked_case_id == "C-new"
+
+
+def test_a_case_about_one_failure_does_not_stand_for_the_next():
+    desk = Desk()
+    desk.affected("10:02", ACEROS)
+    desk.learns("10:20", ACEROS.reports("10:20", case_id="C-7"))
+    after = replace(INCIDENT, id="AF-2", started_at=at("10:40"), detected_at=at("10:42"))
+    over = replace(INCIDENT, state=IncidentState.RESOLVED, ended_at=at("10:25"), resolved_at=at("10:38"))
+    desk.book.know([over, after])
+    assert (desk.decision(ACEROS).linked_case_id, desk.decision(ACEROS).lead_seconds) == ("C-7", 18 * 60)
+    second = desk.affected("10:42", ACEROS, incident=after)
+    assert (second.action, second.linked_case_id) == (Action.OPEN, "")
+
+
+@pytest.mark.parametrize(
+    ("scope", "product", "began", "state", "action"),
+    [
+        (Scope("recaudos", "h2h", ACEROS.nit), "recaudos", "10:20", IncidentState.FIRING, Action.NONE),
+        (Scope("", "web"), "recaudos", "10:20", IncidentState.FIRING, Action.NONE),
+        (Scope("pagos", "h2h"), "pagos", "10:20", IncidentState.FIRING, Action.NONE),
+        (Scope("recaudos", "h2h"), "recaudos", "10:05", IncidentState.FIRING, Action.NONE),
+        (Scope("recaudos", "h2h"), "recaudos", "10:05:01", IncidentState.FIRING, Action.OPEN),
+        (Scope("recaudos", "h2h", ACEROS.nit), "recaudos", "10:20", IncidentState.RESOLVED, Action.OPEN),
+    ],
+)
+def test_what_is_one_cause_to_a_client_is_one_case(scope, product, began, state, action):
+    desk = Desk()
+    desk.affected("10:02", ACEROS)
+    other = replace(INCIDENT, id="AF-2", scope=scope, started_at=at(began), detected_at=at("10:25"))
+    desk.book.know([replace(INCIDENT, state=state), other])
+    decision = desk.affected("10:25", ACEROS, product, incident=other)
+    assert (decision.action, decision.reason) == (action, ELSEWHERE if action is Action.NONE else OURS)
+    assert desk.affected("10:25", TEXTILES, product, incident=other).action is Action.OPEN
+
+
+def test_when_they_were_named_and_what_their_case_waited_for_stay_with_it():
+    book, changes = CaseBook(), Changes()
+    hit = [Impact("AF-1", ACEROS.nit, "pagos", Touch.AFFECTED, failures=3)]
+    book.know([INCIDENT])
+    book.decide(INCIDENT, hit, at("10:02"), lambda _: "mesa", changes, Limits({"mesa": 1}))
+    book.release(at("10:09"), ["AF-1"], Limits({"mesa": 1}), changes)
+    (decision,) = changes.decisions.values()
+    assert (decision.action, decision.decided_at, decision.opened_at) == (Action.OPEN, at("10:02"), at("10:09"))
+    assert decision.waited == BUDGET
 
 
 @pytest.mark.parametrize(("reported", "tied"), [("11:00", True), ("11:00:01", False)])
@@ -145,8 +206,8 @@ def test_a_closed_case_does_not_stand_for_a_new_failure():
 
 
 def test_of_two_cases_the_open_one_is_linked():
-    cases = [ACEROS.reports("09:20", resolved_at=at("09:30")), ACEROS.reports("09:40"), ACEROS.reports("09:50")]
-    assert Desk(*cases).affected("10:02", ACEROS).linked_case_id == "C-09:40"
+    cases = [ACEROS.reports("09:46", resolved_at=at("09:48")), ACEROS.reports("09:47"), ACEROS.reports("09:50")]
+    assert Desk(*cases).affected("10:02", ACEROS).linked_case_id == "C-09:47"
 
 
 def test_our_own_cases_come_back_and_are_nobodys_report():

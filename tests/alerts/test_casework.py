@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alerts import Action, Changes, Decision, Impact, Incident, IncidentState, TheirCase, Touch
-from alerts.cases import APPROVAL, BUDGET, FEW, OBSERVED, UNDONE, WITHDRAWN, CaseBook, Limits, case_key
+from alerts.cases import CaseBook, case_key
 from alerts.casework import ACTS, acted, may
+from alerts.reasons import APPROVAL, BUDGET, FEW, OBSERVED, UNDONE, WITHDRAWN, Limits
 from alerts.stages import Stage, Staged, Stages
 from rules import Scope, Severity
 from tests.characters import ACEROS, CAFE, TEXTILES, Character, at

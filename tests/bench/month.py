@@ -143,6 +143,15 @@ def lines(found: Sequence[Found]) -> list[Line]:
         _meant("incidents a cause", "incidents_per_cause", less_is_worse=False),
         _meant("affected, recall", "affected_recall", "{:.1%}"),
         _meant("affected, precision", "affected_precision", "{:.1%}"),
+        _reached("complained, reached first", lambda one: one["first"], lambda one: one["complained"], "{:.1%}"),
+        _reached(
+            "missed: not detected by then",
+            _why("never_detected", "undetected"),
+            lambda one: one["complained"],
+            "{:.1%}",
+        ),
+        _reached("missed: not named by then", _why("never_named", "unnamed"), lambda one: one["complained"], "{:.1%}"),
+        _reached("cases opened twice", lambda one: len(one["opened_twice"]), lambda _: 1, "{:.2f}"),
         _meant("transactions a second", "transactions_per_second", "{:,.0f}"),
         _timed("observer, minutes: median (s)", "observer_seconds", 0.5),
         _timed("observer, minutes: p90 (s)", "observer_seconds", 0.9),
@@ -165,6 +174,20 @@ def _meant(what: str, key: str, shown: str = "{:.2f}", *, less_is_worse: bool = 
         return mean(each) if each else None
 
     return Line(what, lambda one: one[key], pooled, shown, less_is_worse)
+
+
+def _why(*reasons: str) -> Callable[[Found], int]:
+    return lambda one: sum(one["misses"].get(reason, 0) for reason in reasons)
+
+
+def _reached(what: str, many: Callable[[Found], int], of: Callable[[Found], int], shown: str) -> Line:
+    """Of all months' sums; a month of cases opened twice is told by their number, a mean over the months."""
+
+    def pooled(found: Sequence[Found]) -> float | None:
+        whole = sum(of(one["reached"]) for one in found)
+        return sum(many(one["reached"]) for one in found) / whole if whole else None
+
+    return Line(what, lambda one: pooled([one]), pooled, shown, less_is_worse=what.endswith("first"))
 
 
 def _timed(what: str, key: str, share: float, kind: str = "") -> Line:

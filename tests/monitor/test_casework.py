@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from alerts import Action, Changes, Decision, TheirCase
-from alerts.cases import APPROVAL, BUDGET, OBSERVED
+from alerts.reasons import APPROVAL, BUDGET, OBSERVED
 from monitor import casework, people, spanish
 from monitor.__main__ import app
 from monitor.store import Step

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.cases import Limits
+from alerts.reasons import Limits
 from connectors import SourceError
 from detectors import kinds
 from monitor.config import Config, read_config
@@ -198,8 +198,8 @@ CONFIGS: dict[str, list[str]] = {
     ],
     "unknown_block": [
         (
-            "monitr: no such block; there are monitor, retention, portfolio, causes, demo, sources, desks, maintenance, promises, promise,"
-            " step"
+            "monitr: no such block; there are monitor, retention, portfolio, causes, losses, demo, sources, desks, maintenance, promises,"
+            " promise, step"
         ),
     ],
     "unknown_column": [

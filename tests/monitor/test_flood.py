@@ -7,7 +7,8 @@ from datetime import timedelta
 import pytest
 
 from alerts import Action, Client
-from alerts.cases import CaseBook, Limits, waits
+from alerts.cases import CaseBook
+from alerts.reasons import Limits, waits
 from monitor.backtest import Outcome
 from monitor.calendar import Calendar
 from monitor.pipeline import Pipeline

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from alerts import Action, Changes, IncidentState, TheirCase
-from alerts.cases import WITHDRAWN
+from alerts.reasons import WITHDRAWN
 from monitor import casework
 from monitor.calendar import Calendar
 from monitor.mending import Promotions, take

@@ -10,7 +10,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from alerts import Action, Changes, IncidentState
-from alerts.cases import BUDGET
+from alerts.reasons import BUDGET
 from monitor.metrics import Metrics
 from monitor.pipeline import Status
 from rules import Scope, Severity, Verdict

@@ -16,7 +16,8 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from alerts import Action, Changes, TheirCase, Touch
-from alerts.cases import CaseBook, Limits
+from alerts.cases import CaseBook
+from alerts.reasons import Limits
 from monitor import grounds
 from monitor import impacts as impacts_module
 from monitor.backtest import Outcome

@@ -274,6 +274,17 @@ def test_cases_and_clients_as_json(face: Face) -> None:
     assert face.get("/api/v1/clients?crossed=true").json() == touched[:1]
 
 
+def test_leads_as_json_with_their_formulas(face: Face) -> None:
+    found = face.get("/api/v1/leads").json()
+    by_name = {row["name"]: row for row in found["figures"]}
+    assert (by_name["reached_first"]["many"], by_name["reached_first"]["of"]) == (1, 2)
+    assert "afectados que reportaron" in by_name["reached_first"]["formula"]
+    assert (found["missed"][0]["client_id"], found["missed"][0]["client"]) == (MOLINOS, "Molinos Borovanda")
+    assert found["losses"]["value"] is None
+    assert face.get("/api/v1/leads?since=2026-03-04T00:00:00Z").json()["affected"] == 0
+    assert face.get("/api/v1/leads?since=someday").status_code == 422
+
+
 def test_what_is_not_there_is_told_as_json(face: Face) -> None:
     answer = face.get("/api/v1/clients/1")
     assert (answer.status_code, answer.json()) == (404, {"detail": "no se conoce un cliente con NIT «1»"})
@@ -325,7 +336,7 @@ def test_the_reference_names_every_call_and_shape(face: Face) -> None:
     schema = face.get("/api/openapi.json").json()
     for path in schema["paths"]:
         assert path in html
-    calls = ("incidents", "incidents/{incident_id}", "cases", "clients", "clients/{nit}", "causes", "sla")
+    calls = ("incidents", "incidents/{incident_id}", "cases", "clients", "clients/{nit}", "causes", "sla", "leads")
     assert set(schema["paths"]) == {f"/api/v1/{call}" for call in calls}
     assert "lead_seconds" in html
 
