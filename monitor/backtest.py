@@ -16,6 +16,7 @@ from alerts import Action, Changes, Decision, Impact, Incident, IncidentState, T
 from connectors import Reject
 from monitor.calendar import Calendar
 from monitor.config import Config
+from monitor.foretold import foretold, pooled
 from monitor.intake import ENDLESS, Intake, cases_of, clients_of, holdings_of
 from monitor.labels import Label, compare
 from monitor.pipeline import Pipeline
@@ -82,7 +83,12 @@ def backtest(
     progress("judging", end - first, end - first)
     outcome.summary = _summary(outcome, rows, begin, end, perf_counter() - began)
     if labels is not None:
-        outcome.summary |= compare(list(labels), _shown(outcome), _affected(outcome), days=max(end - begin, 1) / DAY)
+        known, shown = list(labels), _shown(outcome)
+        outcome.summary |= compare(known, shown, _affected(outcome), days=max(end - begin, 1) / DAY)
+        counts = foretold(known, shown, outcome.impacts.values())
+        outcome.summary |= pooled(list(counts.values()))
+        for row in outcome.summary["labels"]:
+            row["exposed"] = counts.get(row["label"])
     return outcome
 
 
@@ -176,7 +182,8 @@ def write(outcome: Outcome, out: Path, timezone: str) -> None:
                 ";".join(f"{dimension}={value}:{part:g}" for dimension, value, part in i.shares),
             )  # fmt: skip
     with _csv(
-        out / "impacts.csv", "incident_id client_id product impact failures amount first_failure_at priority missing"
+        out / "impacts.csv",
+        "incident_id client_id product impact failures amount first_failure_at priority missing exposed_at chance",
     ) as row:
         for m in sorted(
             outcome.impacts.values(), key=lambda m: (m.incident_id, m.touch, -m.priority, m.client_id, m.product)
@@ -191,6 +198,8 @@ def write(outcome: Outcome, out: Path, timezone: str) -> None:
                 time(m.first_failure_at),
                 m.priority,
                 m.missing,
+                time(m.exposed_at),
+                "" if m.chance is None else m.chance,
             )
     header = "case_key incident_id client_id product action reason opened_at linked_case_id client_reported_at lead_seconds priority"
     with _csv(out / "cases.csv", header) as row:

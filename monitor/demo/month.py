@@ -213,7 +213,10 @@ def table(bank: Bank, rows: Rows) -> pa.Table:
 CLIENTS = "nit nombre segmento puesto sensibilidad postventa suplente gerente grupo sector"
 HOLDINGS = "nit producto canal desde hasta"
 CASES = "id nit producto canal tipo estado abierto_en reportado_en cerrado_en actualizado_en asunto"
-LABELS = "label start end product channel client_id kind affected explained observer_seconds observer_30s observer_15s share code first_failures"
+LABELS = (
+    "label start end product channel client_id kind affected explained observer_seconds observer_30s observer_15s share code"
+    " first_failures"
+)
 HARMLESS = "kind start end product channel client_id"
 
 

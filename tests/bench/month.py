@@ -143,6 +143,8 @@ def lines(found: Sequence[Found]) -> list[Line]:
         _meant("incidents a cause", "incidents_per_cause", less_is_worse=False),
         _meant("affected, recall", "affected_recall", "{:.1%}"),
         _meant("affected, precision", "affected_precision", "{:.1%}"),
+        _exposed("exposed who failed later", "exposed_precision"),
+        _exposed("failed later, called exposed", "exposed_recall"),
         _meant("transactions a second", "transactions_per_second", "{:,.0f}"),
         _timed("observer, minutes: median (s)", "observer_seconds", 0.5),
         _timed("observer, minutes: p90 (s)", "observer_seconds", 0.9),
@@ -165,6 +167,19 @@ def _meant(what: str, key: str, shown: str = "{:.2f}", *, less_is_worse: bool = 
         return mean(each) if each else None
 
     return Line(what, lambda one: one[key], pooled, shown, less_is_worse)
+
+
+def _exposed(what: str, key: str) -> Line:
+    """Of clients: as `monitor.foretold` says, pooled over all labels of all months."""
+
+    def together(found: Sequence[Found]) -> float | None:
+        from monitor.foretold import pooled  # noqa: PLC0415 - as above
+
+        counts = [label["exposed"] for one in found for label in one["labels"] if label["exposed"]]
+        share: float | None = pooled(counts)[key]
+        return share
+
+    return Line(what, lambda one: one[key], together, "{:.1%}")
 
 
 def _timed(what: str, key: str, share: float, kind: str = "") -> Line:
