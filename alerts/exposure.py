@@ -2,12 +2,15 @@
 
 The chance is 1 - exp(-what is usually theirs in the time ahead x the share of it that fails x how likely it is that it still fails
 then). What is usually theirs: their stream's transactions at that clock time on that kind of day, times their part of it, drawn
-towards what they sent around that hour themselves, times today's level. That something which has lasted m minutes lasts u more:
-((m + YOUNG) / (m + YOUNG + u)) ** ENDS, so the longer it has lasted, the longer it will.
+towards what they sent around that hour themselves, times today's level. That it still fails u minutes on: exp(-u / LASTS), however
+long it has lasted already.
+
+Nearly all who are called rightly are called at once: a later look must be surer (`limit`), since its calls come true less often.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -17,11 +20,12 @@ from alerts.ground import Base, Listed, grid, sums
 from alerts.impact import Struck
 from rules import Floats, Ints, Slots
 
-CALLED = 0.3
-"""From this chance on a client is called exposed: chosen on six months of the simulated bank, so that half of the called fail later."""
-YOUNG, ENDS = 25.0, 2.0
-"""Minutes that it counts as having lasted when it begins, and how fast the likelihood that it still lasts falls."""
-AHEAD = 240
+CALLED, LATER, SURER = 0.1, 6.0, 0.5
+"""From this chance on a client is called exposed, at detection; every LATER minutes on, it must be higher by this part of it. Chosen
+on six months of the simulated bank, so that a little more than half of the called fail later."""
+LASTS = 28.0
+"""Minutes that a failure goes on for in the mean, whenever it is asked."""
+AHEAD = 180
 """Minutes ahead in which a client may be hit."""
 LATELY = 15
 """Minutes whose transactions say what share fails."""
@@ -41,12 +45,13 @@ class Habit:
     """What units usually send.
 
     rate: transactions a minute by unit and clock slot (a quarter of a business day's, of a Saturday's, of another's; as `slots`
-    counts them), at today's level; client: whose each unit is, by number.
+    counts them), at today's level; client: whose each unit is, by number; seen: how many transactions by stream all of it rests on.
     """
 
     listed: Listed
     rate: Floats
     client: Ints
+    seen: Floats
     calendar: Slots | None
 
     @classmethod
@@ -66,27 +71,26 @@ class Habit:
         part = own.sum(axis=1) / np.maximum(whole[streams], 1) if size else np.zeros(0)
         place, slot = np.repeat(streams, width), np.tile(np.arange(width), size)
         usual = _evened(grid(place, slot, own.ravel(), many, width), 1) / np.maximum(_evened(minutes[None], 1), 1)
-        usual = _filled(usual, minutes)
+        last = start // QUARTER
+        hourly = (quarter >= last - AROUND) & (quarter < last)
+        lately = sums(streams[unit[hourly]], n[hourly], many)
+        usual = _filled(usual, _evened(minutes[None], 1)[0], lately / (AROUND * QUARTER))
         shared = part[:, None] * usual[streams]
         near, due = _evened(own, AROUND), _evened(shared * minutes, AROUND)
         rate = shared * (near + OWN) / (due + OWN)
         # The last whole hour before it began, against an ordinary one.
-        last = start // QUARTER
-        hourly = (quarter >= last - AROUND) & (quarter < last)
-        lately = sums(streams[unit[hourly]], n[hourly], many)
         hour = usual[:, slots(calendar, (last - AROUND) * QUARTER, last * QUARTER)].sum(axis=1)
         level = np.clip((lately + LEVEL) / (hour + LEVEL), *LEVELS)
-        return cls(listed, rate * level[streams][:, None], client, calendar)
+        return cls(listed, rate * level[streams][:, None], client, sums(streams, own.sum(axis=1), many), calendar)
 
     @cached_property
     def place(self) -> dict[tuple[str, ...], int]:
         """The number of each pair of client and product."""
         return {name: number for number, name in enumerate(self.listed.pairs[0])}
 
-    def due(self, minute: int, age: int) -> Floats:
-        """By unit: what is usually theirs from `minute` on for as long as what has lasted `age` minutes may last."""
-        ahead = np.arange(AHEAD) + 0.5
-        lasts = ((age + YOUNG) / (age + YOUNG + ahead)) ** ENDS
+    def due(self, minute: int) -> Floats:
+        """By unit: what is usually theirs from `minute` on for as long as a failure may go on."""
+        lasts = np.exp(-(np.arange(AHEAD) + 0.5) / LASTS)
         weight = sums(slots(self.calendar, minute, minute + AHEAD), lasts, KINDS * QUARTERS)
         found: Floats = self.rate @ weight
         return found
@@ -113,18 +117,27 @@ class Habit:
 
 @dataclass(frozen=True)
 class Chances:
-    """By pair of client and product (as the base lists them): the chance to be hit; and who is called by it, by pair."""
+    """By pair of client and product (as the base lists them): the chance to be hit, and the one by which the client is called.
+
+    unseen: by product, that of one who holds it and was not seen to use it in the days before.
+    """
 
     chance: Floats
     called: Floats
+    unseen: dict[str, float]
 
 
-def chances(habit: Habit, found: Struck, minute: int, start: int) -> Chances:
-    """Of those who have not been hit by `minute` in what began at `start`. A client is called by all that they use together."""
+def limit(minutes: float) -> float:
+    """The chance from which a client is called exposed so many minutes after the detection."""
+    return CALLED * (1 + SURER * max(minutes, 0) / LATER)
+
+
+def chances(habit: Habit, found: Struck, minute: int) -> Chances:
+    """Of those who have not been hit by `minute`. A client is called by all that they use together."""
     units, pair_of = len(habit.listed.units), habit.listed.pairs[1]
     many = len(habit.listed.pairs[0])
     fails, lost = _shares(habit, found, minute)
-    due = habit.due(minute, minute - start)
+    due = habit.due(minute)
     streams = habit.listed.streams[1]
     hit = due * fails[streams]
     gone = due * lost[streams]
@@ -142,9 +155,20 @@ def chances(habit: Habit, found: Struck, minute: int, start: int) -> Chances:
     struck_units = found.ground.rows.unit[found.bad[seen]]
     doubtful[habit.client[struck_units[struck_units < units]]] = True
     called = np.where((chance >= np.minimum(best[client], CALLED)) & ~doubtful[client], together[client], 0.0)
-    return Chances(chance, called)
+    return Chances(chance, called, _unseen(habit, due, fails))
 
 
+def _unseen(habit: Habit, due: Floats, fails: Floats) -> dict[str, float]:
+    """Who was not seen among n transactions of a stream has perhaps HALF in n + 1 of what comes."""
+    names, streams = habit.listed.streams
+    coming = sums(streams, due, len(names)) * fails * HALF / (habit.seen + 1)
+    found: dict[str, float] = {}
+    for name, many in zip(names, coming.tolist(), strict=True):
+        found[name[0]] = found.get(name[0], 0.0) + many
+    return {product: 1 - math.exp(-many) for product, many in found.items()}
+
+
+HALF = 0.5
 DOUBTFUL = 0.3
 """Whoever has a row that is the failure's with more than this chance may be hit already, and is not called."""
 
@@ -204,9 +228,10 @@ def _evened(rows: Floats, around: int) -> Floats:
     return found
 
 
-def _filled(usual: Floats, minutes: Floats) -> Floats:
-    """With what the other kinds of day have at the same clock time, where a kind was not seen yet."""
+def _filled(usual: Floats, minutes: Floats, lately: Floats) -> Floats:
+    """With what the other kinds of day have at the same clock time where a kind was not seen yet, and with the last hour where none was."""
     days, seen = usual.reshape(-1, KINDS, QUARTERS), minutes.reshape(KINDS, QUARTERS)
-    mean = (days * seen).sum(axis=1) / np.maximum(seen.sum(axis=0), 1)
+    every = seen.sum(axis=0)
+    mean = np.where(every > 0, (days * seen).sum(axis=1) / np.maximum(every, 1), lately[:, None])
     found: Floats = np.where(seen > 0, days, mean[:, None, :]).reshape(usual.shape)
     return found

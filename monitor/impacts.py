@@ -13,7 +13,7 @@ import numpy as np
 
 from alerts import Changes, Client, Impact, Incident, Touch
 from alerts.cases import CaseBook
-from alerts.exposure import CALLED, Habit, chances
+from alerts.exposure import Habit, chances, limit
 from alerts.ground import Base, Ground
 from alerts.impact import Struck, exposed, struck, touched
 from alerts.incidents import Incidents
@@ -148,22 +148,24 @@ class Impacts:
             )
         habit = held.habit
         assert habit is not None  # noqa: S101 - just made
-        likely = chances(habit, found, minute, start)
+        likely = chances(habit, found, minute)
         near = [m for m in self._holders(incident, held, minute) if m.client_id not in hit]
         places = [habit.place.get((m.client_id, m.product), -1) for m in near]
         olds = [before.get((m.client_id, m.product)) for m in near]
         stale = [i for i, old in enumerate(olds) if old is None or old.next_use_at is None or old.next_use_at <= at]
         asked = sorted({places[i] for i in stale if places[i] >= 0})
         uses = dict(zip(asked, habit.next_use(np.array(asked, np.int64), minute).tolist(), strict=True))
+        least = limit(minute - minute_of(incident.detected_at))
         for impact, old, place in zip(near, olds, places, strict=True):
-            chance = round(float(likely.chance[place]), 2) if place >= 0 else 0.0
+            unseen = likely.unseen.get(impact.product, 0.0)
+            chance, reached = (float(likely.chance[place]), likely.called[place]) if place >= 0 else (unseen, unseen)
             called = old.exposed_at if old else None
-            if called is None and place >= 0 and likely.called[place] >= CALLED:
+            if called is None and reached >= least:
                 called = at
             use = old.next_use_at if old and old.next_use_at and old.next_use_at > at else None
             if use is None and uses.get(place, -1) >= 0:
                 use = time_of(uses[place])
-            yield self._placed(impact, old, chance, called, use)
+            yield self._placed(impact, old, round(chance, 2), called, use)
 
     def _holders(self, incident: Incident, held: Measured, minute: int) -> Sequence[Impact]:
         """Who holds or uses what fails: that changes little, and is looked at each quarter of an hour."""
