@@ -20,9 +20,9 @@ from alerts.ground import Base, Listed, grid, sums
 from alerts.impact import Struck
 from rules import Floats, Ints, Slots
 
-CALLED, LATER, SURER = 0.1, 6.0, 0.5
+CALLED, LATER, SURER = 0.095, 6.0, 0.5
 """From this chance on a client is called exposed, at detection; every LATER minutes on, it must be higher by this part of it. Chosen
-on six months of the simulated bank, so that a little more than half of the called fail later."""
+on months of the simulated bank, so that a little more than half of the called fail later."""
 LASTS = 28.0
 """Minutes that a failure goes on for in the mean, whenever it is asked."""
 AHEAD = 180
