@@ -65,7 +65,7 @@ class Habit:
         first = since // QUARTER
         clock = slots(calendar, first * QUARTER, max(start, since + QUARTER))[::QUARTER]
         width = KINDS * QUARTERS
-        minutes = np.bincount(clock, minlength=width) * float(QUARTER)
+        minutes = sums(clock, np.full(len(clock), float(QUARTER)), width)
         own = grid(unit, clock[np.clip(quarter - first, 0, len(clock) - 1)], n, size, width)
         whole = grid(streams, np.zeros(size, np.int64), own.sum(axis=1), many, 1)[:, 0] if size else np.zeros(many)
         part = own.sum(axis=1) / np.maximum(whole[streams], 1) if size else np.zeros(0)

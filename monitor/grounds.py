@@ -43,6 +43,10 @@ class Past:
             whole = whole.filter(expression)
         return pa.concat_tables([whole, past(self._db, scope, today * DAY, start, self._idle)])
 
+    def quarters(self, scope: Scope, start: int, end: int) -> pa.Table:
+        """As `quarters`, of [start, end)."""
+        return quarters(self._db, scope, start, end, self._idle)
+
     def usual(self, scope: Scope, start: int) -> pa.Table:
         """As `usual`, of the same time."""
         return usual(self._db, scope, since(start), start, self._idle)

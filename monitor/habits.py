@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,12 +10,10 @@ from alerts.exposure import Habit
 from alerts.ground import UNIT, Base
 from monitor import grounds
 from monitor.calendar import Calendar
-from monitor.grounds import DAY, DAYS
-from monitor.maintenance import Maintenance
+from monitor.grounds import DAY, DAYS, Past
 from rules import Ints, Scope
 
 if TYPE_CHECKING:
-    import duckdb
     import pyarrow as pa
 
 Counts = tuple[Ints, Ints, Ints]
@@ -27,12 +24,11 @@ class Habits:
 
     def __init__(
         self,
-        db: duckdb.DuckDBPyConnection,
+        past: Past,
         days: dict[int, Counts],
         calendar: Calendar,
-        idle: Iterable[Maintenance] = (),
     ) -> None:
-        self._db, self._days, self._calendar, self._idle = db, days, calendar, tuple(idle)
+        self._past, self._days, self._calendar = past, days, calendar
         self._units: dict[tuple[str, ...], int] = {}
 
     def before(self, reach: Scope, start: int, base: Base) -> Habit:
@@ -52,7 +48,7 @@ class Habits:
         return Habit.of(base, (quarter[mine], place[unit[mine]], n[mine]), since, start, self._calendar)
 
     def _read(self, scope: Scope, start: int, end: int) -> Counts:
-        table = grounds.quarters(self._db, scope, start, end, self._idle)
+        table = self._past.quarters(scope, start, end)
         return table["q"].to_numpy(), self._numbered(table), table["n"].to_numpy()
 
     def _numbered(self, table: pa.Table) -> Ints:

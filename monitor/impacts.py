@@ -59,7 +59,7 @@ class Impacts:
         self._ranks: dict[tuple[str, str], tuple[Client | None, Impact]] = {}
         self._measured: dict[str, Measured] = {}
         self._past = grounds.Past(windows.db, windows.days, maintenance)
-        self._habits = Habits(windows.db, windows.quarters, calendar, maintenance)
+        self._habits = Habits(self._past, windows.quarters, calendar)
         self._near: dict[str, tuple[tuple[Scope, int], Sequence[Impact]]] = {}
         self._seats: dict[str, Scope] = {}
 

@@ -49,7 +49,7 @@ def look(*rows: dict, until: str = "10:05", incident: Incident = FAILURE) -> tup
     windows.hold_cells(windows.count(transactions(rows), source="core", closing=None).cells)
     past = grounds.Past(windows.db, windows.days)
     base = Base.of(past.before(incident.scope, START), past.usual(incident.scope, START), BOGOTA)
-    habit = Habits(windows.db, windows.quarters, BOGOTA).before(incident.scope, START, base)
+    habit = Habits(past, windows.quarters, BOGOTA).before(incident.scope, START, base)
     ground = Ground.of(grounds.detail(windows.db, incident.scope, START, minute(until)), base)
     found = chances(habit, struck(incident, ground, base, START, minute(until)), minute(until))
     return habit, found, {client: float(found.chance[k]) for (client, _), k in habit.place.items()}
