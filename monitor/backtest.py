@@ -18,6 +18,7 @@ from connectors import Reject
 from monitor.calendar import Calendar
 from monitor.causes import causes_of
 from monitor.config import Config
+from monitor.foretold import foretold, pooled
 from monitor.intake import ENDLESS, Intake, cases_of, clients_of, holdings_of
 from monitor.labels import Label, compare
 from monitor.leading import told
@@ -97,6 +98,10 @@ def backtest(
         known = list(labels)
         outcome.summary |= compare(known, shown, _affected(outcome), days=max(end - begin, 1) / DAY)
         outcome.summary["reached"] = reached(known, shown, decisions, outcome.cases)
+        counts = foretold(known, shown, outcome.impacts.values())
+        outcome.summary |= pooled(list(counts.values()))
+        for row in outcome.summary["labels"]:
+            row["exposed"] = counts.get(row["label"])
     return outcome
 
 
@@ -193,7 +198,8 @@ def write(outcome: Outcome, out: Path, timezone: str) -> None:
                 ";".join(f"{dimension}={value}:{part:g}" for dimension, value, part in i.shares),
             )  # fmt: skip
     with _csv(
-        out / "impacts.csv", "incident_id client_id product impact failures amount first_failure_at priority missing"
+        out / "impacts.csv",
+        "incident_id client_id product impact failures amount first_failure_at priority missing exposed_at chance",
     ) as row:
         for m in sorted(
             outcome.impacts.values(), key=lambda m: (m.incident_id, m.touch, -m.priority, m.client_id, m.product)
@@ -208,6 +214,8 @@ def write(outcome: Outcome, out: Path, timezone: str) -> None:
                 time(m.first_failure_at),
                 m.priority,
                 m.missing,
+                time(m.exposed_at),
+                "" if m.chance is None else m.chance,
             )
     header = "case_key incident_id client_id product action reason opened_at linked_case_id client_reported_at lead_seconds priority"
     with _csv(out / "cases.csv", header) as row:

@@ -44,6 +44,10 @@ class Past:
             whole = whole.filter(reduce(and_, wanted))
         return pa.concat_tables([whole, past(self._db, scope, today * DAY, start, self._idle)])
 
+    def quarters(self, scope: Scope, start: int, end: int) -> pa.Table:
+        """As `quarters`, of [start, end)."""
+        return quarters(self._db, scope, start, end, self._idle)
+
     def usual(self, scope: Scope, start: int) -> pa.Table:
         """As `usual`, of the same time."""
         return usual(self._db, scope, since(start), start, self._idle)
@@ -84,6 +88,19 @@ def usual(db: duckdb.DuckDBPyConnection, scope: Scope, start: int, end: int, idl
     left_out, when = _idle(idle)
     return db.sql(
         f"""SELECT greatest(minute, known) AS m, client_id, product, channel, sum(n)::BIGINT AS n
+            FROM cells WHERE known >= ? AND known < ? {where} {left_out} GROUP BY ALL HAVING sum(n) <> 0 ORDER BY ALL""",
+        params=[start, end, *values, *when],
+    ).to_arrow_table()
+
+
+def quarters(
+    db: duckdb.DuckDBPyConnection, scope: Scope, start: int, end: int, idle: Iterable[Maintenance]
+) -> pa.Table:
+    """The same by quarters of an hour since the epoch: q, client_id, product, channel, n."""
+    where, values = _within(scope)
+    left_out, when = _idle(idle)
+    return db.sql(
+        f"""SELECT greatest(minute, known) // 15 AS q, client_id, product, channel, sum(n)::BIGINT AS n
             FROM cells WHERE known >= ? AND known < ? {where} {left_out} GROUP BY ALL HAVING sum(n) <> 0 ORDER BY ALL""",
         params=[start, end, *values, *when],
     ).to_arrow_table()

@@ -5,11 +5,15 @@ Clients who are hit are *affected*, those around whom it fails *exposed*. The wh
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
+
+import numpy as np
 
 from alerts import Changes, Client, Impact, Incident, Touch
 from alerts.cases import CaseBook
+from alerts.exposure import Habit, chances, limit
 from alerts.ground import Base, Ground
 from alerts.impact import Struck, exposed, struck, touched
 from alerts.incidents import Incidents
@@ -17,6 +21,7 @@ from alerts.priority import ranked
 from alerts.seat import seated
 from monitor import grounds
 from monitor.calendar import Calendar
+from monitor.habits import Habits
 from monitor.maintenance import Maintenance
 from monitor.portfolio import Portfolio
 from monitor.windows import Windows, minute_of, time_of
@@ -24,6 +29,8 @@ from rules import Scope
 
 EVERY = 3
 """Of clients who are known to be hit, and of what did not come, is told anew in every such minute of the clock."""
+LOOK = 6
+"""In every such minute of the clock, of what may hit whom is told anew."""
 FRESH = 15
 """Minutes from its detection on, in which a client who is hit for the first time is told of at once."""
 AHEAD = 60
@@ -38,6 +45,7 @@ class Measured:
     base: Base
     ground: Ground
     until: int
+    habit: Habit | None = None
 
 
 class Impacts:
@@ -51,7 +59,15 @@ class Impacts:
         self._ranks: dict[tuple[str, str], tuple[Client | None, Impact]] = {}
         self._measured: dict[str, Measured] = {}
         self._past = grounds.Past(windows.db, windows.days, maintenance)
-        self._near: dict[str, tuple[tuple[Scope | None, int], Sequence[Impact]]] = {}
+        self._habits = Habits(self._past, windows.quarters, calendar)
+        self._near: dict[str, tuple[tuple[Scope, int], Sequence[Impact]]] = {}
+        self._seats: dict[str, Scope] = {}
+
+    def recall(self, incidents: Iterable[Incident], told: Iterable[Impact]) -> None:
+        """Take up what was told of these before a restart."""
+        self._seats |= {incident.id: incident.scope for incident in incidents}
+        for m in told:
+            self.known.setdefault(m.incident_id, {})[m.client_id, m.product] = m
 
     def stirs(self, incident: Incident, minute: int, end: int) -> bool:
         """Whether what it does to clients may be another after this minute: a new one may be hurt, or it is looked at anew."""
@@ -70,11 +86,19 @@ class Impacts:
         return any(pair not in known or known[pair].touch is not Touch.AFFECTED for pair in pairs)
 
     def update(
-        self, incident: Incident, minute: int, end: int, incidents: Incidents, book: CaseBook, changes: Changes
+        self,
+        incident: Incident,
+        minute: int,
+        end: int,
+        at: datetime,
+        incidents: Incidents,
+        book: CaseBook,
+        changes: Changes,
     ) -> tuple[Incident, list[Impact]]:
         """Bring the incident's impacts up to `minute` (exclusive; rows are there until `end`): it as it sits now, and the affected.
 
-        book: who has been decided on is not taken back; it is told of whom there is news.
+        at: the moment of it, when clients are called exposed. book: who has been decided on is not taken back; it is told of
+        whom there is news.
         """
         start = minute_of(incident.started_at)
         held = self._measure(incident, start, minute, end)
@@ -85,8 +109,17 @@ class Impacts:
         hit = {impact.client_id for impact in hurt}
         incident = incidents.grow(incident, len(hit), changes)
         before = self.known.get(incident.id, {})
-        graded = [self._ranked(incident, impact, before.get((impact.client_id, impact.product))) for impact in hurt]
-        moved, near = self._around(incident, held, minute, before)
+        called = _called(before.values())
+        graded = [
+            self._ranked(incident, impact, before.get((impact.client_id, impact.product)), called.get(impact.client_id))
+            for impact in hurt
+        ]
+        moved = self._seats.get(incident.id) != incident.scope
+        self._seats[incident.id] = incident.scope
+        if incident.resolved_at or not (moved or not before or (minute - 1) % LOOK == 0):
+            near: Iterable[Impact] = [m for m in before.values() if m.touch is Touch.EXPOSED]
+        else:
+            near = self._around(incident, found, minute, at, hit, before)
         now = {(m.client_id, m.product): m for m in [*graded, *(m for m in near if m.client_id not in hit)]}
         for gone in before.keys() - now.keys():
             changes.impacts[incident.id, *gone] = None
@@ -99,15 +132,50 @@ class Impacts:
         return incident, affected
 
     def _around(
-        self, incident: Incident, held: Measured, minute: int, before: Mapping[tuple[str, str], Impact]
-    ) -> tuple[bool, Sequence[Impact]]:
-        """Whether it sits elsewhere than it did, and who is exposed: that changes little, and is looked at each quarter of an hour."""
-        quarter = minute // 15 * 15
-        scope, known = self._near.get(incident.id, ((None, 0), ()))[0]
-        if (scope, known) != (incident.scope, quarter):
-            near = exposed(incident, held.ground, held.base, self.portfolio.holdings, set(), quarter, time_of(quarter))
-            self._near[incident.id] = ((incident.scope, quarter), [self._placed(impact, before) for impact in near])
-        return scope != incident.scope, self._near[incident.id][1]
+        self,
+        incident: Incident,
+        found: Struck,
+        minute: int,
+        at: datetime,
+        hit: Collection[str],
+        before: Mapping[tuple[str, str], Impact],
+    ) -> Iterator[Impact]:
+        """Who is exposed, how likely they are to be hit, and who is called so by that, from now on or since before."""
+        held, start = self._measured[incident.id], minute_of(incident.started_at)
+        if held.habit is None:
+            held = self._measured[incident.id] = replace(
+                held, habit=self._habits.before(incident.reach, start, held.base)
+            )
+        habit = held.habit
+        assert habit is not None  # noqa: S101 - just made
+        likely = chances(habit, found, minute)
+        near = [m for m in self._holders(incident, held, minute) if m.client_id not in hit]
+        places = [habit.place.get((m.client_id, m.product), -1) for m in near]
+        olds = [before.get((m.client_id, m.product)) for m in near]
+        stale = [i for i, old in enumerate(olds) if old is None or old.next_use_at is None or old.next_use_at <= at]
+        asked = sorted({places[i] for i in stale if places[i] >= 0})
+        uses = dict(zip(asked, habit.next_use(np.array(asked, np.int64), minute).tolist(), strict=True))
+        least = limit(minute - minute_of(incident.detected_at))
+        for impact, old, place in zip(near, olds, places, strict=True):
+            unseen = likely.unseen.get(impact.product, 0.0)
+            chance, reached = (float(likely.chance[place]), likely.called[place]) if place >= 0 else (unseen, unseen)
+            called = old.exposed_at if old else None
+            if called is None and reached >= least:
+                called = at
+            use = old.next_use_at if old and old.next_use_at and old.next_use_at > at else None
+            if use is None and uses.get(place, -1) >= 0:
+                use = time_of(uses[place])
+            yield self._placed(impact, old, round(chance, 2), called, use)
+
+    def _holders(self, incident: Incident, held: Measured, minute: int) -> Sequence[Impact]:
+        """Who holds or uses what fails: that changes little, and is looked at each quarter of an hour."""
+        key = (incident.scope, minute // 15 * 15)
+        there = self._near.get(incident.id)
+        if there is None or there[0] != key:
+            at = time_of(key[1])
+            near = exposed(incident, held.ground, held.base, self.portfolio.holdings, set(), key[1], at)
+            there = self._near[incident.id] = (key, near)
+        return there[1]
 
     def hurt_on(self, incident_id: str, client_id: str) -> list[str]:
         """The products on which the incident has affected the client."""
@@ -122,23 +190,28 @@ class Impacts:
         """What others are measured on is needed no more."""
         self._measured = {key: held for key, held in self._measured.items() if key in firing}
         self._near = {key: near for key, near in self._near.items() if key in firing}
+        self._seats = {key: seat for key, seat in self._seats.items() if key in firing}
 
     def __iter__(self) -> Iterator[Impact]:
         return (impact for there in self.known.values() for impact in there.values())
 
-    def _placed(self, impact: Impact, before: Mapping[tuple[str, str], Impact]) -> Impact:
+    def _placed(
+        self, impact: Impact, old: Impact | None, chance: float, called: datetime | None, use: datetime | None
+    ) -> Impact:
         """An exposed client's, whose rank does not depend on the incident."""
-        key = (impact.client_id, impact.product)
-        old, client = before.get(key), self.portfolio.clients.get(impact.client_id)
-        if old and old.touch is Touch.EXPOSED and old.weights == self.portfolio.weights.version:
-            return old
+        key, weights = (impact.client_id, impact.product), self.portfolio.weights
+        if old and old.touch is Touch.EXPOSED and old.weights == weights.version:
+            same = (old.chance, old.exposed_at, old.next_use_at) == (chance, called, use)
+            return old if same else replace(old, chance=chance, exposed_at=called, next_use_at=use)
+        client = self.portfolio.clients.get(impact.client_id)
         known = self._ranks.get(key)
         if known is None or known[0] is not client:
-            known = self._ranks[key] = (client, ranked(impact, client, (), self.portfolio.weights))
-        return replace(known[1], incident_id=impact.incident_id)
+            known = self._ranks[key] = (client, ranked(impact, client, (), weights))
+        return replace(known[1], incident_id=impact.incident_id, chance=chance, exposed_at=called, next_use_at=use)
 
-    def _ranked(self, incident: Incident, impact: Impact, before: Impact | None) -> Impact:
-        """With its priority; most are as they were a minute ago."""
+    def _ranked(self, incident: Incident, impact: Impact, before: Impact | None, called: datetime | None) -> Impact:
+        """With its priority, and when the client was called exposed; most are as they were a minute ago."""
+        impact = replace(impact, exposed_at=called)
         client, weights = self.portfolio.clients.get(impact.client_id), self.portfolio.weights
         worst = ("typology", round(weights.points["typology"] * weights.worst(incident.ways), 1))
         as_was = before is not None and before.weights == weights.version and worst in before.terms
@@ -187,9 +260,18 @@ def _certain(incident: Incident, impact: Impact) -> bool:
     return bool(incident.shares) or impact.failures + impact.missing > 1
 
 
+def _called(told: Iterable[Impact]) -> dict[str, datetime]:
+    """When each client was first called exposed, on whatever product."""
+    found: dict[str, datetime] = {}
+    for m in told:
+        if m.exposed_at:
+            found[m.client_id] = min(m.exposed_at, found.get(m.client_id, m.exposed_at))
+    return found
+
+
 def _same_touch(before: Impact | None) -> bool:
     return before is not None and before.touch is Touch.AFFECTED
 
 
 def _told(impact: Impact) -> tuple[object, ...]:
-    return impact.touch, impact.failures, impact.missing, impact.amount, impact.first_failure_at
+    return impact.touch, impact.failures, impact.missing, impact.amount, impact.first_failure_at, impact.exposed_at

@@ -201,8 +201,7 @@ class Judge:
         ids = [incident.id for incident in live]
         self.pipeline.incidents = self.pipeline.incidents.again(alerts, live)
         self.pipeline.recent = {incident.id: incident for incident in live if incident.state is IncidentState.RESOLVED}
-        for m in self.store.impacts(t.impacts.c.incident_id.in_(ids)):
-            self.pipeline.impacts.known.setdefault(m.incident_id, {})[m.client_id, m.product] = m
+        self.pipeline.impacts.recall(live, self.store.impacts(t.impacts.c.incident_id.in_(ids)))
         since = min((i.detected_at for i in live), default=at)
         known = self.store.decisions(t.decisions.c.incident_id.in_(ids))
         theirs = t.their_cases.c

@@ -33,7 +33,8 @@ class Label:
     """One thing that happened. optional: it may be found or not; affected: the clients whom it touched, if known.
 
     explained: clients with failures in it that may as well be their ordinary ones: to name them is neither right nor wrong.
-    observers: the delays, in seconds, of those who know what to look for (OBSERVERS).
+    observers: the delays, in seconds, of those who know what to look for (OBSERVERS). first_failures: when each of the affected
+    first failed, if known.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Label:
     optional: bool = False
     explained: frozenset[str] = frozenset()
     observers: Mapping[str, float] = field(default_factory=dict, hash=False)
+    first_failures: Mapping[str, datetime] = field(default_factory=dict, hash=False)
 
     def meets(self, incident: Incident) -> bool:
         """Whether the incident found it: a compatible scope, detected between its start and a little after its end."""
@@ -52,7 +54,10 @@ class Label:
 
 
 def read_labels(path: Path, timezone: str) -> list[Label]:
-    """Rows of `label, start, end`; optionally `product, channel, client_id, kind, affected, optional, explained` and OBSERVERS."""
+    """Rows of `label, start, end`; optionally `product, channel, client_id, kind, affected, optional, explained` and OBSERVERS.
+
+    And `first_failures`: a time for each of the affected, in their order.
+    """
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
@@ -70,15 +75,15 @@ def _label(row: dict[str, str | None], where: str, timezone: str) -> Label:
     def cell(name: str) -> str:
         return (row.get(name) or "").strip()
 
-    def time(name: str) -> datetime:
+    def moment(name: str, text: str) -> datetime:
         try:
-            found = datetime.fromisoformat(cell(name))
+            found = datetime.fromisoformat(text)
         except ValueError:
-            raise LabelError(f"{where}: {name} {cell(name)!r} is not a time") from None
+            raise LabelError(f"{where}: {name} {text!r} is not a time") from None
         return (found if found.tzinfo else found.replace(tzinfo=ZoneInfo(timezone))).astimezone(UTC)
 
-    def people(name: str) -> frozenset[str]:
-        return frozenset(part.strip() for part in cell(name).split(";") if part.strip())
+    def parts(name: str) -> list[str]:
+        return [part.strip() for part in cell(name).split(";") if part.strip()]
 
     def seconds(name: str) -> float:
         try:
@@ -86,19 +91,23 @@ def _label(row: dict[str, str | None], where: str, timezone: str) -> Label:
         except ValueError:
             raise LabelError(f"{where}: {name} {cell(name)!r} is not a number") from None
 
-    start, end = time("start"), time("end")
+    start, end = (moment(name, cell(name)) for name in ("start", "end"))
     if end < start:
         raise LabelError(f"{where}: ends before it starts")
+    affected, firsts = parts("affected"), [moment("first_failures", text) for text in parts("first_failures")]
+    if len(firsts) not in (0, len(affected)):
+        raise LabelError(f"{where}: first_failures has {len(firsts)} times for {len(affected)} affected")
     return Label(
         cell("label"),
         start,
         end,
         Scope(cell("product"), cell("channel"), cell("client_id")),
         cell("kind"),
-        people("affected"),
+        frozenset(affected),
         cell("optional").lower() in ("yes", "true", "1", "sí", "si"),
-        people("explained"),
+        frozenset(parts("explained")),
         {name: seconds(name) for name in OBSERVERS if cell(name)},
+        dict(zip(affected, firsts, strict=False)),
     )
 
 

@@ -114,7 +114,12 @@ def show_incident(row: Row, out: Console, now: datetime, measures: Mapping[str, 
     _title(out, "Casos")
     show_cases(row["cases"], out, now)
     _title(out, f"Clientes expuestos ({row['exposed']})")
-    _table(out, row["exposed_clients"], who, "Ninguno.")
+    near = [
+        Field("Riesgo", lambda r: es.chance(r["chance"]), spare=1, whole=True),
+        Field("Expuesto desde", lambda r: es.moment(r["exposed_at"], now.tzinfo), spare=3),
+        Field("Próximo uso", lambda r: es.moment(r["next_use_at"], now.tzinfo), spare=2),
+    ]
+    _table(out, row["exposed_clients"], [*who, *near], "Ninguno.")
     _title(out, "Bitácora")
     acts = [
         Field("Cuándo", lambda r: es.moment(r["at"], now.tzinfo)),

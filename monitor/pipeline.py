@@ -200,7 +200,7 @@ class Pipeline:
 
     def _touch(self, incident: Incident, minute: int, end: int, at: datetime, changes: Changes) -> None:
         """Bring the incident's impact up to `minute` (exclusive), and decide on the clients that are new in it."""
-        incident, affected = self.impacts.update(incident, minute, end, self.incidents, self.book, changes)
+        incident, affected = self.impacts.update(incident, minute, end, at, self.incidents, self.book, changes)
         bank = self.portfolio
         self.book.decide(incident, affected, at, bank.desk_of, changes, bank.limits, bank.clients)
         if incident.resolved_at:

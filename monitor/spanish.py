@@ -275,6 +275,13 @@ def nit(client_id: str) -> str:
     return number(int(client_id)) if digits else client_id
 
 
+def chance(value: float | None) -> str:
+    """«35 %»; what is less than one percent is not nothing."""
+    if value is None:
+        return NOTHING
+    return "< 1 %" if value < 0.01 else f"{number(round(100 * value))} %"  # noqa: PLR2004 - one percent
+
+
 def shares(row: Mapping[str, Any]) -> str:
     """What an incident's failures have in common: «92 % de las fallas: Conexión Directa, código E504; 60 %: Pagos»."""
     by_part: dict[float, list[str]] = {}

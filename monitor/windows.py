@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from monitor import frames
 from monitor.cells import CELLS, LEDGER, Counted, count
-from rules import Frame, Grain
+from rules import Frame, Grain, Ints
 
 METRICS = pa.schema(
     [
@@ -54,6 +54,8 @@ class Windows:
         self.ledger: pa.Table = LEDGER.empty_table()
         self.days: dict[int, pa.Table] = {}
         """What was read of whole days (see `monitor.grounds`), until more is known of them."""
+        self.quarters: dict[int, tuple[Ints, Ints, Ints]] = {}
+        """The same, by quarters of an hour (see `monitor.habits`)."""
         self.db = duckdb.connect(config={"autoinstall_known_extensions": False, "autoload_known_extensions": False})
         self.db.execute("SET TimeZone = 'UTC'")
         # A checkpoint squeezes what is held; at the default of 16 MB it would cost as much as the rows of a large batch.
@@ -145,8 +147,9 @@ class Windows:
         self._drop_days(lambda day: day * DAY < before)
 
     def _drop_days(self, which: Callable[[int], bool]) -> None:
-        for day in [day for day in self.days if which(day)]:
-            del self.days[day]
+        for days in (self.days, self.quarters):
+            for day in [day for day in days if which(day)]:
+                del days[day]  # type: ignore[attr-defined]
 
     def release(self, closing: int) -> None:
         """Drop the ledger entries whose cells are no longer held once `closing` is the first open minute."""

@@ -213,7 +213,10 @@ def table(bank: Bank, rows: Rows) -> pa.Table:
 CLIENTS = "nit nombre segmento puesto sensibilidad postventa suplente gerente grupo sector"
 HOLDINGS = "nit producto canal desde hasta"
 CASES = "id nit producto canal tipo estado abierto_en reportado_en cerrado_en actualizado_en asunto"
-LABELS = "label start end product channel client_id kind affected explained observer_seconds observer_30s observer_15s share code"
+LABELS = (
+    "label start end product channel client_id kind affected explained observer_seconds observer_30s observer_15s share code"
+    " first_failures"
+)
 HARMLESS = "kind start end product channel client_id"
 
 
@@ -251,10 +254,11 @@ def _label(number: int, one: Truth, nits: Sequence[str]) -> Sequence[object]:
     client = "" if failure.client is None else nits[failure.client]
     people = (";".join(sorted(nits[i] for i in who)) for who in (one.affected, one.explained))
     seconds = (one.seconds[width] for width in (60, 30, 15))
+    firsts = ";".join(_time(moment(one.struck[i][0])) for i in sorted(one.affected, key=lambda i: nits[i]))
     return (
         f"F{number:03d}-{failure.kind}", _time(failure.start), _time(failure.end), "" if failure.also else failure.product,
         failure.channel, client, failure.kind, *people, *("" if s is None else s for s in seconds),
-        round(failure.share, 3), failure.error_code or "",
+        round(failure.share, 3), failure.error_code or "", firsts,
     )  # fmt: skip
 
 

@@ -152,6 +152,8 @@ def lines(found: Sequence[Found]) -> list[Line]:
         ),
         _reached("missed: not named by then", _why("never_named", "unnamed"), lambda one: one["complained"], "{:.1%}"),
         _reached("cases opened twice", lambda one: len(one["opened_twice"]), lambda _: 1, "{:.2f}"),
+        _exposed("exposed who failed later", "exposed_precision"),
+        _exposed("failed later, called exposed", "exposed_recall"),
         _meant("transactions a second", "transactions_per_second", "{:,.0f}"),
         _timed("observer, minutes: median (s)", "observer_seconds", 0.5),
         _timed("observer, minutes: p90 (s)", "observer_seconds", 0.9),
@@ -188,6 +190,19 @@ def _reached(what: str, many: Callable[[Found], int], of: Callable[[Found], int]
         return sum(many(one["reached"]) for one in found) / whole if whole else None
 
     return Line(what, lambda one: pooled([one]), pooled, shown, less_is_worse=what.endswith("first"))
+
+
+def _exposed(what: str, key: str) -> Line:
+    """Of clients: as `monitor.foretold` says, pooled over all labels of all months."""
+
+    def together(found: Sequence[Found]) -> float | None:
+        from monitor.foretold import pooled  # noqa: PLC0415 - as above
+
+        counts = [label["exposed"] for one in found for label in one["labels"] if label["exposed"]]
+        share: float | None = pooled(counts)[key]
+        return share
+
+    return Line(what, lambda one: one[key], together, "{:.1%}")
 
 
 def _timed(what: str, key: str, share: float, kind: str = "") -> Line:

@@ -60,7 +60,7 @@ measure = "failed"
 """
 COLUMNS = {
     "incidents.csv": "incident_id, product, channel, client_id, kind, severity, started_at, detected_at, resolved_at, rules, clients",
-    "impacts.csv": "incident_id, client_id, product, impact, failures, amount, first_failure_at, priority",
+    "impacts.csv": "incident_id, client_id, product, impact, failures, amount, first_failure_at, priority, missing, exposed_at, chance",
     "cases.csv": "case_key, incident_id, client_id, product, action, reason, opened_at, linked_case_id, client_reported_at, lead_seconds",
 }
 """As in the contract: these first, in this order."""
