@@ -95,7 +95,7 @@ def _pipeline(config: Config) -> Pipeline:
         windows,
         calendar,
         lateness=monitor.lateness,
-        portfolio=Portfolio(desk_of=config.desk_of, weights=config.weights, limits=config.limits),
+        portfolio=Portfolio(desk_of=config.desk_of, weights=config.weights, limits=config.limits, rests=config.rests),
         maintenance=config.maintenance,
     )
 
@@ -167,13 +167,15 @@ def write(outcome: Outcome, out: Path, timezone: str) -> None:
     affected = _affected(outcome)
     with _csv(
         out / "incidents.csv",
-        "incident_id product channel client_id kind severity started_at detected_at resolved_at rules clients series ended_at seat",
+        "incident_id product channel client_id kind severity started_at detected_at resolved_at rules clients series"
+        " ended_at seat symptoms",
     ) as row:
         for i in _shown(outcome):
             row(
                 i.id, i.scope.product, i.scope.channel, i.scope.client_id, i.kind, i.severity, time(i.started_at), time(i.detected_at),
                 time(i.resolved_at), ";".join(i.rules), len(affected.get(i.id, ())), i.scope.series, time(i.ended_at),
                 ";".join(f"{dimension}={value}:{part:g}" for dimension, value, part in i.shares),
+                ";".join("/".join(filter(None, scope.values)) for scope in i.symptoms),
             )  # fmt: skip
     with _csv(
         out / "impacts.csv", "incident_id client_id product impact failures amount first_failure_at priority missing"

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from alerts.cases import Limits
 from alerts.priority import Weights
 from alerts.promises import Promises
+from alerts.rests import Rests
 from connectors import ROLES, STATUSES, CaseDesk, Source
 from connectors.kinds import load
 from connectors.mapping import Mapping as Names
@@ -33,6 +34,7 @@ from monitor.faults import ConfigError, Fault, Secrets, explained, read_toml
 from monitor.kinds import built, checked, load_rule, options
 from monitor.maintenance import Maintenance, read_maintenance
 from monitor.promises import read_promises
+from monitor.rests import read_rests
 from rules import DIMENSIONS, Grain, Rule, Severity, Spec
 from rules.expression import parse
 
@@ -73,6 +75,7 @@ class Config:
     demo: Demo | None = None
     maintenance: tuple[Maintenance, ...] = ()
     promises: Promises = field(default_factory=Promises)
+    rests: Rests = field(default_factory=Rests)
 
     def rules(self) -> list[Rule]:
         """Every rule, new."""
@@ -110,7 +113,7 @@ def read_config(path: Path) -> Config:
     secrets = Secrets(base, name, DEMO_SECRETS if "demo" in written else {})
     tables = secrets.filled(written, faults)
     unfilled = list(faults)
-    known = (*_BLOCKS, "sources", "desks", "maintenance", "promises", "promise")
+    known = (*_BLOCKS, "sources", "desks", "maintenance", "promises", "promise", "rests")
     faults += [Fault(name, key, f"no such block; there are {', '.join(known)}") for key in tables if key not in known]
     blocks = {
         key: _block(model, tables.get(key, {}), name, key, faults)
@@ -144,6 +147,7 @@ def read_config(path: Path) -> Config:
         desks = {"local": cast(DeskConfig, _desk("local", local, base, name, faults))}
     maintenance = read_maintenance(tables.get("maintenance", []), zone, name, faults)
     promises = read_promises(tables, monitor or Monitor(), name, faults)
+    rests = read_rests(tables.get("rests", []), name, faults)
     raw = tables.get("monitor", {})
     rules = _rules(monitor or Monitor(), raw.get("rules") if isinstance(raw, dict) else None, base, name, faults)
     if faults:
@@ -154,6 +158,7 @@ def read_config(path: Path) -> Config:
     if made.get("demo"):
         made["demo"] = made["demo"].model_copy(update={"database": str(base / made["demo"].database)})
     made |= {"sources": sources, "desks": desks, "maintenance": maintenance, "promises": promises}
+    made["rests"] = rests
     return Config(path=path, rule_factories=tuple(rules), **made)
 
 

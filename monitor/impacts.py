@@ -14,8 +14,8 @@ from alerts.ground import Base, Ground
 from alerts.impact import Struck, exposed, struck, touched
 from alerts.incidents import Incidents
 from alerts.priority import ranked
-from alerts.seat import seated
-from monitor import grounds
+from alerts.sits import places, sits
+from monitor import grounds, resting
 from monitor.calendar import Calendar
 from monitor.maintenance import Maintenance
 from monitor.portfolio import Portfolio
@@ -34,7 +34,7 @@ AHEAD = 60
 class Measured:
     """What an open incident is measured on, read once and kept: the days before it, and what has come since, up to `until`."""
 
-    key: tuple[Scope, int]
+    key: tuple[tuple[Scope, ...], int]
     base: Base
     ground: Ground
     until: int
@@ -52,6 +52,7 @@ class Impacts:
         self._measured: dict[str, Measured] = {}
         self._past = grounds.Past(windows.db, windows.days, maintenance)
         self._near: dict[str, tuple[tuple[Scope | None, int], Sequence[Impact]]] = {}
+        self._users: dict[tuple[str, Scope], set[tuple[str, str]]] = {}
 
     def stirs(self, incident: Incident, minute: int, end: int) -> bool:
         """Whether what it does to clients may be another after this minute: a new one may be hurt, or it is looked at anew."""
@@ -106,8 +107,24 @@ class Impacts:
         scope, known = self._near.get(incident.id, ((None, 0), ()))[0]
         if (scope, known) != (incident.scope, quarter):
             near = exposed(incident, held.ground, held.base, self.portfolio.holdings, set(), quarter, time_of(quarter))
-            self._near[incident.id] = ((incident.scope, quarter), [self._placed(impact, before) for impact in near])
+            placed = [self._placed(impact, before) for impact in near]
+            if self.portfolio.rests:
+                own, others = resting.widened(incident, near, self._resting(incident, quarter))
+                anew = [self._placed(m, {}) for m in own] + [resting.lowered(self._placed(m, {})) for m in others]
+                placed = [old if (old := before.get((m.client_id, m.product))) == m else m for m in anew]
+            self._near[incident.id] = ((incident.scope, quarter), placed)
         return scope != incident.scope, self._near[incident.id][1]
+
+    def _resting(self, incident: Incident, quarter: int) -> set[tuple[str, str]]:
+        """Clients and products of what rests on what fails."""
+        found: set[tuple[str, str]] = set()
+        for scope in self.portfolio.rests.resting(incident.scope):
+            found |= resting.holders(scope, self.portfolio.holdings, time_of(quarter))
+            if (incident.id, scope) not in self._users:
+                week = self._past.before(scope, minute_of(incident.started_at))
+                self._users[incident.id, scope] = resting.users(week)
+            found |= self._users[incident.id, scope]
+        return found
 
     def hurt_on(self, incident_id: str, client_id: str) -> list[str]:
         """The products on which the incident has affected the client."""
@@ -122,6 +139,7 @@ class Impacts:
         """What others are measured on is needed no more."""
         self._measured = {key: held for key, held in self._measured.items() if key in firing}
         self._near = {key: near for key, near in self._near.items() if key in firing}
+        self._users = {key: users for key, users in self._users.items() if key[0] in firing}
 
     def __iter__(self) -> Iterator[Impact]:
         return (impact for there in self.known.values() for impact in there.values())
@@ -148,17 +166,20 @@ class Impacts:
 
     def _measure(self, incident: Incident, start: int, minute: int, end: int) -> Measured:
         """The incident's ground up to `minute` at least: the days before are read once, of its own time only what is new."""
-        key, db, reach = (incident.reach, start), self.windows.db, incident.reach
+        there, db = places(incident), self.windows.db
+        key, reach = (there, start), resting.around(there)
         until = min(max(minute + AHEAD, start), end)
         held = self._measured.get(incident.id)
         if held is None or held.key != key:
-            base = Base.of(self._past.before(reach, start))
-            held = Measured(key, base, Ground.of(grounds.detail(db, reach, start, until), base), until)
+            base = Base.of(resting.lying(self._past.before(reach, start), there))
+            ground = Ground.of(resting.lying(grounds.detail(db, reach, start, until), there), base)
+            held = Measured(key, base, ground, until)
         elif held.until < minute:
-            fresh = grounds.detail(db, reach, held.until, until)
+            fresh = resting.lying(grounds.detail(db, reach, held.until, until), there)
             held = replace(held, ground=held.ground.grown(fresh), until=until)
         if "missing" in incident.ways and held.base.usual is None:
-            held = replace(held, base=held.base.with_usual(self._past.usual(reach, start), self.calendar))
+            usual = resting.lying(self._past.usual(reach, start), there)
+            held = replace(held, base=held.base.with_usual(usual, self.calendar))
         self._measured[incident.id] = held
         return held
 
@@ -173,8 +194,8 @@ class Impacts:
 
 def _sits(incident: Incident, found: Struck, incidents: Incidents, changes: Changes) -> Incident:
     """With what its failures have in common, as far as that can be told."""
-    seat = seated(replace(incident, scope=incident.reach), found)
-    return incidents.settle(incident, seat.scope, seat.shares, changes) if seat else incident
+    seat, whole = sits(incident, found)
+    return incidents.settle(incident, seat.scope, seat.shares, changes, whole=whole) if seat else incident
 
 
 def _certain(incident: Incident, impact: Impact) -> bool:

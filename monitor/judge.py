@@ -108,6 +108,7 @@ class Judge:
             desk_of=config.desk_of,
             weights=config.weights,
             limits=config.limits,
+            rests=config.rests,
         )
         self.pipeline = Pipeline(
             config.rules(),

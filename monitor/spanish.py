@@ -8,6 +8,8 @@ from decimal import Decimal
 from math import isnan
 from typing import Any
 
+from rules import DIMENSIONS
+
 NAMES = {
     "pagos": "Pagos",
     "recaudos": "Recaudos",
@@ -77,6 +79,11 @@ def place(row: Mapping[str, Any]) -> str:
     parts += [str(row["series"])] if row.get("series") else []
     parts += [str(row.get("client") or nit(row["client_id"]))] if row.get("client_id") else []
     return " · ".join(parts) or "Todos los productos y canales"
+
+
+def symptoms(row: Mapping[str, Any]) -> str:
+    """Where it shows only because that rests on what fails: «Conexión Directa; Recaudos»."""
+    return "; ".join(place(dict(zip(DIMENSIONS, values, strict=True))) for values in row["symptoms"])
 
 
 def kind(row: Mapping[str, Any]) -> str:
