@@ -176,11 +176,10 @@ class Incidents:
         return incident
 
     def grow(self, incident: Incident, hit: int, changes: Changes) -> Incident:
-        """As bad as its rules say at least; so many clients hit, or a whole channel or product, make it critical. It never shrinks."""
+        """As bad as its rules say at least; critical by many clients, or by fewer in more than a product's channel. It never shrinks."""
         scope = incident.scope
-        wide = (
-            not scope.client_id and not (scope.product and scope.channel) and not scope.series and bool(incident.shares)
-        )
+        pair = scope.product and scope.channel and not incident.symptoms
+        wide = not scope.client_id and not pair and not scope.series and bool(incident.shares)
         severity = worse(
             incident.severity, Severity.CRITICAL if hit >= MANY or (wide and hit >= SOME) else incident.severity
         )

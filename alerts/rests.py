@@ -65,8 +65,8 @@ class Rests:
         if not above:
             return ()
         cause = spread([scope for scope in told if scope not in above])
-        shown = [s for s in above if not s.holds(cause) and (cause == Scope() or not cause.holds(s))]
-        return tuple(sorted(reaching(s for s in shown if thing(s) == name) for name in {thing(s) for s in shown}))
+        shown = (reaching(s for s in above if thing(s) == name) for name in {thing(s) for s in above})
+        return tuple(sorted(s for s in shown if not s.holds(cause) and (cause == Scope() or not cause.holds(s))))
 
     def resting(self, scope: Scope) -> list[Scope]:
         """What rests on that which fails here, directly or through others: whoever uses it is around the failure, too."""

@@ -25,6 +25,7 @@ from monitor.cli import (
     fail,
     incidents,
     now,
+    rests,
     rules,
     stored,
     time,
@@ -160,6 +161,7 @@ def score(
 
 
 app.command("client")(clients.client)
+app.command("rests")(rests.rests)
 
 
 @demo_app.command("month")

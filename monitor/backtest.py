@@ -20,6 +20,7 @@ from monitor.intake import ENDLESS, Intake, cases_of, clients_of, holdings_of
 from monitor.labels import Label, compare
 from monitor.pipeline import Pipeline
 from monitor.portfolio import Portfolio
+from monitor.together import told
 from monitor.windows import DAY, HISTORY, Windows, minute_of, time_of
 
 Progress = Callable[[str, int, int], None]
@@ -81,6 +82,7 @@ def backtest(
             outcome.take(pipeline.judge(max(a, begin), b))
     progress("judging", end - first, end - first)
     outcome.summary = _summary(outcome, rows, begin, end, perf_counter() - began)
+    outcome.summary["rests"] = told(config.rests, outcome.incidents.values(), time_of(begin), time_of(end))
     if labels is not None:
         outcome.summary |= compare(list(labels), _shown(outcome), _affected(outcome), days=max(end - begin, 1) / DAY)
     return outcome

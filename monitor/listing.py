@@ -187,6 +187,27 @@ def show_client(row: Row, out: Console, now: datetime) -> None:
     _table(out, row["their_cases"], theirs, "No hay casos.")
 
 
+def show_rests(row: Row, out: Console, now: datetime) -> None:  # noqa: ARG001 - as the others
+    """What rests on what, declared and seen."""
+    _title(out, "Dependencias declaradas")
+    declared = [
+        Field("Producto o canal", lambda r: es.name(r["name"])),
+        Field("Depende de", lambda r: es.name(r["on"])),
+        Field("Fallaron juntos", lambda r: r["together"]),
+        Field("Falló solo", lambda r: r["alone"]),
+        Field("Falló sin él", lambda r: r["on_alone"]),
+    ]
+    _table(out, row["declared"], declared, "No hay ninguna: se declaran con [[rests]].")
+    _title(out, "Fallan juntos más de lo que explica el azar")
+    suggested = [
+        Field("Uno", lambda r: f"{es.name(r['things'][0])} ({r['times'][0]} veces)"),
+        Field("Otro", lambda r: f"{es.name(r['things'][1])} ({r['times'][1]} veces)"),
+        Field("Juntos", lambda r: r["together"]),
+        Field("Por azar", lambda r: f"{r['chance']:.1e}"),
+    ]
+    _table(out, row["suggested"], suggested, "Ninguno.")
+
+
 def _cases(row: Row) -> str:
     return f"{es.count(row['cases_opened'], 'abierto')}, {es.count(row['cases_linked'], 'enlazado')}"
 

@@ -36,7 +36,7 @@ def test_help_costs_nothing(folder: Path) -> None:
     assert loaded.stdout.strip() == "[]"
     helped = vigia(folder, "--help")
     assert helped.returncode == DONE
-    for command in ("run", "once", "check", "backtest", "score", "rules", "incidents", "cases", "client"):
+    for command in ("run", "once", "check", "backtest", "score", "rules", "incidents", "cases", "client", "rests"):
         assert f"\n  {command} " in helped.stdout
 
 
@@ -71,6 +71,7 @@ def test_people_look_once_there_is_a_state(folder: Path) -> None:
     listed = vigia(folder, "incidents", "list", "--json")
     assert (listed.returncode, json.loads(listed.stdout), listed.stderr) == (DONE, [], "")
     assert vigia(folder, "incidents", "list").stdout == "No hay afectaciones.\n"
+    assert json.loads(vigia(folder, "rests", "--json").stdout) == {"declared": [], "suggested": []}
 
 
 def test_rules_as_json_are_plain(folder: Path) -> None:
