@@ -163,11 +163,12 @@ class Incidents:
     ) -> Incident:
         """The incident's failures sit in this scope, which may be narrower than its alerts say, and have this in common.
 
-        whole: nothing of it is a symptom, all of it sits there.
+        whole: nothing of it is a symptom, all of it sits there; nor is what lies in it, or only sees it from further off.
         """
-        reach = reduce(Scope.widened, incident.reaches) if whole else incident.reach
-        symptoms = () if whole else incident.symptoms
-        settled = replace(incident, scope=scope, shares=shares, reach=reach, symptoms=symptoms)
+        gone = [one for one in incident.symptoms if whole or scope.holds(one) or one.holds(scope)]
+        reach = reduce(Scope.widened, [one for one in gone if not one.holds(scope) or whole], incident.reach)
+        kept = tuple(one for one in incident.symptoms if one not in gone)
+        settled = replace(incident, scope=scope, shares=shares, reach=reach, symptoms=kept)
         if settled == incident:
             return incident
         changes.incidents[incident.id] = incident = settled

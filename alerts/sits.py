@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import reduce
 
 import numpy as np
@@ -15,25 +15,35 @@ from alerts.seat import ALSO, Seat, seated
 from rules import Scope
 
 
-def places(incident: Incident) -> tuple[Scope, ...]:
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Whose rows: a scope's; `own`: only those that name no product, the channel's own."""
+
+    scope: Scope
+    own: bool = False
+
+
+def places(incident: Incident) -> tuple[Place, ...]:
     """Whose rows it is measured on: its reach and, where it has symptoms, those too, and what they must be told apart from.
 
     That is the product's other channels, and the other products of a channel that cause and symptoms have in common.
     """
-    if not incident.symptoms:
-        return (incident.reach,)
     reach = incident.reach
+    if not incident.symptoms:
+        return (Place(reach),)
     cause = [Scope(reach.product)] if reach.product else [reach] if reach.channel or not reach.series else []
-    shared = reduce(Scope.widened, (incident.reach, *incident.symptoms))
-    return tuple(dict.fromkeys([*cause, *incident.symptoms, *([shared] if shared.channel else [])]))
+    shown = [Place(Scope(s.product, s.channel), own=not s.product) for s in incident.symptoms if s.product or s.channel]
+    shared = reduce(Scope.widened, (reach, *incident.symptoms))
+    wide = [Place(scope) for scope in [*cause, *([shared] if shared.channel else [])]]
+    return tuple(dict.fromkeys([*wide, *shown]))
 
 
 def sits(incident: Incident, found: Struck) -> tuple[Seat | None, bool]:
     """Where it sits, None where there is too little to say; and whether that is the channel itself, and no symptom is one."""
-    plain = replace(incident, scope=incident.reach)
     if not incident.symptoms:
-        return seated(plain, found), False
-    cause = seated(plain, _own(incident, found))
+        return seated(replace(incident, scope=incident.reach), found), False
+    about = Scope(incident.reach.product) if incident.reach.product else incident.reach
+    cause = seated(replace(incident, scope=about), _own(incident, found))
     whole = seated(replace(incident, scope=reduce(Scope.widened, (incident.reach, *incident.symptoms))), found)
     itself = bool(cause and whole and _itself(incident, found, cause.scope, whole.scope))
     return (whole, True) if itself else (cause, False)

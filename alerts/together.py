@@ -93,7 +93,8 @@ def _suggested(rests: Rests, failed: Mapping[str, Starts], minutes: float) -> li
     for one, other in pairs:
         few, many = sorted((failed[one], failed[other]), key=len)
         both = _near(few, many)
-        if both < TIMES or rests.tied(one, other):
+        explained = rests.tied(one, other) or rests.on.get(one, frozenset()) & rests.on.get(other, frozenset())
+        if both < TIMES or explained:
             continue
         share = min(len(many) * (2 * ONSET + MINUTE) / MINUTE / minutes, 1.0)
         chance = float(bdtrc(both - 1, len(few), share))

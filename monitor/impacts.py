@@ -14,7 +14,7 @@ from alerts.ground import Base, Ground
 from alerts.impact import Struck, exposed, struck, touched
 from alerts.incidents import Incidents
 from alerts.priority import ranked
-from alerts.sits import places, sits
+from alerts.sits import Place, places, sits
 from monitor import grounds, resting
 from monitor.calendar import Calendar
 from monitor.maintenance import Maintenance
@@ -34,7 +34,7 @@ AHEAD = 60
 class Measured:
     """What an open incident is measured on, read once and kept: the days before it, and what has come since, up to `until`."""
 
-    key: tuple[tuple[Scope, ...], int]
+    key: tuple[tuple[Place, ...], int]
     base: Base
     ground: Ground
     until: int

@@ -13,26 +13,29 @@ import pyarrow.compute as pc
 
 from alerts import Holding, Impact, Incident, Touch
 from alerts.rests import things
+from alerts.sits import Place
 from rules import Scope
 
 
-def around(scopes: Sequence[Scope]) -> Scope:
+def around(places: Sequence[Place]) -> Scope:
     """The narrowest scope that holds all of these."""
-    return reduce(Scope.widened, scopes)
+    return reduce(Scope.widened, (place.scope for place in places)) if places else Scope()
 
 
-def lying(table: pa.Table, scopes: Sequence[Scope]) -> pa.Table:
-    """The rows that lie in one of these products or channels."""
-    if len(scopes) == 1 or not table.num_rows:
+def lying(table: pa.Table, places: Sequence[Place]) -> pa.Table:
+    """The rows that lie in one of these places."""
+    if not places:
+        return table.slice(0, 0)
+    if len(places) == 1 and not places[0].own:
         return table
-    return table.filter(reduce(or_, (_lies(scope) for scope in scopes)))
+    return table.filter(reduce(or_, map(_lies, places)))
 
 
-def _lies(scope: Scope) -> pc.Expression:
-    held = [(name, value) for name, value in (("product", scope.product), ("channel", scope.channel)) if value]
+def _lies(place: Place) -> pc.Expression:
     found = pc.scalar(True)
-    for name, value in held:
-        found &= pc.equal(pc.field(name), value)
+    for name, value in (("product", place.scope.product), ("channel", place.scope.channel)):
+        if value or (place.own and name == "product"):
+            found &= pc.equal(pc.field(name), value)
     return found
 
 

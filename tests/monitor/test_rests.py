@@ -116,6 +116,16 @@ def test_a_product_whose_rows_name_no_channel_is_the_cause_of_a_channel_whose_ro
     assert len(touched(outcome, incident, Touch.AFFECTED)) == 2 * CLIENTS
 
 
+def test_where_all_rows_name_product_and_channel_a_failing_product_is_seated_as_it_was_without_links():
+    web, direct, other = Scope("pagos", "web"), Scope("pagos", "h2h"), Scope("recaudos", "h2h")
+    streams = [web, direct, other, Scope("recaudos", "web")]
+    for bad in ({Scope("pagos"): EARLY}, {direct: EARLY}, {web: EARLY}, {Scope("", "h2h"): EARLY}):
+        (linked,), (plain,) = standing(judged(bad, streams)), standing(judged(bad, streams, rests=Rests()))
+        assert (linked.scope, linked.kind, linked.id) == (plain.scope, plain.kind, plain.id)
+        assert set(linked.symptoms) <= {Scope("", "h2h")}
+        assert not linked.symptoms or linked.scope == Scope("pagos")
+
+
 def test_two_products_of_one_channel_of_which_one_rests_on_the_other():
     rests = Rests((Rest("product", "nomina", "pagos"),))
     pagos, nomina, giros, other = (
