@@ -65,7 +65,8 @@ class Incident:
 
     The id is made of scope and first bad minute, so that a rerun meets its own. kind: the worst way in which it hurts;
     ways: all the ways in which it does. resolved_by: who ended it by hand, '' where it healed. shares: what its failures have in
-    common (see `alerts.seat`): dimension, value, part of them.
+    common (see `alerts.seat`): dimension, value, part of them. symptoms: where it shows only because that rests on what fails
+    (see `alerts.rests`); scope, reach, kind and shares are those of the cause.
     """
 
     id: str
@@ -87,6 +88,12 @@ class Incident:
     expected: float | None = None
     shares: tuple[tuple[str, str, float], ...] = ()
     reach: Scope = field(default_factory=Scope)
+    symptoms: tuple[Scope, ...] = ()
+
+    @property
+    def reaches(self) -> tuple[Scope, ...]:
+        """Everywhere where it may hurt: the cause's reach and its symptoms."""
+        return (self.reach, *self.symptoms)
 
 
 class Touch(StrEnum):

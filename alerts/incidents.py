@@ -15,11 +15,15 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import reduce
 from hashlib import blake2s
 
 from alerts import Alert, AlertState, Changes, Incident, IncidentState, Signal
+from alerts.alike import ONSET, SLOW, alike, worse, worst
+from alerts.rests import Rests
 from alerts.scopes import narrowest, reaching, together
-from rules import DIMENSIONS, Scope, Severity, Spec, Verdict, Way
+from alerts.symptoms import leaning, leans, leant, shown, symptoms
+from rules import DIMENSIONS, Scope, Severity, Spec, Verdict
 
 SILENT = timedelta(hours=24)
 """An alert of which nothing was heard for so long, neither breach nor health, is over: its series has gone."""
@@ -31,8 +35,6 @@ ECHO = timedelta(hours=3)
 """No rule looks back further."""
 LATELY = timedelta(minutes=20)
 """What begins later than this after the last breach of an incident is none of its symptoms."""
-ONSET = timedelta(minutes=5)
-"""Alerts that begin this close together on the same product or channel, in the same way, are taken for one cause."""
 PLACES = 3
 """So many places that begin to fail in the same way within ONSET have one cause, even if they share neither product nor channel."""
 
@@ -43,18 +45,6 @@ def incident_key(scope: Scope, started_at: datetime) -> str:
     return f"AF-{started_at.astimezone(UTC):%Y%m%dT%H%M}-{digest}"
 
 
-WORST: tuple[Way, ...] = (
-    "failed",
-    "missing",
-    "reversed",
-    "duplicated",
-    "pending",
-    "rejected",
-    "other",
-    "value",
-    "slow",
-)
-SLOW: frozenset[Way] = frozenset({"slow"})
 Shares = tuple[tuple[str, str, float], ...]
 Onset = Callable[[Signal, datetime], datetime]
 """The first bad minute of an alert that fires, which may lie later than the start of its first breaching window."""
@@ -70,7 +60,9 @@ class Incidents:
         onset: Onset = lambda signal, since: since,  # noqa: ARG005 - without a pipeline, as the rule says
         spoken: Mapping[str, Collection[str]] | None = None,
         hints: Collection[str] = (),
+        rests: Rests | None = None,
     ) -> None:
+        self.rests = rests or Rests()
         self.onset, self.hints = onset, hints
         """hints: the rules that find something new, and know little of how it hurts."""
         self.spoken = spoken or {}
@@ -85,7 +77,7 @@ class Incidents:
 
     def again(self, alerts: Iterable[Alert], incidents: Iterable[Incident]) -> Incidents:
         """As it was when these were all that it knew: after a restart."""
-        return Incidents(alerts, incidents, self.onset, self.spoken, self.hints)
+        return Incidents(alerts, incidents, self.onset, self.spoken, self.hints, self.rests)
 
     def advance(self, signals: Iterable[Signal], at: datetime, detected_at: datetime, changes: Changes) -> None:
         """Take one minute's signals, of the windows that ended at `at`; what changes is noted in `changes`."""
@@ -99,6 +91,7 @@ class Incidents:
         for gone, alert in list(self.alerts.items()):
             if at - alert.last_breach > (CLIENT_SILENT if alert.scope.client_id else SILENT):
                 self._over(gone, changes)
+        self._lean(changes)
         self._resolve(at, detected_at, changes)
         for key, incident in self.open.items():
             if before.get(key) != incident:
@@ -165,22 +158,30 @@ class Incidents:
             ended = max(incident.ended_at or alert.last_breach, alert.last_breach)
             self.open[incident.id] = replace(incident, ended_at=ended)
 
-    def settle(self, incident: Incident, scope: Scope, shares: Shares, changes: Changes) -> Incident:
-        """The incident's failures sit in this scope, which may be narrower than its alerts say, and have this in common."""
-        if (incident.scope, incident.shares) == (scope, shares):
+    def settle(
+        self, incident: Incident, scope: Scope, shares: Shares, changes: Changes, *, whole: bool = False
+    ) -> Incident:
+        """The incident's failures sit in this scope, which may be narrower than its alerts say, and have this in common.
+
+        whole: nothing of it is a symptom, all of it sits there; nor is what lies in it, or only sees it from further off.
+        """
+        gone = [one for one in incident.symptoms if whole or scope.holds(one) or one.holds(scope)]
+        reach = reduce(Scope.widened, [one for one in gone if not one.holds(scope) or whole], incident.reach)
+        kept = tuple(one for one in incident.symptoms if one not in gone)
+        settled = replace(incident, scope=scope, shares=shares, reach=reach, symptoms=kept)
+        if settled == incident:
             return incident
-        changes.incidents[incident.id] = incident = replace(incident, scope=scope, shares=shares)
+        changes.incidents[incident.id] = incident = settled
         if incident.id in self.open:
             self.open[incident.id] = incident
         return incident
 
     def grow(self, incident: Incident, hit: int, changes: Changes) -> Incident:
-        """As bad as its rules say at least; so many clients hit, or a whole channel or product, make it critical. It never shrinks."""
+        """As bad as its rules say at least; critical by many clients, or by fewer in more than a product's channel. It never shrinks."""
         scope = incident.scope
-        wide = (
-            not scope.client_id and not (scope.product and scope.channel) and not scope.series and bool(incident.shares)
-        )
-        severity = _worse(
+        pair = scope.product and scope.channel and not incident.symptoms
+        wide = not scope.client_id and not pair and not scope.series and bool(incident.shares)
+        severity = worse(
             incident.severity, Severity.CRITICAL if hit >= MANY or (wide and hit >= SOME) else incident.severity
         )
         if severity is incident.severity:
@@ -221,10 +222,33 @@ class Incidents:
             guide = signal.spec.guide
         reach = self._reach(incident, signal, since)
         scope = incident.scope if incident.shares and incident.scope.overlaps(signal.scope) else reach
-        return replace(
-            incident, scope=scope, reach=reach, ways=ways, kind=worst(ways), guide=guide,
-            severity=_worse(incident.severity, signal.spec.severity), rules=_union(incident.rules, (signal.spec.name,)),
+        found = symptoms(self.rests, by := self._firing(), incident, signal.scope) if self.rests else ()
+        taken = replace(
+            incident, scope=scope, reach=reach, ways=ways, kind=worst(ways), guide=guide, symptoms=found,
+            severity=worse(incident.severity, signal.spec.severity), rules=_union(incident.rules, (signal.spec.name,)),
         )  # fmt: skip
+        return shown(incident, taken, signal, since, by.get(incident.id, ())) if found else taken
+
+    def _firing(self) -> dict[str, list[Alert]]:
+        """By incident, the alerts that fire, but for mere hints."""
+        found: dict[str, list[Alert]] = {}
+        for alert in self.alerts.values():
+            if alert.incident_id and alert.rule not in self.hints:
+                found.setdefault(alert.incident_id, []).append(alert)
+        return found
+
+    def _lean(self, changes: Changes) -> None:
+        """Make one of what is open, began together, and rests one on the other, whichever of them came first."""
+        while self.rests and (pair := leaning(self.rests, by := self._firing(), self._plain())):
+            merged = leant(self.rests, by, *pair, self._merge(*pair, changes))
+            self.open[merged.id] = merged
+
+    def _leans(self, scope: Scope, since: datetime) -> bool:
+        """Whether what rests on what tells the cause of what began there and then."""
+        return bool(self.rests) and leans(self.rests, self._firing(), self._plain(), scope, since)
+
+    def _plain(self) -> list[Incident]:
+        return [incident for incident in self.open.values() if not self._hinted(incident)]
 
     def _hinted(self, incident: Incident) -> bool:
         """Whether nothing is known yet but that something is new."""
@@ -256,7 +280,8 @@ class Incidents:
         ]
         if not home and not scope.client_id and not scope.series and signal.spec.name not in self.hints:
             others = [i for i in self.open.values() if self._begun_alike(i, signal, since)]
-            together = others if len(others) >= PLACES - 1 else []
+            known = len(others) >= PLACES - 1 and not self._leans(scope, since)
+            together = others if known else []
         return sorted(together, key=lambda i: (i.started_at, i.id))
 
     def _begun_alike(self, incident: Incident, signal: Signal, since: datetime) -> bool:
@@ -276,7 +301,8 @@ class Incidents:
         settled = incident.shares and since > incident.started_at + ONSET
         # Nor is a client's failing product that of a channel's alert: which channel it fails through is not known.
         near = () if settled else narrowest(lately)
-        scopes = {incident.scope, *(one for one in near if not scope.client_id or scope.shares(one))}
+        there = incident.symptoms if settled else (one for one in near if not scope.client_id or scope.shares(one))
+        scopes = {incident.scope, *there}
         # A metric's series says nothing of transactions that it does not name.
         if any(scope.overlaps(one) and (scope.shares(one) or scope.series == one.series) for one in scopes):
             return True
@@ -303,7 +329,7 @@ class Incidents:
             incident,
             scope=together(incident.scope, other.scope),
             reach=incident.reach.widened(other.reach),
-            severity=_worse(incident.severity, other.severity),
+            severity=worse(incident.severity, other.severity),
             rules=_union(incident.rules, other.rules),
             ways=incident.ways | other.ways,
             kind=worst(incident.ways | other.ways),
@@ -311,7 +337,10 @@ class Incidents:
 
     def _echo(self, scope: Scope, since: datetime) -> bool:
         """Whether it began before the end of what is over already, and is of its scope: that is what it still sees."""
-        return any(i.ended_at and since < i.ended_at and i.reach.overlaps(scope) for i in self.past.values())
+        return any(
+            i.ended_at and since < i.ended_at and any(there.overlaps(scope) for there in i.reaches)
+            for i in self.past.values()
+        )
 
     def _symptom(self, alert: Alert) -> bool:
         """One client's, of a cause that is not that client's alone: it does not keep the incident open."""
@@ -333,20 +362,6 @@ class Incidents:
 
 def _fits(scope: Scope, spec: Spec) -> bool:
     return all(name in spec.grain.by for name, value in zip(DIMENSIONS, scope.values, strict=True) if value)
-
-
-def alike(ways: frozenset[Way], others: frozenset[Way]) -> bool:
-    """Whether they may be of one cause: slowness goes with anything."""
-    return bool(ways & others) or SLOW in (ways, others)
-
-
-def worst(ways: frozenset[Way]) -> Way:
-    """What an incident is called after: slowness is what mostly goes with something worse."""
-    return min(ways, key=WORST.index)
-
-
-def _worse(a: Severity, b: Severity) -> Severity:
-    return max(a, b, key=lambda severity: severity.rank)
 
 
 def _union(a: tuple[str, ...], b: tuple[str, ...]) -> tuple[str, ...]:

@@ -23,10 +23,14 @@ def plain(fact: Any) -> dict[str, Any]:
         elif isinstance(value, frozenset):
             row[name] = sorted(value)
         elif isinstance(value, tuple):
-            row[name] = [list(part) if isinstance(part, tuple) else part for part in value]
+            row[name] = [_listed(part) for part in value]
         else:
             row[name] = str(value) if isinstance(value, StrEnum) else value
     return row
+
+
+def _listed(part: Any) -> Any:
+    return list(part.values) if isinstance(part, Scope) else list(part) if isinstance(part, tuple) else part
 
 
 def _scoped(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -47,7 +51,8 @@ def incident_of(row: Mapping[str, Any]) -> Incident:
     shares = tuple((dimension, value, part) for dimension, value, part in kept["shares"] or ())
     reach = Scope(*(kept["reach"] or kept["scope"].values))
     listed = {"rules": tuple(kept["rules"]), "ways": frozenset(kept["ways"]), "shares": shares, "reach": reach}
-    return Incident(**kept | typed | listed)
+    symptoms = tuple(Scope(*values) for values in kept["symptoms"] or ())
+    return Incident(**kept | typed | listed | {"symptoms": symptoms})
 
 
 def impact_of(row: Mapping[str, Any]) -> Impact:

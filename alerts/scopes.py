@@ -21,10 +21,15 @@ def together(one: Scope, other: Scope) -> Scope:
         if wide.overlaps(client):
             return wide
         one, other = wide, replace(client, client_id="")
-    if one.overlaps(other) and not one.client_id:
+    if one.overlaps(other) and not one.client_id and _meter(one) == _meter(other):
         meet = one.met(other)
         return one.widened(other) if meet in (one, other) else meet
     return one.widened(other)
+
+
+def _meter(scope: Scope) -> bool:
+    """Whether it is what a metric's series says of nothing else: that does not meet with transactions."""
+    return bool(scope.series) and not scope.product and not scope.channel
 
 
 def reaching(scopes: Iterable[Scope]) -> Scope:

@@ -27,6 +27,7 @@ from monitor.cli import (
     incidents,
     leads,
     now,
+    rests,
     rules,
     sla,
     stored,
@@ -167,6 +168,7 @@ app.command("causes")(causes.causes)
 app.command("sla")(sla.sla)
 app.command("clients")(clients.clients)
 app.command("leads")(leads.leads)
+app.command("rests")(rests.rests)
 
 
 @demo_app.command("month")

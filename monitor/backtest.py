@@ -25,6 +25,7 @@ from monitor.leading import told
 from monitor.pipeline import Pipeline
 from monitor.portfolio import Portfolio
 from monitor.reached import reached
+from monitor.together import told as together
 from monitor.windows import DAY, HISTORY, Windows, minute_of, time_of
 
 Progress = Callable[[str, int, int], None]
@@ -94,6 +95,7 @@ def backtest(
     decisions, shown = outcome.decisions.values(), _shown(outcome)
     lead = told(shown, outcome.impacts.values(), decisions, outcome.cases, outcome.bank, config.losses)
     outcome.summary["leads"] = lead
+    outcome.summary["rests"] = together(config.rests, outcome.incidents.values(), time_of(begin), time_of(end))
     if labels is not None:
         known = list(labels)
         outcome.summary |= compare(known, shown, _affected(outcome), days=max(end - begin, 1) / DAY)
@@ -115,7 +117,11 @@ def _pipeline(config: Config) -> Pipeline:
         calendar,
         lateness=monitor.lateness,
         portfolio=Portfolio(
-            desk_of=config.desk_of, weights=config.weights, limits=config.limits, escalating=config.causes.escalating
+            desk_of=config.desk_of,
+            weights=config.weights,
+            limits=config.limits,
+            escalating=config.causes.escalating,
+            rests=config.rests,
         ),
         maintenance=config.maintenance,
         book=CaseBook(declared=config.declared),
@@ -189,13 +195,15 @@ def write(outcome: Outcome, out: Path, timezone: str) -> None:
     affected = _affected(outcome)
     with _csv(
         out / "incidents.csv",
-        "incident_id product channel client_id kind severity started_at detected_at resolved_at rules clients series ended_at seat",
+        "incident_id product channel client_id kind severity started_at detected_at resolved_at rules clients series"
+        " ended_at seat symptoms",
     ) as row:
         for i in _shown(outcome):
             row(
                 i.id, i.scope.product, i.scope.channel, i.scope.client_id, i.kind, i.severity, time(i.started_at), time(i.detected_at),
                 time(i.resolved_at), ";".join(i.rules), len(affected.get(i.id, ())), i.scope.series, time(i.ended_at),
                 ";".join(f"{dimension}={value}:{part:g}" for dimension, value, part in i.shares),
+                ";".join("/".join(filter(None, scope.values)) for scope in i.symptoms),
             )  # fmt: skip
     with _csv(
         out / "impacts.csv",

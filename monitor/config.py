@@ -15,6 +15,7 @@ from alerts.losses import Losses
 from alerts.priority import Weights
 from alerts.promises import Promises
 from alerts.reasons import Limits
+from alerts.rests import Rests
 from alerts.stages import Stages
 from connectors import ROLES, STATUSES, CaseDesk, Source
 from connectors.kinds import load
@@ -37,6 +38,7 @@ from monitor.kinds import built, checked, load_rule, options
 from monitor.losses import LossesBlock
 from monitor.maintenance import Maintenance, read_maintenance
 from monitor.promises import read_promises
+from monitor.rests import read_rests
 from monitor.stages import read_stages
 from rules import DIMENSIONS, Grain, Rule, Severity, Spec
 from rules.expression import parse
@@ -81,6 +83,7 @@ class Config:
     maintenance: tuple[Maintenance, ...] = ()
     promises: Promises = field(default_factory=Promises)
     stages: Stages = field(default_factory=Stages)
+    rests: Rests = field(default_factory=Rests)
 
     def rules(self) -> list[Rule]:
         """Every rule, new."""
@@ -127,7 +130,7 @@ def read_config(path: Path) -> Config:
     secrets = Secrets(base, name, DEMO_SECRETS if "demo" in written else {})
     tables = secrets.filled(written, faults)
     unfilled = list(faults)
-    known = (*_BLOCKS, "sources", "desks", "maintenance", "promises", "promise", "step")
+    known = (*_BLOCKS, "sources", "desks", "maintenance", "promises", "promise", "step", "rests")
     faults += [Fault(name, key, f"no such block; there are {', '.join(known)}") for key in tables if key not in known]
     blocks = {
         key: _block(model, tables.get(key, {}), name, key, faults)
@@ -162,6 +165,7 @@ def read_config(path: Path) -> Config:
     maintenance = read_maintenance(tables.get("maintenance", []), zone, name, faults)
     promises = read_promises(tables, monitor or Monitor(), name, faults)
     stages = read_stages(tables, name, faults)
+    rests = read_rests(tables.get("rests", []), name, faults)
     raw = tables.get("monitor", {})
     rules = _rules(monitor or Monitor(), raw.get("rules") if isinstance(raw, dict) else None, base, name, faults)
     if faults:
@@ -173,6 +177,7 @@ def read_config(path: Path) -> Config:
         made["demo"] = made["demo"].model_copy(update={"database": str(base / made["demo"].database)})
     made |= {"sources": sources, "desks": desks, "maintenance": maintenance, "promises": promises, "stages": stages}
     made["losses"] = made["losses"].losses
+    made["rests"] = rests
     return Config(path=path, rule_factories=tuple(rules), **made)
 
 

@@ -18,8 +18,8 @@ from alerts.ground import Base, Ground
 from alerts.impact import Struck, exposed, struck, touched
 from alerts.incidents import Incidents
 from alerts.priority import ranked
-from alerts.seat import seated
-from monitor import grounds
+from alerts.sits import Place, places, sits
+from monitor import grounds, resting
 from monitor.calendar import Calendar
 from monitor.habits import Habits
 from monitor.maintenance import Maintenance
@@ -41,7 +41,7 @@ AHEAD = 60
 class Measured:
     """What an open incident is measured on, read once and kept: the days before it, and what has come since, up to `until`."""
 
-    key: tuple[Scope, int]
+    key: tuple[tuple[Place, ...], int]
     base: Base
     ground: Ground
     until: int
@@ -60,7 +60,8 @@ class Impacts:
         self._measured: dict[str, Measured] = {}
         self._past = grounds.Past(windows.db, windows.days, maintenance)
         self._habits = Habits(self._past, windows.quarters, calendar)
-        self._near: dict[str, tuple[tuple[Scope, int], Sequence[Impact]]] = {}
+        self._near: dict[str, tuple[tuple[Scope, int], Sequence[Impact], frozenset[tuple[str, str]]]] = {}
+        self._users: dict[tuple[str, Scope], set[tuple[str, str]]] = {}
         self._seats: dict[str, Scope] = {}
 
     def recall(self, incidents: Iterable[Incident], told: Iterable[Impact]) -> None:
@@ -149,7 +150,8 @@ class Impacts:
         habit = held.habit
         assert habit is not None  # noqa: S101 - just made
         likely = chances(habit, found, minute)
-        near = [m for m in self._holders(incident, held, minute) if m.client_id not in hit]
+        _, holders, beside = self._holders(incident, held, minute)
+        near = [m for m in holders if m.client_id not in hit]
         places = [habit.place.get((m.client_id, m.product), -1) for m in near]
         olds = [before.get((m.client_id, m.product)) for m in near]
         stale = [i for i, old in enumerate(olds) if old is None or old.next_use_at is None or old.next_use_at <= at]
@@ -165,17 +167,35 @@ class Impacts:
             use = old.next_use_at if old and old.next_use_at and old.next_use_at > at else None
             if use is None and uses.get(place, -1) >= 0:
                 use = time_of(uses[place])
-            yield self._placed(impact, old, round(chance, 2), called, use)
+            lower = (impact.client_id, impact.product) in beside
+            yield self._placed(impact, old, round(chance, 2), called, use, lower=lower)
 
-    def _holders(self, incident: Incident, held: Measured, minute: int) -> Sequence[Impact]:
-        """Who holds or uses what fails: that changes little, and is looked at each quarter of an hour."""
+    def _holders(
+        self, incident: Incident, held: Measured, minute: int
+    ) -> tuple[tuple[Scope, int], Sequence[Impact], frozenset[tuple[str, str]]]:
+        """Who holds or uses what fails, and which of them only what rests on it: that is looked at each quarter of an hour."""
         key = (incident.scope, minute // 15 * 15)
         there = self._near.get(incident.id)
         if there is None or there[0] != key:
             at = time_of(key[1])
             near = exposed(incident, held.ground, held.base, self.portfolio.holdings, set(), key[1], at)
-            there = self._near[incident.id] = (key, near)
-        return there[1]
+            others: list[Impact] = []
+            if self.portfolio.rests:
+                near, others = resting.widened(incident, near, self._resting(incident, key[1]))
+            beside = frozenset((m.client_id, m.product) for m in others)
+            there = self._near[incident.id] = (key, [*near, *others], beside)
+        return there
+
+    def _resting(self, incident: Incident, quarter: int) -> set[tuple[str, str]]:
+        """Clients and products of what rests on what fails."""
+        found: set[tuple[str, str]] = set()
+        for scope in self.portfolio.rests.resting(incident.scope):
+            found |= resting.holders(scope, self.portfolio.holdings, time_of(quarter))
+            if (incident.id, scope) not in self._users:
+                week = self._past.before(scope, minute_of(incident.started_at))
+                self._users[incident.id, scope] = resting.users(week)
+            found |= self._users[incident.id, scope]
+        return found
 
     def hurt_on(self, incident_id: str, client_id: str) -> list[str]:
         """The products on which the incident has affected the client."""
@@ -191,23 +211,32 @@ class Impacts:
         self._measured = {key: held for key, held in self._measured.items() if key in firing}
         self._near = {key: near for key, near in self._near.items() if key in firing}
         self._seats = {key: seat for key, seat in self._seats.items() if key in firing}
+        self._users = {key: users for key, users in self._users.items() if key[0] in firing}
 
     def __iter__(self) -> Iterator[Impact]:
         return (impact for there in self.known.values() for impact in there.values())
 
     def _placed(
-        self, impact: Impact, old: Impact | None, chance: float, called: datetime | None, use: datetime | None
+        self,
+        impact: Impact,
+        old: Impact | None,
+        chance: float,
+        called: datetime | None,
+        use: datetime | None,
+        *,
+        lower: bool,
     ) -> Impact:
-        """An exposed client's, whose rank does not depend on the incident."""
+        """An exposed client's, whose rank does not depend on the incident. lower: they hold only what rests on what fails."""
         key, weights = (impact.client_id, impact.product), self.portfolio.weights
-        if old and old.touch is Touch.EXPOSED and old.weights == weights.version:
-            same = (old.chance, old.exposed_at, old.next_use_at) == (chance, called, use)
-            return old if same else replace(old, chance=chance, exposed_at=called, next_use_at=use)
         client = self.portfolio.clients.get(impact.client_id)
         known = self._ranks.get(key)
         if known is None or known[0] is not client:
             known = self._ranks[key] = (client, ranked(impact, client, (), weights))
-        return replace(known[1], incident_id=impact.incident_id, chance=chance, exposed_at=called, next_use_at=use)
+        rank = resting.lowered(known[1]) if lower else known[1]
+        if old and old.touch is Touch.EXPOSED and (old.weights, old.terms) == (weights.version, rank.terms):
+            same = (old.chance, old.exposed_at, old.next_use_at) == (chance, called, use)
+            return old if same else replace(old, chance=chance, exposed_at=called, next_use_at=use)
+        return replace(rank, incident_id=impact.incident_id, chance=chance, exposed_at=called, next_use_at=use)
 
     def _ranked(self, incident: Incident, impact: Impact, before: Impact | None, called: datetime | None) -> Impact:
         """With its priority, and when the client was called exposed; most are as they were a minute ago."""
@@ -221,17 +250,20 @@ class Impacts:
 
     def _measure(self, incident: Incident, start: int, minute: int, end: int) -> Measured:
         """The incident's ground up to `minute` at least: the days before are read once, of its own time only what is new."""
-        key, db, reach = (incident.reach, start), self.windows.db, incident.reach
+        there, db = places(incident), self.windows.db
+        key, reach = (there, start), resting.around(there)
         until = min(max(minute + AHEAD, start), end)
         held = self._measured.get(incident.id)
         if held is None or held.key != key:
-            base = Base.of(self._past.before(reach, start))
-            held = Measured(key, base, Ground.of(grounds.detail(db, reach, start, until), base), until)
+            base = Base.of(resting.lying(self._past.before(reach, start), there))
+            ground = Ground.of(resting.lying(grounds.detail(db, reach, start, until), there), base)
+            held = Measured(key, base, ground, until)
         elif held.until < minute:
-            fresh = grounds.detail(db, reach, held.until, until)
+            fresh = resting.lying(grounds.detail(db, reach, held.until, until), there)
             held = replace(held, ground=held.ground.grown(fresh), until=until)
         if "missing" in incident.ways and held.base.usual is None:
-            held = replace(held, base=held.base.with_usual(self._past.usual(reach, start), self.calendar))
+            usual = resting.lying(self._past.usual(reach, start), there)
+            held = replace(held, base=held.base.with_usual(usual, self.calendar))
         self._measured[incident.id] = held
         return held
 
@@ -246,8 +278,8 @@ class Impacts:
 
 def _sits(incident: Incident, found: Struck, incidents: Incidents, changes: Changes) -> Incident:
     """With what its failures have in common, as far as that can be told."""
-    seat = seated(replace(incident, scope=incident.reach), found)
-    return incidents.settle(incident, seat.scope, seat.shares, changes) if seat else incident
+    seat, whole = sits(incident, found)
+    return incidents.settle(incident, seat.scope, seat.shares, changes, whole=whole) if seat else incident
 
 
 def _certain(incident: Incident, impact: Impact) -> bool:

@@ -115,6 +115,7 @@ class Judge:
             weights=config.weights,
             limits=config.limits,
             escalating=config.causes.escalating,
+            rests=config.rests,
         )
         self.pipeline = Pipeline(
             config.rules(),

@@ -83,6 +83,7 @@ def show_incident(row: Row, out: Console, now: datetime, measures: Mapping[str, 
         "Dura": es.lasting(row["minutes"]),
         "Casos": _cases(row),
         "En común": es.shares(row) or es.NOTHING,
+        "Síntomas": es.symptoms(row) or es.NOTHING,
         "Guía": row["guide"] or es.NOTHING,
     }
     _facts(out, f"{row['id']}  {es.place(row)}: {es.kind(row)}", facts)

@@ -63,6 +63,7 @@ class Pipeline:
         self.incidents.spoken = {rule.spec.name: _spoken(rule, rules) for rule in rules}
         self.book = book or CaseBook()
         self.portfolio = portfolio or Portfolio()
+        self.incidents.rests = self.portfolio.rests
         self.maintenance = maintenance
         self.impacts = Impacts(windows, calendar, self.portfolio, maintenance)
         self.causes = CauseBook(self.portfolio.escalating)
@@ -230,7 +231,7 @@ def _spoken(rule: Rule, rules: Sequence[Rule]) -> tuple[str, ...]:
 
 def _hurts(incident: Incident) -> tuple[object, ...]:
     """What decides whom it touches."""
-    return incident.state, incident.scope, incident.reach, incident.ways
+    return incident.state, incident.scope, incident.reach, incident.ways, incident.symptoms
 
 
 def _signal(rule: Rule, verdicts: Verdicts, row: int, end: int) -> Signal:

@@ -9,11 +9,12 @@ from alerts import Client, Holding
 from alerts.causes import Escalating
 from alerts.priority import Weights
 from alerts.reasons import Limits
+from alerts.rests import Rests
 
 
 @dataclass
 class Portfolio:
-    """What the bank knows of its clients, and which desk takes a product's cases."""
+    """What the bank knows of its clients, and which desk takes a product's cases; what rests on what."""
 
     clients: dict[str, Client] = field(default_factory=dict)
     holdings: list[Holding] = field(default_factory=list)
@@ -21,3 +22,4 @@ class Portfolio:
     weights: Weights = field(default_factory=Weights)
     limits: Limits = field(default_factory=Limits)
     escalating: Escalating = field(default_factory=Escalating)
+    rests: Rests = field(default_factory=Rests)

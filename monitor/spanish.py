@@ -9,6 +9,7 @@ from math import isnan
 from typing import Any
 
 from alerts.confidence import DOUBTFUL
+from rules import DIMENSIONS
 
 NAMES = {
     "pagos": "Pagos",
@@ -112,6 +113,11 @@ def place(row: Mapping[str, Any]) -> str:
     parts += [str(row["series"])] if row.get("series") else []
     parts += [str(row.get("client") or nit(row["client_id"]))] if row.get("client_id") else []
     return " · ".join(parts) or "Todos los productos y canales"
+
+
+def symptoms(row: Mapping[str, Any]) -> str:
+    """Where it shows only because that rests on what fails: «Conexión Directa; Recaudos»."""
+    return "; ".join(place(dict(zip(DIMENSIONS, values, strict=True))) for values in row["symptoms"])
 
 
 def kind(row: Mapping[str, Any]) -> str:

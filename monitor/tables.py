@@ -122,6 +122,7 @@ incidents = Table(
     Column("ways", JSON, nullable=False),
     Column("shares", JSON),
     Column("reach", JSON),
+    Column("symptoms", JSON),
     _text("parent_id"),
     _text("resolved_by"),
     _text("acknowledged_by"),

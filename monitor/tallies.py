@@ -1,4 +1,4 @@
-"""Causes and service promises on a terminal: what adds up over many incidents and cases. As `monitor.listing`, whose tables these are."""
+"""Causes, promises and dependencies on a terminal: what adds up over many incidents. As `monitor.listing`, whose tables these are."""
 
 from __future__ import annotations
 
@@ -85,3 +85,24 @@ def show_sla(row: Row, out: Console, now: datetime) -> None:
     ]
     _title(out, "En riesgo o vencidos")
     _table(out, row["cases"], cases, "Ninguno.")
+
+
+def show_rests(row: Row, out: Console, now: datetime) -> None:  # noqa: ARG001 - as the others
+    """What rests on what, declared and seen."""
+    _title(out, "Dependencias declaradas")
+    declared = [
+        Field("Producto o canal", lambda r: es.name(r["name"])),
+        Field("Depende de", lambda r: es.name(r["on"])),
+        Field("Fallaron juntos", lambda r: r["together"]),
+        Field("Falló solo", lambda r: r["alone"]),
+        Field("Falló sin él", lambda r: r["on_alone"]),
+    ]
+    _table(out, row["declared"], declared, "No hay ninguna: se declaran con [[rests]].")
+    _title(out, "Fallan juntos más de lo que explica el azar")
+    suggested = [
+        Field("Uno", lambda r: f"{es.name(r['things'][0])} ({r['times'][0]} veces)"),
+        Field("Otro", lambda r: f"{es.name(r['things'][1])} ({r['times'][1]} veces)"),
+        Field("Juntos", lambda r: r["together"]),
+        Field("Por azar", lambda r: f"{r['chance']:.1e}"),
+    ]
+    _table(out, row["suggested"], suggested, "Ninguno.")

@@ -149,7 +149,7 @@ class Windows:
     def _drop_days(self, which: Callable[[int], bool]) -> None:
         for days in (self.days, self.quarters):
             for day in [day for day in days if which(day)]:
-                del days[day]  # type: ignore[attr-defined]
+                del days[day]
 
     def release(self, closing: int) -> None:
         """Drop the ledger entries whose cells are no longer held once `closing` is the first open minute."""

@@ -48,6 +48,10 @@ class Incident(Scope):
     reach: Annotated[
         list[str], Field(description="How far its alerts reach, in a scope's dimensions; empty is all of it.")
     ]
+    symptoms: Annotated[
+        list[list[str]],
+        Field(description="Where it shows only because that rests on what fails, in a scope's dimensions."),
+    ]
     parent_id: Words
     acknowledged_by: Words
     resolved_by: Annotated[str, Field(description="Who ended it by hand; empty where it healed.")]

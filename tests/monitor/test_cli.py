@@ -40,7 +40,8 @@ def test_help_costs_nothing(folder: Path) -> None:
     assert loaded.stdout.strip() == "[]"
     helped = vigia(folder, "--help")
     assert helped.returncode == DONE
-    for command in ("run", "once", "check", "backtest", "score", "rules", "incidents", "cases", "client", "clients"):
+    commands = ("run", "once", "check", "backtest", "score", "rules", "incidents", "cases", "client", "clients")
+    for command in (*commands, "causes", "sla", "leads", "rests"):
         assert f"\n  {command} " in helped.stdout
 
 
@@ -78,6 +79,7 @@ def test_people_look_once_there_is_a_state(folder: Path) -> None:
     assert vigia(folder, "incidents", "list").stdout == "No hay afectaciones.\n"
     assert json.loads(vigia(folder, "causes", "--since", "2026-03-01", "--json").stdout)["causes"] == []
     assert "No hay casos." in vigia(folder, "sla").stdout
+    assert json.loads(vigia(folder, "rests", "--json").stdout) == {"declared": [], "suggested": []}
     assert json.loads(vigia(folder, "cases", "list", "--at-risk", "--json").stdout) == []
 
 

@@ -89,6 +89,16 @@ CONFIGS: dict[str, list[str]] = {
         'promise[2].segments: must be a list such as ["a", "b"]',
         "promise[2].from: must be a valid date",
     ],
+    "bad_rests": [
+        "rests[0].on: web rests on itself",
+        "rests[2].on: goes round in a circle: core -> web -> pagos -> core",
+        "rests[3].on: rests[0] says already that web rests on pagos",
+        "rests[4]: give exactly one of product and channel: what rests on the others",
+        "rests[5].on: is missing",
+        "rests[5].chanel: no such key; did you mean 'channel'?",
+        "rests[6].product: must have at least 1 character",
+        "rests[6].on: must name what it rests on",
+    ],
     "bad_source_zone": [
         "sources.core.timezone: there is no time zone 'Bogota'; write it as America/Bogota",
         "sources.core.client_form: must be 'nit' or 'nit_dv'",
@@ -173,6 +183,9 @@ CONFIGS: dict[str, list[str]] = {
         "promise[4]: until must not be before `from`",
         "promise[2]: is of cases that promise[0] is of too, at the same time: which one holds?",
     ],
+    "rests_is_no_list": [
+        "rests: must be a list of tables: write [[rests]]",
+    ],
     "rules_without_match": [
         "monitor.rules[0]: no file matches 'nowhere/*.toml'",
         "monitor.rules[1]: no file matches ''",
@@ -199,7 +212,7 @@ CONFIGS: dict[str, list[str]] = {
     "unknown_block": [
         (
             "monitr: no such block; there are monitor, retention, portfolio, causes, losses, demo, sources, desks, maintenance, promises,"
-            " promise, step"
+            " promise, step, rests"
         ),
     ],
     "unknown_column": [
