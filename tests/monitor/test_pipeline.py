@@ -264,7 +264,8 @@ def restarted(before: Pipeline, windows: Windows, cases: list[TheirCase], until:
     fresh.train(BEGIN, until)
     known = [*before.incidents.open.values(), *before.incidents.closed.values(), *before.recent.values()]
     fresh.incidents = fresh.incidents.again(before.incidents.alerts.values(), known)
-    fresh.recent, fresh.impacts.known = dict(before.recent), dict(before.impacts.known)
+    fresh.recent = dict(before.recent)
+    fresh.impacts.recall(known, before.impacts)
     fresh.book = CaseBook(before.book.decisions.values(), cases)
     return fresh
 

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from alerts import Holding, Incident, IncidentState, Touch
 from alerts.rests import Rest, Rests
-from monitor import listing, people
+from monitor import listing, people, tallies
 from monitor import tables as t
 from monitor.backtest import Outcome
 from monitor.calendar import Calendar
@@ -212,7 +212,7 @@ def test_what_fails_together_beyond_chance_is_suggested_unless_it_is_declared():
 
 def shown(how: str, answer: people.Row) -> str:
     out = Console(file=io.StringIO(), width=200, no_color=True)
-    getattr(listing, how)(answer, out, NOW.astimezone(ZoneInfo("America/Bogota")))
+    getattr(tallies if how == "show_rests" else listing, how)(answer, out, NOW.astimezone(ZoneInfo("America/Bogota")))
     return out.file.getvalue()  # type: ignore[attr-defined]  # a StringIO
 
 
