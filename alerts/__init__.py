@@ -303,12 +303,16 @@ class Escalated:
 
 @dataclass(slots=True)
 class Changes:
-    """What a step changed, to be committed together: newest state of each, in order of first change."""
+    """What a step changed, to be committed together: newest state of each, in order of first change.
+
+    ended: what was decided in incidents that ended; over: our cases that are to be told of an end, with the incident by which.
+    """
 
     alerts: dict[tuple[str, Scope], Alert | None] = field(default_factory=dict)
     incidents: dict[str, Incident] = field(default_factory=dict)
     impacts: dict[tuple[str, str, str], Impact | None] = field(default_factory=dict)
     decisions: dict[str, Decision] = field(default_factory=dict)
     ended: list[Decision] = field(default_factory=list)
+    over: list[tuple[Decision, Incident]] = field(default_factory=list)
     escalations: dict[str, Escalation] = field(default_factory=dict)
     escalated: list[Escalated] = field(default_factory=list)

@@ -19,7 +19,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from heapq import heappop, heappush
 
-from alerts import Action, Changes, Client, Decision, Impact, Incident, IncidentState, TheirCase
+from alerts import Action, Changes, Client, Decision, Impact, Incident, TheirCase
 from alerts.confidence import confidence
 from alerts.promises import first_word
 from alerts.reasons import (
@@ -33,6 +33,7 @@ from alerts.reasons import (
     OBSERVED,
     OLDER,
     OURS,
+    RETURNED,
     THEIRS,
     UNDONE,
     WITHDRAWN,
@@ -40,10 +41,9 @@ from alerts.reasons import (
     waits,
 )
 from alerts.stages import Stage
+from alerts.standing import ending, kept, stands, why
 from alerts.ties import AFTER, BEFORE, belongs, in_time, is_early, linked_to, under_way, unlinked
 
-TOGETHER = timedelta(minutes=5)
-"""What begins for a client within this is one thing to them."""
 HOUR = timedelta(hours=1)
 
 
@@ -68,6 +68,8 @@ class CaseBook:
         """By the tool and its number, which another tool may give too: the key of the decision."""
         self._held: set[str] = set()
         self._incidents: dict[str, Incident] = {}
+        self._hit: dict[str, set[str]] = {}
+        """By incident, the clients whom it affects."""
         self._undone: dict[tuple[str, str], set[tuple[str, str]]] = {}
         self.approved: dict[str, str] = {}
         """Incidents of which all cases are approved, also those to come, and by whom."""
@@ -119,6 +121,8 @@ class CaseBook:
         by_client: dict[str, list[Impact]] = {}
         for impact in impacts:
             by_client.setdefault(impact.client_id, []).append(impact)
+        self._hit.setdefault(incident.id, set()).update(by_client)
+        self._incidents[incident.id] = incident
         for client, touched in by_client.items():
             held = self.decisions.get(self._first.get((incident.id, client), ""))
             priority = max(impact.priority for impact in touched)
@@ -158,8 +162,8 @@ class CaseBook:
             decision = replace(fresh, withdrawn_at=at)
         elif not fresh.desk:
             decision = replace(fresh, reason=NO_DESK)
-        elif self._elsewhere(incident, fresh):
-            decision = replace(fresh, reason=ELSEWHERE)
+        elif stood := self._elsewhere(fresh):
+            decision = replace(fresh, reason=stood)
         elif wait == BUDGET and fresh.desk not in limits.per_hour:
             decision = replace(fresh, action=Action.OPEN, reason=(OLDER if early else CLOSED) if theirs else OURS)
         else:
@@ -204,9 +208,7 @@ class CaseBook:
         if not waiting:
             return
         done = [d for d in self.decisions.values() if d.action is not Action.NONE]
-        served = {
-            (d.incident_id, d.client_id) for d in done
-        }  # a merged incident brings decisions of its own on a client
+        served = {(d.incident_id, d.client_id) for d in done}  # a merged incident brings decisions of its own
         spent = Counter(d.desk for d in done if d.action is Action.OPEN and at - d.opened_at < HOUR)
         for decision in sorted(waiting, key=lambda d: (-d.priority, d.key)):
             room = limits.per_hour.get(decision.desk, spent[decision.desk] + 1) - spent[decision.desk]
@@ -216,6 +218,8 @@ class CaseBook:
                 continue
             if theirs and theirs.open_at(at) and not early and decision.reason != OBSERVED:
                 done_now = replace(decision, action=Action.LINK, reason=THEIRS, desk="", opened_at=at)
+            elif decision.reason == BUDGET and (stood := self._elsewhere(replace(decision, opened_at=at))):
+                done_now = replace(decision, reason=stood, opened_at=at)
             elif decision.reason == BUDGET and room > 0:
                 spent[decision.desk] += 1
                 reason = OLDER if early else CLOSED if theirs else OURS
@@ -316,6 +320,7 @@ class CaseBook:
         self._first = {of: key for of, key in self._first.items() if of[0] != incident_id}
         self._held &= self.decisions.keys()
         self._undone = {of: cases for of, cases in self._undone.items() if of[0] != incident_id}
+        self._hit.pop(incident_id, None)
         self.approved.pop(incident_id, None)
         self.withdrawn.discard(incident_id)
 
@@ -338,28 +343,29 @@ class CaseBook:
             default=None,
         )
 
-    def _elsewhere(self, incident: Incident, decision: Decision) -> bool:
-        """Whether a case of ours is open for the client on another incident that can hardly be another cause for them.
+    def standing(self, decision: Decision) -> Decision | None:
+        """Our case that stands for what was decided and was not taken back."""
+        found = stands(decision, (d for d in self.decisions.values() if d.client_id == decision.client_id))
+        return found if found and not found.withdrawn_at else None
 
-        One that is open, and overlaps this one, began when it did, or hits them on the same product; or one of both is theirs alone.
-        """
-        client = decision.client_id
+    def over(self, incident: Incident) -> list[Decision]:
+        """Our cases that end with the incident, see `ending`."""
+        self._incidents[incident.id] = incident
+        return ending(self.decisions.values(), incident.id, self._incidents)
+
+    def kept(self, incident_id: str) -> list[Decision]:
+        """Our cases of an incident that ended, which were not told so yet, see `kept`."""
+        return kept(self.decisions.values(), incident_id, self._incidents)
+
+    def _elsewhere(self, decision: Decision) -> str:
+        """Why a case of ours on another incident stands for what is to be decided; '' where none does."""
+        incident, reasons = self._incidents.get(decision.incident_id), set()
         for other in self._incidents.values():
-            ours = self.decisions.get(self._first.get((other.id, client), ""))
-            if ours is None or other.id == incident.id or other.state is not IncidentState.FIRING:
-                continue
-            if (
-                ours.action is Action.OPEN
-                and not ours.withdrawn_at
-                and (
-                    client in (incident.scope.client_id, other.scope.client_id)
-                    or incident.scope.overlaps(other.scope)
-                    or (decision.product and decision.product == ours.product)
-                    or abs(incident.started_at - other.started_at) <= TOGETHER
-                )
-            ):
-                return True
-        return False
+            held = self.decisions.get(self._first.get((other.id, decision.client_id), ""))
+            if incident and held and other.id != incident.id and self.standing(held):
+                alone = self._hit[incident.id] | self._hit[other.id] == {decision.client_id}
+                reasons.add(why(incident, decision, other, held, alone=alone))
+        return next((reason for reason in (ELSEWHERE, RETURNED) if reason in reasons), "")
 
     def note(self, decision: Decision, changes: Changes) -> None:
         """Write a decision over what was decided before; a case that it lets go may be tied to another incident."""
@@ -389,5 +395,6 @@ class CaseBook:
         if decision.client_reported_at:
             self._tied[decision.linked_source, decision.linked_case_id] = decision.key
         self.decisions[decision.key] = decision
+        self._hit.setdefault(decision.incident_id, set()).add(decision.client_id)
         (self._held.add if waits(decision) else self._held.discard)(decision.key)
         self._first.setdefault((decision.incident_id, decision.client_id), decision.key)

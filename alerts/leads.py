@@ -13,12 +13,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from alerts import Action, Client, Decision, Holding, Impact, Incident, IncidentState, TheirCase, Touch
-from alerts.reasons import BUDGET, ELSEWHERE, FEW, NO_DESK, waits
+from alerts.reasons import BUDGET, FEW, NO_DESK, waits
+from alerts.standing import with_standing
 from rules import Way
 
 SOON = timedelta(minutes=5)
@@ -139,25 +140,6 @@ def lines(
         if i in known
     ]
     return sorted(found, key=lambda line: (line.detected_at, line.incident_id, line.client_id))
-
-
-def with_standing(decisions: Iterable[Decision]) -> list[Decision]:
-    """With the case of ours that stands for a client's decision, where it is one of another incident."""
-    given = list(decisions)
-    opened: dict[str, list[Decision]] = defaultdict(list)
-    for decision in given:
-        if decision.action is Action.OPEN:
-            opened[decision.client_id].append(decision)
-    found = []
-    for decision in given:
-        before = [d for d in opened[decision.client_id] if d.opened_at <= decision.opened_at]
-        if decision.reason == ELSEWHERE and before:
-            ours = max(before, key=lambda d: (d.opened_at, d.key))
-            stands = replace(decision, action=Action.OPEN, opened_at=ours.opened_at, withdrawn_at=ours.withdrawn_at)
-            found.append(stands)
-        else:
-            found.append(decision)
-    return found
 
 
 def _line(

@@ -43,3 +43,11 @@ def withdrawn_text(incident: Incident, words: Words) -> str:
 def end_text(incident: Incident, words: Words) -> str:
     """What a case is told when its incident is over."""
     return f"La afectación {incident.id} en {words.where} terminó {words.ended}."
+
+
+def return_text(incident: Incident, words: Words) -> str:
+    """What a case that had been told of an end is told when its client is hit again soon after."""
+    return (
+        f"El cliente vuelve a estar afectado: {words.what.lower()} en {words.where} desde {words.since}, afectación {incident.id}. "
+        "No se abre otro caso: este sigue por ella."
+    )

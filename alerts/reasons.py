@@ -19,6 +19,7 @@ OURS = "affected, no case of their own"
 CLOSED = "their own case on it is closed already"
 OLDER = "their own case is older than the failure"
 ELSEWHERE = "our case on what else fails for them stands for it"
+RETURNED = "our case on what had ended for them stands for it again"
 THEIRS = "the client's own case is open"
 
 

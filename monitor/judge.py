@@ -15,6 +15,7 @@ import structlog
 
 from alerts import Action, Changes, Client, Decision, Incident, IncidentState
 from alerts.cases import CaseBook
+from alerts.reasons import RETURNED
 from alerts.ties import AFTER
 from monitor import tables as t
 from monitor.calendar import Calendar
@@ -25,7 +26,7 @@ from monitor.config import Config
 from monitor.escalation import to_escalate
 from monitor.intake import Rows, cases_of, clients_of, holdings_of
 from monitor.mending import Promotions, remember, take
-from monitor.outbox import to_end, to_open, to_withdraw
+from monitor.outbox import to_end, to_open, to_return, to_withdraw
 from monitor.pipeline import Pipeline
 from monitor.portfolio import Portfolio
 from monitor.store import Message, Step, Store
@@ -253,11 +254,13 @@ class Judge:
         ours = [d for d in changes.decisions.values() if d.action is Action.OPEN]
         opened = sorted((d for d in ours if not d.withdrawn_at), key=lambda d: (-d.priority, d.key))
         withdrawn = [d for d in ours if d.withdrawn_at]
-        newest = (changes.decisions.get(d.key, d) for d in changes.ended)
-        ended = [d for d in newest if d.action is Action.OPEN and not d.withdrawn_at]
+        back = [(d, self.pipeline.book.standing(d)) for d in changes.decisions.values() if d.reason == RETURNED]
+        newest = ((changes.decisions.get(d.key, d), by) for d, by in changes.over)
+        ended = [(d, by) for d, by in newest if d.action is Action.OPEN and not d.withdrawn_at]
         return [
             *(to_open(d, self._incident(d.incident_id, changes), self._client(d), zone) for d in opened),
-            *(to_end(d, self._incident(d.incident_id, changes), self._client(d), zone) for d in ended),
+            *(to_return(o, self._incident(d.incident_id, changes), self._client(d), zone) for d, o in back if o),
+            *(to_end(d, by, self._client(d), zone) for d, by in ended),
             *(to_withdraw(d, self._incident(d.incident_id, changes), self._client(d), zone) for d in withdrawn),
             *(to_escalate(one, zone) for one in changes.escalated if one.escalation.desk),
         ]
@@ -385,5 +388,6 @@ def _merge(into: Changes, later: Changes) -> None:
     into.impacts |= later.impacts
     into.decisions |= later.decisions
     into.ended += later.ended
+    into.over += later.over
     into.escalations |= later.escalations
     into.escalated += later.escalated

@@ -12,7 +12,7 @@ from typing import Any
 import structlog
 
 from alerts import Client, Decision, Incident
-from alerts.messages import Words, case_text, end_text, withdrawn_text
+from alerts.messages import Words, case_text, end_text, return_text, withdrawn_text
 from alerts.rows import plain
 from connectors import Case, CaseDesk, SourceError
 from monitor import spanish
@@ -40,11 +40,24 @@ def to_open(decision: Decision, incident: Incident, client: Client, zone: tzinfo
 
 
 def to_end(decision: Decision, incident: Incident, client: Client, zone: tzinfo) -> Message:
-    """The message that tells a case that its incident is over."""
+    """The message that tells a case that it is over: its incident, or the last other one for which it stood."""
     words = _words(incident, client, zone)
     subject, body = case_text(incident, decision, words)
     payload = _payload(decision, incident, subject, body, "afectación superada") | {"note": end_text(incident, words)}
-    return Message(f"{decision.key}:end", decision.key, decision.desk, "update", payload)
+    return Message(_named(decision, "end", incident), decision.key, decision.desk, "update", payload)
+
+
+def to_return(decision: Decision, incident: Incident, client: Client, zone: tzinfo) -> Message:
+    """The message that tells a case, whose incident is over, that it stands for another one."""
+    words = _words(incident, client, zone)
+    subject, body = case_text(incident, decision, words)
+    payload = _payload(decision, incident, subject, body, "abierto") | {"note": return_text(incident, words)}
+    return Message(_named(decision, "again", incident), decision.key, decision.desk, "update", payload)
+
+
+def _named(decision: Decision, what: str, incident: Incident) -> str:
+    """A message's key: a case may be told the same of several incidents."""
+    return ":".join([decision.key, what, *([incident.id] if incident.id != decision.incident_id else [])])
 
 
 def to_withdraw(decision: Decision, incident: Incident, client: Client, zone: tzinfo) -> Message:

@@ -123,6 +123,7 @@ class Pipeline:
         self.causes.ended(occurrence(incident, touched), at, self.portfolio.desk_of, changes)
         ended = (d for d in self.book.decisions.values() if d.incident_id == incident.id)
         changes.ended += sorted(ended, key=lambda d: d.key)
+        changes.over += [(ours, incident) for ours in self.book.over(incident)]
 
     # ---- signals ---------------------------------------------------------------------------------------------------
 
@@ -210,6 +211,7 @@ class Pipeline:
     def _attach(self, at: datetime, changes: Changes) -> None:
         for incident in [i for i in self.recent.values() if i.resolved_at and at - i.resolved_at > AFTER]:
             del self.recent[incident.id]
+            changes.over += [(d, incident) for d in self.book.kept(incident.id)]
             self.book.forget(incident.id)
             self.impacts.forget(incident.id)
         self.book.attach(self.impacts.hurt_on, at, changes)

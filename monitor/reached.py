@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from alerts import Action, Decision, Incident, TheirCase
-from alerts.leads import SOON, Miss, with_standing
+from alerts.leads import SOON, Miss
+from alerts.standing import with_standing
 from monitor.labels import GRACE, Label
 
 Row = dict[str, Any]

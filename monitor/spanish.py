@@ -46,6 +46,7 @@ REASONS = {
     "their own case on it is closed already": "Su propio caso ya se cerró",
     "their own case is older than the failure": "Su propio caso es anterior a la falla",
     "our case on what else fails for them stands for it": "Ya tiene caso nuestro por lo otro que le falla",
+    "our case on what had ended for them stands for it again": "Volvió lo que tenía: sigue su caso nuestro",
     "budget": "Espera cupo de la mesa",
     "too few failures yet": "Aún son pocas fallas",
     "no desk takes this product": "Ninguna mesa recibe este producto",

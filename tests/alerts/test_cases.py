@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from alerts import Action, Changes, Decision, Impact, Incident, IncidentState, TheirCase, Touch
 from alerts.cases import CaseBook, case_key
-from alerts.reasons import BUDGET, ELSEWHERE, FEW, OLDER, OURS, THEIRS, Limits, waits
+from alerts.reasons import BUDGET, ELSEWHERE, FEW, OLDER, OURS, RETURNED, THEIRS, Limits, waits
 from rules import Scope, Severity
 from tests.characters import ACEROS, CAFE, TEXTILES, Character, at
 
@@ -135,33 +135,97 @@ def test_a_case_about_one_failure_does_not_stand_for_the_next():
     desk = Desk()
     desk.affected("10:02", ACEROS)
     desk.learns("10:20", ACEROS.reports("10:20", case_id="C-7"))
-    after = replace(INCIDENT, id="AF-2", started_at=at("10:40"), detected_at=at("10:42"))
+    after = replace(INCIDENT, id="AF-2", started_at=at("12:00"), detected_at=at("12:02"))
     over = replace(INCIDENT, state=IncidentState.RESOLVED, ended_at=at("10:25"), resolved_at=at("10:38"))
     desk.book.know([over, after])
     assert (desk.decision(ACEROS).linked_case_id, desk.decision(ACEROS).lead_seconds) == ("C-7", 18 * 60)
-    second = desk.affected("10:42", ACEROS, incident=after)
+    second = desk.affected("12:02", ACEROS, incident=after)
     assert (second.action, second.linked_case_id) == (Action.OPEN, "")
 
 
 @pytest.mark.parametrize(
-    ("scope", "product", "began", "state", "action"),
+    ("scope", "product", "began", "ended", "clock", "reason"),
     [
-        (Scope("recaudos", "h2h", ACEROS.nit), "recaudos", "10:20", IncidentState.FIRING, Action.NONE),
-        (Scope("", "web"), "recaudos", "10:20", IncidentState.FIRING, Action.NONE),
-        (Scope("pagos", "h2h"), "pagos", "10:20", IncidentState.FIRING, Action.NONE),
-        (Scope("recaudos", "h2h"), "recaudos", "10:05", IncidentState.FIRING, Action.NONE),
-        (Scope("recaudos", "h2h"), "recaudos", "10:05:01", IncidentState.FIRING, Action.OPEN),
-        (Scope("recaudos", "h2h", ACEROS.nit), "recaudos", "10:20", IncidentState.RESOLVED, Action.OPEN),
+        (Scope("recaudos", "h2h", ACEROS.nit), "recaudos", "10:20", "", "10:25", ELSEWHERE),
+        (Scope("", "web"), "recaudos", "10:20", "", "10:25", ELSEWHERE),
+        (Scope("pagos", "h2h"), "pagos", "10:20", "", "10:25", ELSEWHERE),
+        (Scope("recaudos", "h2h"), "recaudos", "10:05", "", "10:25", ELSEWHERE),
+        (Scope("recaudos", "h2h"), "recaudos", "10:05:01", "", "10:25", OURS),
+        (Scope("recaudos", "h2h", ACEROS.nit), "recaudos", "10:20", "10:18", "10:25", RETURNED),
+        (Scope("pagos", "h2h"), "pagos", "11:00", "10:18", "11:18", RETURNED),
+        (Scope("pagos", "h2h"), "pagos", "11:00", "10:18", "11:18:01", OURS),
+        (Scope("recaudos", "h2h"), "recaudos", "10:20", "10:18", "10:25", OURS),
     ],
 )
-def test_what_is_one_cause_to_a_client_is_one_case(scope, product, began, state, action):
+def test_what_is_one_cause_to_a_client_is_one_case(scope, product, began, ended, clock, reason):
+    desk = Desk()
+    desk.affected("10:02", CAFE)
+    desk.affected("10:02", ACEROS)
+    other = replace(INCIDENT, id="AF-2", scope=scope, started_at=at(began), detected_at=at(clock))
+    desk.book.know([over(ended) if ended else INCIDENT, other])
+    decision = desk.affected(clock, ACEROS, product, incident=other)
+    assert (decision.action, decision.reason) == (Action.OPEN if reason == OURS else Action.NONE, reason)
+    assert desk.affected(clock, TEXTILES, product, incident=other).action is Action.OPEN
+
+
+def over(clock: str, incident: Incident = INCIDENT) -> Incident:
+    """It has ended, and that is known."""
+    return replace(incident, state=IncidentState.RESOLVED, ended_at=at(clock), resolved_at=at(clock))
+
+
+def test_two_that_hit_one_client_and_nobody_else_are_one_cause_to_them():
     desk = Desk()
     desk.affected("10:02", ACEROS)
-    other = replace(INCIDENT, id="AF-2", scope=scope, started_at=at(began), detected_at=at("10:25"))
-    desk.book.know([replace(INCIDENT, state=state), other])
-    decision = desk.affected("10:25", ACEROS, product, incident=other)
-    assert (decision.action, decision.reason) == (action, ELSEWHERE if action is Action.NONE else OURS)
-    assert desk.affected("10:25", TEXTILES, product, incident=other).action is Action.OPEN
+    assert desk.affected("10:25", ACEROS, "recaudos", incident=LATER).reason == ELSEWHERE
+
+
+LATER = replace(
+    INCIDENT, id="AF-2", scope=Scope("recaudos", "h2h"), started_at=at("10:20"), detected_at=at("10:25"),
+)  # fmt: skip
+
+
+def test_of_two_that_wait_for_one_cause_one_is_opened():
+    book, changes, full = CaseBook(), Changes(), Limits({"mesa": 1})
+    book.know([INCIDENT, later := replace(LATER, scope=Scope("pagos", "h2h"))])
+    for incident in (INCIDENT, later):
+        hit = [Impact(incident.id, ACEROS.nit, "pagos", Touch.AFFECTED, failures=3)]
+        book.decide(incident, hit, at("10:25"), lambda _: "mesa", changes, full)
+    for clock in ("10:25", "12:30"):
+        book.release(at(clock), ["AF-1", "AF-2"], full, changes)
+    assert [d.reason for d in changes.decisions.values()] == [OURS, ELSEWHERE]
+
+
+def test_our_case_ends_with_the_last_of_what_it_stands_for():
+    desk = Desk()
+    ours = desk.affected("10:02", ACEROS)
+    alone = desk.affected("10:02", CAFE)
+    desk.affected("10:25", ACEROS, incident=(second := replace(LATER, scope=Scope("pagos", "h2h"))))
+    first = over("10:40")
+    assert desk.book.over(first) == [alone]
+    assert desk.book.kept("AF-1") == [ours], "told all the same, once the incident is forgotten"
+    third = replace(second, id="AF-3", started_at=at("10:45"), detected_at=at("10:50"))
+    assert desk.affected("10:50", ACEROS, incident=third).reason == ELSEWHERE, "still open, by the second"
+    assert desk.book.over(over("10:55", second)) == []
+    assert desk.book.over(over("11:00", third)) == [ours]
+
+
+def test_what_came_back_and_ended_again_is_told_to_the_case_that_stands_for_it():
+    desk = Desk()
+    ours = desk.affected("10:02", ACEROS)
+    assert desk.book.over(over("10:18")) == [ours]
+    again = replace(LATER, scope=Scope("pagos", "web"))
+    decision = desk.affected("10:25", ACEROS, incident=again)
+    assert (decision.reason, desk.book.standing(decision)) == (RETURNED, ours)
+    assert desk.book.over(over("10:40", again)) == [ours]
+
+
+def test_a_case_taken_back_stands_for_nothing():
+    desk = Desk()
+    ours = desk.affected("10:02", ACEROS)
+    decision = desk.affected("10:25", ACEROS, incident=replace(LATER, scope=Scope("pagos", "h2h")))
+    desk.book.note(replace(ours, withdrawn_at=at("10:30")), desk.changes)
+    assert desk.book.standing(decision) is None
+    assert desk.book.over(over("10:40")) == []
 
 
 def test_when_they_were_named_and_what_their_case_waited_for_stay_with_it():
@@ -310,8 +374,9 @@ def test_a_case_about_an_incident_under_way_is_no_lead_of_the_next_one():
 
 @pytest.mark.parametrize("number", ["17", "18"])
 def test_two_tools_may_give_the_same_number(number: str):
-    other = replace(INCIDENT, id="AF-2", scope=Scope("tarjetas", "web"))
+    other = replace(INCIDENT, id="AF-2", scope=Scope("tarjetas", "h2h"), started_at=at("09:50"))
     desk = Desk()
+    desk.affected("10:02", TEXTILES)
     desk.affected("10:02", ACEROS)
     desk.affected("10:02", ACEROS, "tarjetas", incident=other)
     desk.book.know([INCIDENT, other])

@@ -15,7 +15,7 @@ from alerts.cases import case_key
 from alerts.lead_figures import figures, misses
 from alerts.leads import Line, Miss, lines
 from alerts.losses import Losses, avoided
-from alerts.reasons import BUDGET, ELSEWHERE, FEW, NO_DESK, OURS, THEIRS
+from alerts.reasons import BUDGET, ELSEWHERE, FEW, NO_DESK, OURS, RETURNED, THEIRS
 from rules import Scope, Severity
 from tests.characters import ACEROS, CAFE, CAST, TEXTILES, Character, at
 
@@ -102,6 +102,16 @@ def test_our_case_on_what_else_fails_for_them_stands_for_it():
     both = [hit(CAFE, "10:00"), replace(hit(CAFE, "10:06"), incident_id="AF-2", product="recaudos")]
     _, found = lines([INCIDENT, other], both, [opened(CAFE, "10:05"), second], [], {}, [])
     assert (found.incident_id, found.first, found.lead) == ("AF-2", True, timedelta(minutes=15))
+
+
+def test_our_case_on_what_had_ended_counts_from_when_it_was_found_to_stand_for_it_again():
+    back = replace(INCIDENT, id="AF-2", detected_at=at("10:40"))
+    second = replace(
+        opened(CAFE, "10:41", "10:50"), key="VG-AF-2", incident_id="AF-2", action=Action.NONE, reason=RETURNED
+    )
+    both = [hit(CAFE, "10:00"), replace(hit(CAFE, "10:38"), incident_id="AF-2")]
+    _, found = lines([INCIDENT, back], both, [opened(CAFE, "10:05"), second], [], {}, [])
+    assert (found.incident_id, found.first, found.lead) == ("AF-2", True, timedelta(minutes=9))
 
 
 def test_warned_by_the_detection_if_they_held_it_then_or_by_being_called_exposed():

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from alerts import Action, Changes, IncidentState, TheirCase
-from alerts.reasons import WITHDRAWN
+from alerts.reasons import RETURNED, WITHDRAWN
 from monitor import casework
 from monitor.calendar import Calendar
 from monitor.mending import Promotions, take
@@ -87,6 +87,18 @@ def test_the_end_is_of_all_who_were_decided_on_and_told_to_those_whose_case_stan
     )
     failing.services[-1].deliver()
     assert desk(failing) == {"retirado": 1, "afectación superada": 1}
+
+
+def test_what_comes_back_within_the_hour_takes_up_the_case_that_is_there(failing: Bank):
+    live(failing, "12:04", "12:20")
+    assert desk(failing) == {"afectación superada": 2}
+    failing.start()
+    live(failing, "12:20", "12:25", failing=0.8)
+    assert [i.state for i in failing.store.incidents()] == [IncidentState.FIRING, IncidentState.RESOLVED]
+    assert desk(failing)["afectación superada"] == 0
+    assert Counter(d.reason for d in failing.store.decisions())[RETURNED] == 2
+    live(failing, "12:25", "12:40")
+    assert desk(failing) == {"afectación superada": 3}, "and Aceros's, who had a case of their own the first time"
 
 
 def test_our_case_is_promoted_when_its_tool_tells_so_and_worked_on_when_all_is_long_over(failing: Bank):

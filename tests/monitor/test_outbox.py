@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from threading import Barrier, Thread
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ from alerts import Action, Client, Decision, Incident, IncidentState
 from connectors import Case, SourceError
 from connectors.desks.local import Local
 from monitor import tables as t
-from monitor.outbox import A_DAY, FIRST_WAIT, LEASE, LONGEST_WAIT, deliver, to_end, to_open, to_withdraw
+from monitor.outbox import A_DAY, FIRST_WAIT, LEASE, LONGEST_WAIT, deliver, to_end, to_open, to_return, to_withdraw
 from monitor.store import Message, Step, Store
 from rules import Scope, Severity
 
@@ -164,6 +164,23 @@ def test_a_withdrawal_goes_out_once_after_the_opening_with_a_plain_text(store: S
     assert desk.sent == [("open", "VG-1"), ("update", "VG-1")]
     assert (seen[1].status, seen[0].status) == ("retirado", "abierto")
     assert seen[1].note.startswith("Vigía retira este caso: la afectación AF-1 en Pagos · App no lo requiere.")
+
+
+def test_a_case_is_told_that_it_stands_for_what_came_back_and_of_each_end(store: Store) -> None:
+    first = Incident(
+        "AF-1", Scope("pagos", "app"), "failed", Severity.MAJOR, IncidentState.RESOLVED, NOW - 9 * LEASE, NOW - 8 * LEASE,
+        ("fallas",), frozenset({"failed"}), ended_at=NOW - LEASE, resolved_at=NOW,
+    )  # fmt: skip
+    second = replace(first, id="AF-2")
+    decision = Decision("VG-1", "AF-1", "900123456", "pagos", Action.OPEN, "own", NOW, 83, "local")
+    who = Client("900123456")
+    told = [make(decision, i, who, BOGOTA) for i in (first, second) for make in (to_return, to_end)]
+    put(store, to_open(decision, first, who, BOGOTA), *told[1:], *told[1:])
+    seen: list[Case] = []
+    assert deliver(store, {"local": Desk(seen.append)}, Clock()) == 4
+    assert [case.status for case in seen] == ["abierto", "afectación superada", "abierto", "afectación superada"]
+    assert "AF-2. No se abre otro caso" in seen[2].note
+    assert "AF-2" in seen[3].note
 
 
 # ---- a crash -------------------------------------------------------------------------------------------------------
