@@ -181,7 +181,7 @@ def _summary(outcome: Outcome, rows: int, begin: int, end: int, seconds: float) 
         "transactions_per_second": round(rows / seconds),
         "incidents": len(_shown(outcome)),
         "affected_clients": len({client for clients in _affected(outcome).values() for client in clients}),
-        "operations_in_doubt": sum(doubt.n for doubt in outcome.doubts.values() if not doubt.settled_at),
+        "operations_in_doubt": sum(d.n if not d.id else 1 for d in outcome.doubts.values() if not d.settled_at),
         "cases": {str(action): actions.count(action) for action in Action},
         "clients_reached_first": sum(lead > 0 for lead in leads),
         "clients_who_were_first": sum(lead <= 0 for lead in leads),

@@ -26,6 +26,7 @@ DOUBTFUL = pa.schema(
 ONSETS = 180
 """Minutes for which doubts are held without an incident: no rule finds one that began longer ago."""
 OPEN = "('pending', 'reversed')"
+TOLD = "('ok', 'failed', 'rejected')"
 UNDONE = "('failed', 'rejected', 'reversed')"
 
 
@@ -59,22 +60,28 @@ def doubtful(
              placed AS (SELECT minute, id, old, row_number() OVER (PARTITION BY {same} ORDER BY old DESC, first, id) AS place
                         FROM every WHERE status NOT IN {UNDONE})
         SELECT DISTINCT minute, id FROM placed WHERE place > 1 AND NOT old""")
+    columns = "minute, known, id, client_id, product, channel, status, n, amount, first"
+    seq = "seq" if "seq" in order else "0"
+    db.execute(f"""
+        CREATE TEMP TABLE left_open AS
+        SELECT {columns}, {seq} AS seq FROM {rows} WHERE status IN {OPEN} AND client_id <> '' AND minute >= {since}""")
     db.execute(
         f"""CREATE TEMP TABLE doubted AS
-            SELECT id FROM {rows} WHERE status IN {OPEN} AND id <> '' AND client_id <> '' AND minute >= {since}
-            UNION SELECT id FROM twice WHERE minute >= {since} UNION SELECT id FROM held WHERE source = $source""",
+            SELECT id FROM left_open WHERE id <> ''
+            UNION SELECT id FROM twice WHERE minute >= {since} UNION SELECT id FROM held WHERE source = $source AND id <> ''""",
         {"source": source},
     )
     db.execute("SET VARIABLE source = ?", [source])
-    columns = "minute, known, id, client_id, product, channel, status"
     return (
         db.sql(f"""
-        WITH told AS (SELECT {columns}, n, amount, first, {"seq" if "seq" in order else "0 AS seq"}
-                      FROM {rows} SEMI JOIN doubted USING (id) WHERE client_id <> '' AND status <> 'other'),
+        WITH told AS (SELECT {columns}, seq FROM left_open WHERE id <> ''
+                      UNION ALL SELECT {columns}, {seq} FROM {rows} SEMI JOIN doubted USING (id)
+                      WHERE client_id <> '' AND status IN {TOLD}),
              every AS (SELECT told.*, twice.id IS NOT NULL AS twice FROM told LEFT JOIN twice USING (minute, id)
                        UNION ALL BY NAME
-                       SELECT {columns}, sum(n) AS n, sum(amount) AS amount, min(first) AS first, 0 AS seq, false AS twice
-                       FROM {rows} WHERE id = '' AND client_id <> '' AND status IN {OPEN} AND minute >= {since} GROUP BY ALL)
+                       SELECT * EXCLUDE (n, amount, first, seq), sum(n) AS n, sum(amount) AS amount, min(first) AS first,
+                              0 AS seq, false AS twice
+                       FROM left_open WHERE id = '' GROUP BY ALL)
         SELECT minute, known, getvariable('source')::VARCHAR AS source, id, client_id, product, channel, status, twice,
                n::BIGINT AS n, coalesce(amount, 0)::DECIMAL(38, 2) AS amount, first
         FROM every ORDER BY {order}, client_id, product, channel, status""")

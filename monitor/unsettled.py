@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from alerts import Doubt
@@ -24,3 +25,10 @@ def recall(pipeline: Pipeline, store: Store, judged_until: int | None) -> None:
     latest = (judged_until or 0) - max(ONSETS, pipeline.windows.hold)
     for table in store.cells("doubtful", min(latest, pipeline.doubts_since() or latest)):
         pipeline.windows.note(table)
+
+
+def in_doubt(store: Store, client_id: str, since: datetime) -> list[Row]:
+    """What incidents left in doubt of a client since then, the newest first; what has been settled last."""
+    found = doubts(store, t.doubts.c.client_id == client_id, t.doubts.c.at >= since)
+    newest = sorted(found, key=lambda row: row["at"], reverse=True)
+    return sorted(newest, key=lambda row: row["settled_at"] is not None)
