@@ -107,20 +107,24 @@ def test_what_is_told_of_an_id_afterwards_settles_it_but_a_repetition_that_went_
 
 def test_rows_that_come_minute_by_minute_leave_the_same_in_doubt_and_no_more_is_held_than_needed():
     table, windows = rows(), Windows()
-    arrives = pc.floor_temporal(table["timestamp"], unit="minute")
     pipeline, outcome = piped(windows), Outcome()
-    for m in range(minute("08:00"), minute("12:00")):
-        arrived = table.filter(pc.equal(arrives, time_of(m)))
-        counted = windows.count(arrived, source="core", closing=m)
+    arrives = pc.floor_temporal(table["timestamp"], unit="minute")
+
+    def arrive(some: pa.Table, closing: int | None) -> None:
+        counted = windows.count(some, source="core", closing=closing)
         windows.hold_cells(counted.cells)
         windows.remember(counted.ledger)
         windows.note(counted.doubtful)
+
+    arrive(table.filter(pc.less(arrives, at("09:58"))), None)
+    for m in range(minute("09:58"), minute("10:40")):
+        arrive(table.filter(pc.equal(arrives, time_of(m))), m)
         outcome.take(pipeline.judge(m, m + 1))
         windows.release(m + 1, pipeline.doubts_since())
-    whole = history().judge(minute("08:00"), minute("12:00"))
-    assert outcome.doubts == whole.doubts
-    windows.release(minute("20:00"), minute("10:03"))
-    assert "queda" in windows.doubtful["id"].to_pylist(), "its news"
+    assert outcome.doubts == history().judge(minute("09:58"), minute("10:40")).doubts
+    assert told(outcome.doubts) == LEFT
+    windows.release(minute("20:00"), minute("10:00"))
+    assert "queda" in windows.doubtful["id"].to_pylist(), "there may be news"
     windows.release(minute("20:00"))
     assert windows.doubtful.num_rows == 0
 
