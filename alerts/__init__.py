@@ -301,6 +301,33 @@ class Escalated:
     causes: tuple[tuple[Occurrence, int, Part], ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """An operation of a client that an incident left in doubt: pending, reversed or duplicated (see `alerts.doubts`).
+
+    id: '' for those without one, `n` of them; at: when its first doubtful row happened. settled_at, settled_as: when its id was told
+    anew after the end, and the status that ended the doubt.
+    """
+
+    incident_id: str
+    client_id: str
+    product: str
+    channel: str
+    id: str
+    state: str
+    source: str
+    at: datetime
+    amount: Decimal = Decimal(0)
+    n: int = 1
+    settled_at: datetime | None = None
+    settled_as: str = ""
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """What makes it one."""
+        return self.incident_id, self.client_id, self.product, self.channel, self.id, self.state, self.source
+
+
 @dataclass(slots=True)
 class Changes:
     """What a step changed, to be committed together: newest state of each, in order of first change.
@@ -316,3 +343,4 @@ class Changes:
     over: list[tuple[Decision, Incident]] = field(default_factory=list)
     escalations: dict[str, Escalation] = field(default_factory=dict)
     escalated: list[Escalated] = field(default_factory=list)
+    doubts: dict[tuple[str, ...], Doubt] = field(default_factory=dict)

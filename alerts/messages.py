@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from alerts import Decision, Incident
+from alerts import Decision, Doubt, Incident
+
+NAMED = 10
+"""Operations that a case is told by id; of the others, how many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +44,23 @@ def withdrawn_text(incident: Incident, words: Words) -> str:
     )
 
 
-def end_text(incident: Incident, words: Words) -> str:
-    """What a case is told when its incident is over."""
-    return f"La afectación {incident.id} en {words.where} terminó {words.ended}."
+def end_text(incident: Incident, words: Words, doubts: Sequence[Doubt] = ()) -> str:
+    """What a case is told when its incident is over. doubts: the operations that it left in doubt for the client."""
+    told = f"La afectación {incident.id} en {words.where} terminó {words.ended}."
+    return f"{told} {verify_text(doubts)}" if doubts else told
+
+
+def verify_text(doubts: Sequence[Doubt]) -> str:
+    """Operations to be verified: how many, up to NAMED by id, and of how many more there is no room or no id."""
+    ids = list(dict.fromkeys(doubt.id for doubt in doubts if doubt.id))
+    nameless = sum(doubt.n for doubt in doubts if not doubt.id)
+    whole, more = len(ids) + nameless, len(ids[NAMED:])
+    parts = [", ".join(ids[:NAMED])] if ids else []
+    parts += [f"{more} más"] if more else []
+    parts += [f"{nameless} sin identificador"] if nameless else []
+    last = f" y {parts.pop()}" if len(parts) > 1 else ""
+    count = "1 operación por verificar" if whole == 1 else f"{whole} operaciones por verificar"
+    return f"{count}: {', '.join(parts)}{last}."
 
 
 def return_text(incident: Incident, words: Words) -> str:

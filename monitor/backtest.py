@@ -12,7 +12,7 @@ from time import perf_counter
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from alerts import Action, Changes, Decision, Escalation, Impact, Incident, IncidentState, TheirCase, Touch
+from alerts import Action, Changes, Decision, Doubt, Escalation, Impact, Incident, IncidentState, TheirCase, Touch
 from alerts.cases import CaseBook
 from connectors import Reject
 from monitor.calendar import Calendar
@@ -43,6 +43,7 @@ class Outcome:
     impacts: dict[tuple[str, str, str], Impact] = field(default_factory=dict)
     decisions: dict[str, Decision] = field(default_factory=dict)
     escalations: dict[str, Escalation] = field(default_factory=dict)
+    doubts: dict[tuple[str, ...], Doubt] = field(default_factory=dict)
     summary: dict[str, Any] = field(default_factory=dict)
     rejects: list[tuple[str, Reject]] = field(default_factory=list)
     unknown_statuses: dict[str, dict[str, int]] = field(default_factory=dict)
@@ -54,6 +55,7 @@ class Outcome:
         self.incidents |= changes.incidents
         self.decisions |= changes.decisions
         self.escalations |= changes.escalations
+        self.doubts |= changes.doubts
         for key, impact in changes.impacts.items():
             if impact is None:
                 self.impacts.pop(key, None)
@@ -142,6 +144,7 @@ def _load(intake: Intake, pipeline: Pipeline, outcome: Outcome, progress: Progre
                 counts = windows.count(rows.table, source=rows.source, closing=None)
                 windows.hold_cells(counts.cells)
                 windows.remember(counts.ledger)
+                windows.note(counts.doubtful)
             case "metrics":
                 windows.hold_metrics(windows.place_metrics(rows.table, source=rows.source, closing=None)[0])
             case "cases":
@@ -178,6 +181,7 @@ def _summary(outcome: Outcome, rows: int, begin: int, end: int, seconds: float) 
         "transactions_per_second": round(rows / seconds),
         "incidents": len(_shown(outcome)),
         "affected_clients": len({client for clients in _affected(outcome).values() for client in clients}),
+        "operations_in_doubt": sum(d.n if not d.id else 1 for d in outcome.doubts.values() if not d.settled_at),
         "cases": {str(action): actions.count(action) for action in Action},
         "clients_reached_first": sum(lead > 0 for lead in leads),
         "clients_who_were_first": sum(lead <= 0 for lead in leads),
@@ -251,6 +255,11 @@ def write(outcome: Outcome, out: Path, timezone: str) -> None:
             share, whole = ("" if value is None else round(value, 4) for value in (part.share, part.cumulative))
             w = cause.weighed
             row(w.cause, w.incidents, w.clients, w.failures, share, whole, ";".join(told), w.minutes, keys)
+    header = "incident_id client_id product channel id state at amount operations settled_at settled_as"
+    with _csv(out / "doubts.csv", header) as row:
+        for one in sorted(outcome.doubts.values(), key=lambda one: (one.incident_id, one.client_id, one.at, one.key)):
+            what = (one.incident_id, one.client_id, one.product, one.channel, one.id, one.state, time(one.at))
+            row(*what, one.amount, one.n, time(one.settled_at), one.settled_as)
     (out / "summary.json").write_text(
         json.dumps(outcome.summary, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
     )

@@ -10,11 +10,13 @@ counts, known from the newer row on.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
+
+from monitor.doubtful import DOUBTFUL, doubled, doubtful
 
 BUCKETS = 16
 """Latency is kept as the doubling step that it lies in, from 4 ms to 262 s: counts by step add up; see `percentile` in frames.
@@ -63,13 +65,17 @@ LEDGER = pa.schema(
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """What a batch of rows came to: cells to add, ledger entries to remember, rows that were late, too late, or repeated."""
+    """What a batch of rows came to: cells to add, ledger entries to remember, rows that were late, too late, or repeated.
+
+    doubtful: the rows of operations in doubt.
+    """
 
     cells: pa.Table
     ledger: pa.Table
     late: int = 0
     too_late: int = 0
     repeated: int = 0
+    doubtful: pa.Table = field(default_factory=DOUBTFUL.empty_table)
 
 
 def count(
@@ -78,6 +84,7 @@ def count(
     *,
     source: str,
     ledger: pa.Table,
+    held: pa.Table,
     closing: int | None,
     hold: int,
     dark: int | None = None,
@@ -85,6 +92,7 @@ def count(
 ) -> Counted:
     """Count transactions (the role's columns, in order of arrival) into cells.
 
+    held: what is known of operations in doubt.
     closing: the first minute that is still open: rows before it are late, rows more than `hold` minutes before it are too late
     and dropped. None: history, in which a row is known from its own time on (and the order is that of time). dark: the first
     minute that was judged without the source: what it tells of the minutes since then becomes known PLAYED of them a minute, so that
@@ -128,8 +136,11 @@ def count(
             db.register("arrived", _since(rows, floor))  # few of a large batch
             remembered = _remember(db, kept, source, "true")
             db.register("arrived", rows)
-        cells = pa.concat_tables([cells, _again(db, "arrivals" if repeated else kept, source)])
-        return Counted(cells, remembered, late, too_late, repeated)
+        came, order = ("arrivals", _order(in_time=closing is None)) if repeated else (kept, "first, id")
+        cells = pa.concat_tables([cells, _again(db, came, source, order)])
+        # History that is read before it is watched trains; in a backtest all of it may be acted on.
+        found = doubtful(db, came, source, held, order, since=floor if closing is None and read else 0)
+        return Counted(cells, remembered, late, too_late, repeated, found)
 
 
 def _since(rows: pa.Table, minute: int) -> pa.Table:
@@ -199,20 +210,15 @@ def _cells(db: duckdb.DuckDBPyConnection, rows: str, source: str, *, known: str 
     )
 
 
-def _again(db: duckdb.DuckDBPyConnection, rows: str, source: str) -> pa.Table:
+def _again(db: duckdb.DuckDBPyConnection, rows: str, source: str, order: str) -> pa.Table:
     """What was executed twice, as far as these rows add to it: ids beyond the first of one client, product, channel, amount and minute."""
     same = "minute, product, channel, client_id, amount"
-    paid = "id <> '' AND client_id <> '' AND amount > 0"
     db.execute("SET VARIABLE source = ?", [source])
+    doubled(db, rows, order)
     return (
         db.sql(f"""
-        WITH before AS (SELECT {same}, id FROM ledger WHERE source = getvariable('source') AND {paid}),
-             twice AS (SELECT {same} FROM {rows} WHERE {paid} GROUP BY {same} HAVING count(*) > 1
-                       UNION SELECT {same} FROM {rows} SEMI JOIN before USING ({same}) WHERE {paid}),
-             every AS (SELECT {same}, id, known, false AS old FROM {rows} SEMI JOIN twice USING ({same}) WHERE {paid}
-                       UNION ALL SELECT {same}, id, NULL, true FROM before SEMI JOIN twice USING ({same})),
-             added AS (SELECT {same}, max(known) AS known,
-                              count(DISTINCT id) - greatest(count(DISTINCT id) FILTER (old), 1) AS again FROM every GROUP BY {same})
+        WITH added AS (SELECT {same}, max(known) AS known,
+                              count(DISTINCT id) - greatest(count(DISTINCT id) FILTER (old), 1) AS again FROM doubled GROUP BY {same})
         SELECT minute, known, getvariable('source')::VARCHAR AS source, product, channel, client_id, 'ok' AS status, '' AS error_code,
                NULL::TINYINT AS bin, 0::BIGINT AS n, sum(again)::BIGINT AS again, 0::DECIMAL(38, 2) AS amount, NULL::BIGINT AS first
         FROM added WHERE again > 0 GROUP BY minute, known, product, channel, client_id""")

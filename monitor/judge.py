@@ -30,6 +30,7 @@ from monitor.outbox import to_end, to_open, to_return, to_withdraw
 from monitor.pipeline import Pipeline
 from monitor.portfolio import Portfolio
 from monitor.store import Message, Step, Store
+from monitor.unsettled import recall as recall_doubts
 from monitor.verdicts import STANDS, Said, summed
 from monitor.windows import DAY, HISTORY, Windows, minute_of, time_of
 
@@ -155,6 +156,7 @@ class Judge:
             self._go_on()
         if self.judged_until is not None:
             self._recall(time_of(self.judged_until))
+        recall_doubts(self.pipeline, self.store, self.judged_until)
 
     def _stored(self) -> Iterator[int]:
         """Hold everything that was counted, a blob at a time, in order of time: yields the first minute of each before it is held."""
@@ -250,7 +252,7 @@ class Judge:
 
     def _messages(self, changes: Changes) -> list[Message]:
         """What the desks are told: the most urgent first."""
-        zone = self.pipeline.calendar.zone
+        zone, told = self.pipeline.calendar.zone, self.pipeline.doubts.of
         ours = [d for d in changes.decisions.values() if d.action is Action.OPEN]
         opened = sorted((d for d in ours if not d.withdrawn_at), key=lambda d: (-d.priority, d.key))
         withdrawn = [d for d in ours if d.withdrawn_at]
@@ -260,7 +262,7 @@ class Judge:
         return [
             *(to_open(d, self._incident(d.incident_id, changes), self._client(d), zone) for d in opened),
             *(to_return(o, self._incident(d.incident_id, changes), self._client(d), zone) for d, o in back if o),
-            *(to_end(d, by, self._client(d), zone) for d, by in ended),
+            *(to_end(d, by, self._client(d), zone, told(d)) for d, by in ended),
             *(to_withdraw(d, self._incident(d.incident_id, changes), self._client(d), zone) for d in withdrawn),
             *(to_escalate(one, zone) for one in changes.escalated if one.escalation.desk),
         ]
@@ -316,7 +318,8 @@ class Judge:
             standing.dark_from = None
         self.windows.hold_cells(counted.cells)
         self.windows.remember(counted.ledger)
-        step.cells += [("cells", counted.cells), ("ledger", counted.ledger)]
+        self.windows.note(counted.doubtful)
+        step.cells += [("cells", counted.cells), ("ledger", counted.ledger), ("doubtful", counted.doubtful)]
         done.counted[rows.source] = counted
 
     def _closed(self, now: datetime) -> int | None:
@@ -346,7 +349,7 @@ class Judge:
         # A day more than base rates need: what begins now may turn out to have begun some time ago.
         self.windows.prune(start - HISTORY - DAY - self._longest())
         changes = self.pipeline.judge(start, until, now=now)
-        self.windows.release(until)
+        self.windows.release(until, self.pipeline.doubts_since())
         _merge(step.changes, changes)
         self.judged_until = until
         ways = {rule.spec.name: rule.ways for rule in self.pipeline.rules}
@@ -391,3 +394,4 @@ def _merge(into: Changes, later: Changes) -> None:
     into.over += later.over
     into.escalations |= later.escalations
     into.escalated += later.escalated
+    into.doubts |= later.doubts

@@ -114,6 +114,8 @@ def show_incident(row: Row, out: Console, now: datetime, measures: Mapping[str, 
     _table(out, row["affected_clients"], [*who, *hit], "Ninguno.")
     _title(out, "Casos")
     show_cases(row["cases"], out, now)
+    _title(out, f"Operaciones por verificar ({es.number(es.to_verify(row['doubts']))})")
+    show_doubts(row["doubts"], out, now, open_=row["state"] == "firing")
     _title(out, f"Clientes expuestos ({row['exposed']})")
     near = [
         Field("Riesgo", lambda r: es.chance(r["chance"]), spare=1, whole=True),
@@ -157,6 +159,24 @@ def show_cases(rows: Sequence[Row], out: Console, now: datetime) -> None:
         out.print(f"\n{incident}" if number else incident, style="bold", markup=False)
         _draw(out, [row for row in rows if row["incident_id"] == incident], _sized(shown, rows, out.width))
     _tell_left_out(out, columns[1:], shown)
+
+
+def show_doubts(rows: Sequence[Row], out: Console, now: datetime, *, open_: bool = False) -> None:
+    """A line an operation; of those without an id, how many. open_: the incident goes on, they are told at its end."""
+    columns = [
+        *(
+            [Field("Cliente", lambda r: r["client"] or es.nit(r["client_id"]))]
+            if any("client" in r for r in rows)
+            else []
+        ),
+        Field("Producto", lambda r: es.name(r["product"]) or es.NOTHING),
+        Field("Canal", lambda r: es.name(r["channel"]) or es.NOTHING, spare=3),
+        Field("Operación", es.operation, whole=True),
+        Field("Estado", es.doubt),
+        Field("Cuándo", lambda r: es.moment(r["at"], now.tzinfo), spare=1),
+        Field("Monto", lambda r: es.money(r["amount"]), spare=2, whole=True),
+    ]
+    _table(out, rows, columns, es.NO_DOUBTS[open_])
 
 
 def _cases(row: Row) -> str:

@@ -5,13 +5,13 @@ A crash between sending and confirming sends again: the desk knows the case by i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
 import structlog
 
-from alerts import Client, Decision, Incident
+from alerts import Client, Decision, Doubt, Incident
 from alerts.messages import Words, case_text, end_text, return_text, withdrawn_text
 from alerts.rows import plain
 from connectors import Case, CaseDesk, SourceError
@@ -39,11 +39,17 @@ def to_open(decision: Decision, incident: Incident, client: Client, zone: tzinfo
     )
 
 
-def to_end(decision: Decision, incident: Incident, client: Client, zone: tzinfo) -> Message:
-    """The message that tells a case that it is over: its incident, or the last other one for which it stood."""
+def to_end(
+    decision: Decision, incident: Incident, client: Client, zone: tzinfo, doubts: Sequence[Doubt] = ()
+) -> Message:
+    """The message that tells a case that it is over: its incident, or the last other one for which it stood.
+
+    doubts: the operations that it left in doubt for the client.
+    """
     words = _words(incident, client, zone)
     subject, body = case_text(incident, decision, words)
-    payload = _payload(decision, incident, subject, body, "afectación superada") | {"note": end_text(incident, words)}
+    note = {"note": end_text(incident, words, doubts)}
+    payload = _payload(decision, incident, subject, body, "afectación superada") | note
     return Message(_named(decision, "end", incident), decision.key, decision.desk, "update", payload)
 
 

@@ -19,6 +19,7 @@ from alerts.rows import plain
 from monitor import tables as t
 from monitor.standing import Row, as_acted, as_worked, only, rows, told
 from monitor.store import Act, Store
+from monitor.unsettled import doubts
 from rules import DIMENSIONS
 
 STATES = {
@@ -77,8 +78,18 @@ def incident(store: Store, incident_id: str, now: datetime) -> Row:
         "affected_clients": touched(Touch.AFFECTED),
         "exposed_clients": touched(Touch.EXPOSED),
         "cases": _in_line(cases(store, incident_id=found[0].id)),
+        "doubts": _doubts(store, found[0].id),
         "acts": [plain(act) for act in store.acts(incident_id=found[0].id)],
     }
+
+
+def _doubts(store: Store, incident_id: str) -> list[Row]:
+    """What it left in doubt, by client, in order of time; what has been settled since last."""
+    found = doubts(store, t.doubts.c.incident_id == incident_id)
+    clients = t.clients.c.client_id.in_(only(t.doubts, "client_id", t.doubts.c.incident_id == incident_id))
+    names = {client.client_id: client for client in store.clients(clients)}
+    ordered = sorted(found, key=lambda row: row["settled_at"] is not None)
+    return [row | {"client": names[row["client_id"]].name if row["client_id"] in names else ""} for row in ordered]
 
 
 def figures(store: Store, since: datetime) -> Row:

@@ -17,6 +17,7 @@ from alerts.causes import CauseBook, occurrence
 from alerts.incidents import Incidents
 from alerts.ties import AFTER
 from monitor.calendar import Calendar
+from monitor.doubts import Doubts
 from monitor.impacts import Impacts
 from monitor.maintenance import Maintenance
 from monitor.portfolio import Portfolio
@@ -67,6 +68,7 @@ class Pipeline:
         self.maintenance = maintenance
         self.impacts = Impacts(windows, calendar, self.portfolio, maintenance)
         self.causes = CauseBook(self.portfolio.escalating)
+        self.doubts = Doubts(windows)
         self.recent: dict[str, Incident] = {}
         self.status: dict[tuple[str, Scope], Status] = {}
 
@@ -85,6 +87,7 @@ class Pipeline:
         self._show(said)
         signals = self._signals(said)
         changes = Changes()
+        self.doubts.listen(start, end)
         for minute in range(start, end):
             at = time_of(minute + 1)
             detected = now or at + self.lateness
@@ -98,6 +101,7 @@ class Pipeline:
                 if before.get(incident.id) != _hurts(incident) or self.impacts.stirs(incident, minute, end):
                     self._touch(incident, minute + 1, end, detected, changes)
             self._attach(detected, changes)
+            self.doubts.hear(minute, changes)
             self.book.release(detected, self.incidents.open.keys(), self.portfolio.limits, changes)
         self.impacts.keep(self.incidents.open.keys())
         return changes
@@ -107,7 +111,7 @@ class Pipeline:
         if action == "ack":
             self.incidents.acknowledge(incident_id, who, changes)
         elif action == "resolve" and (done := self.incidents.close(incident_id, who, at, changes)):
-            self._ended(done, at, changes)
+            self._ended(done, at, minute_of(at) + 1, changes)
 
     def again(self, decision: Decision, at: datetime, changes: Changes) -> None:
         """Decide anew on a client whose link was undone, if the incident still hurts them."""
@@ -117,9 +121,17 @@ class Pipeline:
         if incident:
             self.book.decide(incident, touched, at, bank.desk_of, changes, bank.limits, bank.clients)
 
-    def _ended(self, incident: Incident, at: datetime, changes: Changes) -> None:
+    def doubts_since(self) -> int | None:
+        """The first minute whose operations in doubt may still be asked for; None where none are."""
+        began = (minute_of(i.started_at) for i in (*self.incidents.open.values(), *self.recent.values()))
+        return min(began, default=None)
+
+    def _ended(self, incident: Incident, at: datetime, minute: int, changes: Changes) -> None:
+        """It is over, by what is known before `minute`."""
         self.recent[incident.id] = incident
         touched = self.impacts.known.get(incident.id, {}).values()
+        hit = {impact.client_id for impact in touched if impact.touch is Touch.AFFECTED}
+        self.doubts.ended(incident, hit, minute, changes)
         self.causes.ended(occurrence(incident, touched), at, self.portfolio.desk_of, changes)
         ended = (d for d in self.book.decisions.values() if d.incident_id == incident.id)
         changes.ended += sorted(ended, key=lambda d: d.key)
@@ -206,7 +218,7 @@ class Pipeline:
         bank = self.portfolio
         self.book.decide(incident, affected, at, bank.desk_of, changes, bank.limits, bank.clients)
         if incident.resolved_at:
-            self._ended(incident, at, changes)
+            self._ended(incident, at, minute, changes)
 
     def _attach(self, at: datetime, changes: Changes) -> None:
         for incident in [i for i in self.recent.values() if i.resolved_at and at - i.resolved_at > AFTER]:
@@ -214,6 +226,7 @@ class Pipeline:
             changes.over += [(d, incident) for d in self.book.kept(incident.id)]
             self.book.forget(incident.id)
             self.impacts.forget(incident.id)
+            self.doubts.forget(incident.id)
         self.book.attach(self.impacts.hurt_on, at, changes)
         self.causes.keep(min((i.started_at for i in self.incidents.open.values()), default=at))
 

@@ -22,6 +22,7 @@ from monitor.people import Unknown, cases
 from monitor.reads import Reader, noted
 from monitor.standing import Row, as_acted, only, rows, told
 from monitor.store import Store
+from monitor.unsettled import in_doubt
 from monitor.verdicts import FRESH, Present, present
 from rules import Verdict
 
@@ -84,6 +85,7 @@ def client(store: Store, nit: str, now: datetime, reader: Reader, seen: Outlook 
         "their_cases": clocked_theirs(store, theirs, decided, seen.promises, known.segment, now),
         "recurrences": again(past, now),
         "group": _group(store, known, open_),
+        "doubts": in_doubt(store, client_id, now - PERIOD),
         "history": past,
     }
 

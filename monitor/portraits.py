@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from monitor import spanish as es
-from monitor.listing import Field, _facts, _table, _title, show_incidents
+from monitor.listing import Field, _facts, _table, _title, show_doubts, show_incidents
 from monitor.past import days
 
 if TYPE_CHECKING:
@@ -43,6 +43,8 @@ def show_client(row: Row, out: Console, now: datetime) -> None:
     _table(out, row["holdings"], held, "No se conocen.")
     _title(out, "Afectaciones abiertas que lo tocan")
     show_incidents(row["incidents"], out, now)
+    _title(out, f"Operaciones por verificar ({es.number(es.to_verify(row['doubts']))})")
+    show_doubts(row["doubts"], out, now)
     _title(out, "Casos preventivos")
     _ours(row["cases"], out, now)
     _title(out, "Casos del cliente")

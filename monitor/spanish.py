@@ -74,6 +74,10 @@ ACTS = {
     "informed": "Informó al cliente",
     "promote": "Promovió a incidente",
 }
+DOUBTS = {"pending": "Pendiente", "reversed": "Reversada", "duplicated": "Posible doble"}
+SETTLED = {"ok": "quedó exitosa", "failed": "falló", "rejected": "fue rechazada", "reversed": "fue reversada"}
+NO_DOUBTS = {False: "Ninguna.", True: "Se dirán cuando termine."}
+"""Where no operation is in doubt: none, or, of what is still open, none yet."""
 HOLDINGS = {"con fallas": "Con fallas", "expuesto": "Expuesto", "sin datos": "Sin datos", "sano": "Sano"}
 WHYS = {
     "stale": "no se ha juzgado hace poco",
@@ -258,6 +262,22 @@ def number(value: float | Decimal | None) -> str:
 def count(many: int, word: str, words: str = "") -> str:
     """1 abierto, 2 abiertos; words: the plural, where an s does not make it."""
     return f"{number(many)} {word if many == 1 else words or f'{word}s'}"
+
+
+def to_verify(doubts: Iterable[Mapping[str, Any]]) -> int:
+    """How many operations are in doubt still."""
+    return sum(row["n"] if not row["id"] else 1 for row in doubts if not row["settled_at"])
+
+
+def operation(row: Mapping[str, Any]) -> str:
+    """Of an operation in doubt, its id; how many, where they have none."""
+    return str(row["id"]) or f"{number(row['n'])} sin identificador"
+
+
+def doubt(row: Mapping[str, Any]) -> str:
+    """Why it is in doubt, and what it came to since: «Pendiente; luego quedó exitosa»."""
+    since = SETTLED.get(row["settled_as"], "")
+    return DOUBTS[row["state"]] + (f"; luego {since}" if since else "")
 
 
 def measured(value: float | None, measure: str = "") -> str:

@@ -127,6 +127,7 @@ class Store(Database):
         self._put(c, t.impacts, [plain(impact) for impact in changes.impacts.values() if impact])
         self._put(c, t.decisions, [plain(decision) for decision in changes.decisions.values()])
         self._put(c, t.escalations, [plain(escalation) for escalation in changes.escalations.values()])
+        self._put(c, t.doubts, [plain(doubt) for doubt in changes.doubts.values()])
 
     def _case_changes(self, c: Connection, cases: Sequence[TheirCase], now: datetime) -> None:
         """Keep each change of a case's status, kind or level: the tools tell the newest alone. When they do not say when, it is now."""
@@ -239,6 +240,7 @@ class Store(Database):
             (t.gaps, t.gaps.c.stop < _minute(limits["cells"])),
             (t.impacts, t.impacts.c.incident_id.in_(gone)),
             (t.decisions, t.decisions.c.incident_id.in_(gone)),
+            (t.doubts, t.doubts.c.incident_id.in_(gone)),
             (
                 t.their_cases,
                 sa.func.coalesce(t.their_cases.c.closed_at, t.their_cases.c.resolved_at) < limits["clients"],

@@ -268,6 +268,18 @@ acts = Table(
     Index("acts_by_incident", "incident_id"),
 )
 
+doubts = Table(
+    "doubts",
+    metadata,
+    *(_text(name, key=True) for name in ("incident_id", "client_id", "product", "channel", "id", "state", "source")),
+    Column("at", Utc, nullable=False),
+    Column("amount", Money, nullable=False),
+    Column("n", BigInteger, nullable=False),
+    Column("settled_at", Utc),
+    _text("settled_as"),
+    Index("doubts_by_client", "client_id"),
+)
+
 verdicts = Table(
     "verdicts",
     metadata,

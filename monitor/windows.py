@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from monitor import frames
 from monitor.cells import CELLS, LEDGER, Counted, count
+from monitor.doubtful import DOUBTFUL, ONSETS
 from rules import Frame, Grain, Ints
 
 METRICS = pa.schema(
@@ -52,6 +53,8 @@ class Windows:
     def __init__(self, *, hold: int = 60) -> None:
         self.hold = hold
         self.ledger: pa.Table = LEDGER.empty_table()
+        self.doubtful: pa.Table = DOUBTFUL.empty_table()
+        """What was told of operations in doubt, in order of arrival."""
         self.days: dict[int, pa.Table] = {}
         """What was read of whole days (see `monitor.grounds`), until more is known of them."""
         self.quarters: dict[int, tuple[Ints, Ints, Ints]] = {}
@@ -81,8 +84,9 @@ class Windows:
         closing, dark, read: as for `monitor.cells.count`.
         """
         return count(
-            self.db, rows, source=source, ledger=self.ledger, closing=closing, hold=self.hold, dark=dark, read=read
-        )
+            self.db, rows, source=source, ledger=self.ledger, held=self.doubtful, closing=closing, hold=self.hold,
+            dark=dark, read=read,
+        )  # fmt: skip
 
     def hold_cells(self, cells: pa.Table) -> None:
         """Add cells: what `count` made, or what the store kept."""
@@ -118,6 +122,11 @@ class Windows:
             old = old.filter(pc.invert(seen))
         self.ledger = pa.concat_tables([old, ledger])
 
+    def note(self, doubtful: pa.Table) -> None:
+        """Take in rows of operations in doubt: what `count` found, or what the store kept."""
+        if doubtful.num_rows:
+            self.doubtful = pa.concat_tables([self.doubtful, doubtful])
+
     def gap(self, source: str, start: int, stop: int) -> None:
         """The source did not answer for these minutes: what it feeds is unknown, not zero."""
         self.db.execute("INSERT INTO gaps VALUES (?, ?, ?)", [source, start, stop])
@@ -138,7 +147,8 @@ class Windows:
                               SELECT DISTINCT error_code, known // 60 FROM fresh WHERE error_code <> ''""")
 
     def prune(self, before: int) -> None:
-        """Forget cells of minutes before `before`, ledger entries past the hold, and series silent since."""
+        """Forget cells and doubts of minutes before `before`, and series silent since."""
+        self._doubt(before)
         for table in ("cells", "metrics"):
             self.db.execute(f"DELETE FROM {table} WHERE minute < ?", [before])
         self.db.execute("DELETE FROM pairs WHERE last < ?", [before])
@@ -151,10 +161,20 @@ class Windows:
             for day in [day for day in days if which(day)]:
                 del days[day]
 
-    def release(self, closing: int) -> None:
-        """Drop the ledger entries whose cells are no longer held once `closing` is the first open minute."""
+    def release(self, closing: int, since: int | None = None) -> None:
+        """Drop the ledger entries whose cells are no longer held once `closing` is the first open minute.
+
+        since: when the oldest incident began that may still ask for operations in doubt; None: there is none.
+        """
         if self.ledger.num_rows:
             self.ledger = self.ledger.filter(pc.greater_equal(self.ledger["minute"], closing - self.hold))
+        self._doubt(min(closing - max(self.hold, ONSETS), closing if since is None else since))
+
+    def _doubt(self, since: int) -> None:
+        """Hold on to operations in doubt that are known from `since` on."""
+        known = self.doubtful["known"]
+        if self.doubtful.num_rows and pc.min(known).as_py() < since:
+            self.doubtful = self.doubtful.filter(pc.greater_equal(known, since)).combine_chunks()
 
     def bounds(self) -> tuple[int, int]:
         """The first and the last minute that anything is held of; (0, -1) where nothing is."""

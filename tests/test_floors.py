@@ -24,7 +24,11 @@ SQL = (
     "monitor/tables.py",
     "monitor/migrations/",
 )
-DUCK = ("connectors/", *(f"monitor/{name}.py" for name in ("windows", "cells", "frames", "grounds")), "rules/")
+DUCK = (
+    "connectors/",
+    *(f"monitor/{name}.py" for name in ("windows", "cells", "doubtful", "frames", "grounds")),
+    "rules/",
+)
 FENCES: dict[str, tuple[str, ...]] = {
     "requests": ("connectors/",),
     "tenacity": ("connectors/",),

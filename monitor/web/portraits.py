@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
-from monitor.web.shapes import Case, Impact, Incident, Severity, State, Way, Words
+from monitor.web.shapes import Case, Doubt, Impact, Incident, Severity, State, Way, Words
 
 Clock = Annotated[
     Literal["running", "paused", "at_risk", "breached", "met", ""],
@@ -182,4 +182,5 @@ class ClientWhole(Client):
     their_cases: list[TheirCase]
     recurrences: list[Again]
     group: Group
+    doubts: Annotated[list[Doubt], Field(description="What incidents of the last 90 days left in doubt.")]
     history: list[Past]

@@ -146,6 +146,31 @@ class Act(BaseModel):
     case_key: Annotated[str, Field(description="Of one of the incident's cases; empty: of the incident.")]
 
 
+class Doubt(BaseModel):
+    """An operation that an incident left in doubt for a client at its end."""
+
+    incident_id: str
+    client_id: str
+    product: str
+    channel: str
+    id: Annotated[str, Field(description="As the source has it; empty: so many (n) without one.")]
+    state: Literal["pending", "reversed", "duplicated"]
+    source: Words
+    at: Annotated[datetime, Field(description="When it happened.")]
+    amount: Decimal
+    n: int
+    settled_at: Annotated[
+        datetime | None, Field(description="When more was told of it after the end, that settled it.")
+    ]
+    settled_as: Annotated[Literal["ok", "failed", "rejected", "reversed", ""], Field(description="What it came to.")]
+
+
+class DoubtOfClient(Doubt):
+    """The same, with the client's name."""
+
+    client: str
+
+
 class IncidentWhole(Incident):
     """All of one. The lists of clients are never cut."""
 
@@ -153,6 +178,7 @@ class IncidentWhole(Incident):
     affected_clients: list[Touched]
     exposed_clients: list[Touched]
     cases: list[Case]
+    doubts: list[DoubtOfClient]
     acts: list[Act]
 
 

@@ -92,7 +92,7 @@ episodes = st.builds(
     product=st.sampled_from(["", "pagos", "recaudos", "nomina"]),
     channel=st.sampled_from(["", "web", "h2h"]),
     client=st.sampled_from(["", "", *(who.nit for who in CAST)]),
-    way=st.sampled_from(["failed", "failed", "silent", "slow", "pending", "update"]),
+    way=st.sampled_from(["failed", "failed", "silent", "slow", "pending", "reversed", "update", "double"]),
 )
 
 
@@ -117,9 +117,11 @@ def story(seed: int, happening: list[Episode], repeats: float) -> pa.Table:
                         continue
                     if "slow" in ways:
                         row["latency_ms"] = float(rng.gamma(4, 3000))
-                    if ways & {"failed", "pending"}:
-                        row["status"] = "failed" if "failed" in ways else "pending"
+                    if hurt := ways & {"failed", "pending", "reversed"}:
+                        row["status"] = min(hurt)
                     rows.append(row)
+                    if "double" in ways:
+                        rows.append(row | {"id": f"t{len(rows)}"})
                     if row.get("id") and (rng.random() < repeats or "update" in ways):
                         again = row["timestamp"] + timedelta(minutes=int(rng.integers(0, 2 * HOLD)))
                         rows.append(row | {"timestamp": again, "status": str(rng.choice(["failed", "ok"]))})
@@ -169,6 +171,7 @@ def held(table: pa.Table) -> Windows:
     windows = Windows(hold=HOLD)
     counted = windows.count(table, source="core", closing=None)
     windows.hold_cells(counted.cells)
+    windows.note(counted.doubtful)
     return windows
 
 
@@ -177,6 +180,7 @@ def same(a: tuple[Outcome, Pipeline, list], b: tuple[Outcome, Pipeline, list]) -
     assert list(a[0].incidents) == list(b[0].incidents)
     assert a[0].impacts == b[0].impacts
     assert a[0].decisions == b[0].decisions
+    assert a[0].doubts == b[0].doubts
     assert a[1].incidents.alerts == b[1].incidents.alerts
     for pairs in (False, True):  # what ended, and the cases that are told so
         assert [x for x in a[2] if isinstance(x, tuple) is pairs] == [x for x in b[2] if isinstance(x, tuple) is pairs]
@@ -222,13 +226,14 @@ def test_rows_that_come_minute_by_minute_and_a_history_decide_the_same(seed, hap
         assert (counted.late, counted.too_late) == (0, 0)
         windows.hold_cells(counted.cells)
         windows.remember(counted.ledger)
+        windows.note(counted.doubtful)
 
     arrive(table.filter(before), None)
     pipeline.train(BEGIN, BEGIN + TRAINED)
     for m in range(BEGIN + TRAINED, END):
         arrive(table.filter(pc.equal(arrives, m)), m)
         changes = pipeline.judge(m, m + 1)
-        windows.release(m + 1)
+        windows.release(m + 1, pipeline.doubts_since())
         outcome.take(changes)
         ended += [*changes.ended, *changes.over]
     same(at_once, (outcome, pipeline, ended))
@@ -249,7 +254,9 @@ def test_what_came_late_is_judged_live_as_by_whoever_reads_what_is_kept(seed, ha
         counted = windows.count(table.filter(pc.equal(arrives, m)), source="core", closing=m)
         windows.hold_cells(counted.cells)
         windows.remember(counted.ledger)
+        windows.note(counted.doubtful)
         kept.hold_cells(counted.cells)
+        kept.note(counted.doubtful)
         if m < BEGIN + TRAINED:
             pipeline.train(m, m + 1)
             continue
@@ -267,6 +274,7 @@ def restarted(before: Pipeline, windows: Windows, cases: list[TheirCase], until:
     fresh.incidents = fresh.incidents.again(before.incidents.alerts.values(), known)
     fresh.recent = dict(before.recent)
     fresh.impacts.recall(known, before.impacts)
+    fresh.doubts.recall(doubt for there in before.doubts.known.values() for doubt in there.values())
     fresh.book = CaseBook(before.book.decisions.values(), cases)
     return fresh
 
