@@ -307,7 +307,7 @@ class CaseBook:
         """Whether the case may be tied anew: it is not, or only to an incident that was over when it was reported."""
         tied = self.tied(case)
         if tied is None:
-            return True
+            return (case.source, case.case_id) not in self._tied  # else to one that is forgotten
         incident = self._incidents.get(tied.incident_id)
         if tied.confirmed_by or (incident and under_way(incident, case.reported_at)):
             return False

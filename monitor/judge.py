@@ -13,9 +13,8 @@ from datetime import datetime, timedelta
 import pyarrow.compute as pc
 import structlog
 
-from alerts import Action, Changes, Client, Decision, Incident, IncidentState
+from alerts import Changes, IncidentState
 from alerts.cases import CaseBook
-from alerts.reasons import RETURNED
 from alerts.ties import AFTER
 from monitor import tables as t
 from monitor.calendar import Calendar
@@ -23,13 +22,12 @@ from monitor.causes import recalled
 from monitor.cells import Counted
 from monitor.clocks import first_words
 from monitor.config import Config
-from monitor.escalation import to_escalate
 from monitor.intake import Rows, cases_of, clients_of, holdings_of
 from monitor.mending import Promotions, remember, take
-from monitor.outbox import to_end, to_open, to_return, to_withdraw
 from monitor.pipeline import Pipeline
 from monitor.portfolio import Portfolio
-from monitor.store import Message, Step, Store
+from monitor.store import Step, Store
+from monitor.telling import messages
 from monitor.unsettled import recall as recall_doubts
 from monitor.verdicts import STANDS, Said, summed
 from monitor.windows import DAY, HISTORY, Windows, minute_of, time_of
@@ -217,7 +215,10 @@ class Judge:
         changes = Changes()
         self.pipeline.incidents.forget({rule.spec.name: rule.spec for rule in self.pipeline.rules}, at, changes)
         if changes.alerts or changes.incidents:
-            self.store.commit(Step(changes=changes), self.clock())
+            # What a rule that is no more was alone to see is over, and its cases are told so.
+            self.pipeline.over(changes, at)
+            now = self.clock()
+            self.store.commit(Step(changes=changes, messages=messages(self.pipeline, self.store, changes, now)), now)
 
     # ---- a step ----------------------------------------------------------------------------------------------------
 
@@ -245,27 +246,10 @@ class Judge:
             self._judge(until, now, step, done)
         step.judged_until = self.judged_until
         step.marks["last_act"] = str(self._last_act)
-        step.messages += self._messages(step.changes)
+        step.messages += messages(self.pipeline, self.store, step.changes, now)
         self.store.commit(step, now)
         done.changes = step.changes
         return done
-
-    def _messages(self, changes: Changes) -> list[Message]:
-        """What the desks are told: the most urgent first."""
-        zone, told = self.pipeline.calendar.zone, self.pipeline.doubts.of
-        ours = [d for d in changes.decisions.values() if d.action is Action.OPEN]
-        opened = sorted((d for d in ours if not d.withdrawn_at), key=lambda d: (-d.priority, d.key))
-        withdrawn = [d for d in ours if d.withdrawn_at]
-        back = [(d, self.pipeline.book.standing(d)) for d in changes.decisions.values() if d.reason == RETURNED]
-        newest = ((changes.decisions.get(d.key, d), by) for d, by in changes.over)
-        ended = [(d, by) for d, by in newest if d.action is Action.OPEN and not d.withdrawn_at]
-        return [
-            *(to_open(d, self._incident(d.incident_id, changes), self._client(d), zone) for d in opened),
-            *(to_return(o, self._incident(d.incident_id, changes), self._client(d), zone) for d, o in back if o),
-            *(to_end(d, by, self._client(d), zone, told(d)) for d, by in ended),
-            *(to_withdraw(d, self._incident(d.incident_id, changes), self._client(d), zone) for d in withdrawn),
-            *(to_escalate(one, zone) for one in changes.escalated if one.escalation.desk),
-        ]
 
     def _take(self, rows: Rows, step: Step, done: Done) -> None:
         step.cursors[rows.source] = (rows.cursor, rows.complete_until)
@@ -371,18 +355,6 @@ class Judge:
             take(act, self.pipeline, self.store, now, changes)
             self._last_act = act.id
         self._promotions.take(self.pipeline, self.store, now, changes)
-
-    def _client(self, decision: Decision) -> Client:
-        return self.pipeline.portfolio.clients.get(decision.client_id) or Client(decision.client_id)
-
-    def _incident(self, incident_id: str, changes: Changes) -> Incident:
-        pipeline = self.pipeline
-        return (
-            changes.incidents.get(incident_id)
-            or pipeline.incidents.open.get(incident_id)
-            or pipeline.recent.get(incident_id)
-            or self.store.incidents(t.incidents.c.id == incident_id)[0]  # over long ago: somebody works on its cases
-        )
 
 
 def _merge(into: Changes, later: Changes) -> None:

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
+from pathlib import Path
+from re import escape, sub
+from traceback import extract_tb
 from typing import Any
 
 import structlog
@@ -121,10 +124,8 @@ def deliver(
         desk = message["desk"]
         try:
             reference = _send(desks, message)
-        except Exception as error:
-            # Whatever a desk raises, it is that desk's trouble alone.
-            known = isinstance(error, SourceError)
-            why = str(error) if known else f"{type(error).__name__}: {error}"
+        except Exception as error:  # noqa: BLE001 - whatever a desk raises, it is that desk's trouble alone
+            why = str(error) if isinstance(error, SourceError) else f"{type(error).__name__}: {error}"
             permanent = isinstance(error, SourceError) and error.permanent
             wait = min(FIRST_WAIT * 2 ** min(message["attempts"], DOUBLINGS), LONGEST_WAIT)
             # Permanent means until somebody mends it: a case that was decided on is never given up, only asked for less often;
@@ -132,9 +133,12 @@ def deliver(
             patient = {"open": True, "withdraw": message["attempts"] + 1 < A_DAY}
             dead = permanent and not patient.get(message["action"], False)
             store.put_off(message["id"], why, clock() + (LONGEST_WAIT if permanent else wait), dead=dead)
-            log.warning(
-                "not delivered", desk=desk, action=message["action"], error=why, given_up=dead, exc_info=not known
-            )
+            # What a tool answers names the case, and a case's key names its client: the whole of it is in the outbox alone.
+            named = (message["case_key"], message["payload"]["client_id"])
+            shown = why if not any(named) else sub("|".join(map(escape, filter(None, named))), "...", why)
+            at = extract_tb(error.__traceback__)[-1]
+            raised = f"{Path(at.filename).name}:{at.lineno}"
+            log.warning("not delivered", desk=desk, action=message["action"], error=shown, raised=raised, given_up=dead)
             sent(desk, why)
             if not permanent:
                 paused.add(desk)

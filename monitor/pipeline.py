@@ -126,6 +126,13 @@ class Pipeline:
         began = (minute_of(i.started_at) for i in (*self.incidents.open.values(), *self.recent.values()))
         return min(began, default=None)
 
+    def over(self, changes: Changes, at: datetime) -> None:
+        """Take in what is over without being judged: the rules that saw it are no more."""
+        over = [incident for incident in changes.incidents.values() if incident.state is IncidentState.RESOLVED]
+        self.book.know((*self.incidents.open.values(), *self.recent.values(), *over))
+        for incident in over:
+            self._ended(incident, at, minute_of(at), changes)
+
     def _ended(self, incident: Incident, at: datetime, minute: int, changes: Changes) -> None:
         """It is over, by what is known before `minute`."""
         self.recent[incident.id] = incident

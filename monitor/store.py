@@ -217,10 +217,8 @@ class Store(Database):
     def waiting(self) -> list[datetime]:
         """When each message that is still to be sent was made, oldest first."""
         with self.reading() as c:
-            query = (
-                sa.select(t.outbox.c.created_at).where(t.outbox.c.state.in_(("due", "sending"))).order_by(t.outbox.c.id)
-            )
-            return list(c.execute(query).scalars())
+            query = sa.select(t.outbox.c.created_at).where(t.outbox.c.state.in_(("due", "sending")))
+            return list(c.execute(query.order_by(t.outbox.c.id)).scalars())
 
     # ---- retention -------------------------------------------------------------------------------------------------
 
@@ -234,6 +232,7 @@ class Store(Database):
         )  # without its incident it is nobody's
         theirs, change = t.their_cases.c, t.case_changes.c
         held = sa.exists().where(theirs.source == change.source, theirs.case_id == change.case_id)
+        newest = sa.select(sa.func.max(t.acts.c.id)).scalar_subquery()  # stays: SQLite would give its id anew
         old: list[tuple[sa.Table, sa.ColumnElement[bool]]] = [
             (t.cells, (t.cells.c.kind != "ledger") & (t.cells.c.last_minute < _minute(limits["cells"]))),
             (t.cells, (t.cells.c.kind == "ledger") & (t.cells.c.last_minute < _minute(limits["ledger"]))),
@@ -246,7 +245,7 @@ class Store(Database):
                 sa.func.coalesce(t.their_cases.c.closed_at, t.their_cases.c.resolved_at) < limits["clients"],
             ),
             (t.case_changes, ~held),
-            (t.acts, t.acts.c.at < limits["incidents"]),
+            (t.acts, (t.acts.c.at < limits["incidents"]) & (t.acts.c.id < newest)),
             (t.reads, t.reads.c.at < limits["clients"]),
             (t.incidents, over < limits["incidents"]),
             (t.escalations, t.escalations.c.last_at < limits["incidents"]),

@@ -191,6 +191,7 @@ their_cases = Table(
     *(Column(name, Utc) for name in ("resolved_at", "closed_at", "updated_at")),
     *(Column(name, Integer, nullable=False, server_default="0") for name in ("returns", "reopened")),
     Index("their_cases_by_client", "client_id"),
+    Index("their_cases_by_number", "case_id"),
 )
 
 case_changes = Table(
@@ -240,6 +241,7 @@ outbox = Table(
     _text("reference"),
     _text("error"),
     Index("outbox_due", "state", "due_at"),
+    Index("outbox_by_case", "case_key", "id"),
 )
 
 escalations = Table(

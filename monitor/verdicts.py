@@ -36,7 +36,10 @@ class Said:
 
     @property
     def verdict(self) -> Verdict:
-        """In breach where it hurts in any way, healthy where it is found well in most of them, and else UNKNOWN."""
+        """In breach where it hurts in any way, healthy where it is found well in most of them, and else UNKNOWN.
+
+        Where nobody can tell whether it fails, none of them counts as well.
+        """
         if self.breach:
             return Verdict.BREACH
         return Verdict.HEALTHY if self.healthy > self.unknown else Verdict.UNKNOWN
@@ -62,10 +65,15 @@ def summed(
         found = worst.setdefault(place, {})
         for way in ways.get(status.rule, ()):
             found[way] = min(verdict, found.get(way, verdict), key=_WEIGHT.index)
-    counted = ((place, list(found.values()).count) for place, found in sorted(worst.items()))
+    counted = ((place, _sure(found).count) for place, found in sorted(worst.items()))
     return [
         Said(*place, count(Verdict.HEALTHY), count(Verdict.UNKNOWN), count(Verdict.BREACH)) for place, count in counted
     ]
+
+
+def _sure(found: Mapping[str, Verdict]) -> list[Verdict]:
+    blind = found.get("failed") is Verdict.UNKNOWN
+    return [Verdict.UNKNOWN if blind and v is Verdict.HEALTHY else v for v in found.values()]
 
 
 _WEIGHT = (Verdict.BREACH, Verdict.HEALTHY, Verdict.UNKNOWN)

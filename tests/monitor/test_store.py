@@ -358,7 +358,7 @@ def test_what_is_past_its_limit_is_dropped_and_nothing_else(store: Store) -> Non
             store.put_off(taken["id"], "no", NOW, dead=True)
         elif taken["key"] != "due":
             store.confirm(taken["id"], f"C-{n}", NOW)
-    for days in (1, 731):
+    for days in (731, 1):
         store.act(Act("AF-open", ago(days=days), "ana", "note"))
 
     assert store.prune(LIMITS, step=1) == 19
@@ -523,3 +523,11 @@ def test_a_server_that_is_not_there_and_no_password_told() -> None:
         away.incidents()
     assert "s3cr3t" not in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_the_newest_act_stays_for_its_number_must_not_be_given_again(store: Store) -> None:
+    store.act(Act("AF-1", ago(days=900), "ana", "note"))
+    store.prune(LIMITS)
+    (kept,) = store.acts()
+    store.act(Act("AF-2", NOW, "ana", "ack"))
+    assert [act.incident_id for act in store.acts(after=kept.id)] == ["AF-2"]

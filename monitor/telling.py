@@ -1,0 +1,43 @@
+"""What the desks are told of what changed: cases opened, taken up again, ended, taken back; causes that return."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from alerts import Action, Changes, Client, Decision, Incident
+from alerts.reasons import RETURNED
+from alerts.ties import AFTER
+from monitor import tables as t
+from monitor.escalation import to_escalate
+from monitor.outbox import to_end, to_open, to_return, to_withdraw
+from monitor.pipeline import Pipeline
+from monitor.store import Message, Store
+
+
+def messages(pipeline: Pipeline, store: Store, changes: Changes, now: datetime) -> list[Message]:
+    """The messages of a step, the most urgent first."""
+    zone, doubts = pipeline.calendar.zone, pipeline.doubts.of
+
+    def incident(decision: Decision) -> Incident:
+        wanted = decision.incident_id
+        known = changes.incidents.get(wanted) or pipeline.incidents.open.get(wanted) or pipeline.recent.get(wanted)
+        return known or store.incidents(t.incidents.c.id == wanted)[0]  # over long ago: somebody works on its cases
+
+    def client(decision: Decision) -> Client:
+        return pipeline.portfolio.clients.get(decision.client_id) or Client(decision.client_id)
+
+    ours = [d for d in changes.decisions.values() if d.action is Action.OPEN]
+    # What was opened long ago was told then; what people do with it since is no new case.
+    fresh = (d for d in ours if not d.withdrawn_at and now - d.opened_at <= AFTER)
+    opened = sorted(fresh, key=lambda d: (-d.priority, d.key))
+    withdrawn = [d for d in ours if d.withdrawn_at]
+    back = [(d, pipeline.book.standing(d)) for d in changes.decisions.values() if d.reason == RETURNED]
+    newest = ((changes.decisions.get(d.key, d), by) for d, by in changes.over)
+    ended = [(d, by) for d, by in newest if d.action is Action.OPEN and not d.withdrawn_at]
+    return [
+        *(to_open(d, incident(d), client(d), zone) for d in opened),
+        *(to_return(o, incident(d), client(d), zone) for d, o in back if o),
+        *(to_end(d, by, client(d), zone, doubts(d)) for d, by in ended),
+        *(to_withdraw(d, incident(d), client(d), zone) for d in withdrawn),
+        *(to_escalate(one, zone) for one in changes.escalated if one.escalation.desk),
+    ]
