@@ -5,8 +5,12 @@ They are copied as rows are counted, so that a recovery can name them by id. Row
 
 from __future__ import annotations
 
-import duckdb
+from typing import TYPE_CHECKING
+
 import pyarrow as pa
+
+if TYPE_CHECKING:
+    import duckdb
 
 DOUBTFUL = pa.schema(
     [

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from alerts import Doubt
 from monitor import tables as t
 from monitor.doubtful import ONSETS
-from monitor.pipeline import Pipeline
 from monitor.standing import Row, rows
 from monitor.store import Store
+
+if TYPE_CHECKING:
+    from monitor.pipeline import Pipeline
 
 
 def doubts(store: Store, *where: Any) -> list[Row]:
