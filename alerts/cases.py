@@ -182,7 +182,7 @@ class CaseBook:
         held: Decision | None,
     ) -> str:
         """What a case of this client waits for: for nothing but room at the desk, it is BUDGET."""
-        stage = limits.stages.of(products or [incident.scope.product], client.segment if client else "")
+        stage = limits.stages.of({*products, incident.scope.product} - {""}, client.segment if client else "")
         if incident.id in self.withdrawn:
             return WITHDRAWN
         if stage is Stage.OBSERVE:

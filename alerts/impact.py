@@ -19,7 +19,7 @@ from alerts import Holding, Impact, Incident, Touch
 from alerts.due import missing
 from alerts.ground import NEW, PRIOR, THIN, UNSEEN, Base, Bools, Ground, grid, kind_parts, sums
 from alerts.spells import failing
-from rules import Floats, Ints
+from rules import Floats, Ints, Scope
 
 LIKELY = 0.5
 """From this probability on, a row is the failure's, and a client is touched."""
@@ -143,10 +143,9 @@ def exposed(
 ) -> list[Impact]:
     """Who holds, or in the week before or by minute `end` has used, what fails, and is not among the affected."""
     scope = incident.scope
-    names, pair_of = ground.listed.pairs
-    units = np.append(base.rows.unit, ground.until(end).rows.unit)
-    there = np.bincount(units, minlength=len(pair_of)) > 0
-    used = {names[k] for k in np.unique(pair_of[there]).tolist()}
+    listed = ground.listed.units  # of all that it may reach, of which it sits in a part
+    units = np.unique(np.append(base.rows.unit, ground.until(end).rows.unit)).tolist()
+    used = {listed[k][:2] for k in units if scope.holds(Scope(listed[k][1], listed[k][2], listed[k][0], scope.series))}
     held = {
         (holding.client_id, holding.product)
         for holding in holdings

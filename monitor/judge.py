@@ -355,6 +355,7 @@ class Judge:
             take(act, self.pipeline, self.store, now, changes)
             self._last_act = act.id
         self._promotions.take(self.pipeline, self.store, now, changes)
+        self.pipeline.release(now, changes)
 
 
 def _merge(into: Changes, later: Changes) -> None:

@@ -147,7 +147,7 @@ def show_cases(rows: Sequence[Row], out: Console, now: datetime) -> None:
         Field("Entrega", lambda r: f"{es.DELIVERIES.get(r['delivery'], r['delivery'])} {r['error']}".strip(), spare=3),
         Field("Del cliente", lambda r: r["linked_case_id"], spare=2, whole=True),
         Field("Certeza", es.certainty, spare=2),
-        Field("Ventaja", lambda r: es.lead(r["lead_seconds"])),
+        Field("Ventaja", es.lead),
     ]
     if any(row.get("clock") for row in rows):
         columns.append(Field("Promesa", lambda r: es.promise(r, now.tzinfo), spare=2))

@@ -16,6 +16,7 @@ from typing import Any
 from alerts import Action, Alert, Client, Impact, Incident, IncidentState, Touch
 from alerts.reasons import APPROVAL, BUDGET, FEW, OBSERVED
 from alerts.rows import plain
+from alerts.standing import with_standing
 from monitor import tables as t
 from monitor.standing import Row, as_acted, as_worked, only, rows, told
 from monitor.store import Act, Store
@@ -95,7 +96,7 @@ def _doubts(store: Store, incident_id: str) -> list[Row]:
 def figures(store: Store, since: datetime) -> Row:
     """In a few numbers: clients touched by what is open, each counted once, and the cases since then.
 
-    reported: clients who have told of it themselves; first: those of them who had our case before; lead: median, s.
+    reported: clients who have told of it themselves; first: those of them who had our case before; lead: median over our cases, s.
     """
     firing = as_acted(store, store.incidents(t.incidents.c.state == IncidentState.FIRING))
     i = t.impacts.c
@@ -103,14 +104,15 @@ def figures(store: Store, since: datetime) -> Row:
     touched = rows(store, t.impacts.select().with_only_columns(i.client_id, i.touch).where(here).distinct())
     affected = {row["client_id"] for row in touched if row["touch"] == Touch.AFFECTED}
     decided = as_worked(store, store.decisions(t.decisions.c.opened_at >= since))
-    leads = [decision.lead_seconds for decision in decided if decision.lead_seconds is not None]
+    spoke = [decision for decision in with_standing(decided) if decision.client_reported_at]
+    leads = [d.lead_seconds for d in spoke if d.lead_seconds is not None and d.action is Action.OPEN]
     return {
         "affected": len(affected),
         "exposed": len({row["client_id"] for row in touched} - affected),
         "opened": sum(decision.action is Action.OPEN and not decision.withdrawn_at for decision in decided),
         "linked": sum(decision.action is Action.LINK for decision in decided),
-        "reported": len(leads),
-        "first": sum(lead >= 0 for lead in leads),
+        "reported": len(spoke),
+        "first": sum(lead > 0 for lead in leads),
         "lead": round(median(leads)) if leads else None,
     }
 

@@ -102,7 +102,7 @@ class Pipeline:
                     self._touch(incident, minute + 1, end, detected, changes)
             self._attach(detected, changes)
             self.doubts.hear(minute, changes)
-            self.book.release(detected, self.incidents.open.keys(), self.portfolio.limits, changes)
+            self.release(detected, changes)
         self.impacts.keep(self.incidents.open.keys())
         return changes
 
@@ -125,6 +125,10 @@ class Pipeline:
         """The first minute whose operations in doubt may still be asked for; None where none are."""
         began = (minute_of(i.started_at) for i in (*self.incidents.open.values(), *self.recent.values()))
         return min(began, default=None)
+
+    def release(self, at: datetime, changes: Changes) -> None:
+        """Open what waits no more."""
+        self.book.release(at, self.incidents.open.keys(), self.portfolio.limits, changes)
 
     def over(self, changes: Changes, at: datetime) -> None:
         """Take in what is over without being judged: the rules that saw it are no more."""

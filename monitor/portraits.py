@@ -92,7 +92,7 @@ def _ours(rows: Sequence[Row], out: Console, now: datetime) -> None:
         Field("Número", lambda r: r["reference"] or es.NOTHING, spare=4, whole=True),
         Field("Entrega", lambda r: f"{es.DELIVERIES.get(r['delivery'], r['delivery'])} {r['error']}".strip(), spare=6),
         Field("Del cliente", lambda r: r["linked_case_id"] or es.NOTHING, spare=5, whole=True),
-        Field("Ventaja", lambda r: es.lead(r["lead_seconds"]), spare=2),
+        Field("Ventaja", es.lead, spare=2),
     ]
     if any(row["clock"] for row in rows):
         columns.append(Field("Promesa", lambda r: es.promise(r, now.tzinfo), spare=3))
@@ -131,6 +131,6 @@ def _history(rows: Sequence[Row], out: Console, now: datetime) -> None:
         Field("Fallas", lambda r: es.number(r["failures"])),
         Field("Faltantes", lambda r: es.number(r["missing"]), spare=6),
         Field("Monto", lambda r: es.money(r["amount"]), spare=2, whole=True),
-        Field("Ventaja", lambda r: es.lead(r["lead_seconds"]), spare=3),
+        Field("Ventaja", es.lead, spare=3),
     ]
     _table(out, rows, columns, "Ninguna lo afectó.")

@@ -164,9 +164,13 @@ def span(seconds: float | None) -> str:
     return NOTHING if seconds is None else length(seconds)
 
 
-def lead(seconds: int | None) -> str:
-    """By how much we were first."""
-    return "Aún no reporta" if seconds is None else f"{length(abs(seconds))} {'antes' if seconds >= 0 else 'después'}"
+def lead(row: Mapping[str, Any]) -> str:
+    """By how much we were first in a case's row."""
+    if row["client_reported_at"] is None:
+        return "Aún no reporta"
+    if (seconds := row["lead_seconds"]) is None:
+        return "Reportó; sin caso nuestro"
+    return f"{length(abs(seconds))} {'antes' if seconds >= 0 else 'después'}"
 
 
 def promise(row: Mapping[str, Any], zone: tzinfo | None) -> str:
