@@ -53,7 +53,8 @@ _WAITED = {BUDGET: Miss.BUDGET, FEW: Miss.FEW, NO_DESK: Miss.NO_DESK}
 class Line:
     """One affected client in one incident. product: '' where several were hit; way: how the incident hurts.
 
-    named_at: when they were first found affected; case_at, withdrawn_at: our case; reported_by: as the tool has it, '' where it does not
+    named_at: when they were first found affected; case_at, withdrawn_at: our case; linked_at: when theirs was linked;
+    reported_by: as the tool has it, '' where it does not
     say; warned_at: before the first bad transaction, or None.
     """
 
@@ -66,6 +67,7 @@ class Line:
     first_failure_at: datetime | None = None
     named_at: datetime | None = None
     case_at: datetime | None = None
+    linked_at: datetime | None = None
     withdrawn_at: datetime | None = None
     informed_at: datetime | None = None
     reported_at: datetime | None = None
@@ -82,8 +84,12 @@ class Line:
 
     @property
     def lead(self) -> timedelta | None:
-        """From when we reached them to their report; negative where they were first; None where one of both never came."""
-        return self.reported_at - self.reached_at if self.reported_at and self.reached_at else None
+        """From when we reached them, or linked their own case, to their report: negative where they were first.
+
+        None where one of both never came.
+        """
+        ours = self.reached_at or self.linked_at
+        return self.reported_at - ours if self.reported_at and ours else None
 
     @property
     def first(self) -> bool:
@@ -172,6 +178,7 @@ def _line(
         first_failure_at=first_failure_at,
         named_at=min((d.decided_at or d.opened_at for d in decisions), default=None),
         case_at=ours.opened_at if ours else None,
+        linked_at=min((d.opened_at for d in decisions if d.action is Action.LINK), default=None),
         withdrawn_at=ours.withdrawn_at if ours else None,
         informed_at=min((d.informed_at for d in decisions if d.informed_at), default=None),
         reported_at=reported_at,

@@ -96,7 +96,7 @@ def _doubts(store: Store, incident_id: str) -> list[Row]:
 def figures(store: Store, since: datetime) -> Row:
     """In a few numbers: clients touched by what is open, each counted once, and the cases since then.
 
-    reported: clients who have told of it themselves; first: those of them who had our case before; lead: median over our cases, s.
+    reported: clients who have told of it themselves; first: those of them who had our case before; lead: median, s.
     """
     firing = as_acted(store, store.incidents(t.incidents.c.state == IncidentState.FIRING))
     i = t.impacts.c
@@ -105,7 +105,7 @@ def figures(store: Store, since: datetime) -> Row:
     affected = {row["client_id"] for row in touched if row["touch"] == Touch.AFFECTED}
     decided = as_worked(store, store.decisions(t.decisions.c.opened_at >= since))
     spoke = [decision for decision in with_standing(decided) if decision.client_reported_at]
-    leads = [d.lead_seconds for d in spoke if d.lead_seconds is not None and d.action is Action.OPEN]
+    leads = [decision.lead_seconds for decision in spoke if decision.lead_seconds is not None]
     return {
         "affected": len(affected),
         "exposed": len({row["client_id"] for row in touched} - affected),

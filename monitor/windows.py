@@ -83,6 +83,8 @@ class Windows:
 
         closing, dark, read: as for `monitor.cells.count`.
         """
+        if not rows.num_rows:
+            return Counted(CELLS.empty_table(), LEDGER.empty_table())
         return count(
             self.db, rows, source=source, ledger=self.ledger, held=self.doubtful, closing=closing, hold=self.hold,
             dark=dark, read=read,
