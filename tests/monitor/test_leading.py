@@ -35,7 +35,9 @@ def test_the_figures_of_what_is_stored(store: Store) -> None:
     found = leads(store, PRICES)
     named = {row["name"]: row for row in found["figures"]}
     assert (found["affected"], named["reached_first"]["many"], named["reached_first"]["of"]) == (3, 1, 2)
-    assert named["lead"]["value"] == 600, "a case that was only linked reached nobody: there is no lead in it"
+    assert named["lead"]["value"] == 270, (
+        "one was reached 600 s before, the other's own case was linked 60 s after: negatives count"
+    )
     assert (named["silent"]["value"], named["silent_reached"]["value"]) == (1, 1)
     (missed,) = found["missed"]
     assert (missed["client_id"], missed["client"], missed["reason"]) == (MOLINOS, "Molinos Borovanda", "soon")
