@@ -45,7 +45,6 @@ TAIL = 0.2
 """The part of all readings beyond which a slope is one of the middle, and says nothing of the tail."""
 BAND, FAR = 0.005, 0.0005
 """Chances on one side: of the 99 % band, and of a reading that is rare."""
-CHANCES = np.array([[BAND], [FAR]])
 HALVING = 8192
 REFRESH = 64
 """Readings between two looks at a side's counts; the two sides take turns."""
@@ -62,12 +61,7 @@ SMOOTH = (1.0, *(_smooth(b) / _smooth(a) for a, b in pairwise(EDGES)))
 """Share of what reached the edge before that reaches each edge, by the smooth tail."""
 WIDTHS = tuple(b - a for a, b in pairwise(EDGES))
 LOG_SMOOTH = tuple(log(_smooth(edge)) for edge in EDGES)
-_EDGES, _WIDTHS, _SMOOTH, _LOG_SMOOTH = (
-    np.array(EDGES),
-    np.array([*WIDTHS, 1.0]),
-    np.array(SMOOTH),
-    np.array(LOG_SMOOTH),
-)
+_EDGES, _WIDTHS, _LOG_SMOOTH = np.array(EDGES), np.array([*WIDTHS, 1.0]), np.array(LOG_SMOOTH)
 
 
 class Calibration:
@@ -172,7 +166,9 @@ def residuals(x: Floats, expected: Floats, scale: Floats, take: Bools) -> Floats
 
 def fit(hist: np.ndarray, total: Floats) -> tuple[Floats, Floats]:
     """From a side's counts (bins, series) and the readings of both sides: S at each edge, and hazard, band and far."""
-    reached = hist[::-1].astype(np.float64).cumsum(axis=0)[::-1]
+    reached = hist.astype(np.float64)
+    for k in range(BINS - 2, -1, -1):
+        reached[k] += reached[k + 1]
     known = np.maximum((reached >= KNOWN).sum(axis=0) - 1, 0)
     often = np.maximum((reached >= OFTEN).sum(axis=0) - 1, 0)
     every = np.arange(len(total))
@@ -182,30 +178,26 @@ def fit(hist: np.ndarray, total: Floats) -> tuple[Floats, Floats]:
     weight = np.where((apart > 0) & (before <= TAIL * total), beyond, 0.0)
     times = (weight * np.minimum(np.maximum(fall, FLATTEST), STEEPEST) + STEEP) / (weight + STEEP)
     hazard = HAZARD * times
-    smooth = np.empty((BINS, len(total)))
-    smooth[: JOINT + 1] = _SMOOTH[: JOINT + 1, None]
-    smooth[JOINT + 1 : JOINT + STEP + 1] = np.exp(-hazard * _WIDTHS[JOINT : JOINT + STEP, None])
-    # Each edge is twice as far from the next as the one STEP edges before.
-    for k in range(JOINT + STEP + 1, BINS, STEP):
-        half = smooth[k - STEP : min(k, BINS - STEP)]
-        np.multiply(half, half, out=smooth[k : k + STEP])
-    more, less = reached[1:] + PRIOR * smooth[1:], reached[:-1] + PRIOR
     table = np.empty(reached.shape)
     table[0] = (reached[0] + PRIOR / 2) / (total + PRIOR)
+    falls: dict[int, Floats] = {}
     for k in range(1, BINS):
-        np.multiply(table[k - 1], more[k - 1], out=table[k])
-        table[k] /= less[k - 1]
-    return table, np.concatenate([hazard[None], _where(table, hazard)])
+        smooth: Floats | float = SMOOTH[k]
+        if k > JOINT:  # each edge is twice as far from the next as the one STEP edges before
+            half = falls.get(k - STEP)
+            smooth = falls[k] = np.exp(-hazard * WIDTHS[k - 1]) if half is None else half * half
+        table[k] = table[k - 1] * (reached[k] + PRIOR * smooth) / (reached[k - 1] + PRIOR)
+    return table, np.stack([hazard, _where(table, hazard, BAND), _where(table, hazard, FAR)])
 
 
-def _where(table: Floats, hazard: Floats) -> Floats:
-    """The residuals of CHANCES."""
-    at = np.maximum(np.add.reduce(table > CHANCES[:, :, None], axis=1) - 1, 0)
+def _where(table: Floats, hazard: Floats, chance: float) -> Floats:
+    """The residual of that chance."""
+    at = np.maximum((table > chance).sum(axis=0) - 1, 0)
     every = np.arange(table.shape[1])
     low = table[at, every]
     high = table[np.minimum(at + 1, BINS - 1), every]
     slope = np.where(at < BINS - 1, np.log(low / high) / _WIDTHS[at], hazard)
-    found: Floats = np.maximum(_EDGES[at] + np.log(np.maximum(low / CHANCES, 1.0)) / slope, 0.0)
+    found: Floats = np.maximum(_EDGES[at] + np.log(np.maximum(low / chance, 1.0)) / slope, 0.0)
     return found
 
 
