@@ -83,6 +83,7 @@ class Incident:
     parent_id: str = ""
     resolved_by: str = ""
     acknowledged_by: str = ""
+    assigned_to: str = ""
     guide: str = ""
     value: float | None = None
     expected: float | None = None

@@ -204,3 +204,40 @@ class CaseDesk(Protocol):
     def check(self) -> str:
         """As for a source."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something to be told to people or to another alerting system, words and facts ready.
+
+    key: the same key is the same notice for ever; thread: what is about one incident (or fault) and for one recipient goes under one, and
+    `event` says whether it is the `first` of it, an `update` or the `end`. to: the recipient's address, '' where the receiver has its own.
+    facts: what it says for programs (schema `vigia.notice/1`: see `monitor.facts`).
+    """
+
+    key: str
+    thread: str
+    event: str
+    to: str
+    at: datetime
+    subject: str
+    text: str
+    html: str
+    facts: Mapping[str, Any]
+
+
+@runtime_checkable
+class Receiver(Protocol):
+    """Whom notices are sent to. `send` may be called again with the same notice after a crash: no harm where the other side can tell.
+
+    A receiver that must hear again and again of what stands also has `refresh(notices, now)`: once a minute, with the newest notice
+    of every thread that is open or ended within the last five minutes.
+    """
+
+    def send(self, notice: Notice) -> str:
+        """Send it; the other side's number for it, or ''. Raises SourceError."""
+        ...
+
+    def check(self) -> str:
+        """As for a source."""
+        ...

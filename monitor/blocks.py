@@ -48,6 +48,12 @@ def _address(text: str) -> str:
     return text
 
 
+def _board(text: str) -> str:
+    if text and not re.fullmatch(r"https?://[^\s?#]+", text):
+        raise ValueError("must be the board's address, such as https://vigia.banco.example")
+    return text.rstrip("/")
+
+
 def _here(text: str) -> str:
     if _host(text, "127.0.0.1:8090") not in ("127.0.0.1", "localhost"):
         raise ValueError("the simulated bank stays on this machine: listen on 127.0.0.1")
@@ -88,7 +94,8 @@ class Monitor(Block):
     """[monitor]: how the daemon lives.
 
     hold: how long late or repeated rows may still correct a closed minute. false_alarms_per_week: what chance may raise in the whole
-    bank, shared by the rules that take a `budget` and say none of their own.
+    bank, shared by the rules that take a `budget` and say none of their own. address: where people reach the board, for links in
+    messages ('': by `listen`).
     """
 
     timezone: Zone = "America/Bogota"
@@ -101,6 +108,7 @@ class Monitor(Block):
     rules: list[str] | None = None
     false_alarms_per_week: float = Field(default=0.5, gt=0, allow_inf_nan=False)
     listen: Annotated[str, AfterValidator(_address)] = "127.0.0.1:8080"
+    address: Annotated[str, AfterValidator(_board)] = ""
 
 
 class SourceBlock(Block):
@@ -126,6 +134,32 @@ class DeskBlock(Block):
     kind: str
     products: list[str] = []
     per_hour: int | None = Field(default=None, ge=1)
+
+
+class ReceiverBlock(Block):
+    """[receivers.NAME], but for the options of its kind.
+
+    language: of what is sent there (None: that of [words]). per_hour: how many messages one recipient gets within any sixty minutes; the
+    rest is summarised.
+    """
+
+    kind: str
+    language: Literal["es", "en"] | None = None
+    per_hour: int = Field(default=60, ge=1)
+
+
+class Words(Block):
+    """[words]: how messages read. templates: a folder of the bank's own, that go before the shipped ones of the same name."""
+
+    language: Literal["es", "en"] = "es"
+    templates: str = ""
+
+
+class Heartbeat(Block):
+    """[heartbeat]: an address that is asked every so often while all is well; who listens there raises the alarm when it is not."""
+
+    url: str = Field(pattern="^https?://.")
+    every: Duration = MINUTE
 
 
 class RuleBlock(Block):

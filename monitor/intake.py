@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from alerts import Client, Holding, TheirCase
 from connectors import AHEAD, Cursor, Reject
-from monitor.config import SourceConfig
+from monitor.plugs import SourceConfig
 
 ENDLESS = datetime(9999, 1, 1, tzinfo=UTC)
 """The `now` of a backtest, in which nothing lies ahead."""

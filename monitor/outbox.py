@@ -31,7 +31,18 @@ A_DAY = timedelta(days=1) // LONGEST_WAIT
 DOUBLINGS = 16
 """Of the wait at most: a desk may be away for days, and no length of time is doubled so often."""
 
+NOTIFY = "notify"
+"""The action of a message to a receiver."""
+Tell = Callable[[Mapping[str, Any]], str]
+"""Sends a notice that waits in the outbox (its row); the other side's number for it."""
+NOBODY: Mapping[str, Tell] = {}
+
 log = structlog.get_logger()
+
+
+def receiver_name(name: str) -> str:
+    """What stands for a receiver where a desk's name would: no desk is called so."""
+    return f"receivers.{name}"
 
 
 def to_open(decision: Decision, incident: Incident, client: Client, zone: tzinfo) -> Message:
@@ -110,31 +121,33 @@ def deliver(
     clock: Callable[[], datetime],
     sent: Callable[[str, str], None] = lambda desk, error: None,  # noqa: ARG005 - told to nobody
     *,
+    receivers: Mapping[str, Tell] = NOBODY,
     only: str | None = None,
     but: Collection[str] = (),
     stop: Callable[[], bool] = lambda: False,
 ) -> int:
     """Send all that is due; `sent` is told of each with its desk and the error, if any. How many were sent.
 
-    only: to this desk (None: to all), but: not to these; a desk that does not answer is left alone until the next call. stop: asked
+    receivers: by the name that stands in a message's `desk` (see `receiver_name`), what sends a notice. only: to this desk (None: to all),
+    but: not to these; a desk that does not answer is left alone until the next call. stop: asked
     before each, for a desk may take long.
     """
     done, paused = 0, set(but)
     while not stop() and (only not in paused) and (message := store.claim(clock(), LEASE, only=only, but=paused)):
         desk = message["desk"]
         try:
-            reference = _send(desks, message)
+            reference = _send(desks, receivers, message)
         except Exception as error:  # noqa: BLE001 - whatever a desk raises, it is that desk's trouble alone
             why = str(error) if isinstance(error, SourceError) else f"{type(error).__name__}: {error}"
             permanent = isinstance(error, SourceError) and error.permanent
             wait = min(FIRST_WAIT * 2 ** min(message["attempts"], DOUBLINGS), LONGEST_WAIT)
             # Permanent means until somebody mends it: a case that was decided on is never given up, only asked for less often;
             # one that is taken back, for a day, for it may be gone from its tool.
-            patient = {"open": True, "withdraw": message["attempts"] + 1 < A_DAY}
+            patient = {"open": True, "notify": True, "withdraw": message["attempts"] + 1 < A_DAY}
             dead = permanent and not patient.get(message["action"], False)
             store.put_off(message["id"], why, clock() + (LONGEST_WAIT if permanent else wait), dead=dead)
             # What a tool answers names the case, and a case's key names its client: the whole of it is in the outbox alone.
-            named = (message["case_key"], message["payload"]["client_id"])
+            named = (message["case_key"], message["payload"].get("client_id", ""))
             shown = why if not any(named) else sub("|".join(map(escape, filter(None, named))), "...", why)
             at = extract_tb(error.__traceback__)[-1]
             raised = f"{Path(at.filename).name}:{at.lineno}"
@@ -149,7 +162,12 @@ def deliver(
     return done
 
 
-def _send(desks: Mapping[str, CaseDesk], message: Mapping[str, Any]) -> str:
+def _send(desks: Mapping[str, CaseDesk], receivers: Mapping[str, Tell], message: Mapping[str, Any]) -> str:
+    if message["action"] == NOTIFY:
+        tell = receivers.get(message["desk"])
+        if tell is None:
+            raise SourceError(f"there is no [{message['desk']}] any more", permanent=True)
+        return tell(message)
     desk = desks.get(message["desk"])
     if desk is None:
         raise SourceError(f"there is no desk {message['desk']!r} any more", permanent=True)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from queue import Empty, Full, Queue
-from threading import Event, Lock, Thread
+from threading import Event, Thread
 from time import perf_counter
 
 import structlog
@@ -23,7 +23,7 @@ from monitor.config import Config
 from monitor.intake import Intake, Rows
 from monitor.judge import EVENTS, Done, Down, Judge, Stopped
 from monitor.metrics import Metrics
-from monitor.outbox import deliver
+from monitor.sending import Sending
 from monitor.sla import counted
 from monitor.store import Store
 from monitor.windows import time_of
@@ -66,15 +66,14 @@ class Service:
         """ending: whether it is time to end before it has begun; raises Stopped then, while what is stored is read."""
         self.config, self.store, self.clock = config, store, clock
         self.metrics = Metrics(sources=config.sources, desks=config.desks)
-        self.desks = {name: desk.make() for name, desk in config.desks.items()}
         self.errors: dict[str, str] = {}
+        self.sending = Sending(config, store, clock, self.metrics, self.errors, {})
         self.last_cycle: datetime | None = None
         self._failed, self._failure = 0, ""
         self._queue: Queue[tuple[Intake, Rows | Down]] = Queue(QUEUE)
         self._stopping = Event()
         self._ending = Event()
         self._told_to_end = ending
-        self._delivering = {name: Lock() for name in (*self.desks, None)}
         self._intakes: dict[str, Intake] = {}
         self._asking: set[str] = set()
         self._build()
@@ -217,24 +216,7 @@ class Service:
 
     def deliver(self) -> int:
         """Send what is due."""
-        return sum(self._deliver(name) for name in self._delivering)
-
-    def _deliver(self, desk: str | None, stop: Callable[[], bool] = lambda: False) -> int:
-        """Send what is due at one desk (None: at those that are no longer configured)."""
-        with self._delivering[desk]:
-            but = () if desk else tuple(self.desks)
-            sent = deliver(self.store, self.desks, self.clock, self._sent, only=desk, but=but, stop=stop)
-            waiting = self.store.waiting()
-            self.metrics.outbox(len(waiting), (self.clock() - waiting[0]).total_seconds() if waiting else 0.0)
-            return sent
-
-    def _sent(self, desk: str, error: str) -> None:
-        if error:
-            self.errors[f"desk {desk}"] = error
-            self.metrics.delivery_error(desk)
-        else:
-            self.errors.pop(f"desk {desk}", None)
-            self.metrics.sent(desk)
+        return self.sending.all()
 
     # ---- the daemon ------------------------------------------------------------------------------------------------
 
@@ -255,15 +237,12 @@ class Service:
             log.warning("not waited for any longer", hanging=self.hanging)
         self._stopping.set()
         judging.join()
-        for desk in self._delivering:
-            # One that does not answer holds up no end.
-            if f"desk {desk}" not in self.errors and not self._delivering[desk].locked():
-                self._deliver(desk)
+        self.sending.rest()
 
     @property
     def hanging(self) -> list[str]:
         """The sources and desks that are being asked this moment; after the end of `run`, that have not answered in time."""
-        return sorted(self._asking) + sorted(f"desk {desk}" for desk, at in self._delivering.items() if at.locked())
+        return sorted(self._asking) + self.sending.hanging
 
     def _scheduled(self) -> BackgroundScheduler:
         defaults = {"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
@@ -276,10 +255,10 @@ class Service:
             scheduler.add_job(
                 self._fetch, "interval", seconds=every, args=[name], id=f"poll {name}", next_run_time=begins
             )
-        for desk in self._delivering:
+        for desk in self.sending:
             job = f"deliver {desk or 'to desks of the past'}"
             how = [desk, self._ending.is_set]
-            scheduler.add_job(self._deliver, "interval", seconds=DELIVERY.total_seconds(), args=how, id=job)
+            scheduler.add_job(self.sending.to, "interval", seconds=DELIVERY.total_seconds(), args=how, id=job)
         watch = {"seconds": WATCH.total_seconds(), "id": "promises", "next_run_time": datetime.now(UTC)}
         scheduler.add_job(self.watch_promises, "interval", **watch)
         scheduler.add_job(self.housekeep, "interval", hours=1, id="housekeep")

@@ -7,7 +7,6 @@ acts are short transactions of their own, which the judging thread takes in at i
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -22,50 +21,9 @@ from connectors import Cursor
 from monitor import tables as t
 from monitor.blobs import VERSION, BlobError, packed, unpacked
 from monitor.database import Database, StoreError
+from monitor.step import Act, Message, Step
 
 __all__ = ["Act", "Message", "Step", "Store", "StoreError"]
-
-
-@dataclass(slots=True)
-class Message:
-    """One outside effect: `key` makes it one; `case_key` is what the desk knows the case by, so that a repeat does no harm."""
-
-    key: str
-    case_key: str
-    desk: str
-    action: str
-    payload: dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Act:
-    """What a person did to an incident (ack, resolve, note) or to one of its cases (case_key)."""
-
-    incident_id: str
-    at: datetime
-    who: str
-    action: str
-    text: str = ""
-    id: int = 0
-    case_key: str = ""
-
-
-@dataclass(slots=True)
-class Step:
-    """What is committed together."""
-
-    cursors: dict[str, tuple[Cursor, datetime | None]] = field(default_factory=dict)
-    cells: list[tuple[str, pa.Table]] = field(default_factory=list)
-    gaps: list[tuple[str, int, int]] = field(default_factory=list)
-    judged_until: int | None = None
-    changes: Changes = field(default_factory=Changes)
-    messages: list[Message] = field(default_factory=list)
-    cases: list[TheirCase] = field(default_factory=list)
-    clients: list[Client] = field(default_factory=list)
-    holdings: list[Holding] = field(default_factory=list)
-    marks: dict[str, str] = field(default_factory=dict)
-    verdicts: list[dict[str, Any]] | None = None
-    """All of them anew, or None where they are as they were."""
 
 
 class Store(Database):
@@ -103,12 +61,26 @@ class Store(Database):
             self._put(c, t.their_cases, [plain(case) for case in step.cases])
             self._put(c, t.clients, [plain(client) for client in step.clients])
             self._put(c, t.holdings, [plain(holding) for holding in step.holdings])
-            for message in step.messages:
-                row = {
-                    "key": message.key, "case_key": message.case_key, "desk": message.desk, "action": message.action,
-                    "payload": message.payload, "state": "due", "attempts": 0, "due_at": now, "created_at": now,
-                }  # fmt: skip
-                c.execute(self._insert(t.outbox).values(row).on_conflict_do_nothing(index_elements=["key"]))
+            self._send(c, step.messages, now)
+
+    def tell(self, threads: Sequence[Mapping[str, Any]], messages: Iterable[Message], now: datetime) -> None:
+        """What recipients are told, with the messages that tell them (rows of `threads`)."""
+        with self.writing() as c:
+            self._put(c, t.threads, threads)
+            self._send(c, messages, now)
+
+    def put(self, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Insert the rows, or write over the ones with their keys, in a transaction of their own."""
+        with self.writing() as c:
+            self._put(c, table, rows)
+
+    def _send(self, c: Connection, messages: Iterable[Message], now: datetime) -> None:
+        for message in messages:
+            row = {
+                "key": message.key, "case_key": message.case_key, "desk": message.desk, "action": message.action,
+                "payload": message.payload, "state": "due", "attempts": 0, "due_at": now, "created_at": now,
+            }  # fmt: skip
+            c.execute(self._insert(t.outbox).values(row).on_conflict_do_nothing(index_elements=["key"]))
 
     def _changes(self, c: Connection, changes: Changes) -> None:
         for (rule, scope), alert in changes.alerts.items():

@@ -126,6 +126,7 @@ incidents = Table(
     _text("parent_id"),
     _text("resolved_by"),
     _text("acknowledged_by"),
+    _text("assigned_to"),
     _text("guide"),
     Column("value", Float),
     Column("expected", Float),
@@ -299,3 +300,50 @@ reads = Table(
     Index("reads_by_client", "client_id", "at"),
 )
 """Who has looked at which client, when, and by which door (cli, api, page)."""
+
+threads = Table(
+    "threads",
+    metadata,
+    *(_text(name, key=True) for name in ("subject", "receiver", "recipient")),
+    Column("sequence", Integer, nullable=False),
+    Column("told", JSON, nullable=False),
+    Column("began_at", Utc, nullable=False),
+    Column("told_at", Utc, nullable=False),
+    Column("ended_at", Utc),
+    Index("threads_by_time", "receiver", "told_at"),
+)
+"""What each recipient was last told of an incident or a fault (subject)."""
+
+silences = Table(
+    "silences",
+    metadata,
+    _text("id", key=True),
+    Column("matchers", JSON, nullable=False),
+    _text("reason"),
+    _text("author"),
+    *(Column(name, Utc, nullable=False) for name in ("created_at", "starts_at", "until")),
+    _text("ended_by"),
+    Column("ended_at", Utc),
+)
+
+works = Table(
+    "works",
+    metadata,
+    _text("id", key=True),
+    *(_text(name) for name in ("product", "channel", "cron", "reason", "author")),
+    Column("created_at", Utc, nullable=False),
+    *(Column(name, Utc) for name in ("starts_at", "until")),
+    Column("minutes", Integer),
+    _text("ended_by"),
+    Column("ended_at", Utc),
+)
+"""Maintenance that people have declared, beside the configuration's: once (starts_at, until) or by a cron line (minutes long)."""
+
+traces = Table(
+    "traces",
+    metadata,
+    _text("incident_id", key=True),
+    Column("start", BigInteger, nullable=False),
+    Column("curves", JSON, nullable=False),
+)
+"""What an incident looks like minute by minute from `start` on: seen, expected, lower, upper (see `monitor.traces`)."""

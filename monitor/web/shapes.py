@@ -54,6 +54,7 @@ class Incident(Scope):
     ]
     parent_id: Words
     acknowledged_by: Words
+    assigned_to: Words
     resolved_by: Annotated[str, Field(description="Who ended it by hand; empty where it healed.")]
     affected: Annotated[int, Field(description="Clients whose own transactions failed.")]
     exposed: Annotated[int, Field(description="Clients who hold what fails and have not hit it.")]

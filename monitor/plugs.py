@@ -1,0 +1,163 @@
+"""Sources, desks and receivers of the configuration: blocks to things ready to be made, each fault with its file and key."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from pydantic import ValidationError
+
+from connectors import ROLES, STATUSES, CaseDesk, Receiver, Source
+from connectors.kinds import Folder, load
+from connectors.mapping import Mapping as Names
+from monitor.blocks import Block, DeskBlock, ReceiverBlock, SourceBlock
+from monitor.faults import Fault, explained
+from monitor.kinds import built, checked
+
+
+@dataclass(frozen=True)
+class SourceConfig:
+    """A source, ready to be made. zone: of its times without offset."""
+
+    name: str
+    block: SourceBlock
+    zone: str
+    make: Callable[[], Source]
+    mapping: Callable[[], Names]
+
+
+@dataclass(frozen=True)
+class DeskConfig:
+    """A desk, ready to be made."""
+
+    name: str
+    block: DeskBlock
+    make: Callable[[], CaseDesk]
+
+
+@dataclass(frozen=True)
+class ReceiverConfig:
+    """A receiver, ready to be made."""
+
+    name: str
+    block: ReceiverBlock
+    make: Callable[[], Receiver]
+
+
+_MODELS: Mapping[Folder, type[Block]] = {"sources": SourceBlock, "desks": DeskBlock, "receivers": ReceiverBlock}
+
+
+def read_block(model: type[Block], given: Any, file: str, key: str, faults: list[Fault]) -> Block | None:
+    """The block as its model has it, or None; what is wrong with it goes to `faults`."""
+    known = sorted(field.alias or name for name, field in model.model_fields.items())
+    try:
+        return model.model_validate(given)
+    except ValidationError as error:
+        faults += explained(error, file, key, known)
+        return None
+
+
+def named_blocks(
+    tables: Mapping[str, Any], key: str, file: str, faults: list[Fault]
+) -> list[tuple[str, dict[str, Any]]]:
+    """Blocks under one key, by their name."""
+    blocks = tables.get(key, {})
+    if not isinstance(blocks, dict):
+        faults.append(Fault(file, key, f"must be blocks, as in [{key}.NAME]"))
+        return []
+    wrong = [name for name, block in blocks.items() if not isinstance(block, dict)]
+    faults += [Fault(file, f"{key}.{name}", f"must be a block, as in [{key}.{name}]") for name in wrong]
+    return [(name, block) for name, block in blocks.items() if name not in wrong]
+
+
+def split(model: type[Block], block: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What of a block is the model's, and the rest: the options of its kind."""
+    ours = {field.alias or name for name, field in model.model_fields.items()}
+    return {k: v for k, v in block.items() if k in ours}, {k: v for k, v in block.items() if k not in ours}
+
+
+def absolute(value: str, base: Path) -> str:
+    """SQLite's addresses are relative to the config file."""
+    prefix, _, rest = value.partition("sqlite:///")
+    return f"sqlite:///{base / rest}" if not prefix and rest and rest != ":memory:" else value
+
+
+def _placed(options: Mapping[str, Any], base: Path) -> dict[str, Any]:
+    """Paths, and SQLite's addresses, are relative to the config file."""
+    placed = {k: absolute(v, base) if isinstance(v, str) else v for k, v in options.items()}
+    if isinstance(path := placed.get("path"), str):
+        placed["path"] = str(base / path)
+    return placed
+
+
+def read_source(
+    name: str, given: dict[str, Any], zone: str, base: Path, file: str, *, faults: list[Fault]
+) -> SourceConfig | None:
+    """[sources.NAME]; what is wrong with it goes to `faults`."""
+    key = f"sources.{name}"
+    common, _ = split(SourceBlock, given)
+    block = cast("SourceBlock | None", read_block(SourceBlock, common, file, key, faults))
+    before = len(faults)
+    columns, defaults, status = (
+        named if isinstance(named := common.get(part), dict) else {} for part in ("columns", "defaults", "status")
+    )
+    if role := ROLES.get(str(common.get("role"))):
+        mapped = [*role.names, *(["id_type"] if "client_id" in role.names else [])]
+        for part, given_names, there in (("columns", columns, mapped), ("defaults", defaults, role.names)):
+            wrong = [n for n in given_names if n not in there]
+            faults += [
+                Fault(file, f"{key}.{part}.{n}", f"{common['role']} have no such column; there are {', '.join(there)}")
+                for n in wrong
+            ]
+    wrong = [n for n in status if n not in STATUSES]
+    faults += [Fault(file, f"{key}.status.{n}", f"no such class; there are {', '.join(STATUSES[:-1])}") for n in wrong]
+    mapping: Callable[[], Names] | None = None
+    if block and len(faults) == before:
+        words = {n: getattr(block, n) for n in ("role", "columns", "defaults", "status", "client_form")}
+        mapping = built(Names, words | {"timezone": block.timezone or zone}, file, key, faults)
+    make = _kind("sources", given, base, file, key, faults=faults)
+    return SourceConfig(name, block, block.timezone or zone, make, mapping) if block and make and mapping else None
+
+
+def read_desk(name: str, given: dict[str, Any], base: Path, file: str, faults: list[Fault]) -> DeskConfig | None:
+    """[desks.NAME]; what is wrong with it goes to `faults`."""
+    key = f"desks.{name}"
+    common, _ = split(DeskBlock, given)
+    block = cast("DeskBlock | None", read_block(DeskBlock, common, file, key, faults))
+    make = _kind("desks", given, base, file, key, faults=faults)
+    return DeskConfig(name, block, make) if block and make else None
+
+
+def read_receiver(
+    name: str, given: dict[str, Any], base: Path, file: str, faults: list[Fault]
+) -> ReceiverConfig | None:
+    """[receivers.NAME]; what is wrong with it goes to `faults`."""
+    key = f"receivers.{name}"
+    common, _ = split(ReceiverBlock, given)
+    block = cast("ReceiverBlock | None", read_block(ReceiverBlock, common, file, key, faults))
+    make = _kind("receivers", given, base, file, key, faults=faults)
+    return ReceiverConfig(name, block, make) if block and make else None
+
+
+def _kind(
+    folder: Folder,
+    given: Mapping[str, Any],
+    base: Path,
+    file: str,
+    key: str,
+    *,
+    faults: list[Fault],
+) -> Callable[[], Any] | None:
+    model = _MODELS[folder]
+    common, rest = split(model, given)
+    if not isinstance(common.get("kind"), str):
+        return None
+    try:
+        cls = load(folder, common["kind"])
+    except (LookupError, ImportError) as error:
+        faults.append(Fault(file, f"{key}.kind", str(error.args[0])))
+        return None
+    chosen = checked(cls, _placed(rest, base), file, key, faults, known=set(model.model_fields))
+    return None if chosen is None else built(cls, chosen, file, key, faults)

@@ -1,0 +1,68 @@
+"""Delivery of what waits in the outbox: each desk and receiver on its own, so that a slow one holds nothing up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+from threading import Lock
+
+from monitor.config import Config
+from monitor.metrics import Metrics
+from monitor.outbox import Tell, deliver
+from monitor.store import Store
+
+
+class Sending:
+    """The desks and receivers of one service. errors: shared with it; those that do not answer, by `desk NAME`, with the cause in words."""
+
+    def __init__(
+        self,
+        config: Config,
+        store: Store,
+        clock: Callable[[], datetime],
+        metrics: Metrics,
+        errors: dict[str, str],
+        receivers: Mapping[str, Tell],
+    ) -> None:
+        """receivers: as `monitor.outbox.deliver` has them."""
+        self.store, self.clock, self.metrics, self.errors, self.receivers = store, clock, metrics, errors, receivers
+        self.desks = {name: desk.make() for name, desk in config.desks.items()}
+        self._at: dict[str | None, Lock] = {name: Lock() for name in (*self.desks, *receivers, None)}
+
+    def __iter__(self) -> Iterator[str | None]:
+        """Where to; None stands for those that are no longer configured."""
+        return iter(self._at)
+
+    def all(self) -> int:
+        """Send what is due."""
+        return sum(self.to(name) for name in self._at)
+
+    def to(self, name: str | None, stop: Callable[[], bool] = lambda: False) -> int:
+        """Send what is due at one desk or receiver (None: at those that are no longer configured)."""
+        with self._at[name]:
+            but = () if name else (*self.desks, *self.receivers)
+            sent = deliver(
+                self.store, self.desks, self.clock, self._sent, receivers=self.receivers, only=name, but=but, stop=stop
+            )
+            waiting = self.store.waiting()
+            self.metrics.outbox(len(waiting), (self.clock() - waiting[0]).total_seconds() if waiting else 0.0)
+            return sent
+
+    def rest(self) -> None:
+        """At the end: send what is due where it is answered; one that does not answer holds up no end."""
+        for name in self:
+            if f"desk {name}" not in self.errors and not self._at[name].locked():
+                self.to(name)
+
+    @property
+    def hanging(self) -> list[str]:
+        """Those that are being asked this moment."""
+        return sorted(f"desk {name}" for name, at in self._at.items() if at.locked())
+
+    def _sent(self, name: str, error: str) -> None:
+        if error:
+            self.errors[f"desk {name}"] = error
+            self.metrics.delivery_error(name)
+        else:
+            self.errors.pop(f"desk {name}", None)
+            self.metrics.sent(name)

@@ -1,0 +1,54 @@
+"""What is committed together: a step of the judging thread, the messages that it sends, and what a person did."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import pyarrow as pa
+
+from alerts import Changes, Client, Holding, TheirCase
+from connectors import Cursor
+
+
+@dataclass(slots=True)
+class Message:
+    """One outside effect: `key` makes it one; `case_key` is what the desk knows the case by, so that a repeat does no harm."""
+
+    key: str
+    case_key: str
+    desk: str
+    action: str
+    payload: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """What a person did to an incident (ack, resolve, note) or to one of its cases (case_key)."""
+
+    incident_id: str
+    at: datetime
+    who: str
+    action: str
+    text: str = ""
+    id: int = 0
+    case_key: str = ""
+
+
+@dataclass(slots=True)
+class Step:
+    """What is committed together."""
+
+    cursors: dict[str, tuple[Cursor, datetime | None]] = field(default_factory=dict)
+    cells: list[tuple[str, pa.Table]] = field(default_factory=list)
+    gaps: list[tuple[str, int, int]] = field(default_factory=list)
+    judged_until: int | None = None
+    changes: Changes = field(default_factory=Changes)
+    messages: list[Message] = field(default_factory=list)
+    cases: list[TheirCase] = field(default_factory=list)
+    clients: list[Client] = field(default_factory=list)
+    holdings: list[Holding] = field(default_factory=list)
+    marks: dict[str, str] = field(default_factory=dict)
+    verdicts: list[dict[str, Any]] | None = None
+    """All of them anew, or None where they are as they were."""
