@@ -210,10 +210,7 @@ CONFIGS: dict[str, list[str]] = {
         "step[5]: is of cases that step[0] is of too, and names as much: which one holds?",
     ],
     "unknown_block": [
-        (
-            "monitr: no such block; there are monitor, retention, portfolio, causes, losses, demo, sources, desks, maintenance, promises,"
-            " promise, step, rests"
-        ),
+        "monitr: no such block; there are monitor, retention, portfolio, causes, losses, demo, words, heartbeat, sources, desks, ...",
     ],
     "unknown_column": [
         "sources.core.columns.nit: clients have no such column; there are client_id, name, segment,...",
