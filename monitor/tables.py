@@ -19,6 +19,7 @@ from sqlalchemy import (
     Numeric,
     Table,
     Text,
+    func,
     types,
 )
 from sqlalchemy.engine import Dialect
@@ -54,6 +55,16 @@ class Money(types.TypeDecorator[Decimal]):
 
     def process_result_value(self, value: Any | None, dialect: Dialect) -> Decimal | None:  # noqa: ARG002, D102 - as above
         return None if value is None else Decimal(value)
+
+
+def different(column: Any) -> Any:
+    """How many values a query finds there, each counted once."""
+    return func.count(column.distinct())
+
+
+def highest(column: Any) -> Any:
+    """The highest value that a query finds there; None where it finds none."""
+    return func.max(column)
 
 
 def _text(name: str, *, key: bool = False) -> Column[str]:
