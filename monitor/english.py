@@ -116,6 +116,7 @@ def place(row: Mapping[str, Any]) -> str:
     parts = [name(row[key]) for key in ("product", "channel") if row.get(key)]
     parts += [str(row["series"])] if row.get("series") else []
     parts += [str(row.get("client") or nit(row["client_id"]))] if row.get("client_id") else []
+    parts += ["one client"] if row.get("one_client") and not row.get("client_id") else []
     return " · ".join(parts) or "All products and channels"
 
 
