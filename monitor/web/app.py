@@ -18,7 +18,7 @@ from monitor.metrics import Metrics
 from monitor.people import Refused, Unknown
 from monitor.portrait import Outlook
 from monitor.store import Store, StoreError
-from monitor.web import api, board, followed, leads, reference
+from monitor.web import api, board, followed, guides, leads, reference
 
 NO_LOSSES = Losses()
 HERE = Path(__file__).parent
@@ -42,6 +42,7 @@ def app(
     promises: Promises | None = None,
     outlook: Outlook | None = None,
     losses: Losses = NO_LOSSES,
+    own_guides: str = "",
 ) -> FastAPI:
     """The web face of one service.
 
@@ -49,6 +50,7 @@ def app(
     measures: what each rule measures, by its name, for the unit of its values; without it they are plain numbers.
     escalating: how causes are counted; promises: what the bank has promised.
     outlook: what of the configuration a client's page is seen by. losses: what clients are expected to be compensated.
+    own_guides: the folder of the bank's guides.
     """
     seen = outlook or Outlook()
     made = FastAPI(
@@ -60,6 +62,7 @@ def app(
     made.include_router(api.routes(store, clock, seen))
     made.include_router(board.pages(store, metrics, ready, clock, measures or {}, seen))
     made.include_router(leads.routes(store, losses))
+    made.include_router(guides.pages(own_guides))
     made.include_router(reference.page(made))
 
     @made.get("/-/healthy", response_class=PlainTextResponse, include_in_schema=False)
