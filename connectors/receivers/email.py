@@ -160,6 +160,8 @@ def _address(name: str, text: str) -> Address:
 
 def _told(place: str, error: Exception, seconds: float) -> SourceError:
     """What went wrong, in our words: the server's may name people, the library's hold what was sent."""
+    if isinstance(error, smtplib.SMTPServerDisconnected) and isinstance(error.__context__, TimeoutError):
+        error = error.__context__
     answered = getattr(error, "smtp_code", None)
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         answered = next(iter(error.recipients.values()))[0]
