@@ -74,7 +74,10 @@ class Told:
 
     def restart(self) -> None:
         """Another process on the same state."""
-        self.notices = Notices(self.config, self.store, lambda: self.now, troubles=lambda now: self.troubles(now))
+        self.notices = Notices(self.config, self.store, lambda: self.now, troubles=self._troubles)
+
+    def _troubles(self, now: datetime) -> Any:
+        return self.troubles(now)
 
     def told(self, *, after: float = 0) -> list[tuple[str, str, str, tuple[str, ...]]]:
         """`after` minutes later: what is newly told, as receiver, to, event and why."""
@@ -108,9 +111,7 @@ class Told:
             impacts={(i.incident_id, i.client_id, i.product): i for i in impacts},
         )
         self._steps += 1
-        self.store.commit(
-            Step(changes=changes, marks={"judged_until": str(self._steps)}), self.now
-        )
+        self.store.commit(Step(changes=changes, marks={"judged_until": str(self._steps)}), self.now)
 
     def act(self, incident_id: str, action: str, case_key: str = "") -> None:
         self.store.act(Act(incident_id, self.now, "ana", action, case_key=case_key))
