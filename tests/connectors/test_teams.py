@@ -34,7 +34,8 @@ def test_a_card_has_title_figures_text_and_a_way_to_the_page() -> None:
         "Producto: pagos", "Severidad: alta", "Clientes afectados: 14", "Clientes expuestos: 220", "Casos preventivos: 12",
     ]  # fmt: skip
     assert lines(text) == [line for line in notice.text.splitlines() if line]
-    assert [action["url"] for action in made["actions"]][0] == f"{PAGE}2026-03-03/pagos"
+    page, guide = (action["url"] for action in made["actions"])
+    assert (page, guide) == (f"{PAGE}2026-03-03/pagos", notice.facts["links"]["guide"])
 
 
 @pytest.mark.parametrize(
