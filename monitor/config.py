@@ -61,6 +61,8 @@ class Config:
     words: Words = field(default_factory=Words)
     heartbeat: Heartbeat | None = None
     access: Access = field(default_factory=Access)
+    rule_homes: Mapping[str, Path] = field(default_factory=dict)
+    """By rule, the file that it stands in."""
 
     def rules(self) -> list[Rule]:
         """Every rule, new."""
@@ -168,7 +170,9 @@ def read_config(path: Path) -> Config:
     routing = read_routing(tables, monitor or Monitor(), name, faults)
     access = read_access(tables, name, faults)
     raw = tables.get("monitor", {})
-    rules = read_rules(monitor or Monitor(), raw.get("rules") if isinstance(raw, dict) else None, base, name, faults)
+    rules, homes = read_rules(
+        monitor or Monitor(), raw.get("rules") if isinstance(raw, dict) else None, base, name, faults
+    )
     if faults:
         keys = {fault.key for fault in unfilled}  # what else is said of these is said of a text that was not filled in
         raise ConfigError(secrets.hidden(f for f in faults if f in unfilled or f.file != name or f.key not in keys))
@@ -179,4 +183,4 @@ def read_config(path: Path) -> Config:
     made |= {"sources": sources, "desks": desks, "maintenance": maintenance, "promises": promises, "stages": stages}
     made["losses"] = made["losses"].losses
     made |= {"rests": rests, "receivers": receivers, "routing": routing, "access": access}
-    return Config(path=path, rule_factories=tuple(rules), **made)
+    return Config(path=path, rule_factories=tuple(rules), rule_homes=homes, **made)
