@@ -15,17 +15,19 @@ from threading import Event, Thread
 from time import perf_counter
 
 import structlog
-from apscheduler.events import EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED
+from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_EXECUTED, EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from connectors import SourceError
 from monitor.config import Config
+from monitor.heartbeat import Pulse
 from monitor.intake import Intake, Rows
 from monitor.judge import EVENTS, Done, Down, Judge, Stopped
 from monitor.metrics import Metrics
 from monitor.sending import Sending
 from monitor.sla import counted
 from monitor.store import Store
+from monitor.troubles import Runs
 from monitor.windows import time_of
 
 log = structlog.get_logger()
@@ -69,6 +71,7 @@ class Service:
         self.errors: dict[str, str] = {}
         self.sending = Sending(config, store, clock, self.metrics, self.errors, {})
         self.last_cycle: datetime | None = None
+        self.runs, self.troubled = Runs(clock), dict[str, datetime]()
         self._failed, self._failure = 0, ""
         self._queue: Queue[tuple[Intake, Rows | Down]] = Queue(QUEUE)
         self._stopping = Event()
@@ -262,11 +265,17 @@ class Service:
         watch = {"seconds": WATCH.total_seconds(), "id": "promises", "next_run_time": datetime.now(UTC)}
         scheduler.add_job(self.watch_promises, "interval", **watch)
         scheduler.add_job(self.housekeep, "interval", hours=1, id="housekeep")
+        if heart := self.config.heartbeat:
+            pulse = Pulse(heart.url, self.ready, self.metrics)
+            scheduler.add_job(pulse.beat, "interval", seconds=heart.every.total_seconds(), id="heartbeat")
         scheduler.add_listener(self._missed, EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES)
+        scheduler.add_listener(lambda event: self.runs.ran(event.job_id), EVENT_JOB_EXECUTED)
+        scheduler.add_listener(lambda event: self.runs.failed(event.job_id, event.exception), EVENT_JOB_ERROR)
         return scheduler
 
     def _missed(self, event: object) -> None:
         self.metrics.missed_run()
+        self.runs.skipped(getattr(event, "job_id", ""))
         log.debug("a run was skipped, the one before still works", job=getattr(event, "job_id", ""))
 
     def _fetch(self, name: str) -> None:
@@ -341,6 +350,18 @@ class Service:
         dropped, joined = self.store.prune(limits), self.store.compact(now - timedelta(days=1))
         log.info("housekeeping", dropped=dropped, joined=joined)
 
+    @property
+    def failures(self) -> tuple[int, str]:
+        """How many steps in a row have failed, and the last one's error; as long as it may be chance, none."""
+        return (self._failed, self._failure) if self._failed >= FAILED else (0, "")
+
+    @property
+    def behind(self) -> bool:
+        """Whether the last full cycle ended too long ago."""
+        slowest = max(source.block.every for source in self.config.sources.values())
+        allowed = max(slowest + self.config.monitor.patience + STALE, 3 * slowest)
+        return self.last_cycle is not None and self.clock() - self.last_cycle > allowed
+
     def ready(self) -> tuple[bool, str]:
         """Whether a full cycle has ended lately, and if not, why."""
         if self._failed >= FAILED:
@@ -351,8 +372,7 @@ class Service:
             return False, f"ninguna fuente responde: {errors}"
         if self.last_cycle is None:
             return False, errors or "todavía se lee la historia"
-        slowest = max(source.block.every for source in self.config.sources.values())
-        if self.clock() - self.last_cycle > max(slowest + self.config.monitor.patience + STALE, 3 * slowest):
+        if self.behind:
             since = f"sin un ciclo completo desde {self.last_cycle.isoformat(timespec='seconds')}"
             return False, f"{since}: {errors}" if errors else since
         return True, "listo"

@@ -57,7 +57,7 @@ def notice(news: str, thread: str, event: str, *, number: int = 1, **facts: Any)
     """With words that are trouble: accents, markup, a quotation, an empty line."""
     at = BEGAN + timedelta(minutes=2 + number)
     known = {"schema": "vigia.notice/1", "news": news, "words": "technical", "language": "es", "at": at.isoformat()}
-    known |= {"thread": thread, "sequence": number, "event": event, "why": "new" if event == "first" else "severity"}
+    known |= {"thread": thread, "sequence": number, "event": event, "why": ["new" if event == "first" else "severity"]}
     subject = f"Vigía: afectación en pagos ({number})"
     text = f'Desde las 10:00 fallan "algunos" pagos.\n\n{ACEROS.name}: 31 % <b>contra</b> 1 % ñandú'
     key = f"{thread}/{number}"
