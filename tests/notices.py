@@ -10,7 +10,8 @@ from connectors import Notice
 from tests.characters import ACEROS
 
 BEGAN = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=10)
-PAGE = "https://vigia.banco.example/incidents/"
+BOARD = "https://vigia.banco.example/"
+PAGE = f"{BOARD}incidents/"
 _numbers = count(1)
 
 
@@ -50,7 +51,9 @@ def breach_notice() -> Notice:
 
 def digest_notice(news: str = "digest") -> Notice:
     """About many things at once."""
-    return notice(news, f"{news}/{new_incident()}", "first", clients={"affected": 3, "exposed": 9})
+    return notice(
+        news, f"{news}/{new_incident()}", "first", clients={"affected": 3, "exposed": 9}, links={"board": BOARD}
+    )
 
 
 def notice(news: str, thread: str, event: str, *, number: int = 1, **facts: Any) -> Notice:
