@@ -116,6 +116,8 @@ class Metrics:
         self._outbox_age = gauge("outbox_oldest_age_seconds", "Age of the oldest message that waits to be sent.")
         self._sent = counter("outbox_sent", "Messages that a desk took.", "desk")
         self._send_errors = counter("outbox_errors", "Deliveries that failed; most are tried again.", "desk")
+        self._beats = counter("heartbeats", "Heartbeats that were taken.")
+        self._beat_errors = counter("heartbeat_errors", "Heartbeats that were not taken.")
         self._cycle = gauge("last_cycle_timestamp_seconds", "When the last full cycle ended.")
         self._leads = LeadMetrics(self.registry)
         self.registry.register(self._now)
@@ -266,6 +268,10 @@ class Metrics:
     def delivery_error(self, desk: str) -> None:
         """A desk did not take a message."""
         self._send_errors.labels(desk).inc()
+
+    def heartbeat(self, *, taken: bool) -> None:
+        """The address of the dead man's switch was asked."""
+        (self._beats if taken else self._beat_errors).inc()
 
 
 class _Now:

@@ -10,16 +10,18 @@ import contextlib
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from queue import Empty, Full, Queue
 from threading import Event, Thread
 from time import perf_counter
 
 import structlog
-from apscheduler.events import EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED
+from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_EXECUTED, EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from connectors import SourceError
 from monitor.config import Config
+from monitor.heartbeat import Pulse
 from monitor.intake import Intake, Rows
 from monitor.judge import EVENTS, Done, Down, Judge, Stopped
 from monitor.metrics import Metrics
@@ -28,6 +30,7 @@ from monitor.receiving import Refreshing, made, tellers
 from monitor.sending import Sending
 from monitor.sla import counted
 from monitor.store import Store
+from monitor.troubles import Runs, troubles
 from monitor.windows import time_of
 
 log = structlog.get_logger()
@@ -74,7 +77,9 @@ class Service:
         receivers = made(config)
         self.sending = Sending(config, store, clock, self.metrics, self.errors, tellers(config, receivers))
         self.refreshing = Refreshing(config, store, receivers, clock)
-        self.notices = Notices(config, store, clock, uncapped=[*self.refreshing])
+        self.runs, self.troubled = Runs(clock), dict[str, datetime]()
+        wrong = partial(troubles, self)
+        self.notices = Notices(config, store, clock, uncapped=[*self.refreshing], troubles=wrong)
         self.last_cycle: datetime | None = None
         self._failed, self._failure = 0, ""
         self._queue: Queue[tuple[Intake, Rows | Down]] = Queue(QUEUE)
@@ -275,11 +280,17 @@ class Service:
         watch = {"seconds": WATCH.total_seconds(), "id": "promises", "next_run_time": datetime.now(UTC)}
         scheduler.add_job(self.watch_promises, "interval", **watch)
         scheduler.add_job(self.housekeep, "interval", hours=1, id="housekeep")
+        if heart := self.config.heartbeat:
+            pulse = Pulse(heart.url, self.ready, self.metrics)
+            scheduler.add_job(pulse.beat, "interval", seconds=heart.every.total_seconds(), id="heartbeat")
         scheduler.add_listener(self._missed, EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES)
+        scheduler.add_listener(lambda event: self.runs.ran(event.job_id), EVENT_JOB_EXECUTED)
+        scheduler.add_listener(lambda event: self.runs.failed(event.job_id, event.exception), EVENT_JOB_ERROR)
         return scheduler
 
     def _missed(self, event: object) -> None:
         self.metrics.missed_run()
+        self.runs.skipped(getattr(event, "job_id", ""))
         log.debug("a run was skipped, the one before still works", job=getattr(event, "job_id", ""))
 
     def _fetch(self, name: str) -> None:
@@ -354,6 +365,18 @@ class Service:
         dropped, joined = self.store.prune(limits), self.store.compact(now - timedelta(days=1))
         log.info("housekeeping", dropped=dropped, joined=joined)
 
+    @property
+    def failures(self) -> tuple[int, str]:
+        """How many steps in a row have failed, and the last one's error; as long as it may be chance, none."""
+        return (self._failed, self._failure) if self._failed >= FAILED else (0, "")
+
+    @property
+    def behind(self) -> bool:
+        """Whether the last full cycle ended too long ago."""
+        slowest = max(source.block.every for source in self.config.sources.values())
+        allowed = max(slowest + self.config.monitor.patience + STALE, 3 * slowest)
+        return self.last_cycle is not None and self.clock() - self.last_cycle > allowed
+
     def ready(self) -> tuple[bool, str]:
         """Whether a full cycle has ended lately, and if not, why."""
         if self._failed >= FAILED:
@@ -364,8 +387,7 @@ class Service:
             return False, f"ninguna fuente responde: {errors}"
         if self.last_cycle is None:
             return False, errors or "todavía se lee la historia"
-        slowest = max(source.block.every for source in self.config.sources.values())
-        if self.clock() - self.last_cycle > max(slowest + self.config.monitor.patience + STALE, 3 * slowest):
+        if self.behind:
             since = f"sin un ciclo completo desde {self.last_cycle.isoformat(timespec='seconds')}"
             return False, f"{since}: {errors}" if errors else since
         return True, "listo"

@@ -10,7 +10,8 @@ from connectors import Notice
 from tests.characters import ACEROS
 
 BEGAN = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=10)
-PAGE = "https://vigia.banco.example/incidents/"
+BOARD = "https://vigia.banco.example/"
+PAGE = f"{BOARD}incidents/"
 _numbers = count(1)
 
 
@@ -50,14 +51,16 @@ def breach_notice() -> Notice:
 
 def digest_notice(news: str = "digest") -> Notice:
     """About many things at once."""
-    return notice(news, f"{news}/{new_incident()}", "first", clients={"affected": 3, "exposed": 9})
+    return notice(
+        news, f"{news}/{new_incident()}", "first", clients={"affected": 3, "exposed": 9}, links={"board": BOARD}
+    )
 
 
 def notice(news: str, thread: str, event: str, *, number: int = 1, **facts: Any) -> Notice:
     """With words that are trouble: accents, markup, a quotation, an empty line."""
     at = BEGAN + timedelta(minutes=2 + number)
     known = {"schema": "vigia.notice/1", "news": news, "words": "technical", "language": "es", "at": at.isoformat()}
-    known |= {"thread": thread, "sequence": number, "event": event, "why": "new" if event == "first" else "severity"}
+    known |= {"thread": thread, "sequence": number, "event": event, "why": ["new" if event == "first" else "severity"]}
     subject = f"Vigía: afectación en pagos ({number})"
     text = f'Desde las 10:00 fallan "algunos" pagos.\n\n{ACEROS.name}: 31 % <b>contra</b> 1 % ñandú'
     key = f"{thread}/{number}"

@@ -130,7 +130,7 @@ class Alertmanager:
         alert["annotations"] = {"summary": notice.subject, "description": notice.text}
         if _leads(guide := links.get("guide")):
             alert["annotations"]["runbook_url"] = guide
-        if _leads(page := links.get("incident")):
+        if _leads(page := links.get("incident") or links.get("board")):
             alert["generatorURL"] = page
         return alert
 

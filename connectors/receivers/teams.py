@@ -115,7 +115,7 @@ def _line(title: str, text: str) -> dict[str, Any]:
 
 def _links(notice: Notice) -> list[tuple[str, str]]:
     links = notice.facts.get("links", {})
-    found = (("open", links.get("incident")), ("guide", links.get("guide")))
+    found = (("open", links.get("incident") or links.get("board")), ("guide", links.get("guide")))
     return [(word, address) for word, address in found if str(address).startswith(("https://", "http://"))]
 
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.receivers.teams import LIMIT, Teams, written
-from tests.notices import PAGE, digest_notice, fault_notice, incident_notice
+from tests.notices import BOARD, PAGE, digest_notice, fault_notice, incident_notice
 
 
 def card(notice: Any) -> dict[str, Any]:
@@ -34,7 +34,8 @@ def test_a_card_has_title_figures_text_and_a_way_to_the_page() -> None:
         "Producto: pagos", "Severidad: alta", "Clientes afectados: 14", "Clientes expuestos: 220", "Casos preventivos: 12",
     ]  # fmt: skip
     assert lines(text) == [line for line in notice.text.splitlines() if line]
-    assert next(action["url"] for action in made["actions"]) == f"{PAGE}2026-03-03/pagos"
+    page, guide = (action["url"] for action in made["actions"])
+    assert (page, guide) == (f"{PAGE}2026-03-03/pagos", notice.facts["links"]["guide"])
 
 
 @pytest.mark.parametrize(
@@ -53,7 +54,8 @@ def test_the_colour_is_the_severity_until_it_is_over(severity: str, event: str, 
 
 def test_a_fault_and_a_digest_have_cards_too() -> None:
     assert card(fault_notice())["body"][0]["inlines"][0]["color"] == "attention"
-    assert "actions" not in card(digest_notice())
+    (board,) = card(digest_notice())["actions"]
+    assert board["url"] == BOARD
 
 
 def test_english_is_to_be_had() -> None:
