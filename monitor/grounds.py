@@ -27,9 +27,7 @@ _MANY = "sum(n)::BIGINT AS n, sum(again)::BIGINT AS again"
 class Past:
     """What was known of the days before. days: what was read of whole ones, kept for the next; whoever adds to them drops it."""
 
-    def __init__(
-        self, db: duckdb.DuckDBPyConnection, days: dict[int, pa.Table], idle: Iterable[Declared] = ()
-    ) -> None:
+    def __init__(self, db: duckdb.DuckDBPyConnection, days: dict[int, pa.Table], idle: Iterable[Declared] = ()) -> None:
         self._db, self._days = db, days
         self.idle: Iterable[Declared] = tuple(idle)
 
@@ -94,9 +92,7 @@ def usual(db: duckdb.DuckDBPyConnection, scope: Scope, start: int, end: int, idl
     ).to_arrow_table()
 
 
-def quarters(
-    db: duckdb.DuckDBPyConnection, scope: Scope, start: int, end: int, idle: Iterable[Declared]
-) -> pa.Table:
+def quarters(db: duckdb.DuckDBPyConnection, scope: Scope, start: int, end: int, idle: Iterable[Declared]) -> pa.Table:
     """The same by quarters of an hour since the epoch: q, client_id, product, channel, n."""
     where, values = _within(scope)
     left_out, when = _idle(idle, start, end)
@@ -119,7 +115,9 @@ def _within(scope: Scope) -> tuple[str, list[str]]:
 def _idle(idle: Iterable[Declared], start: int, end: int) -> tuple[str, list[str | int]]:
     text = ""
     values: list[str | int] = []
-    for one in (one for declared in idle for one in declared.within(start - DAY, end)):  # what came late counts by when it happened
+    for one in (
+        one for declared in idle for one in declared.within(start - DAY, end)
+    ):  # what came late counts by when it happened
         named = [(name, value) for name, value in (("product", one.product), ("channel", one.channel)) if value]
         text += f" AND NOT (minute >= ? AND minute < ?{''.join(f' AND {name} = ?' for name, _ in named)})"
         values += [one.first, one.last + 1, *(value for _, value in named)]

@@ -7,17 +7,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from math import ceil
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
-from apscheduler.triggers.cron import CronTrigger
 from numpy.typing import NDArray
 from pydantic import BeforeValidator, Field, ValidationError
 
 from monitor.blocks import Block, Minutes
 from monitor.faults import Fault, explained
 from rules import Frame, Scope
+
+if TYPE_CHECKING:
+    from apscheduler.triggers.cron import CronTrigger
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,7 @@ class Maintenance:
 class Recurring:
     """Each time that the cron line says in the zone, for so long; between `since` and `until`, where they are given.
 
-    An hour that the clocks leave out begins when they go on; one that they have twice begins once.
+    What would begin in an hour that the clocks leave out begins an hour later by them; one that they have twice is all of it.
     """
 
     cron: str
@@ -66,7 +68,9 @@ class Recurring:
     def within(self, start: int, end: int) -> list[Maintenance]:
         """Each time of it that lies, wholly or in part, in [start, end), in order; what overlaps is one."""
         first, last = start * 60 - int(self.lasts.total_seconds()), end * 60
-        times = [t for day in range(first // _SECONDS, last // _SECONDS + 1) for t in _starts(self.cron, self.zone, day)]
+        times = [
+            t for day in range(first // _SECONDS, last // _SECONDS + 1) for t in _starts(self.cron, self.zone, day)
+        ]
         found: list[Maintenance] = []
         for begin in times:
             time = max(begin, self.since or begin)
@@ -84,6 +88,8 @@ _SECONDS = 86400
 
 def cron_trigger(line: str, zone: str) -> CronTrigger:
     """What a cron line of five fields means in a zone; ValueError says what is wrong with it."""
+    from apscheduler.triggers.cron import CronTrigger  # noqa: PLC0415 - commands that only look need none of it
+
     fields = line.split()
     if len(fields) == _FIELDS and any(sign.isdigit() for sign in fields[-1]):
         raise ValueError("write the weekday as a name, such as SUN: tools disagree on which one 0 is")
@@ -131,7 +137,7 @@ def _moment(value: Any) -> datetime:
 
 
 class MaintenanceBlock(Block):
-    """[[maintenance]]: once, from `from` to `until`, or again and again by `cron`, for as long as it `lasts`, between them if they are there.
+    """[[maintenance]]: once, from `from` to `until`, or by `cron`, for as long as it `lasts`, between them where they are given.
 
     Times without an offset, and the cron line, are in the bank's zone.
     """
@@ -162,7 +168,8 @@ def read_maintenance(given: Any, zone: str, file: str, faults: list[Fault]) -> t
             continue
         faults += missing
         start, until = (
-            time.replace(tzinfo=ZoneInfo(zone)) if time and not time.tzinfo else time for time in (block.from_, block.until)
+            time.replace(tzinfo=ZoneInfo(zone)) if time and not time.tzinfo else time
+            for time in (block.from_, block.until)
         )
         if start and until and until <= start:
             faults.append(Fault(file, f"{key}.until", "must be after `from`"))

@@ -218,7 +218,10 @@ class Store(Database):
             ),
             (t.case_changes, ~held),
             (t.silences, sa.func.coalesce(t.silences.c.ended_at, t.silences.c.until) < limits["incidents"]),
-            (t.works, sa.func.coalesce(t.works.c.ended_at, t.works.c.until) < min(limits["cells"], limits["incidents"])),
+            (
+                t.works,
+                sa.func.coalesce(t.works.c.ended_at, t.works.c.until) < min(limits["cells"], limits["incidents"]),
+            ),
             (t.handovers, t.handovers.c.at < limits["incidents"]),
             (t.reads, t.reads.c.at < limits["clients"]),
             (t.incidents, over < limits["incidents"]),

@@ -101,7 +101,9 @@ def verify(store: Database, head: str = "") -> Verified:
                 if not act.hash and not last:
                     unsealed += 1
                 elif act.hash != sealed(act, last):
-                    return Verified(acts, unsealed, last, f"no cuadra desde el acto {act.id} ({act.at:%Y-%m-%d %H:%M:%S} UTC)")
+                    return Verified(
+                        acts, unsealed, last, f"no cuadra desde el acto {act.id} ({act.at:%Y-%m-%d %H:%M:%S} UTC)"
+                    )
                 else:
                     last = act.hash
                     seen = seen or last.startswith(head)
@@ -109,7 +111,9 @@ def verify(store: Database, head: str = "") -> Verified:
     return Verified(acts, unsealed, last, broken or ("" if seen else f"no está el sello {head}"))
 
 
-def trail(store: Database, *, incident_id: str = "", since: datetime | None = None, limit: int | None = None) -> list[dict[str, Any]]:
+def trail(
+    store: Database, *, incident_id: str = "", since: datetime | None = None, limit: int | None = None
+) -> list[dict[str, Any]]:
     """The acts, newest first; of one incident, since a time, at most so many."""
     a = t.acts.c
     query = t.acts.select().order_by(a.id.desc()).limit(limit)
