@@ -77,6 +77,11 @@ def attribute(store: Store, name: str, case_id: str, who: str, now: datetime, *,
     return key
 
 
+def incident_of(store: Store, name: str) -> str:
+    """The id of the incident that a name of a case, or of all of an incident's, belongs to; raises Unknown."""
+    return _named(store, name, whole=True)[1].id
+
+
 def _named(store: Store, name: str, *, whole: bool) -> tuple[Decision | None, Incident]:
     """The decision that is meant or, where an incident may be, None for all of it; and the incident."""
     if whole and name and not name.startswith("VG-"):

@@ -56,10 +56,11 @@ def incidents(
     """Newest first, at most `limit`, in a `state` of STATES. since: leave out what was resolved before."""
     if (state or "") not in STATES:
         raise Refused(f"no hay un estado «{state}»; hay {', '.join(filter(None, STATES))}")
-    wanted = STATES[state or ""]
+    wanted, i = STATES[state or ""], t.incidents.c
+    back = i.id.in_(only(t.acts, "incident_id", t.acts.c.action == "reopen"))  # the judging thread may not know yet
     found = [
         incident
-        for incident in as_acted(store, store.incidents(t.incidents.c.state.in_([*wanted, IncidentState.FIRING])))
+        for incident in as_acted(store, store.incidents(i.state.in_([*wanted, IncidentState.FIRING]) | back))
         if incident.state in wanted and not (since and incident.resolved_at and incident.resolved_at < since)
     ]
     return told(store, found[:limit], now)

@@ -50,7 +50,7 @@ def add(
         now,
         who.strip(),
         "silence",
-        f"{told}: {reason.strip()}",
+        f"{told} hasta {until.astimezone(UTC):%Y-%m-%dT%H:%MZ}: {reason.strip()}",
         about=number,
         request_key=request_key,
     )

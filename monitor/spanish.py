@@ -270,6 +270,14 @@ def act(row: Mapping[str, Any]) -> str:
     return f"{told}: {NAMED.get(row['about'], row['about'])}" if row["about"] else told
 
 
+def useful(told: Iterable[Mapping[str, Any]]) -> str:
+    """Whether people found it useful: «sí (N. N.), no (M. M.: fue un cierre programado)»."""
+    words = (
+        f"{'sí' if one['useful'] else 'no'} ({': '.join(filter(None, (one['who'], one['text'])))})" for one in told
+    )
+    return ", ".join(words) or NOTHING
+
+
 def segment(identifier: str) -> str:
     """A client's segment."""
     return identifier.capitalize() or NOTHING

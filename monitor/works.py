@@ -68,7 +68,7 @@ def add(
     number = _id(now, product, channel, cron, who.strip())
     where = " · ".join(filter(None, (product, channel))) or "todo"
     times = (
-        f"{cron} por {lasts}"
+        f"{cron} por {int((lasts or _MINUTE) / _MINUTE)} min"
         if cron
         else f"{start.isoformat() if start else ''} a {until.isoformat() if until else ''}"
     )
