@@ -125,9 +125,9 @@ def _acted(incident: Incident, acts: Sequence[Row], last: int) -> Incident:
         if action == "resolve" and incident.state is IncidentState.FIRING and act["id"] > undone:
             over, ended = IncidentState.RESOLVED, incident.ended_at or at
             incident = replace(incident, state=over, ended_at=ended, resolved_at=at, resolved_by=who)
-        if action == "reopen" and act["id"] > last and incident.resolved_by:
-            again = {"ended_at": None, "resolved_at": None, "resolved_by": "", "reopened_at": at}
-            incident = replace(incident, state=IncidentState.FIRING, **again)
+        if action == "reopen" and act["id"] > last:
+            fires = {"state": IncidentState.FIRING, "ended_at": None, "resolved_at": None, "resolved_by": ""}
+            incident = replace(incident, reopened_at=at, **(fires if incident.resolved_by else {}))
     return incident
 
 
