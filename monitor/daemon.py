@@ -69,6 +69,7 @@ def board(service: Service, store: Store, listen: str) -> Iterator[str]:
         promises=service.config.promises,
         outlook=outlook(service.config),
         losses=service.config.losses,
+        maintenance=service.config.maintenance,
     )
     try:
         server = serve(pages, listen)

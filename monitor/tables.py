@@ -128,6 +128,7 @@ incidents = Table(
     Column("detected_at", Utc, nullable=False),
     Column("ended_at", Utc),
     Column("resolved_at", Utc),
+    Column("reopened_at", Utc),
     Column("rules", JSON, nullable=False),
     Column("ways", JSON, nullable=False),
     Column("shares", JSON),
@@ -276,10 +277,10 @@ acts = Table(
     Column("at", Utc, nullable=False),
     _text("who"),
     _text("action"),
-    _text("text"),
-    _text("case_key"),
+    *(_text(name) for name in ("text", "case_key", "about", "request_key", "hash")),
     Index("acts_by_incident", "incident_id"),
 )
+"""What people did, each chained to the one before by its hash (see `monitor.trail`)."""
 
 doubts = Table(
     "doubts",
@@ -348,6 +349,15 @@ works = Table(
     Column("ended_at", Utc),
 )
 """Maintenance that people have declared, beside the configuration's: once (starts_at, until) or by a cron line (minutes long)."""
+
+handovers = Table(
+    "handovers",
+    metadata,
+    _text("id", key=True),
+    *(Column(name, Utc, nullable=False) for name in ("at", "since")),
+    *(_text(name) for name in ("author", "to", "text", "told")),
+)
+"""Signed hand-overs of a shift: what the author added (text) to what stood then (told)."""
 
 traces = Table(
     "traces",

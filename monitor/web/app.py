@@ -14,16 +14,17 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from alerts.causes import Escalating
 from alerts.losses import Losses
 from alerts.promises import Promises
+from monitor.maintenance import Declared
 from monitor.metrics import Metrics
-from monitor.people import Refused, Unknown
+from monitor.people import Conflict, Refused, Unknown
 from monitor.portrait import Outlook
 from monitor.store import Store, StoreError
-from monitor.web import api, board, followed, leads, reference
+from monitor.web import acts, api, board, followed, forms, handover, leads, quiet, reference
 
 NO_LOSSES = Losses()
 HERE = Path(__file__).parent
 HEADERS = {
-    "Content-Security-Policy": "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+    "Content-Security-Policy": "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
@@ -42,6 +43,7 @@ def app(
     promises: Promises | None = None,
     outlook: Outlook | None = None,
     losses: Losses = NO_LOSSES,
+    maintenance: tuple[Declared, ...] = (),
 ) -> FastAPI:
     """The web face of one service.
 
@@ -49,6 +51,7 @@ def app(
     measures: what each rule measures, by its name, for the unit of its values; without it they are plain numbers.
     escalating: how causes are counted; promises: what the bank has promised.
     outlook: what of the configuration a client's page is seen by. losses: what clients are expected to be compensated.
+    maintenance: what the configuration declares.
     """
     seen = outlook or Outlook()
     made = FastAPI(
@@ -60,6 +63,10 @@ def app(
     made.include_router(api.routes(store, clock, seen))
     made.include_router(board.pages(store, metrics, ready, clock, measures or {}, seen))
     made.include_router(leads.routes(store, losses))
+    made.include_router(acts.routes(store, clock))
+    made.include_router(quiet.routes(store, clock, maintenance))
+    made.include_router(forms.pages(store, clock))
+    made.include_router(handover.pages(store, clock, promises or Promises(), maintenance))
     made.include_router(reference.page(made))
 
     @made.get("/-/healthy", response_class=PlainTextResponse, include_in_schema=False)
@@ -82,7 +89,7 @@ def app(
             response.headers.setdefault(name, value)
         return response
 
-    for error, status in ((Unknown, 404), (Refused, 422), (StoreError, 503)):
+    for error, status in ((Unknown, 404), (Conflict, 409), (Refused, 422), (StoreError, 503)):
         made.add_exception_handler(error, _told(status))
     return made
 

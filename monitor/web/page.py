@@ -30,3 +30,8 @@ def rendered(template: str, status: int = 200, **values: Any) -> HTMLResponse:
 def reader(request: Request, door: Door) -> Reader:
     """Who asks: the address that the request comes from."""
     return Reader(request.client.host if request.client else "", door)
+
+
+def who(request: Request) -> str:  # noqa: ARG001 - nobody is named yet
+    """The user who asks; '' where the configuration has no users, and whoever acts says who they are."""
+    return ""

@@ -114,7 +114,7 @@ keep_firing_for = "3m"
 class Evening(Timeline):
     """The bank's payments, and who is told."""
 
-    at: datetime = datetime.min.replace(tzinfo=UTC)
+    at: datetime = field(default_factory=lambda: datetime.now(UTC).replace(second=0, microsecond=0) - HISTORY * MINUTE)
     mail: Mailbox = field(default_factory=Mailbox)
     torre: Address = field(default_factory=Address)
     alerts: Alertmanager = field(default_factory=lambda: Alertmanager(""))
@@ -173,7 +173,6 @@ def evening(tmp_path: Path) -> Iterator[Evening]:
             for nit in CLIENTS
         ]  # fmt: skip
         bank.write("clients.csv", people)
-        bank.at = datetime.now(UTC).replace(second=0, microsecond=0) - HISTORY * MINUTE
         bank.pays(HISTORY, at_once=HISTORY)
         try:
             yield bank
