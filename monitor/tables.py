@@ -66,6 +66,16 @@ def written(column: ColumnElement[Any]) -> ColumnElement[str]:
     return cast(column, Text)
 
 
+def different(column: Any) -> Any:
+    """How many values a query finds there, each counted once."""
+    return func.count(column.distinct())
+
+
+def highest(column: Any) -> Any:
+    """The highest value that a query finds there; None where it finds none."""
+    return func.max(column)
+
+
 def _text(name: str, *, key: bool = False) -> Column[str]:
     return Column(name, Text, primary_key=key, nullable=False, server_default=None if key else "")
 
