@@ -1,4 +1,4 @@
-"""Facts to words: subject, text and HTML of a notice, in its language, by the bank's templates where it has its own, else by the shipped ones.
+"""Facts to words: subject, text and HTML of a notice, in its language, by the bank's templates or else by the shipped ones.
 
 A template is LANGUAGE/NEWS.WORDS.PART (es/incident.plain.html) or, where all words are alike, LANGUAGE/NEWS.PART. One that cannot be used
 (it does not parse, names what is not there, fails) leaves its part to the shipped one, and is told; nobody is left untold because of it.
