@@ -69,6 +69,8 @@ def board(service: Service, store: Store, listen: str) -> Iterator[str]:
         promises=service.config.promises,
         outlook=outlook(service.config),
         losses=service.config.losses,
+        access=service.config.access,
+        monitor=service.config.monitor,
     )
     try:
         server = serve(pages, listen)

@@ -31,7 +31,9 @@ class Recipient:
     segments: frozenset[str] = frozenset()
 
 
-def incident_facts(store: Store, incident_id: str, recipient: Recipient, now: datetime, *, address: str = "") -> dict[str, Any]:
+def incident_facts(
+    store: Store, incident_id: str, recipient: Recipient, now: datetime, *, address: str = ""
+) -> dict[str, Any]:
     """An incident as one recipient is told of it. address: of the board, for links."""
     found = people.incident(store, incident_id, now)
     return {
