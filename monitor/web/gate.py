@@ -213,7 +213,7 @@ class Gate:
 
 def _looked_through(scope: Scope, here: Viewer, status: int) -> bool:
     """Whether the answer has passed `Viewer.out`, where it must: the last line, should the framework change under us."""
-    return here.passed or here.sight.clients is None or status >= 400 or scope["path"].startswith("/static/")  # noqa: PLR2004 - errors
+    return here.passed or not here.partial or status >= 400 or scope["path"].startswith("/static/")  # noqa: PLR2004 - errors
 
 
 def _unknown() -> Refusal:

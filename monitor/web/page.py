@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,18 @@ _pages.globals["es"] = spanish
 _FORM = re.compile(r'<form\b[^>]*\bmethod="post"[^>]*>', re.IGNORECASE)
 
 
+def whole(rows: Sequence[Any]) -> int:
+    """How many there are, with those whom the viewer may not see."""
+    return getattr(rows, "whole", len(rows))
+
+
+def theirs(rows: Sequence[Mapping[str, Any]]) -> str:
+    """How many of the clients counted are the viewer's, where that is not all: `; 3 suyos`."""
+    many = len({row["client_id"] for row in rows})
+    told = f"{spanish.number(many)} suyos" if many > 1 else "1 suyo" if many else "ninguno suyo"
+    return f"; {told}" if viewer().partial else ""
+
+
 def rendered(template: str, status: int = 200, **values: Any) -> HTMLResponse:
     """The page that a template makes of these values, as far as whoever asks may see them; they are there as `viewer`.
 
@@ -40,6 +53,9 @@ def rendered(template: str, status: int = 200, **values: Any) -> HTMLResponse:
     )
     answer: HTMLResponse = impersonal(HTMLResponse(guarded, status))
     return answer
+
+
+_pages.globals |= {"theirs": theirs, "whole": whole}
 
 
 def reader(request: Request, door: Door) -> Reader:

@@ -74,6 +74,11 @@ class Viewer:
         """The user or, without users, the address."""
         return self.name or self.address
 
+    @property
+    def partial(self) -> bool:
+        """Whether they see some clients alone."""
+        return self.sight.clients is not None
+
     def out(self, answer: Any) -> Any:
         """The answer as this viewer may have it, once it is kept that they have."""
         if self._looks is None:
@@ -87,7 +92,7 @@ class Viewer:
 
     def unsaid(self, words: str) -> str:
         """Why something is not shown, in words that tell a viewer of some clients nothing of others."""
-        return words if self.sight.clients is None else unsaid(words)
+        return unsaid(words) if self.partial else words
 
     def _typed(self) -> frozenset[str]:
         query = self._scope.get("query_string", b"").decode("latin-1")
@@ -112,6 +117,12 @@ def must(role: Role) -> None:
     """Forbidden unless whoever asks may do what that role may: for what depends on more than method and path."""
     if viewer().role < role:
         raise Forbidden(f"esto lo hace quien tiene el rol «{role.name.lower()}»")
+
+
+def seen_first(limit: int | None, ask: Callable[[int | None], list[Any]]) -> list[Any]:
+    """At most `limit` rows, counted of those that whoever asks may see. ask: for the rows, at most so many."""
+    here = viewer()
+    return list(here.out(ask(None)))[:limit] if here.partial else ask(limit)
 
 
 def impersonal(thing: Any) -> Any:
@@ -167,7 +178,7 @@ def _out(answer: Any) -> Any:
     if not isinstance(answer, Response):
         return here.out(answer)
     told = getattr(answer, "vigia_impersonal", False) or "location" in answer.headers
-    if not told and here.sight.clients is not None:
+    if not told and here.partial:
         raise Forbidden("esto nombra a todos los clientes, y usted ve a los suyos")
     return answer
 
