@@ -70,6 +70,8 @@ def board(service: Service, store: Store, listen: str) -> Iterator[str]:
         outlook=outlook(service.config),
         losses=service.config.losses,
         maintenance=service.config.maintenance,
+        access=service.config.access,
+        monitor=service.config.monitor,
     )
     try:
         server = serve(pages, listen)

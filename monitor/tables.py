@@ -317,10 +317,11 @@ reads = Table(
     metadata,
     Column("id", SERIAL, primary_key=True),
     Column("at", Utc, nullable=False),
-    *(_text(name) for name in ("who", "client_id", "door")),
+    *(_text(name) for name in ("who", "client_id", "door", "subject")),
+    Column("refused", Integer, nullable=False, server_default="0"),
     Index("reads_by_client", "client_id", "at"),
 )
-"""Who has looked at which client, when, and by which door (cli, api, page)."""
+"""Who has looked at which client, or at what with several clients in it (subject), when, and by which door (cli, api, page)."""
 
 threads = Table(
     "threads",
