@@ -22,9 +22,11 @@ from connectors import SourceError
 from monitor.config import Config
 from monitor.intake import Intake, Rows
 from monitor.judge import EVENTS, Done, Down, Judge, Stopped
+from monitor.leading import reported
 from monitor.metrics import Metrics
+from monitor.outbox import receiver_name
 from monitor.sending import Sending
-from monitor.sla import counted
+from monitor.sla import LATELY, keep_clocks
 from monitor.store import Store
 from monitor.windows import time_of
 
@@ -65,7 +67,9 @@ class Service:
     ) -> None:
         """ending: whether it is time to end before it has begun; raises Stopped then, while what is stored is read."""
         self.config, self.store, self.clock = config, store, clock
-        self.metrics = Metrics(sources=config.sources, desks=config.desks)
+        names = [rule.spec.name for rule in config.rules()]
+        told = [*config.desks, *map(receiver_name, config.receivers)]
+        self.metrics = Metrics(sources=config.sources, desks=told, rules=names)
         self.errors: dict[str, str] = {}
         self.sending = Sending(config, store, clock, self.metrics, self.errors, {})
         self.last_cycle: datetime | None = None
@@ -89,7 +93,8 @@ class Service:
         self._heard = dict.fromkeys(intakes, self.clock())
         self._lost: set[str] = set()
         known = pipeline.book.decisions.values()
-        self.metrics.resume(pipeline.incidents.open.values(), pipeline.impacts, known, pipeline.portfolio.clients)
+        live = (*pipeline.incidents.open.values(), *pipeline.recent.values())
+        self.metrics.resume(live, pipeline.impacts, known, pipeline.portfolio.clients)
 
     # ---- one pass --------------------------------------------------------------------------------------------------
 
@@ -210,7 +215,9 @@ class Service:
         if done.judged:
             start, end = done.judged
             self.metrics.judged(end - start, (now - time_of(end)).total_seconds(), seconds)
-            self.metrics.statuses(self.judge.pipeline.status.values())
+            pipeline = self.judge.pipeline
+            self.metrics.statuses(pipeline.status.values(), pipeline.incidents.alerts.values())
+            self.metrics.held(pipeline.windows.held)
         self.metrics.decided(done.changes, self.judge.pipeline.portfolio.clients)
         self.metrics.stepped(now)
 
@@ -328,8 +335,10 @@ class Service:
         return False
 
     def watch_promises(self) -> None:
-        """How the promises of all open cases stand, for the metrics."""
-        self.metrics.promises(counted(self.store, self.config.promises, self.clock()))
+        """How the promises of all open cases stand, kept for boards and told to the metrics; and who spoke first lately."""
+        now = self.clock()
+        self.metrics.promises(keep_clocks(self.store, self.config.promises, now))
+        self.metrics.led(reported(self.store, now - LATELY))
 
     def housekeep(self) -> None:
         """Drop what is past its retention, and join the small blobs of days gone by."""
