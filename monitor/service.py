@@ -24,10 +24,12 @@ from monitor.heartbeat import Pulse
 from monitor.intake import Intake, Rows
 from monitor.judge import EVENTS, Done, Down, Judge, Stopped
 from monitor.metrics import Metrics
+from monitor.notices import Notices
+from monitor.receiving import Refreshing, made, tellers
 from monitor.sending import Sending
 from monitor.sla import counted
 from monitor.store import Store
-from monitor.troubles import Runs
+from monitor.troubles import Runs, troubles
 from monitor.windows import time_of
 
 log = structlog.get_logger()
@@ -37,6 +39,8 @@ QUEUE = 64
 TOLD = 5
 """Rows left out of one poll that are told one by one."""
 DELIVERY = timedelta(seconds=2)
+NOTICES = timedelta(seconds=5)
+"""How often it is asked whether somebody is to be told something."""
 WATCH = timedelta(minutes=1)
 """How often the promises of open cases are looked at."""
 LAST = 20.0
@@ -69,7 +73,12 @@ class Service:
         self.config, self.store, self.clock = config, store, clock
         self.metrics = Metrics(sources=config.sources, desks=config.desks)
         self.errors: dict[str, str] = {}
-        self.sending = Sending(config, store, clock, self.metrics, self.errors, {})
+        receivers = made(config)
+        self.sending = Sending(config, store, clock, self.metrics, self.errors, tellers(config, receivers))
+        self.refreshing = Refreshing(config, store, receivers, clock)
+        self.notices = Notices(
+            config, store, clock, uncapped=[*self.refreshing], troubles=lambda now: troubles(self, now)
+        )
         self.last_cycle: datetime | None = None
         self.runs, self.troubled = Runs(clock), dict[str, datetime]()
         self._failed, self._failure = 0, ""
@@ -98,11 +107,13 @@ class Service:
 
     def cycle(self) -> bool:
         """Poll every source until it is drained, judge, deliver. False if a source or a desk could not be used."""
+        self.notices.begin()
         for intake in self._intakes.values():
             while (arrived := self._poll(intake)) is not None:
                 self._step([arrived])
                 if arrived.drained:
                     break
+        self.notices.tell()
         self.deliver()
         return not self.errors
 
@@ -262,6 +273,10 @@ class Service:
             job = f"deliver {desk or 'to desks of the past'}"
             how = [desk, self._ending.is_set]
             scheduler.add_job(self.sending.to, "interval", seconds=DELIVERY.total_seconds(), args=how, id=job)
+        notify = {"seconds": NOTICES.total_seconds(), "id": "notices", "next_run_time": datetime.now(UTC)}
+        scheduler.add_job(self.notices.tell, "interval", **notify)
+        for name in self.refreshing:
+            scheduler.add_job(self.refreshing.refresh, "interval", minutes=1, args=[name], id=f"refresh {name}")
         watch = {"seconds": WATCH.total_seconds(), "id": "promises", "next_run_time": datetime.now(UTC)}
         scheduler.add_job(self.watch_promises, "interval", **watch)
         scheduler.add_job(self.housekeep, "interval", hours=1, id="housekeep")

@@ -10,6 +10,7 @@ from sqlalchemy import (
     JSON,
     BigInteger,
     Column,
+    ColumnElement,
     DateTime,
     Float,
     Index,
@@ -19,11 +20,15 @@ from sqlalchemy import (
     Numeric,
     Table,
     Text,
+    cast,
+    func,
     types,
 )
 from sqlalchemy.engine import Dialect
 
 metadata = MetaData()
+counting = func.count
+"""For queries that are built elsewhere: how many values of a column."""
 SERIAL = BigInteger().with_variant(Integer, "sqlite")
 
 
@@ -54,6 +59,11 @@ class Money(types.TypeDecorator[Decimal]):
 
     def process_result_value(self, value: Any | None, dialect: Dialect) -> Decimal | None:  # noqa: ARG002, D102 - as above
         return None if value is None else Decimal(value)
+
+
+def written(column: ColumnElement[Any]) -> ColumnElement[str]:
+    """Likewise: a number as text."""
+    return cast(column, Text)
 
 
 def _text(name: str, *, key: bool = False) -> Column[str]:

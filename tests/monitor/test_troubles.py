@@ -217,6 +217,16 @@ def test_a_receiver_that_never_answers_at_all_is_told_as_such(vigia: Watched) ->
     assert found["receiver:torre"].what == "el receptor torre sigue trabajando cuando ya debería empezar de nuevo"
 
 
+def test_a_receiver_that_does_not_hear_what_stands_is_told(vigia: Watched) -> None:
+    vigia.service.refreshing.errors["guardia"] = "http://am-2:9093: no connection: refused"
+    vigia.until("12:01:10", cycle=False)
+    found = vigia.until("12:06:10", cycle=True)["receiver:guardia"]
+    assert (found.severity, found.since) == ("major", at("12:00:20"))
+    assert found.what == "el receptor guardia no recibe lo que sigue: http://am-2:9093: no connection: refused"
+    del vigia.service.refreshing.errors["guardia"]
+    assert vigia.look() == {}
+
+
 def test_the_scheduler_tells_of_jobs_that_fail_hang_and_run_again(vigia: Watched, monkeypatch: Any) -> None:
     failing, hanging = Event(), Event()
     failing.set()
