@@ -19,6 +19,8 @@ from monitor.service import Service
 from monitor.store import Message, Store
 from monitor.troubles import Trouble, troubles
 from tests.characters import ACEROS, at
+from tests.fake_api import Said
+from tests.fake_hook import FakeHook
 
 CONFIG = """
 [monitor]
@@ -255,6 +257,29 @@ def test_the_scheduler_tells_of_jobs_that_fail_hang_and_run_again(vigia: Watched
     finally:
         hanging.set()
         scheduler.shutdown()
+
+
+def test_a_receivers_own_trouble_is_told_by_the_others(tmp_path: Path) -> None:
+    now = at("12:00:10")
+    with FakeHook() as well, FakeHook() as ill:
+        blocks = (
+            f'[receivers.{name}]\nkind = "webhook"\nurl = "{hook.url}"\nsecret = "un secreto de pruebas"\n'
+            for name, hook in (("bien", well), ("mal", ill))
+        )
+        (tmp_path / "config.toml").write_text(CONFIG + "\n".join(blocks))
+        (tmp_path / "clientes.csv").write_text("client_id\n")
+        config = read_config(tmp_path / "config.toml")
+        store = Store(config.monitor.database)
+        store.migrate()
+        service = Service(config, store, clock=lambda: now)
+        service.cycle()
+        ill.faults = [Said(400)] * 1000
+        for _ in range(60):  # pagos.csv is missing: a fault to be told by both
+            now += timedelta(seconds=10)
+            service.cycle()
+        store.close()
+    told = [asked.body["fault"]["key"] for asked in well.taken]
+    assert (sorted(told), ill.taken) == (["receiver:mal", "source:core"], [])
 
 
 def _until(there: Any) -> None:
