@@ -155,6 +155,13 @@ def test_who_does_not_answer_for_five_minutes_is_told(vigia: Watched, desk: str,
     assert vigia.until("12:21:00") == {}
 
 
+def test_a_message_that_was_given_up_is_no_fault_that_lasts(vigia: Watched) -> None:
+    vigia.send("past", "k1")
+    vigia.store.put_off(vigia.store.claim(vigia.now, timedelta(minutes=2))["id"], "gone", vigia.now, dead=True)
+    vigia.service.errors["desk past"] = "gone"
+    assert vigia.until("12:06:00") == {}
+
+
 def test_what_a_tool_says_of_a_client_is_not_told_on(vigia: Watched) -> None:
     vigia.answers["crm"] = "no case 2026/900123456 for 900123456"
     vigia.send("crm", "2026/900123456")
