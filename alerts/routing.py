@@ -88,10 +88,15 @@ class Hit:
     people: Mapping[str, str] = field(default_factory=dict)
     informed_at: datetime | None = None
 
-    def of(self, addressee: Addressee) -> bool:
-        """Whether they are theirs. Who stands in for themselves is told once."""
-        twice = addressee.role == "substitute" and self.people.get("post_sale") == addressee.to
-        return not addressee.role or (self.people.get(addressee.role) == addressee.to and not twice)
+
+def whose(role: str, hits: Iterable[Hit]) -> dict[str, list[Hit]]:
+    """By who answers for them in this role. Who stands in for themselves is told once."""
+    found: dict[str, list[Hit]] = {}
+    for hit in hits:
+        to = hit.people.get(role, "")
+        if to and not (role == "substitute" and hit.people.get("post_sale") == to):
+            found.setdefault(to, []).append(hit)
+    return found
 
 
 def concerns(route: Route, row: Mapping[str, Any], teams: Sequence[Team]) -> bool:
@@ -101,32 +106,34 @@ def concerns(route: Route, row: Mapping[str, Any], teams: Sequence[Team]) -> boo
     return enough and _named(route, row) and (not route.teams or bool(meant))
 
 
-def addressed(route: Route, row: Mapping[str, Any], teams: Sequence[Team], hits: Sequence[Hit]) -> dict[Addressee, int]:
-    """Whom the route tells of an incident that concerns it, each with how many affected clients are counted for them."""
+def addressed(
+    route: Route, row: Mapping[str, Any], teams: Sequence[Team], hits: Sequence[Hit]
+) -> dict[Addressee, Sequence[Hit]]:
+    """Whom the route tells of an incident that concerns it, each with the affected clients that count for them."""
     inside = [hit for hit in hits if not route.segments or hit.segment in route.segments]
-    many = sum(hit.clients for hit in inside)
-    if route.segments and not many:
+    if route.segments and not inside:
         return {}
-    found: dict[Addressee, int] = {}
+    found: dict[Addressee, Sequence[Hit]] = {}
     for word in route.to or ("",):
         if word in ROLES:
-            for to in sorted({hit.people.get(word, "") for hit in inside} - {""}):
-                who = Addressee(route.receiver, to, word)
-                if own := sum(hit.clients for hit in inside if hit.of(who)):
-                    found[who] = own
+            found |= {Addressee(route.receiver, to, word): mine for to, mine in sorted(whose(word, inside).items())}
         elif word in (TEAM, LEAD):
             there = [t for t in teams if _works_on(t, row) and (not route.teams or t.name in route.teams)]
-            found |= {Addressee(route.receiver, to): many for team in there for to in _of(team, word) if to}
+            found |= {Addressee(route.receiver, to): inside for team in there for to in _of(team, word) if to}
         else:
-            found[Addressee(route.receiver, word)] = many
+            found[Addressee(route.receiver, word)] = inside
     return found
 
 
-def due(
-    route: Route, incident: Incident, who: Addressee, hits: Iterable[Hit], acknowledged_at: datetime | None
-) -> datetime | None:
-    """From when on they are to be told of it by this route; None: it was taken on, or over, before.
+def counted(hits: Iterable[Hit]) -> int:
+    """How many clients they are."""
+    return sum(hit.clients for hit in hits)
 
+
+def due(route: Route, incident: Incident, theirs: Sequence[Hit], acknowledged_at: datetime | None) -> datetime | None:
+    """From when on somebody is to be told of it by this route; None: it was taken on, or over, before.
+
+    theirs: the clients that they answer for; once all of them are informed, it is taken on.
     It does not depend on when this is asked: a Vigía that was down tells in the end what it would have told.
     """
     at = incident.detected_at + route.after
@@ -134,7 +141,7 @@ def due(
         return at
     over = incident.resolved_at is not None and incident.resolved_at <= at
     taken = acknowledged_at is not None and acknowledged_at <= at
-    informed = who.role and all(hit.informed_at and hit.informed_at <= at for hit in hits if hit.of(who))
+    informed = bool(theirs) and all(hit.informed_at and hit.informed_at <= at for hit in theirs)
     return None if over or taken or informed else at
 
 

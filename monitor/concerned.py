@@ -1,4 +1,4 @@
-"""Whom the routes tell of what stands now: incidents and the daemon's own faults, with how each stands for each recipient."""
+"""Whom the routes tell of an incident, how it stands for each of them, and what of that is news."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from alerts import Incident, IncidentState
-from alerts.routing import ROLES, Addressee, Hit, Route, addressed, concerns, due, opening
+from alerts.routing import ROLES, Addressee, Hit, Route, addressed, concerns, counted, due, opening
 from alerts.rows import plain
 from alerts.silences import Silence
-from alerts.threads import Standing, Told
+from alerts.threads import Owed, Standing, Told, owed
 from monitor import tables as t
 from monitor.hits import hits
 from monitor.routes import Routing
@@ -22,8 +22,8 @@ from monitor.troubles import Trouble
 
 LATELY = timedelta(days=4)
 """What began and ended while nobody looked is told if it ended within it: a long weekend."""
-FAULT = "fault:"
-"""What a fault's subject begins with."""
+Wake = Callable[[datetime], None]
+"""Told of each moment at which there may be something to tell though nothing new is stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,26 +37,20 @@ class Thread:
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
-    """Something that stands, and one who is to know of it. basis: in which words, and of which segments' clients."""
+class News:
+    """What somebody is owed. basis: in which words they are told, and of which segments' clients; thread: what they were told."""
 
     subject: str
     who: Addressee
     standing: Standing
     basis: Mapping[str, Any]
     thread: Thread | None
-    escalated: bool = False
-    fact: Incident | Trouble | None = None
+    fact: Incident | Trouble
+    owed: Owed
 
 
-Threads = Mapping[str, Mapping[Addressee, Thread]]
-"""By subject."""
-Wake = Callable[[datetime], None]
-"""Told of each moment at which there may be something to tell though nothing new is stored."""
-
-
-def threads(store: Store, *where: Any) -> Threads:
-    """What was told of incidents and faults."""
+def threads(store: Store, *where: Any) -> Mapping[str, Mapping[Addressee, Thread]]:
+    """What was told of incidents and faults, by subject."""
     found: dict[str, dict[Addressee, Thread]] = defaultdict(dict)
     for row in rows(store, t.threads.select().where(*where)):
         told = Told.read(row["told"])
@@ -65,139 +59,53 @@ def threads(store: Store, *where: Any) -> Threads:
     return found
 
 
-class Concerned:
-    """Looks at the store. settled: incidents that are over, and of which nobody is owed anything any more."""
-
-    def __init__(self, store: Store, routing: Routing, receivers: Sequence[str]) -> None:
-        self.store, self.routing, self.receivers = store, routing, receivers
-        self.routes = [route for route in routing.routes if "incident" in route.news and not route.at]
-        self.of_faults = [route for route in routing.routes if "fault" in route.news]
-        self.settled: set[tuple[str, datetime | None]] = set()
-        words = {word for route in self.routes for word in route.to}
-        self._how: dict[str, Any] = {
-            "roles": words & {*ROLES},
-            "segments": any(route.segments for route in self.routes),
-            "informed": any(route.after and words & {*ROLES} for route in self.routes),
-        }
-
-    def incidents(
-        self, now: datetime, began: Mapping[str, datetime], silences: Sequence[Silence], wake: Wake
-    ) -> Iterator[Candidate]:
-        """Of each incident those who are to know of it now. began: since when each receiver is told anything."""
-        i, open_ = t.incidents.c, t.threads.c.ended_at.is_(None)
-        wanted = i.state.in_([IncidentState.FIRING]) | i.id.in_(only(t.threads, "subject", open_))
-        found = as_acted(self.store, self.store.incidents(wanted | (i.resolved_at >= now - LATELY)))
-        found = [one for one in found if (one.id, one.resolved_at) not in self.settled]
-        ids = [one.id for one in found]
-        known = threads(self.store, t.threads.c.subject.in_(ids))
-        counts = hits(self.store, ids, **self._how)
-        acknowledged = self._acknowledged(ids)
-        for one in found:
-            look = _Look(one, plain(one), counts.get(one.id, ()), acknowledged.get(one.id), known.get(one.id, {}), now)
-            waits = False
-
-            def later(moment: datetime) -> None:
-                nonlocal waits
-                waits = True
-                wake(moment)
-
-            mine = list(self._of(look, began, silences, later))
-            yield from mine
-            told = all(not thread.told.open for thread in look.threads.values())
-            if not mine and not waits and told and one.state is not IncidentState.FIRING:
-                self.settled.add((one.id, one.resolved_at))
-
-    def _of(
-        self, look: _Look, began: Mapping[str, datetime], silences: Sequence[Silence], wake: Wake
-    ) -> Iterator[Candidate]:
-        mine = [silence for silence in silences if silence.matches(look.row)]
-        seen: dict[Addressee, Candidate | None] = {}
-        for route in self.routes:
-            if not concerns(route, look.row, self.routing.teams):
-                continue
-            for who, many in addressed(route, look.row, self.routing.teams, look.hits).items():
-                if seen.get(who) is None:
-                    seen[who] = look.candidate(route, who, many, began[route.receiver], mine, wake)
-        for who, thread in look.threads.items():
-            if who not in seen and who.receiver in self.receivers and thread.told.open and not look.open:
-                anywhere = Route(who.receiver)
-                if (at := opening(anywhere, look.now, mine)) > look.now:
-                    wake(at)
-                else:
-                    yield look.left(who, thread)
-        yield from (found for found in seen.values() if found)
-
-    def _acknowledged(self, ids: Sequence[str]) -> dict[str, datetime]:
-        a, found = t.acts.c, {}
-        query = t.acts.select().where(a.incident_id.in_(ids), a.action == "ack").order_by(a.id.desc())
-        for row in rows(self.store, query):
-            found[row["incident_id"]] = row["at"]  # the first one
-        return found
-
-    def faults(self, now: datetime, troubles: Sequence[Trouble], wake: Wake) -> Iterator[Candidate]:
-        """Of each fault of the daemon, and of each that is over and not told so; a receiver's own is told by the others."""
-        s = t.threads.c
-        known = threads(self.store, s.subject.startswith(FAULT))
-        standing = {f"{FAULT}{trouble.key}": trouble for trouble in troubles}
-        for subject in sorted({*standing, *known}):
-            trouble, told = standing.get(subject), known.get(subject, {})
-            seen: set[Addressee] = set()
-            for route in self.of_faults:
-                for to in route.to or ("",):
-                    who = Addressee(route.receiver, to)
-                    if who in seen or subject == f"{FAULT}receiver:{who.receiver}":
-                        continue
-                    if candidate := _of_fault(subject, route, who, trouble, told.get(who), now, wake):
-                        seen.add(who)
-                        yield candidate
+def news_of(
+    subject: str,
+    who: Addressee,
+    standing: Standing,
+    basis: Mapping[str, Any],
+    thread: Thread | None,
+    *,
+    fact: Incident | Trouble,
+    escalated: bool,
+    now: datetime,
+    wake: Wake,
+) -> News | None:
+    """What they are owed now; None: nothing, or not yet."""
+    told, told_at = (thread.told, thread.told_at) if thread else (None, None)
+    news = owed(told, told_at, standing, escalated=escalated)
+    if news and news.at > now:
+        wake(news.at)
+        return None
+    return News(subject, who, standing, basis, thread, fact, news) if news else None
 
 
 @dataclass(frozen=True, slots=True)
-class _Look:
-    """An incident at a moment, with all that is known of it."""
+class Look:
+    """All that decides on what is told of an incident, but for what was told and what time it is."""
 
     incident: Incident
     row: Row
     hits: Sequence[Hit]
     acknowledged_at: datetime | None
-    threads: Mapping[Addressee, Thread]
-    now: datetime
+    silences: Sequence[Silence]
 
     @property
     def open(self) -> bool:
+        """Whether it goes on."""
         return self.incident.state is IncidentState.FIRING
 
-    def candidate(
-        self, route: Route, who: Addressee, many: int, began: datetime, silences: Sequence[Silence], wake: Wake
-    ) -> Candidate | None:
-        """What there may be to tell them by this route, if it is time."""
-        thread = self.threads.get(who)
+    def first(self, route: Route, theirs: Sequence[Hit], began: datetime) -> datetime | None:
+        """From when on the route tells it to somebody who knows nothing of it. None: it never does."""
+        at = due(route, self.incident, theirs, self.acknowledged_at)
         over = None if self.open else self.incident.resolved_at
-        if thread and not thread.told.open and not self.open:
+        if at is None or self.incident.state is IncidentState.MERGED or (over and over < began):
             return None
-        if thread is None:
-            at = due(route, self.incident, who, self.hits, self.acknowledged_at)
-            if at is None or self.incident.state is IncidentState.MERGED or (over and over < began):
-                return None
-            first = opening(route, at, silences)
-            if over and first > over:  # it ended before anybody was to know
-                return None
-            if first > self.now:
-                wake(first)
-                return None
-        if (at := opening(route, self.now, silences)) > self.now:
-            wake(at)
-            return None
-        basis = {"to": who.to, "role": who.role, "words": route.words, "segments": sorted(route.segments)}
-        late = bool(route.after) and thread is None
-        return Candidate(self.incident.id, who, self._standing(who, many), basis, thread, late, self.incident)
+        first = opening(route, at, self.silences)
+        return None if over and first > over else first  # it ended before anybody was to know
 
-    def left(self, who: Addressee, thread: Thread) -> Candidate:
-        """The end, for one whom no route tells of it any more."""
-        standing = self._standing(who, thread.told.affected)
-        return Candidate(self.incident.id, who, standing, thread.told.basis, thread, fact=self.incident)
-
-    def _standing(self, who: Addressee, many: int) -> Standing:
+    def standing(self, who: Addressee, many: int) -> Standing:
+        """For one of whom so many clients count."""
         one = self.incident
         client = "client" if one.scope.client_id else ""
         place = (one.scope.product, one.scope.channel, client, one.scope.series, str(one.kind))
@@ -205,39 +113,101 @@ class _Look:
         return Standing(str(one.severity), self.open, place, many, own=bool(who.role), merged=merged)
 
 
-def _of_fault(
-    subject: str,
-    route: Route,
-    who: Addressee,
-    trouble: Trouble | None,
-    thread: Thread | None,
-    now: datetime,
-    wake: Wake,
-) -> Candidate | None:
-    if trouble is None and (thread is None or not thread.told.open):
-        return None
-    severity = trouble.severity if trouble else thread.told.severity if thread else ""
-    first = now
-    if thread is None and trouble:
-        if concerns(
-            Route(route.receiver, severity=route.severity), {"severity": severity, "product": "", "channel": ""}, ()
-        ):
-            first = opening(route, trouble.since + route.after, ())
-        else:
-            return None
-    if (at := max(first, opening(route, now, ()))) > now:
-        wake(at)
-        return None
-    said = trouble or _remembered(subject, thread)
-    fault = {"key": said.key, "severity": said.severity, "since": said.since.isoformat(), "what": said.what}
-    basis = {"to": who.to, "role": "", "words": route.words, "segments": [], "fault": fault}
-    late = bool(route.after) and thread is None
-    return Candidate(subject, who, Standing(severity, trouble is not None), basis, thread, late, said)
+class Concerned:
+    """Looks at the store. What it has found to be no news for anybody it leaves alone until something of it changes."""
 
+    def __init__(self, store: Store, routing: Routing, receivers: Sequence[str]) -> None:
+        self.store, self.routing, self.receivers = store, routing, receivers
+        self.routes = [route for route in routing.routes if "incident" in route.news and not route.at]
+        words = {word for route in self.routes for word in route.to}
+        self._how: dict[str, Any] = {
+            "roles": words & {*ROLES},
+            "segments": any(route.segments for route in self.routes),
+            "informed": any(route.after and words & {*ROLES} for route in self.routes),
+        }
+        self._quiet: dict[str, Look | Incident] = {}
+        """By incident, what was no news; of one that is over, the incident alone: its clients do not change any more."""
 
-def _remembered(subject: str, thread: Thread | None) -> Trouble:
-    """A fault that is over, as it was told."""
-    fault = thread.told.basis["fault"] if thread else {"since": "", "severity": "", "what": ""}
-    return Trouble(
-        subject.removeprefix(FAULT), fault["severity"], datetime.fromisoformat(fault["since"]), fault["what"]
-    )
+    def news(
+        self, now: datetime, began: Mapping[str, datetime], silences: Sequence[Silence], wake: Wake
+    ) -> Iterator[News]:
+        """What is owed now. began: since when each receiver is told anything."""
+        looks = self._looks(now, silences)
+        fresh = [look for look in looks if self._quiet.get(look.incident.id) != look]
+        known = threads(self.store, t.threads.c.subject.in_([look.incident.id for look in fresh]))
+        for look in fresh:
+            moments: list[datetime] = []
+            told = known.get(look.incident.id, {})
+            news = list(self._of(look, told, now, began, moments.append))
+            yield from news
+            for moment in moments:
+                wake(moment)
+            if news or moments:
+                self._quiet.pop(look.incident.id, None)
+            else:
+                self._quiet[look.incident.id] = look if look.open else look.incident
+
+    def _looks(self, now: datetime, silences: Sequence[Silence]) -> list[Look]:
+        i, open_ = t.incidents.c, t.threads.c.ended_at.is_(None)
+        wanted = (i.state == IncidentState.FIRING) | i.id.in_(only(t.threads, "subject", open_))
+        found = as_acted(self.store, self.store.incidents(wanted | (i.resolved_at >= now - LATELY)))
+        self._quiet = {one.id: self._quiet[one.id] for one in found if one.id in self._quiet}
+        found = [one for one in found if self._quiet.get(one.id) != one]
+        ids = [one.id for one in found]
+        counts, acknowledged = hits(self.store, ids, **self._how), self._acknowledged(ids)
+        looks = []
+        for one in found:
+            row = plain(one)
+            mine = tuple(silence for silence in silences if silence.matches(row))
+            looks.append(Look(one, row, counts.get(one.id, ()), acknowledged.get(one.id), mine))
+        return looks
+
+    def _acknowledged(self, ids: Sequence[str]) -> dict[str, datetime]:
+        """When each was first acknowledged."""
+        a, found = t.acts.c, {}
+        query = t.acts.select().where(a.incident_id.in_(ids), a.action == "ack").order_by(a.id.desc())
+        for row in rows(self.store, query):
+            found[row["incident_id"]] = row["at"]
+        return found
+
+    def _of(
+        self, look: Look, told: Mapping[Addressee, Thread], now: datetime, began: Mapping[str, datetime], wake: Wake
+    ) -> Iterator[News]:
+        """By the first route that tells somebody of it at this time."""
+        reached: set[Addressee] = set()
+        done: set[Addressee] = set()
+        for route in (route for route in self.routes if concerns(route, look.row, self.routing.teams)):
+            opens = opening(route, now, look.silences)
+            for who, theirs in addressed(route, look.row, self.routing.teams, look.hits).items():
+                reached.add(who)
+                thread = told.get(who)
+                if who in done or (thread and not thread.told.open and not look.open):
+                    continue
+                first = now if thread else look.first(route, theirs if who.role else (), began[route.receiver])
+                if first is None:
+                    continue
+                if max(first, opens) > now:
+                    wake(max(first, opens))
+                    continue
+                done.add(who)
+                basis = {"to": who.to, "role": who.role, "words": route.words, "segments": sorted(route.segments)}
+                standing, late = look.standing(who, counted(theirs)), bool(route.after)
+                if news := self._news(look, who, standing, basis, thread, escalated=late, now=now, wake=wake):
+                    yield news
+        yield from self._left(look, {who: told[who] for who in told if who not in reached}, now, wake)
+
+    def _left(self, look: Look, told: Mapping[Addressee, Thread], now: datetime, wake: Wake) -> Iterator[News]:
+        """The end, for those whom no route tells of it any more."""
+        for who, thread in told.items():
+            if who.receiver not in self.receivers or look.open or not thread.told.open:
+                continue
+            if (opens := opening(Route(who.receiver), now, look.silences)) > now:
+                wake(opens)
+                continue
+            standing = look.standing(who, thread.told.affected)
+            basis = thread.told.basis
+            if news := self._news(look, who, standing, basis, thread, escalated=False, now=now, wake=wake):
+                yield news
+
+    def _news(self, look: Look, *told: Any, **more: Any) -> News | None:
+        return news_of(look.incident.id, *told, fact=look.incident, **more)

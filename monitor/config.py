@@ -18,7 +18,7 @@ from monitor.access import ACCESS, Access, read_access
 from monitor.blocks import DEMO_SECRETS, Block, Causes, Demo, Heartbeat, Monitor, Portfolio, Retention, Words
 from monitor.faults import ConfigError, Fault, Secrets, read_toml
 from monitor.losses import LossesBlock
-from monitor.maintenance import Maintenance, read_maintenance
+from monitor.maintenance import Declared, read_maintenance
 from monitor.plugs import (
     DeskConfig,
     ReceiverConfig,
@@ -52,7 +52,7 @@ class Config:
     causes: Causes = field(default_factory=Causes)
     losses: Losses = field(default_factory=Losses)
     demo: Demo | None = None
-    maintenance: tuple[Maintenance, ...] = ()
+    maintenance: tuple[Declared, ...] = ()
     promises: Promises = field(default_factory=Promises)
     stages: Stages = field(default_factory=Stages)
     rests: Rests = field(default_factory=Rests)

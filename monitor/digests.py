@@ -9,7 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from alerts import Incident, IncidentState
-from alerts.routing import ROLES, Addressee, Route, addressed, concerns
+from alerts.routing import ROLES, Addressee, Route, addressed, concerns, counted
 from alerts.silences import Silence
 from monitor import tables as t
 from monitor.concerned import Wake
@@ -93,9 +93,9 @@ class Digests:
             for row in found:
                 if concerns(route, row, self.config.routing.teams):
                     reached = addressed(route, row, self.config.routing.teams, counts.get(row["id"], ()))
-                    for who, many in reached.items():
+                    for who, theirs in reached.items():
                         first.setdefault(who, route)
-                        mine[who].setdefault(row["id"], row | {"own": many if who.role else None})
+                        mine[who].setdefault(row["id"], row | {"own": counted(theirs) if who.role else None})
         return {(who, first[who]): list(listed.values()) for who, listed in mine.items()}
 
     def _message(

@@ -13,7 +13,8 @@ from monitor.troubles import Trouble
 
 _TOLD = (
     "id", "product", "channel", "kind", "severity", "state", "started_at", "detected_at", "ended_at", "resolved_at", "minutes",
-    "parent_id", "acknowledged_by", "affected", "exposed", "cases_opened", "cases_linked", "own",
+    "parent_id", "acknowledged_by", "affected", "exposed", "cases_opened", "cases_linked", "own", "clients",
+    "event", "why",
 )  # fmt: skip
 
 

@@ -9,25 +9,26 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from alerts import Incident
 from alerts.routing import Addressee
 from alerts.silences import Silence
-from alerts.threads import LONG_AGO, NEW, Owed, Tally, Told, free, ordered, owed
+from alerts.threads import LONG_AGO, NEW, Tally, Told, free, ordered
 from monitor import tables as t
 from monitor.breaches import Breaches
-from monitor.concerned import LATELY, Candidate, Concerned
+from monitor.concerned import LATELY, Concerned, News
 from monitor.config import Config
 from monitor.digests import Digests
 from monitor.facts import incident_facts
+from monitor.fault_news import fault_news
 from monitor.news import fault_facts, summary_facts
 from monitor.people import Unknown
 from monitor.recipients import message, recipient, thread_row
 from monitor.standing import Row, rows, told
 from monitor.store import Message, Store
 from monitor.troubles import Trouble
+from rules import Severity
 
 LONGEST = timedelta(seconds=30)
 """Between two looks at everything, though nothing new is seen."""
@@ -37,21 +38,6 @@ Troubles = Callable[[datetime], Sequence[Trouble]]
 def nothing_wrong(_now: datetime) -> Sequence[Trouble]:
     """No fault of the daemon."""
     return ()
-
-
-@dataclass(frozen=True, slots=True)
-class _News:
-    candidate: Candidate
-    owed: Owed
-
-    @property
-    def free(self) -> bool:
-        thread = self.candidate.thread
-        return free(thread.told if thread else None, self.owed, self.candidate.standing)
-
-    @property
-    def critical(self) -> bool:
-        return NEW in self.owed.why and self.candidate.standing.severity == "critical"
 
 
 class Notices:
@@ -96,23 +82,11 @@ class Notices:
         if seen == self._seen and now < self._wake:
             return 0
         began, self._wake = self.begin(), now + LONGEST
-        news: dict[Addressee, list[_News]] = defaultdict(list)
-        found = [
-            *self.concerned.incidents(now, began, silences, self._wake_at),
-            *self.concerned.faults(now, troubles, self._wake_at),
-        ]
-        for candidate in found:
-            thread = candidate.thread
-            stands, late = candidate.standing, candidate.escalated
-            due = (
-                owed(thread.told, thread.told_at, stands, escalated=late)
-                if thread
-                else owed(None, None, stands, escalated=late)
-            )
-            if due and due.at <= now:
-                news[candidate.who].append(_News(candidate, due))
-            elif due:
-                self._wake_at(due.at)
+        news: dict[Addressee, list[News]] = defaultdict(list)
+        for one in self.concerned.news(now, began, silences, self._wake_at):
+            news[one.who].append(one)
+        for one in fault_news(self.store, self.config.routing, troubles, now, self._wake_at):
+            news[one.who].append(one)
         tallies = self._tallies() if news else {}
         made = sum(self._send(who, mine, *tallies.get(who, (0, Tally())), now) for who, mine in _by_address(news))
         made += self.digests.tell(now, began, silences, self._wake_at) + self.breaches.tell(now)
@@ -129,11 +103,11 @@ class Notices:
 
     # ---- one recipient ---------------------------------------------------------------------------------------------
 
-    def _send(self, who: Addressee, news: Sequence[_News], sequence: int, tally: Tally, now: datetime) -> int:
+    def _send(self, who: Addressee, news: Sequence[News], sequence: int, tally: Tally, now: datetime) -> int:
         """All that is owed to one address, as far as the cap goes, committed together. How many messages."""
         cap = self._per_hour[who.receiver]
-        order = [news[i] for i in ordered([(n.candidate.standing, n.candidate.subject) for n in news])]
-        capped = [one for one in order if cap is not None and not one.free]
+        order = [news[i] for i in ordered([(one.standing, one.subject) for one in news])]
+        capped = [one for one in order if cap is not None and not _free(one)]
         room = len(capped) if cap is None else tally.room(cap, now)
         singly = [one for one in order if one not in capped] + capped[:room]
         held = capped[room:]
@@ -142,7 +116,7 @@ class Notices:
         messages = [message for _, message in filter(None, written)]
         summary_at = tally.summary_at
         if held:
-            due = tally.summary_due(now, critical=any(one.critical for one in held))
+            due = tally.summary_due(now, critical=any(_critical(one) for one in held))
             if due <= now:
                 summary_at = now
                 summary = self._summary(who, held, sequence + 1, now)
@@ -158,31 +132,34 @@ class Notices:
             self.store.tell(threads, messages, now)
         return len(messages)
 
-    def _written(self, news: _News, now: datetime) -> tuple[Row, Message] | None:
+    def _written(self, news: News, now: datetime) -> tuple[Row, Message] | None:
         """The thread as it is from now on, and the message; None where it has gone meanwhile."""
-        candidate, row = news.candidate, _thread(news, now)
-        to = recipient(self.config, candidate.who, candidate.basis)
+        row = _thread(news, now)
+        to = recipient(self.config, news.who, news.basis)
         address = self.config.monitor.address
         with suppress(Unknown):
-            if isinstance(candidate.fact, Trouble):
-                facts = fault_facts(candidate.fact, to, now, address=address)
+            if isinstance(news.fact, Trouble):
+                facts = fault_facts(news.fact, to, now, address=address)
             else:
-                facts = incident_facts(self.store, candidate.subject, to, now, address=address)
+                facts = incident_facts(self.store, news.subject, to, now, address=address)
             said = {"event": news.owed.event, "why": list(news.owed.why)}
-            return row, message(candidate.subject, candidate.who, row["sequence"], facts | said)
+            return row, message(news.subject, news.who, row["sequence"], facts | said)
         return None
 
-    def _summary(self, who: Addressee, held: Sequence[_News], sequence: int, now: datetime) -> Message:
+    def _summary(self, who: Addressee, held: Sequence[News], sequence: int, now: datetime) -> Message:
         """All that is held back, in one message: incidents as rows, the worst first; the daemon's faults as they are told."""
-        incidents = [one.candidate for one in held if isinstance(one.candidate.fact, Incident)]
-        found = [candidate.fact for candidate in incidents if isinstance(candidate.fact, Incident)]
-        shown = {row["id"]: row for row in told(self.store, list({i.id: i for i in found}.values()), now)}
+        found = {one.subject: one.fact for one in held if isinstance(one.fact, Incident)}
+        shown = {row["id"]: row for row in told(self.store, list(found.values()), now)}
         listed = [
-            (shown[one.subject] | {"own": one.standing.affected if one.standing.own else None}) for one in incidents
+            shown[one.subject]
+            | {"own": one.standing.affected if one.standing.own else None}
+            | {"event": one.owed.event, "why": list(one.owed.why)}
+            for one in held
+            if one.subject in found
         ]
-        to = recipient(self.config, who, held[0].candidate.basis)
+        to = recipient(self.config, who, held[0].basis)
         facts = summary_facts(listed, to, now, address=self.config.monitor.address)
-        faults = [one.candidate.basis["fault"] for one in held if isinstance(one.candidate.fact, Trouble)]
+        faults = [one.basis["fault"] for one in held if isinstance(one.fact, Trouble)]
         return message("summary", who, sequence, facts | {"faults": faults, "event": "first", "why": []})
 
     def _tallies(self) -> dict[Addressee, tuple[int, Tally]]:
@@ -195,16 +172,25 @@ class Notices:
         return found
 
 
-def _by_address(news: Mapping[Addressee, list[_News]]) -> list[tuple[Addressee, list[_News]]]:
+def _by_address(news: Mapping[Addressee, list[News]]) -> list[tuple[Addressee, list[News]]]:
     """One who answers for some and stands in for others has one cap."""
-    found: dict[Addressee, list[_News]] = defaultdict(list)
+    found: dict[Addressee, list[News]] = defaultdict(list)
     for who, mine in news.items():
         found[Addressee(who.receiver, who.to)] += mine
     return sorted(found.items(), key=lambda item: (item[0].receiver, item[0].to))
 
 
-def _thread(news: _News, now: datetime, *, summed: bool = False) -> Row:
-    candidate, thread = news.candidate, news.candidate.thread
-    kept = Told.of(candidate.standing, candidate.basis, summed=summed).kept()
-    row = thread_row(candidate.subject, candidate.who, (thread.sequence if thread else 0) + 1, kept, now)
-    return row | {"began_at": thread.began_at if thread else now, "ended_at": None if candidate.standing.open else now}
+def _free(news: News) -> bool:
+    return free(news.thread.told if news.thread else None, news.owed, news.standing)
+
+
+def _critical(news: News) -> bool:
+    return NEW in news.owed.why and news.standing.severity == Severity.CRITICAL
+
+
+def _thread(news: News, now: datetime, *, summed: bool = False) -> Row:
+    """The thread as it is from now on."""
+    thread = news.thread
+    kept = Told.of(news.standing, news.basis, summed=summed).kept()
+    row = thread_row(news.subject, news.who, (thread.sequence if thread else 0) + 1, kept, now)
+    return row | {"began_at": thread.began_at if thread else now, "ended_at": None if news.standing.open else now}

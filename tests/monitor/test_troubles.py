@@ -13,6 +13,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from connectors import SourceError
 from monitor.config import read_config
+from monitor.jobs import scheduled
 from monitor.metrics import Metrics
 from monitor.sending import Sending
 from monitor.service import Service
@@ -249,7 +250,7 @@ def test_the_scheduler_tells_of_jobs_that_fail_hang_and_run_again(vigia: Watched
 
     monkeypatch.setattr(vigia.service, "watch_promises", watch)
     monkeypatch.setattr(vigia.service, "housekeep", beat)
-    scheduler: BackgroundScheduler = vigia.service._scheduled()
+    scheduler: BackgroundScheduler = scheduled(vigia.service)
     for job in scheduler.get_jobs():
         if job.id in ("promises", "housekeep"):
             scheduler.reschedule_job(job.id, trigger="interval", seconds=0.02)
