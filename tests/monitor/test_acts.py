@@ -56,7 +56,12 @@ def test_closed_by_hand_and_taken_back_within_the_hour(store: Store) -> None:
     assert "siguen en alerta" in people.said(store, "resolve", PAYMENTS)
     people.act(store, "reopen", PAYMENTS, "Luis", ago(1))
     (back,) = people.incidents(store, NOW, state="open")
-    assert (back["state"], back["resolved_by"], back["resolved_at"], back["reopened_at"]) == ("firing", "", None, ago(1))
+    assert (back["state"], back["resolved_by"], back["resolved_at"], back["reopened_at"]) == (
+        "firing",
+        "",
+        None,
+        ago(1),
+    )
     people.act(store, "resolve", PAYMENTS, "Ana", NOW)
     assert people.incidents(store, NOW, state="open") == []
 
@@ -89,7 +94,9 @@ def test_a_double_click_and_a_retry_are_one_act_and_no_refusal(store: Store) -> 
         people.act(store, "resolve", PAYMENTS, "Ana", ago(5) + timedelta(seconds=seconds), text="ya")
     people.act(store, "reopen", PAYMENTS, "Ana", ago(4))
     people.act(store, "resolve", PAYMENTS, "Ana", ago(4) + timedelta(seconds=5), text="ya")
-    assert [act.action for act in store.acts()] == ["resolve", "reopen", "resolve"], "what came between makes it another"
+    assert [act.action for act in store.acts()] == ["resolve", "reopen", "resolve"], (
+        "what came between makes it another"
+    )
     for minutes in (3, 1):
         people.act(store, "note", PAYMENTS, "Ana", ago(minutes), text="llamé", request_key="k1")
     people.act(store, "note", PAYMENTS, "Ana", ago(1), text="llamé", request_key="k2")
@@ -124,7 +131,9 @@ def test_closed_and_reopened_however_the_minutes_are_cut(step: int) -> None:
     (usual,) = untouched.incidents.values()
     assert (done.ended_at, done.resolved_at, done.resolved_by) == (usual.ended_at, usual.resolved_at, "")
     assert (done.reopened_at, done.assigned_to) == (at("10:20"), "Luis")
-    assert {k: i.failures for k, i in whole.impacts.items() if i} == {k: i.failures for k, i in untouched.impacts.items() if i}
+    assert {k: i.failures for k, i in whole.impacts.items() if i} == {
+        k: i.failures for k, i in untouched.impacts.items() if i
+    }
 
 
 def test_what_had_healed_meanwhile_is_over_again_the_next_minute() -> None:
@@ -155,7 +164,9 @@ def test_what_is_merged_keeps_who_has_it() -> None:
     one = Incidents()
     pipeline = piped(fails("10:00", "10:20", *CAST))
     (incident,) = pipeline.judge(minute("09:00"), minute("10:10")).incidents.values()
-    other = incident.__class__(**{f: getattr(incident, f) for f in incident.__slots__} | {"id": "AF-2", "acknowledged_by": "Ana"})
+    other = incident.__class__(
+        **{f: getattr(incident, f) for f in incident.__slots__} | {"id": "AF-2", "acknowledged_by": "Ana"}
+    )
     one.open = {incident.id: incident, other.id: other}
     assert one._merge(incident, other, Changes()).acknowledged_by == "Ana"
 

@@ -16,16 +16,24 @@ from alerts.rows import plain
 from alerts.silences import MATCHERS, matches
 from monitor import people, silencing
 from monitor.store import Step, Store
-from tests.monitor.conftest import INCIDENTS, NOW, PAYMENTS, PART, SLOW, ago
+from tests.monitor.conftest import INCIDENTS, NOW, PART, PAYMENTS, SLOW, ago
 
 HOUR = timedelta(hours=1)
-PLACES = [("pagos", "conexion_directa"), ("pagos", "sucursal_digital"), ("recaudos", "conexion_directa"), ("swift", ""), ("nomina", "")]
+PLACES = [
+    ("pagos", "conexion_directa"),
+    ("pagos", "sucursal_digital"),
+    ("recaudos", "conexion_directa"),
+    ("swift", ""),
+    ("nomina", ""),
+]
 
 
 def watched(store: Store) -> None:
     """Five places are watched, and a second failure is open."""
     verdicts = [{"product": p, "channel": c, "healthy": 1, "unknown": 0, "breach": 0} for p, c in PLACES]
-    slow = replace(INCIDENTS[1], id="AF-20260303T1520-ffffff", state=INCIDENTS[0].state, resolved_at=None, ended_at=None)
+    slow = replace(
+        INCIDENTS[1], id="AF-20260303T1520-ffffff", state=INCIDENTS[0].state, resolved_at=None, ended_at=None
+    )
     store.commit(Step(verdicts=verdicts, changes=Changes(incidents={slow.id: slow})), NOW)
 
 
@@ -35,7 +43,14 @@ def add(store: Store, matchers: Mapping[str, str], *, hours: float = 1, **more: 
 
 values = st.sampled_from(["", "pagos", "web", "major", "failed", "lentitud", "AF-1"])
 rows = st.fixed_dictionaries(
-    {"id": values, "product": values, "channel": values, "severity": values, "kind": values, "rules": st.lists(values, min_size=1)}
+    {
+        "id": values,
+        "product": values,
+        "channel": values,
+        "severity": values,
+        "kind": values,
+        "rules": st.lists(values, min_size=1),
+    }
 )
 wanted = st.dictionaries(st.sampled_from(MATCHERS), values)
 
@@ -88,7 +103,9 @@ def test_a_silenced_incident_is_listed_as_such_until_it_is_over(store: Store) ->
         ({"product": "pagoz"}, 1, "no se vigila nada en product=pagoz"),
     ],
 )
-def test_what_keeps_too_much_quiet_needs_force(store: Store, matchers: dict[str, str], hours: float, words: str) -> None:
+def test_what_keeps_too_much_quiet_needs_force(
+    store: Store, matchers: dict[str, str], hours: float, words: str
+) -> None:
     watched(store)
     with pytest.raises(people.Refused, match=words):
         add(store, matchers, hours=hours)
@@ -134,7 +151,10 @@ def test_none_such_and_a_double_click(store: Store) -> None:
         silencing.end(store, "SI-9", "Ana", NOW)
     first = add(store, {"product": "pagos"})
     later = NOW + timedelta(seconds=4)
-    assert silencing.add(store, {"product": "pagos"}, "Ana", "pruebas con el proveedor", later, NOW + HOUR)["id"] == first["id"]
+    assert (
+        silencing.add(store, {"product": "pagos"}, "Ana", "pruebas con el proveedor", later, NOW + HOUR)["id"]
+        == first["id"]
+    )
     assert len(store.acts()) == 1
 
 
