@@ -26,6 +26,7 @@ from monitor.metrics import Metrics
 from monitor.sending import Sending
 from monitor.sla import counted
 from monitor.store import Store
+from monitor.trail import HEAD
 from monitor.windows import time_of
 
 log = structlog.get_logger()
@@ -339,7 +340,7 @@ class Service:
             "incidents": now - kept.incidents, "clients": now - kept.clients, "outbox": now - kept.outbox,
         }  # fmt: skip
         dropped, joined = self.store.prune(limits), self.store.compact(now - timedelta(days=1))
-        log.info("housekeeping", dropped=dropped, joined=joined)
+        log.info("housekeeping", dropped=dropped, joined=joined, acts_head=self.store.marks().get(HEAD, ""))
 
     def ready(self) -> tuple[bool, str]:
         """Whether a full cycle has ended lately, and if not, why."""

@@ -126,7 +126,12 @@ def _acted(incident: Incident, acts: Sequence[Row], last: int) -> Incident:
             over, ended = IncidentState.RESOLVED, incident.ended_at or at
             incident = replace(incident, state=over, ended_at=ended, resolved_at=at, resolved_by=who)
         if action == "reopen" and act["id"] > last:
-            fires = {"state": IncidentState.FIRING, "ended_at": None, "resolved_at": None, "resolved_by": ""}
+            fires: dict[str, Any] = {
+                "state": IncidentState.FIRING,
+                "ended_at": None,
+                "resolved_at": None,
+                "resolved_by": "",
+            }
             incident = replace(incident, reopened_at=at, **(fires if incident.resolved_by else {}))
     return incident
 

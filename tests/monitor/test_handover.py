@@ -91,7 +91,8 @@ def test_as_a_text_for_a_mail_with_nothing_and_with_much(store: Store) -> None:
     for words in (
         "ENTREGA DE TURNO · 03/03/2026 02:30 a 03/03/2026 10:30",
         f"- {PAYMENTS} · Pagos · Conexión Directa · Fallas, volumen caído o sin transacciones: Crítica, prioridad 83, ",
-        "desde 03/03/2026 10:05, 2 clientes afectados; silenciada hasta 03/03/2026 11:10; nadie la atiende; sin asignar; 2 clientes sin informar",
+        "desde 03/03/2026 10:05, 2 clientes afectados; silenciada hasta 03/03/2026 11:10; ",
+        "; nadie la atiende; sin asignar; 2 clientes sin informar",
         "Casos en riesgo o vencidos (3)", "product=pagos hasta 03/03/2026 11:10 (pronto): prueba (Ana)", "Mantenimientos: no hay",
         f"Luis · Pagos · Conexión Directa ({PAYMENTS}): llamé al banco", "Terminaron en el turno (1)",
     ):  # fmt: skip
