@@ -130,7 +130,9 @@ def test_maintenance(vigia: Shell) -> None:
     assert "0 3 * * *, 60 min" in vigia("maintenance", "list")
     assert vigia("maintenance", "end", number, "--by", "Luis") == f"{number}\n"
     assert "ya terminó" in vigia("maintenance", "end", number, "--by", "Ana", code=1)
-    assert "todo el banco" in vigia("maintenance", "add", "--until", "2100-01-01", "--reason", "x", code=1)
+    assert "todo el banco" in vigia(
+        "maintenance", "add", "--cron", "0 3 * * *", "--lasts", "1h", "--reason", "x", code=1
+    )
     vigia("maintenance", "add", "--until", "tomorrow", "--reason", "x", code=2)
 
 

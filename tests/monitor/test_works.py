@@ -187,7 +187,10 @@ def test_what_is_wide_or_long_needs_force(store: Store, told: dict[str, Any], wo
         ({}, "hasta cuándo"),
         ({"lasts": HOUR, "until": NOW + HOUR}, "con una línea cron"),
         ({"cron": "0 2 * * *"}, "cuánto dura"),
+        ({"cron": "0 2 * * *", "lasts": 32 * 24 * HOUR}, "de un minuto a 31 días"),
         ({"cron": "0 2 * * 1", "lasts": HOUR}, "no es una línea cron"),
+        ({"cron": "0 2 30 2 *", "lasts": HOUR}, "que llegue alguna vez"),
+        ({"until": NOW + 11 * 8766 * HOUR}, "más de diez años"),
     ],
 )
 def test_what_makes_no_sense_is_refused(store: Store, told: dict[str, Any], words: str) -> None:
