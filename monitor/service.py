@@ -30,6 +30,7 @@ from monitor.receiving import Refreshing, made, tellers
 from monitor.sending import Sending
 from monitor.sla import LATELY, keep_clocks
 from monitor.store import Store
+from monitor.trail import HEAD
 from monitor.troubles import Runs, troubles
 from monitor.windows import time_of
 
@@ -341,7 +342,7 @@ class Service:
             "incidents": now - kept.incidents, "clients": now - kept.clients, "outbox": now - kept.outbox,
         }  # fmt: skip
         dropped, joined = self.store.prune(limits), self.store.compact(now - timedelta(days=1))
-        log.info("housekeeping", dropped=dropped, joined=joined)
+        log.info("housekeeping", dropped=dropped, joined=joined, acts_head=self.store.marks().get(HEAD, ""))
 
     @property
     def failures(self) -> tuple[int, str]:
