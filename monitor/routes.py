@@ -36,6 +36,12 @@ def _times(given: list[str]) -> list[str]:
     return given
 
 
+def _some(given: list[str]) -> list[str]:
+    if not given:
+        raise ValueError("must name incident, fault or breach; without the key, it is of incidents")
+    return given
+
+
 def _people(given: list[str]) -> list[str]:
     for text in given:
         near = get_close_matches(text, WORDS, n=1, cutoff=0.75)
@@ -66,7 +72,7 @@ class RouteBlock(Block):
     segments: list[Literal["corporativo", "empresarial", "pyme"]] = Field(default_factory=list)
     teams: Words | None = None
     severity: Literal["minor", "major", "critical"] = "minor"
-    news: list[Literal["incident", "fault", "breach"]] = Field(default=["incident"], min_length=1)
+    news: Annotated[list[Literal["incident", "fault", "breach"]], AfterValidator(_some)] = Field(default=["incident"])
     during: str | None = None
     outside: str | None = None
     after: Duration = NONE
@@ -104,6 +110,8 @@ def read_routing(tables: Mapping[str, Any], monitor: Monitor, file: str, faults:
     """
     receivers = tables.get("receivers")
     there = list(receivers) if isinstance(receivers, dict) else []
+    named = tables.get("teams")
+    written_teams = list(named) if isinstance(named, dict) else []
     teams = []
     for name, given in named_blocks(tables, "teams", file, faults):
         if block := cast("TeamBlock | None", read_block(TeamBlock, given, file, f"teams.{name}", faults)):
@@ -127,10 +135,10 @@ def read_routing(tables: Mapping[str, Any], monitor: Monitor, file: str, faults:
             faults += explained(error, file, key, known)
             continue
         if read.receiver not in there:
-            named = f"there are {', '.join(there)}" if there else "there is no [receivers.NAME]"
-            faults.append(Fault(file, f"{key}.receiver", f"no such receiver; {named}"))
+            others = f"there are {', '.join(there)}" if there else "there is no [receivers.NAME]"
+            faults.append(Fault(file, f"{key}.receiver", f"no such receiver; {others}"))
         hours = _hours(read, services, file, key, faults)
-        faults += _of_teams(read, teams, tables.get("teams") or {}, file, key)
+        faults += _of_teams(read, teams, written_teams, file, key)
         routes.append(_route(read, hours))
     return Routing(tuple(routes), tuple(teams))
 
