@@ -37,6 +37,12 @@ def _times(given: list[str]) -> list[str]:
     return given
 
 
+def _some(given: list[str]) -> list[str]:
+    if not given:
+        raise ValueError("must name incident, fault or breach; without the key, it is of incidents")
+    return given
+
+
 def _people(given: list[str]) -> list[str]:
     for text in given:
         near = get_close_matches(text, WORDS, n=1, cutoff=0.75)
@@ -67,7 +73,7 @@ class RouteBlock(Block):
     segments: list[Literal["corporativo", "empresarial", "pyme"]] = Field(default_factory=list)
     teams: Words | None = None
     severity: Literal["minor", "major", "critical"] = "minor"
-    news: list[Literal["incident", "fault", "breach"]] = Field(default=["incident"], min_length=1)
+    news: Annotated[list[Literal["incident", "fault", "breach"]], AfterValidator(_some)] = Field(default=["incident"])
     during: str | None = None
     outside: str | None = None
     after: Duration = NONE
@@ -105,6 +111,8 @@ def read_routing(tables: Mapping[str, Any], monitor: Monitor, file: str, faults:
     """
     receivers = tables.get("receivers")
     there = list(receivers) if isinstance(receivers, dict) else []
+    named = tables.get("teams")
+    written_teams = list(named) if isinstance(named, dict) else []
     teams = []
     for name, given in named_blocks(tables, "teams", file, faults):
         if block := cast("TeamBlock | None", read_block(TeamBlock, given, file, f"teams.{name}", faults)):
@@ -133,7 +141,7 @@ def read_routing(tables: Mapping[str, Any], monitor: Monitor, file: str, faults:
         elif read.to and _read_by_many(tables["receivers"][read.receiver]):
             faults.append(Fault(file, f"{key}.to", f"{read.receiver} has one place for all: leave `to` out"))
         hours = _hours(read, services, file, key, faults)
-        faults += _of_teams(read, teams, tables.get("teams") or {}, file, key)
+        faults += _of_teams(read, teams, written_teams, file, key)
         routes.append(_route(read, hours))
     return Routing(tuple(routes), tuple(teams))
 
