@@ -19,16 +19,20 @@ import typer
 from monitor.cli import (
     CONFIG,
     ConfigPath,
+    audit,
     cases,
     causes,
     clients,
     configured,
     fail,
+    handover,
     incidents,
     leads,
+    maintenance,
     now,
     rests,
     rules,
+    silence,
     sla,
     stored,
     time,
@@ -39,7 +43,9 @@ app = typer.Typer(
     help="Watches a bank's payments, finds which clients a failure touches, and opens their cases before they call.",
 )  # fmt: skip
 demo_app = typer.Typer(no_args_is_help=True, help="The simulated bank.")
-for name, part in (("incidents", incidents.app), ("cases", cases.app), ("rules", rules.app), ("demo", demo_app)):
+parts = {"incidents": incidents.app, "cases": cases.app, "silence": silence.app, "maintenance": maintenance.app}
+parts |= {"handover": handover.app, "audit": audit.app, "rules": rules.app, "demo": demo_app}
+for name, part in parts.items():
     app.add_typer(part, name=name)
 
 

@@ -20,7 +20,7 @@ from alerts.ties import AFTER
 from monitor.calendar import Calendar
 from monitor.doubts import Doubts
 from monitor.impacts import Impacts
-from monitor.maintenance import Maintenance
+from monitor.maintenance import Declared
 from monitor.portfolio import Portfolio
 from monitor.spans import Span, sure
 from monitor.windows import Windows, minute_of, time_of
@@ -58,7 +58,7 @@ class Pipeline:
         incidents: Incidents | None = None,
         book: CaseBook | None = None,
         portfolio: Portfolio | None = None,
-        maintenance: Sequence[Maintenance] = (),
+        maintenance: Sequence[Declared] = (),
     ) -> None:
         self.rules, self.windows, self.calendar, self.lateness = rules, windows, calendar, lateness
         self.incidents = incidents or Incidents()
@@ -109,12 +109,24 @@ class Pipeline:
         self.impacts.keep(self.incidents.open.keys())
         return changes
 
-    def people(self, action: str, incident_id: str, who: str, at: datetime, changes: Changes) -> None:
-        """Take in what somebody did: `ack` or `resolve`; a note changes nothing here."""
-        if action == "ack":
-            self.incidents.acknowledge(incident_id, who, changes)
-        elif action == "resolve" and (done := self.incidents.close(incident_id, who, at, changes)):
-            self._ended(done, at, minute_of(at) + 1, changes)
+    def people(self, action: str, incident_id: str, who: str, at: datetime, changes: Changes, about: str = "") -> None:
+        """Take in what somebody did to an incident; a note changes nothing here. about: whom it is assigned to."""
+        match action:
+            case "ack" | "unack":
+                self.incidents.acknowledge(incident_id, who if action == "ack" else "", changes)
+            case "assign":
+                self.incidents.assign(incident_id, about, changes)
+            case "resolve":
+                if done := self.incidents.close(incident_id, who, at, changes):
+                    self._ended(done, at, minute_of(at) + 1, changes)
+            case "reopen":
+                if self.incidents.reopen(incident_id, at, changes):
+                    self.recent.pop(incident_id, None)
+
+    def declare(self, maintenance: Sequence[Declared]) -> None:
+        """All maintenance that is declared, from now on: what is judged already stays judged."""
+        self.maintenance = maintenance
+        self.impacts.idle(maintenance)
 
     def again(self, decision: Decision, at: datetime, changes: Changes) -> None:
         """Decide anew on a client whose link was undone, if the incident still hurts them."""

@@ -10,24 +10,28 @@ import contextlib
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from queue import Empty, Full, Queue
 from threading import Event, Thread
 from time import perf_counter
 
 import structlog
-from apscheduler.events import EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED
+from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_EXECUTED, EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from connectors import SourceError
 from monitor.config import Config
+from monitor.heartbeat import Pulse
 from monitor.intake import Intake, Rows
 from monitor.judge import EVENTS, Done, Down, Judge, Stopped
 from monitor.leading import reported
 from monitor.metrics import Metrics
-from monitor.outbox import receiver_name
+from monitor.notices import Notices
+from monitor.receiving import Refreshing, made, tellers
 from monitor.sending import Sending
 from monitor.sla import LATELY, keep_clocks
 from monitor.store import Store
+from monitor.troubles import Runs, troubles
 from monitor.windows import time_of
 
 log = structlog.get_logger()
@@ -37,6 +41,8 @@ QUEUE = 64
 TOLD = 5
 """Rows left out of one poll that are told one by one."""
 DELIVERY = timedelta(seconds=2)
+NOTICES = timedelta(seconds=5)
+"""How often it is asked whether somebody is to be told something."""
 WATCH = timedelta(minutes=1)
 """How often the promises of open cases are looked at."""
 LAST = 20.0
@@ -67,11 +73,14 @@ class Service:
     ) -> None:
         """ending: whether it is time to end before it has begun; raises Stopped then, while what is stored is read."""
         self.config, self.store, self.clock = config, store, clock
-        names = [rule.spec.name for rule in config.rules()]
-        told = [*config.desks, *map(receiver_name, config.receivers)]
-        self.metrics = Metrics(sources=config.sources, desks=told, rules=names)
+        self.metrics = Metrics.of(config)
         self.errors: dict[str, str] = {}
-        self.sending = Sending(config, store, clock, self.metrics, self.errors, {})
+        receivers = made(config)
+        self.sending = Sending(config, store, clock, self.metrics, self.errors, tellers(config, receivers))
+        self.refreshing = Refreshing(config, store, receivers, clock)
+        self.runs, self.troubled = Runs(clock), dict[str, datetime]()
+        wrong = partial(troubles, self)
+        self.notices = Notices(config, store, clock, uncapped=[*self.refreshing], troubles=wrong)
         self.last_cycle: datetime | None = None
         self._failed, self._failure = 0, ""
         self._queue: Queue[tuple[Intake, Rows | Down]] = Queue(QUEUE)
@@ -100,11 +109,13 @@ class Service:
 
     def cycle(self) -> bool:
         """Poll every source until it is drained, judge, deliver. False if a source or a desk could not be used."""
+        self.notices.begin()
         for intake in self._intakes.values():
             while (arrived := self._poll(intake)) is not None:
                 self._step([arrived])
                 if arrived.drained:
                     break
+        self.notices.tell()
         self.deliver()
         return not self.errors
 
@@ -266,14 +277,24 @@ class Service:
             job = f"deliver {desk or 'to desks of the past'}"
             how = [desk, self._ending.is_set]
             scheduler.add_job(self.sending.to, "interval", seconds=DELIVERY.total_seconds(), args=how, id=job)
+        notify = {"seconds": NOTICES.total_seconds(), "id": "notices", "next_run_time": datetime.now(UTC)}
+        scheduler.add_job(self.notices.tell, "interval", **notify)
+        for name in self.refreshing:
+            scheduler.add_job(self.refreshing.refresh, "interval", minutes=1, args=[name], id=f"refresh {name}")
         watch = {"seconds": WATCH.total_seconds(), "id": "promises", "next_run_time": datetime.now(UTC)}
         scheduler.add_job(self.watch_promises, "interval", **watch)
         scheduler.add_job(self.housekeep, "interval", hours=1, id="housekeep")
+        if heart := self.config.heartbeat:
+            pulse = Pulse(heart.url, self.ready, self.metrics)
+            scheduler.add_job(pulse.beat, "interval", seconds=heart.every.total_seconds(), id="heartbeat")
         scheduler.add_listener(self._missed, EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES)
+        scheduler.add_listener(lambda event: self.runs.ran(event.job_id), EVENT_JOB_EXECUTED)
+        scheduler.add_listener(lambda event: self.runs.failed(event.job_id, event.exception), EVENT_JOB_ERROR)
         return scheduler
 
     def _missed(self, event: object) -> None:
         self.metrics.missed_run()
+        self.runs.skipped(getattr(event, "job_id", ""))
         log.debug("a run was skipped, the one before still works", job=getattr(event, "job_id", ""))
 
     def _fetch(self, name: str) -> None:
@@ -350,6 +371,18 @@ class Service:
         dropped, joined = self.store.prune(limits), self.store.compact(now - timedelta(days=1))
         log.info("housekeeping", dropped=dropped, joined=joined)
 
+    @property
+    def failures(self) -> tuple[int, str]:
+        """How many steps in a row have failed, and the last one's error; as long as it may be chance, none."""
+        return (self._failed, self._failure) if self._failed >= FAILED else (0, "")
+
+    @property
+    def behind(self) -> bool:
+        """Whether the last full cycle ended too long ago."""
+        slowest = max(source.block.every for source in self.config.sources.values())
+        allowed = max(slowest + self.config.monitor.patience + STALE, 3 * slowest)
+        return self.last_cycle is not None and self.clock() - self.last_cycle > allowed
+
     def ready(self) -> tuple[bool, str]:
         """Whether a full cycle has ended lately, and if not, why."""
         if self._failed >= FAILED:
@@ -360,8 +393,7 @@ class Service:
             return False, f"ninguna fuente responde: {errors}"
         if self.last_cycle is None:
             return False, errors or "todavía se lee la historia"
-        slowest = max(source.block.every for source in self.config.sources.values())
-        if self.clock() - self.last_cycle > max(slowest + self.config.monitor.patience + STALE, 3 * slowest):
+        if self.behind:
             since = f"sin un ciclo completo desde {self.last_cycle.isoformat(timespec='seconds')}"
             return False, f"{since}: {errors}" if errors else since
         return True, "listo"

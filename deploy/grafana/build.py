@@ -17,7 +17,10 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder  # noqa: E402
 def boards() -> dict[str, str]:
     """Each board's JSON, by its file's name."""
     made = [module.build().build() for module in (tower, client, cases, health)]
-    return {f"{one.uid}.json": json.dumps(one, cls=JSONEncoder, indent=1, ensure_ascii=False, sort_keys=True) + "\n" for one in made}
+    return {
+        f"{one.uid}.json": json.dumps(one, cls=JSONEncoder, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
+        for one in made
+    }
 
 
 if __name__ == "__main__":

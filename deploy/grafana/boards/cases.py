@@ -46,7 +46,9 @@ MEANT = f"FROM v_cases d WHERE $__timeFilter(d.opened_at) AND {chosen('d.product
 
 def share(of: str, whole: str, source: str) -> str:
     """A part in a hundred of these rows; nothing where there are none: it is never guessed."""
-    return f"SELECT (count(*) FILTER (WHERE {of}))::double precision / nullif(count(*) FILTER (WHERE {whole}), 0) {source}"
+    return (
+        f"SELECT (count(*) FILTER (WHERE {of}))::double precision / nullif(count(*) FILTER (WHERE {whole}), 0) {source}"
+    )
 
 
 def build() -> Any:

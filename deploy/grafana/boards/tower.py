@@ -71,7 +71,9 @@ def build() -> Any:
             from_prometheus("product", "Producto", "label_values(vigia_transactions_total, product)"),
             from_prometheus("channel", "Canal", "label_values(vigia_transactions_total, channel)"),
             from_prometheus("segment", "Segmento", "label_values(vigia_clients_affected, segment)"),
-            from_prometheus("rule", "Regla", "label_values(vigia_rule_upper, rule)", multi=False, default="volumen_caido"),
+            from_prometheus(
+                "rule", "Regla", "label_values(vigia_rule_upper, rule)", multi=False, default="volumen_caido"
+            ),
         ],
         [("Ahora", _now()), ("Qué falla", _what(seen)), ("A quién", _whom()), ("Qué se hizo", _done())],
         since="now-6h",

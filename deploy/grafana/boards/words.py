@@ -26,7 +26,12 @@ GREEN, YELLOW, ORANGE, RED, BLUE, GREY = "green", "yellow", "orange", "red", "bl
 Steps = Sequence[tuple[float | None, str]]
 CALM: Steps = ((None, BLUE),)
 NONE_IS_WELL: Steps = ((None, GREEN), (1, RED))
-BOARDS = {"vigia-torre": "Torre de control", "vigia-cliente": "Cliente 360", "vigia-casos": "Casos y ANS", "vigia-salud": "Salud de Vigía"}
+BOARDS = {
+    "vigia-torre": "Torre de control",
+    "vigia-cliente": "Cliente 360",
+    "vigia-casos": "Casos y ANS",
+    "vigia-salud": "Salud de Vigía",
+}
 INCIDENT = ("Abrir la afectación", "${vigia}/incidents/${__data.fields.afectacion}")
 GUIDE = ("Guía de primera instancia", "${vigia}/guias/${__data.fields.guia}")
 CLIENT = ("Cliente 360", "/d/vigia-cliente?var-client=${__data.fields.nit}&${__url_time_range}")
@@ -43,7 +48,14 @@ CLOCK = (
     "CASE k.state WHEN 'running' THEN 'En plazo' WHEN 'paused' THEN 'En espera del cliente' WHEN 'at_risk' THEN 'En riesgo'"
     " WHEN 'breached' THEN 'Vencido' WHEN 'met' THEN 'A tiempo' ELSE 'Sin promesa' END"
 )
-CLOCKS = {"Vencido": RED, "En riesgo": ORANGE, "En espera del cliente": BLUE, "En plazo": GREEN, "A tiempo": GREEN, "Sin promesa": GREY}
+CLOCKS = {
+    "Vencido": RED,
+    "En riesgo": ORANGE,
+    "En espera del cliente": BLUE,
+    "En plazo": GREEN,
+    "A tiempo": GREEN,
+    "Sin promesa": GREY,
+}
 
 
 def where(product: str = "product", channel: str = "channel") -> str:
@@ -105,7 +117,9 @@ def number(
     """One figure, or one a legend, as it is now."""
     made = _dressed(stat.Panel(), title, told, size, empty).unit(unit).thresholds(_steps(steps))
     made = made.color_scheme(dashboard.FieldColor().mode(shapes.FieldColorModeId.THRESHOLDS))
-    made = made.reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"])).color_mode(models.BigValueColorMode.VALUE)
+    made = made.reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"])).color_mode(
+        models.BigValueColorMode.VALUE
+    )
     made = made.graph_mode(models.BigValueGraphMode.AREA if area else models.BigValueGraphMode.NONE)
     made = made.decimals(decimals) if decimals is not None else made
     made = made.data_links(_links([url])) if url else made
@@ -128,24 +142,58 @@ def lines(
     empty: str = "Sin datos en este rango", steps: Steps | None = None, stacked: bool = False, least: float | None = 0,
 ) -> timeseries.Panel:  # fmt: skip
     """Over time."""
-    made = _dressed(timeseries.Panel(), title, told, size, empty).unit(unit).fill_opacity(20 if stacked else 6).line_width(1)
+    made = (
+        _dressed(timeseries.Panel(), title, told, size, empty)
+        .unit(unit)
+        .fill_opacity(20 if stacked else 6)
+        .line_width(1)
+    )
     made = made.show_points(models.VisibilityMode.NEVER if not sql else models.VisibilityMode.AUTO)
     made = made.draw_style(models.GraphDrawStyle.BARS if sql else models.GraphDrawStyle.LINE)
-    made = made.tooltip(common.VizTooltipOptions().mode(models.TooltipDisplayMode.MULTI).sort(models.SortOrder.DESCENDING))
-    made = made.legend(common.VizLegendOptions().display_mode(models.LegendDisplayMode.LIST).placement(models.LegendPlacement.BOTTOM).show_legend(True))
+    made = made.tooltip(
+        common.VizTooltipOptions().mode(models.TooltipDisplayMode.MULTI).sort(models.SortOrder.DESCENDING)
+    )
+    made = made.legend(
+        common.VizLegendOptions()
+        .display_mode(models.LegendDisplayMode.LIST)
+        .placement(models.LegendPlacement.BOTTOM)
+        .show_legend(True)
+    )
     made = made.axis_soft_min(least) if least is not None else made
     made = made.stacking(common.StackingConfig().mode(models.StackingMode.NORMAL)) if stacked else made
     if steps:
-        made = made.thresholds(_steps(steps)).thresholds_style(common.GraphThresholdsStyleConfig().mode(models.GraphThresholdsStyleMode.DASHED))
+        made = made.thresholds(_steps(steps)).thresholds_style(
+            common.GraphThresholdsStyleConfig().mode(models.GraphThresholdsStyleMode.DASHED)
+        )
     return _asked(made, queries, sql=sql, instant=False, form="time_series")
 
 
-def states(title: str, told: str, query: str, legend: str, named: Mapping[str, tuple[str, str]], *, size: tuple[int, int] = (24, 9)) -> Any:
+def states(
+    title: str,
+    told: str,
+    query: str,
+    legend: str,
+    named: Mapping[str, tuple[str, str]],
+    *,
+    size: tuple[int, int] = (24, 9),
+) -> Any:
     """A row each, coloured by its state."""
-    results = {value: shapes.ValueMappingResult(text=text, color=color, index=n) for n, (value, (text, color)) in enumerate(named.items())}
-    made = _dressed(statetimeline.Panel(), title, told, size, "Todavía no se juzga nada").mappings([shapes.ValueMap(options=results)])
-    made = made.merge_values(True).show_value(models.VisibilityMode.NEVER).row_height(0.8).line_width(0).fill_opacity(80)
-    made = made.legend(common.VizLegendOptions().display_mode(models.LegendDisplayMode.LIST).placement(models.LegendPlacement.BOTTOM).show_legend(True))
+    results = {
+        value: shapes.ValueMappingResult(text=text, color=color, index=n)
+        for n, (value, (text, color)) in enumerate(named.items())
+    }
+    made = _dressed(statetimeline.Panel(), title, told, size, "Todavía no se juzga nada").mappings(
+        [shapes.ValueMap(options=results)]
+    )
+    made = (
+        made.merge_values(True).show_value(models.VisibilityMode.NEVER).row_height(0.8).line_width(0).fill_opacity(80)
+    )
+    made = made.legend(
+        common.VizLegendOptions()
+        .display_mode(models.LegendDisplayMode.LIST)
+        .placement(models.LegendPlacement.BOTTOM)
+        .show_legend(True)
+    )
     return made.datasource(PROMETHEUS).with_target(prom(query, legend))
 
 
@@ -164,33 +212,74 @@ def rows(
         options = {text: {"text": text, "color": color, "index": n} for n, (text, color) in enumerate(named.items())}
         mapping, cell = [{"type": "value", "options": options}], {"type": "color-text"}
         made = made.override_by_name(
-            column, [shapes.DynamicConfigValue("mappings", mapping), shapes.DynamicConfigValue("custom.cellOptions", cell)]
+            column,
+            [shapes.DynamicConfigValue("mappings", mapping), shapes.DynamicConfigValue("custom.cellOptions", cell)],
         )
     return _asked(made, query, sql=sql, instant=True)
 
 
-def from_prometheus(name: str, label: str, query: str, *, multi: bool = True, default: str = "") -> dashboard.QueryVariable:
+def from_prometheus(
+    name: str, label: str, query: str, *, multi: bool = True, default: str = ""
+) -> dashboard.QueryVariable:
     """A variable of what Prometheus knows."""
-    made = dashboard.QueryVariable(name).label(label).datasource(PROMETHEUS).refresh(shapes.VariableRefresh.ON_TIME_RANGE_CHANGED)
+    made = (
+        dashboard.QueryVariable(name)
+        .label(label)
+        .datasource(PROMETHEUS)
+        .refresh(shapes.VariableRefresh.ON_TIME_RANGE_CHANGED)
+    )
     made = made.query({"query": query, "refId": name}).definition(query).sort(shapes.VariableSort.ALPHABETICAL_ASC)
     if not multi:
         return made.current(shapes.VariableOption(selected=True, text=default, value=default))
-    return made.multi(True).include_all(True).all_value(".*").current(shapes.VariableOption(selected=True, text=["All"], value=["$__all"]))
+    return (
+        made.multi(True)
+        .include_all(True)
+        .all_value(".*")
+        .current(shapes.VariableOption(selected=True, text=["All"], value=["$__all"]))
+    )
 
 
 def from_postgres(name: str, label: str, query: str, *, multi: bool = True) -> dashboard.QueryVariable:
     """A variable of what the state knows: the only place of clients."""
-    made = dashboard.QueryVariable(name).label(label).datasource(POSTGRES).refresh(shapes.VariableRefresh.ON_DASHBOARD_LOAD)
+    made = (
+        dashboard.QueryVariable(name)
+        .label(label)
+        .datasource(POSTGRES)
+        .refresh(shapes.VariableRefresh.ON_DASHBOARD_LOAD)
+    )
     made = made.query(query).definition(query)
     if not multi:
         return made.allow_custom_value(True)
-    return made.multi(True).include_all(True).current(shapes.VariableOption(selected=True, text=["All"], value=["$__all"]))
+    return (
+        made.multi(True).include_all(True).current(shapes.VariableOption(selected=True, text=["All"], value=["$__all"]))
+    )
 
 
-def board(uid: str, told: str, variables: Sequence[Any], content: Sequence[tuple[str, Sequence[Any]]], *, since: str, refresh: str = "30s") -> Any:
+def board(
+    uid: str,
+    told: str,
+    variables: Sequence[Any],
+    content: Sequence[tuple[str, Sequence[Any]]],
+    *,
+    since: str,
+    refresh: str = "30s",
+) -> Any:
     """A board: rows of panels, each with its title. Its address never changes."""
-    made = dashboard.Dashboard(BOARDS[uid]).uid(uid).description(told).tags(["vigia"]).timezone("America/Bogota").readonly()
-    made = made.time(since, "now").refresh(refresh).tooltip(shapes.DashboardCursorSync.CROSSHAIR).week_start("monday").version(1)
+    made = (
+        dashboard.Dashboard(BOARDS[uid])
+        .uid(uid)
+        .description(told)
+        .tags(["vigia"])
+        .timezone("America/Bogota")
+        .readonly()
+    )
+    made = (
+        made.time(since, "now")
+        .refresh(refresh)
+        .tooltip(shapes.DashboardCursorSync.CROSSHAIR)
+        .week_start("monday")
+        .version(1)
+    )
     address = dashboard.TextBoxVariable("vigia").label("Dirección de Vigía").default_value("http://127.0.0.1:8080")
     made = made.with_variable(address.description("A dónde llevan los enlaces a las páginas de Vigía."))
     for variable in variables:
@@ -199,7 +288,12 @@ def board(uid: str, told: str, variables: Sequence[Any], content: Sequence[tuple
         if other != uid:
             link = dashboard.DashboardLink(title).type(shapes.DashboardLinkType.LINK).url(f"/d/{other}")
             made = made.link(link.keep_time(True))
-    made = made.link(dashboard.DashboardLink("Tablero de Vigía").type(shapes.DashboardLinkType.LINK).url("${vigia}/").target_blank(True))
+    made = made.link(
+        dashboard.DashboardLink("Tablero de Vigía")
+        .type(shapes.DashboardLinkType.LINK)
+        .url("${vigia}/")
+        .target_blank(True)
+    )
     for title, panels in content:
         made = made.with_row(dashboard.Row(title))
         for panel in panels:
