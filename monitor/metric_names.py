@@ -127,8 +127,8 @@ NAMES: dict[str, Named] = {
     "outbox_oldest_age_seconds": _gauge("Age of the oldest message that waits to be sent.", unit="seconds"),
     "outbox_sent": _counter("Messages that a desk or receiver took.", *DESK),
     "outbox_errors": _counter("Deliveries that failed; most are tried again.", *DESK),
-    "heartbeats": _counter("Heartbeats that were answered."),
-    "heartbeat_errors": _counter("Heartbeats that were not answered."),
+    "heartbeats": _counter("Heartbeats that were taken."),
+    "heartbeat_errors": _counter("Heartbeats that were not taken."),
     "build_version": _gauge("Vigía's version as a number: major x 10000 + minor x 100 + patch."),
 }
 """By the name without the prefix; a counter's ends in `_total` as well."""

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import version
+from typing import Self
 
 import numpy as np
 import pyarrow as pa
@@ -20,8 +21,10 @@ from alerts.leads import Line
 from alerts.reasons import waits
 from alerts.ties import AFTER
 from monitor.cells import BUCKETS
+from monitor.config import Config
 from monitor.lead_metrics import LeadMetrics
 from monitor.metric_names import counter, gauge, histogram
+from monitor.outbox import receiver_name
 from monitor.pipeline import Status
 from monitor.places import Places, segment
 from monitor.standing_metrics import Open, Standing
@@ -68,6 +71,12 @@ class Metrics:
         for desk in desks:
             for counted in (*self._cases.values(), self._sent, self._send_errors):
                 counted.labels(desk)
+
+    @classmethod
+    def of(cls, config: Config) -> Self:
+        """As it is configured."""
+        desks = [*config.desks, *map(receiver_name, config.receivers)]
+        return cls(sources=config.sources, desks=desks, rules=[rule.spec.name for rule in config.rules()])
 
     def _make(self) -> None:
         r = self.registry

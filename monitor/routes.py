@@ -136,8 +136,8 @@ def read_routing(tables: Mapping[str, Any], monitor: Monitor, file: str, faults:
             faults += explained(error, file, key, known)
             continue
         if read.receiver not in there:
-            named = f"there are {', '.join(there)}" if there else "there is no [receivers.NAME]"
-            faults.append(Fault(file, f"{key}.receiver", f"no such receiver; {named}"))
+            others = f"there are {', '.join(there)}" if there else "there is no [receivers.NAME]"
+            faults.append(Fault(file, f"{key}.receiver", f"no such receiver; {others}"))
         elif read.to and _read_by_many(tables["receivers"][read.receiver]):
             faults.append(Fault(file, f"{key}.to", f"{read.receiver} has one place for all: leave `to` out"))
         hours = _hours(read, services, file, key, faults)

@@ -25,7 +25,6 @@ from monitor.judge import EVENTS, Done, Down, Judge, Stopped
 from monitor.leading import reported
 from monitor.metrics import Metrics
 from monitor.notices import Notices
-from monitor.outbox import receiver_name
 from monitor.receiving import Refreshing, made, tellers
 from monitor.sending import Sending
 from monitor.sla import LATELY, keep_clocks
@@ -68,9 +67,7 @@ class Service:
     ) -> None:
         """ending: whether it is time to end before it has begun; raises Stopped then, while what is stored is read."""
         self.config, self.store, self.clock = config, store, clock
-        names = [rule.spec.name for rule in config.rules()]
-        told = [*config.desks, *map(receiver_name, config.receivers)]
-        self.metrics = Metrics(sources=config.sources, desks=told, rules=names)
+        self.metrics = Metrics.of(config)
         self.errors: dict[str, str] = {}
         receivers = made(config)
         self.sending = Sending(config, store, clock, self.metrics, self.errors, tellers(config, receivers))

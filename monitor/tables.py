@@ -258,31 +258,13 @@ reads = Table(
 )
 """Who has looked at which client, or at what with several clients in it (subject), when, and by which door (cli, api, page)."""
 
+_TOLD = ("client_id", "product", "channel", "segment", "kind", "typology", "status", "level", "reported_by", "state")
 clocks = Table(
-    "clocks",
-    metadata,
-    *(_text(name, key=True) for name in ("source", "case_id")),
-    *(
-        _text(name)
-        for name in (
-            "client_id",
-            "product",
-            "channel",
-            "segment",
-            "kind",
-            "typology",
-            "status",
-            "level",
-            "reported_by",
-            "state",
-        )
-    ),
+    "clocks", metadata, *(_text(name, key=True) for name in ("source", "case_id")), *map(_text, _TOLD),
     *(Column(name, Integer, nullable=False) for name in ("returns", "reopened")),
-    Column("opened_at", Utc, nullable=False),
-    *(Column(name, Utc) for name in ("ended_at", "due_at")),
-    Column("seconds", Float, nullable=False),
-    Column("kept_at", Utc, nullable=False),
-)
+    Column("opened_at", Utc, nullable=False), *(Column(name, Utc) for name in ("ended_at", "due_at")),
+    Column("seconds", Float, nullable=False), Column("kept_at", Utc, nullable=False),
+)  # fmt: skip
 """How the promise of each case stood at `kept_at` (see `monitor.sla.keep_clocks`): state '' where nothing is promised."""
 
 threads = Table(

@@ -11,7 +11,7 @@ from alembic import op
 from monitor.tables import Utc
 
 revision = "0019"
-down_revision = "0018"
+down_revision = "0021"
 
 CASE = ("client_id", "product", "channel", "segment", "kind", "typology", "status", "level", "reported_by", "state")
 NAMED = "c.name AS client, lower(coalesce(c.segment, '')) AS segment"
