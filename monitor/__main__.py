@@ -27,6 +27,7 @@ from monitor.cli import (
     incidents,
     leads,
     now,
+    reads,
     rests,
     rules,
     sla,
@@ -39,7 +40,14 @@ app = typer.Typer(
     help="Watches a bank's payments, finds which clients a failure touches, and opens their cases before they call.",
 )  # fmt: skip
 demo_app = typer.Typer(no_args_is_help=True, help="The simulated bank.")
-for name, part in (("incidents", incidents.app), ("cases", cases.app), ("rules", rules.app), ("demo", demo_app)):
+for name, part in (
+    ("incidents", incidents.app),
+    ("cases", cases.app),
+    ("rules", rules.app),
+    ("demo", demo_app),
+    ("client", clients.app),
+    ("reads", reads.app),
+):
     app.add_typer(part, name=name)
 
 
@@ -163,7 +171,6 @@ def score(
         fail(f"{error.filename}: {error.strerror}")
 
 
-app.command("client")(clients.client)
 app.command("causes")(causes.causes)
 app.command("sla")(sla.sla)
 app.command("clients")(clients.clients)
