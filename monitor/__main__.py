@@ -32,6 +32,7 @@ from monitor.cli import (
     leads,
     maintenance,
     now,
+    reads,
     rests,
     rules,
     silence,
@@ -46,7 +47,7 @@ app = typer.Typer(
 )  # fmt: skip
 demo_app = typer.Typer(no_args_is_help=True, help="The simulated bank.")
 parts = {"incidents": incidents, "cases": cases, "silence": silence, "maintenance": maintenance, "handover": handover}
-parts |= {"audit": audit, "rules": rules, "alerts": alerts, "guides": guides}
+parts |= {"audit": audit, "rules": rules, "alerts": alerts, "guides": guides, "client": clients, "reads": reads}
 for name, part in (*((name, module.app) for name, module in parts.items()), ("demo", demo_app)):
     app.add_typer(part, name=name)
 
@@ -176,7 +177,6 @@ def score(
         fail(f"{error.filename}: {error.strerror}")
 
 
-app.command("client")(clients.client)
 app.command("causes")(causes.causes)
 app.command("sla")(sla.sla)
 app.command("clients")(clients.clients)
