@@ -73,13 +73,13 @@ def pays(folder: Path, minute: datetime, status: str) -> None:
 
 
 def said(folder: Path) -> list[dict[str, Any]]:
-    """An hour that is well, five minutes that fail, and a source that stays away after that; then the next morning."""
-    now = at("06:00:11")
+    """An hour that is well, five minutes that fail, and a source that stays away after that; and the morning digest."""
+    now = at("07:00:11")
     assistants = [f"{client.nit},{client.name},{client.segment},ana@banco.example" for client in CAST]
     (folder / "clientes.csv").write_text("\n".join(["client_id,name,segment,post_sale", *assistants]))
     (folder / "rules.toml").write_text(RULES)
     for minute in range(60):
-        pays(folder, at("05:00") + timedelta(minutes=minute), "ok")
+        pays(folder, at("06:00") + timedelta(minutes=minute), "ok")
     with FakeHook() as hook:
         (folder / "config.toml").write_text(CONFIG.replace("{url}", hook.url))
         config = read_config(folder / "config.toml")
@@ -87,11 +87,11 @@ def said(folder: Path) -> list[dict[str, Any]]:
         store.migrate()
         service = Service(config, store, clock=lambda: now)
         service.cycle()
-        for minute in range(100):
-            if minute == 20:
+        for minute in range(35):
+            if minute == 15:
                 (folder / "pagos.csv").rename(folder / "fuera.csv")
-            elif minute < 20:
-                pays(folder, at("06:00") + timedelta(minutes=minute), "failed" if minute < 5 else "ok")
+            elif minute < 15:
+                pays(folder, at("07:00") + timedelta(minutes=minute), "failed" if minute < 5 else "ok")
             now += timedelta(minutes=1)
             service.cycle()
         store.close()
