@@ -20,17 +20,22 @@ from monitor.cli import (
     CONFIG,
     ConfigPath,
     alerts,
+    audit,
     cases,
     causes,
     clients,
     configured,
     fail,
     guides,
+    handover,
     incidents,
     leads,
+    maintenance,
     now,
+    reads,
     rests,
     rules,
+    silence,
     sla,
     stored,
     time,
@@ -41,7 +46,8 @@ app = typer.Typer(
     help="Watches a bank's payments, finds which clients a failure touches, and opens their cases before they call.",
 )  # fmt: skip
 demo_app = typer.Typer(no_args_is_help=True, help="The simulated bank.")
-parts = {"incidents": incidents, "cases": cases, "rules": rules, "alerts": alerts, "guides": guides}
+parts = {"incidents": incidents, "cases": cases, "silence": silence, "maintenance": maintenance, "handover": handover}
+parts |= {"audit": audit, "rules": rules, "alerts": alerts, "guides": guides, "client": clients, "reads": reads}
 for name, part in (*((name, module.app) for name, module in parts.items()), ("demo", demo_app)):
     app.add_typer(part, name=name)
 
@@ -171,7 +177,6 @@ def score(
         fail(f"{error.filename}: {error.strerror}")
 
 
-app.command("client")(clients.client)
 app.command("causes")(causes.causes)
 app.command("sla")(sla.sla)
 app.command("clients")(clients.clients)

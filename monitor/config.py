@@ -18,7 +18,7 @@ from monitor.access import ACCESS, Access, read_access
 from monitor.blocks import DEMO_SECRETS, Block, Causes, Demo, Heartbeat, Monitor, Portfolio, Retention, Words
 from monitor.faults import ConfigError, Fault, Secrets, read_toml
 from monitor.losses import LossesBlock
-from monitor.maintenance import Maintenance, read_maintenance
+from monitor.maintenance import Declared, read_maintenance
 from monitor.plugs import (
     DeskConfig,
     ReceiverConfig,
@@ -53,7 +53,7 @@ class Config:
     causes: Causes = field(default_factory=Causes)
     losses: Losses = field(default_factory=Losses)
     demo: Demo | None = None
-    maintenance: tuple[Maintenance, ...] = ()
+    maintenance: tuple[Declared, ...] = ()
     promises: Promises = field(default_factory=Promises)
     stages: Stages = field(default_factory=Stages)
     rests: Rests = field(default_factory=Rests)
@@ -62,6 +62,8 @@ class Config:
     words: Words = field(default_factory=Words)
     heartbeat: Heartbeat | None = None
     access: Access = field(default_factory=Access)
+    rule_homes: Mapping[str, Path] = field(default_factory=dict)
+    """By rule, the file that it stands in."""
 
     def rules(self) -> list[Rule]:
         """Every rule, new."""
@@ -170,7 +172,9 @@ def read_config(path: Path) -> Config:
     access = read_access(tables, name, faults)
     faults += lost_folders(cast("Words | None", blocks["words"]), base, name)
     raw = tables.get("monitor", {})
-    rules = read_rules(monitor or Monitor(), raw.get("rules") if isinstance(raw, dict) else None, base, name, faults)
+    rules, homes = read_rules(
+        monitor or Monitor(), raw.get("rules") if isinstance(raw, dict) else None, base, name, faults
+    )
     if faults:
         keys = {fault.key for fault in unfilled}  # what else is said of these is said of a text that was not filled in
         raise ConfigError(secrets.hidden(f for f in faults if f in unfilled or f.file != name or f.key not in keys))
@@ -182,4 +186,4 @@ def read_config(path: Path) -> Config:
     made |= {"sources": sources, "desks": desks, "maintenance": maintenance, "promises": promises, "stages": stages}
     made["losses"] = made["losses"].losses
     made |= {"rests": rests, "receivers": receivers, "routing": routing, "access": access}
-    return Config(path=path, rule_factories=tuple(rules), **made)
+    return Config(path=path, rule_factories=tuple(rules), rule_homes=homes, **made)
