@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -130,6 +130,6 @@ def _around(now: datetime, at: Sequence[time], zone: ZoneInfo) -> tuple[datetime
     """The last two of these times of the day that have come, and the next one."""
     today = now.astimezone(zone).date()
     days = [today + timedelta(days=n) for n in (-2, -1, 0, 1, 2)]
-    times = [datetime.combine(day, each, zone) for day in days for each in at]
+    times = [datetime.combine(day, each, zone).astimezone(UTC) for day in days for each in at]
     gone = [moment for moment in times if moment <= now]
     return gone[-2], gone[-1], times[len(gone)]

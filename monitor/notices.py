@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from datetime import datetime, timedelta
+
+import structlog
 
 from alerts import Incident
 from alerts.routing import Addressee
@@ -23,12 +24,13 @@ from monitor.digests import Digests
 from monitor.facts import incident_facts
 from monitor.fault_news import fault_news
 from monitor.news import fault_facts, summary_facts
-from monitor.people import Unknown
 from monitor.recipients import message, recipient, thread_row
 from monitor.standing import Row, rows, told
 from monitor.store import Message, Store
 from monitor.troubles import Trouble
 from rules import Severity
+
+log = structlog.get_logger()
 
 LONGEST = timedelta(seconds=30)
 """Between two looks at everything, though nothing new is seen."""
@@ -62,6 +64,8 @@ class Notices:
 
     def begin(self) -> Mapping[str, datetime]:
         """Since when each receiver is told anything: what was over before the first pass that knew of it is no news."""
+        if not self.config.receivers:
+            return {}
         mark = t.threads.c.subject == "", t.threads.c.recipient == ""
         known = {row["receiver"]: row["began_at"] for row in rows(self.store, t.threads.select().where(*mark))}
         now = self.clock()
@@ -133,18 +137,21 @@ class Notices:
         return len(messages)
 
     def _written(self, news: News, now: datetime) -> tuple[Row, Message] | None:
-        """The thread as it is from now on, and the message; None where it has gone meanwhile."""
+        """The thread as it is from now on, and the message; None where it cannot be told."""
         row = _thread(news, now)
         to = recipient(self.config, news.who, news.basis)
         address = self.config.monitor.address
-        with suppress(Unknown):
+        try:
             if isinstance(news.fact, Trouble):
                 facts = fault_facts(news.fact, to, now, address=address)
             else:
                 facts = incident_facts(self.store, news.subject, to, now, address=address)
-            said = {"event": news.owed.event, "why": list(news.owed.why)}
-            return row, message(news.subject, news.who, row["sequence"], facts | said)
-        return None
+        except Exception:
+            # One that cannot be told must not keep the others from being told; it is tried again.
+            log.exception("not told", subject=news.subject, receiver=news.who.receiver)
+            return None
+        said = {"event": news.owed.event, "why": list(news.owed.why)}
+        return row, message(news.subject, news.who, row["sequence"], facts | said)
 
     def _summary(self, who: Addressee, held: Sequence[News], sequence: int, now: datetime) -> Message:
         """All that is held back, in one message: incidents as rows, the worst first; the daemon's faults as they are told."""
