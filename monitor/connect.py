@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Mapping
 from datetime import datetime
 
-from connectors import CaseDesk, Receiver, SourceError
+from connectors import SourceError
 from monitor.config import Config
 from monitor.intake import Intake
+from monitor.plugs import DeskConfig, ReceiverConfig
 
 
 def faults_of(config: Config, now: datetime) -> int:
@@ -25,13 +26,10 @@ def faults_of(config: Config, now: datetime) -> int:
         if said:
             (sys.stderr if useless else sys.stdout).write(f"source {name}: {'; '.join(said)}\n")
         wrong += useless
-    others: list[tuple[str, str, Callable[[], CaseDesk | Receiver]]] = [
-        ("desk", name, desk.make) for name, desk in config.desks.items()
-    ]
-    others += [("receiver", name, receiver.make) for name, receiver in config.receivers.items()]
-    for what, name, make in others:
+    asked: dict[str, Mapping[str, DeskConfig | ReceiverConfig]] = {"desk": config.desks, "receiver": config.receivers}
+    for what, name, plug in ((what, name, plug) for what, plugs in asked.items() for name, plug in plugs.items()):
         try:
-            sys.stdout.write(f"{what} {name}: {make().check()}\n")
+            sys.stdout.write(f"{what} {name}: {plug.make().check()}\n")
         except SourceError as error:
             sys.stderr.write(f"{what} {name}: {error}\n")
             wrong += 1

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, Self, cast
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from alerts.routing import LEAD, TEAM, WORDS, Hours, Route, Team
+from connectors.kinds import load
 from monitor.blocks import Block, Monitor
 from monitor.business import Outside, ServiceHours
 from monitor.calendar import Calendar
@@ -137,10 +138,20 @@ def read_routing(tables: Mapping[str, Any], monitor: Monitor, file: str, faults:
         if read.receiver not in there:
             others = f"there are {', '.join(there)}" if there else "there is no [receivers.NAME]"
             faults.append(Fault(file, f"{key}.receiver", f"no such receiver; {others}"))
+        elif read.to and _read_by_many(tables["receivers"][read.receiver]):
+            faults.append(Fault(file, f"{key}.to", f"{read.receiver} has one place for all: leave `to` out"))
         hours = _hours(read, services, file, key, faults)
         faults += _of_teams(read, teams, written_teams, file, key)
         routes.append(_route(read, hours))
     return Routing(tuple(routes), tuple(teams))
+
+
+def _read_by_many(block: Any) -> bool:
+    """Whether this [receivers.NAME] cannot reach one recipient alone; of a kind that there is not, that is told elsewhere."""
+    try:
+        return not getattr(load("receivers", block["kind"]), "personal", False)
+    except (LookupError, ImportError, TypeError):
+        return False
 
 
 def _services(tables: Mapping[str, Any], monitor: Monitor) -> dict[str, ServiceHours | None]:

@@ -22,6 +22,7 @@ from monitor import tables as t
 from monitor.blobs import VERSION, BlobError, packed, unpacked
 from monitor.database import Database, StoreError
 from monitor.step import Act, Message, Step
+from monitor.trail import append, forget
 
 __all__ = ["Act", "Message", "Step", "Store", "StoreError"]
 
@@ -215,7 +216,6 @@ class Store(Database):
         )  # without its incident it is nobody's
         theirs, change = t.their_cases.c, t.case_changes.c
         held = sa.exists().where(theirs.source == change.source, theirs.case_id == change.case_id)
-        newest = sa.select(sa.func.max(t.acts.c.id)).scalar_subquery()  # stays: SQLite would give its id anew
         sent = t.outbox.c.state.in_(("sent", "dead"))
         old: list[tuple[sa.Table, sa.ColumnElement[bool]]] = [
             (t.cells, (t.cells.c.kind != "ledger") & (t.cells.c.last_minute < _minute(limits["cells"]))),
@@ -231,7 +231,12 @@ class Store(Database):
                 sa.func.coalesce(t.their_cases.c.closed_at, t.their_cases.c.resolved_at) < limits["clients"],
             ),
             (t.case_changes, ~held),
-            (t.acts, (t.acts.c.at < limits["incidents"]) & (t.acts.c.id < newest)),
+            (t.silences, sa.func.coalesce(t.silences.c.ended_at, t.silences.c.until) < limits["incidents"]),
+            (
+                t.works,
+                sa.func.coalesce(t.works.c.ended_at, t.works.c.until) < min(limits["cells"], limits["incidents"]),
+            ),
+            (t.handovers, t.handovers.c.at < limits["clients"]),
             (t.reads, t.reads.c.at < limits["clients"]),
             (t.incidents, over < limits["incidents"]),
             (t.escalations, t.escalations.c.last_at < limits["incidents"]),
@@ -248,7 +253,7 @@ class Store(Database):
                 dropped += found
                 if found < step:
                     break
-        return dropped
+        return dropped + forget(self, limits["incidents"], step)
 
     def compact(self, before: datetime, *, most: int = 2000) -> int:
         """Join the many small blobs of each day that ended before `before` into one; how many were joined."""
@@ -271,13 +276,16 @@ class Store(Database):
 
     # ---- what people do --------------------------------------------------------------------------------------------
 
-    def act(self, *acts: Act) -> None:
-        """Note what somebody did; the judging thread takes it in at its next step."""
+    def act(self, *acts: Act, also: Sequence[tuple[sa.Table, Mapping[str, Any]]] = ()) -> list[Act]:
+        """Note what somebody did; the judging thread takes it in at its next step. As noted, or the first where it repeats one.
+
+        also: rows that come with it, but not with a repeat.
+        """
         with self.writing() as c:
-            for act in acts:
-                row = plain(act)
-                del row["id"]  # the database's own
-                c.execute(sa.insert(t.acts).values(row))
+            noted, fresh = append(c, acts)
+            for table, row in also if fresh else ():
+                self._put(c, table, [row])
+            return noted
 
     def acts(self, *, incident_id: str | None = None, after: int = 0) -> list[Act]:
         """What was done, in order; of one incident, or all after an id."""
