@@ -12,7 +12,6 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from alerts import Incident
 from alerts.routing import Addressee
 from alerts.silences import Silence
 from alerts.threads import LONG_AGO, NEW, Tally, Told, free, ordered
@@ -21,11 +20,10 @@ from monitor.breaches import Breaches
 from monitor.concerned import LATELY, Concerned, News
 from monitor.config import Config
 from monitor.digests import Digests
-from monitor.facts import incident_facts
+from monitor.facts import fault_facts, incident_facts, summary_facts
 from monitor.fault_news import fault_news
-from monitor.news import fault_facts, summary_facts
 from monitor.recipients import message, recipient, thread_row
-from monitor.standing import Row, rows, told
+from monitor.standing import Row, rows
 from monitor.store import Message, Store
 from monitor.troubles import Trouble
 from rules import Severity
@@ -123,7 +121,7 @@ class Notices:
             due = tally.summary_due(now, critical=any(_critical(one) for one in held))
             if due <= now:
                 summary_at = now
-                summary = self._summary(who, held, sequence + 1, now)
+                summary = self._summary(held, sequence + 1, now)
                 threads += [_thread(one, now, summed=True) for one in held]
                 messages.append(summary)
             else:
@@ -143,7 +141,7 @@ class Notices:
         address = self.config.monitor.address
         try:
             if isinstance(news.fact, Trouble):
-                facts = fault_facts(news.fact, to, now, address=address)
+                facts = fault_facts(news.basis["fault"], to, now, address=address)
             else:
                 facts = incident_facts(self.store, news.subject, to, now, address=address)
         except Exception:
@@ -153,21 +151,12 @@ class Notices:
         said = {"event": news.owed.event, "why": list(news.owed.why)}
         return row, message(news.subject, news.who, row["sequence"], facts | said)
 
-    def _summary(self, who: Addressee, held: Sequence[News], sequence: int, now: datetime) -> Message:
-        """All that is held back, in one message: incidents as rows, the worst first; the daemon's faults as they are told."""
-        found = {one.subject: one.fact for one in held if isinstance(one.fact, Incident)}
-        shown = {row["id"]: row for row in told(self.store, list(found.values()), now)}
-        listed = [
-            shown[one.subject]
-            | {"own": one.standing.affected if one.standing.own else None}
-            | {"event": one.owed.event, "why": list(one.owed.why)}
-            for one in held
-            if one.subject in found
-        ]
-        to = recipient(self.config, who, held[0].basis)
-        facts = summary_facts(listed, to, now, address=self.config.monitor.address)
-        faults = [one.basis["fault"] for one in held if isinstance(one.fact, Trouble)]
-        return message("summary", who, sequence, facts | {"faults": faults, "event": "first", "why": []})
+    def _summary(self, held: Sequence[News], sequence: int, now: datetime) -> Message:
+        """All that is held back, in one message."""
+        who, basis = held[0].who, held[0].basis
+        to, incidents = recipient(self.config, who, basis), list(dict.fromkeys(one.subject for one in held))
+        facts = summary_facts(self.store, incidents, to, now, address=self.config.monitor.address)
+        return message("summary", Addressee(who.receiver, who.to), sequence, facts | {"event": "first", "why": []})
 
     def _tallies(self) -> dict[Addressee, tuple[int, Tally]]:
         found = {}
@@ -188,7 +177,8 @@ def _by_address(news: Mapping[Addressee, list[News]]) -> list[tuple[Addressee, l
 
 
 def _free(news: News) -> bool:
-    return free(news.thread.told if news.thread else None, news.owed, news.standing)
+    """Whether no cap holds it back; the daemon's own faults are few."""
+    return isinstance(news.fact, Trouble) or free(news.thread.told if news.thread else None, news.owed, news.standing)
 
 
 def _critical(news: News) -> bool:
