@@ -13,7 +13,7 @@ from monitor import sla
 from monitor import tables as t
 from monitor.config import Config
 from monitor.facts import breach_facts
-from monitor.recipients import message, recipient, thread_row
+from monitor.recipients import board, message, recipient, thread_row
 from monitor.standing import Row, rows
 from monitor.store import Store
 from rules import Severity
@@ -89,7 +89,7 @@ class Breaches:
         before = held.get((TOGETHER, who.receiver, who.name))
         sequence = before["sequence"] + 1 if before else 1
         to = recipient(self.config, who, {"words": route.words, "segments": sorted(route.segments)})
-        facts = breach_facts(self.store, self._tied([*cases.values()]), to, now, address=self.config.monitor.address)
+        facts = breach_facts(self.store, self._tied([*cases.values()]), to, now, address=board(self.config))
         threads = [thread_row(TOGETHER, who, sequence, {}, now)]
         for subject, case in cases.items():
             known = held.get((subject, who.receiver, who.name))
@@ -104,10 +104,11 @@ class Breaches:
         ours = {number: key for key, number in self.store.opened_as(numbers)}
         d = t.decisions.c
         decided = self.store.decisions(d.linked_case_id.in_(numbers) | d.key.in_({*numbers, *ours.values()}))
-        by = {decision.linked_case_id: decision for decision in decided} | {one.key: one for one in decided}
+        by = {one.linked_case_id or one.key: one for one in decided} | {one.key: one for one in decided}
         tied = []
         for case in cases:
-            one = by.get(ours.get(case["case_id"], case["case_id"]))
+            number = str(case["case_id"])
+            one = by.get(ours.get(number, number))
             about = (
                 {"incident_id": one.incident_id, "informed_at": one.informed_at, "priority": one.priority}
                 if one

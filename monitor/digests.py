@@ -16,7 +16,7 @@ from monitor.concerned import Wake
 from monitor.config import Config
 from monitor.facts import digest_facts
 from monitor.hits import hits
-from monitor.recipients import message, recipient, thread_row
+from monitor.recipients import board, message, recipient, thread_row
 from monitor.standing import Row, as_acted, rows
 from monitor.store import Message, Store
 
@@ -97,7 +97,7 @@ class Digests:
         self, who: Addressee, route: Route, found: Sequence[str], since: datetime, until: datetime, now: datetime
     ) -> Message:
         to = recipient(self.config, who, {"words": route.words, "segments": sorted(route.segments)})
-        address = self.config.monitor.address
+        address = board(self.config)
         facts = digest_facts(self.store, found, since, until, to, now, address=address)
         subject = f"digest {until.astimezone(self._zone):%Y-%m-%d %H:%M}"
         return message(subject, who, 1, facts | {"event": "first", "why": []})

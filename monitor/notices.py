@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 import structlog
 
@@ -22,7 +23,8 @@ from monitor.config import Config
 from monitor.digests import Digests
 from monitor.facts import fault_facts, incident_facts, summary_facts
 from monitor.fault_news import fault_news
-from monitor.recipients import message, recipient, thread_row
+from monitor.guides import guides
+from monitor.recipients import board, message, recipient, thread_row
 from monitor.standing import Row, rows
 from monitor.store import Message, Store
 from monitor.troubles import Trouble
@@ -57,6 +59,8 @@ class Notices:
         self.digests = Digests(config, store)
         self.breaches = Breaches(config, store)
         self._per_hour = {name: None if name in uncapped else r.block.per_hour for name, r in config.receivers.items()}
+        self._measures = {rule.spec.name: rule.shown for rule in config.rules()}
+        self._once: dict[Any, Any] = {}
         self._seen: object = None
         self._wake = LONG_AGO
 
@@ -83,7 +87,7 @@ class Notices:
         seen = (self._newest(), silences, [(trouble.key, trouble.severity) for trouble in troubles])
         if seen == self._seen and now < self._wake:
             return 0
-        began, self._wake = self.begin(), now + LONGEST
+        began, self._wake, self._once = self.begin(), now + LONGEST, {}
         news: dict[Addressee, list[News]] = defaultdict(list)
         for one in self.concerned.news(now, began, silences, self._wake_at):
             news[one.who].append(one)
@@ -138,12 +142,15 @@ class Notices:
         """The thread as it is from now on, and the message; None where it cannot be told."""
         row = _thread(news, now)
         to = recipient(self.config, news.who, news.basis)
-        address = self.config.monitor.address
+        address = board(self.config)
         try:
             if isinstance(news.fact, Trouble):
                 facts = fault_facts(news.basis["fault"], to, now, address=address)
             else:
-                facts = incident_facts(self.store, news.subject, to, now, address=address)
+                known, once = guides(to.language, self.config.words.guides), self._once
+                facts = incident_facts(
+                    self.store, news.subject, to, now, address=address, measures=self._measures, known=known, once=once
+                )
         except Exception:
             # One that cannot be told must not keep the others from being told; it is tried again.
             log.exception("not told", subject=news.subject, receiver=news.who.receiver)
@@ -155,7 +162,7 @@ class Notices:
         """All that is held back, in one message."""
         who, basis = held[0].who, held[0].basis
         to, incidents = recipient(self.config, who, basis), list(dict.fromkeys(one.subject for one in held))
-        facts = summary_facts(self.store, incidents, to, now, address=self.config.monitor.address)
+        facts = summary_facts(self.store, incidents, to, now, address=board(self.config))
         return message("summary", Addressee(who.receiver, who.to), sequence, facts | {"event": "first", "why": []})
 
     def _tallies(self) -> dict[Addressee, tuple[int, Tally]]:

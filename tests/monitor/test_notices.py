@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from monitor.standing import rows
 from monitor.step import Step
 from monitor.store import Store
 from monitor.troubles import Trouble
+from monitor.words import rendered
 from rules import Severity
 from tests.monitor.told import (
     ACEROS,
@@ -177,6 +178,16 @@ def test_unacknowledged_it_reaches_the_lead_of_the_team_that_it_concerns(told: B
     assert here.told(after=31) == [("correo", "lider@banco.example", "first", ("new", "escalated"))]
 
 
+def test_what_is_opened_anew_is_to_be_taken_on_anew(told: Bank) -> None:
+    here, one = told(STAND_IN), incident()
+    here.put(one, hit={one.id: [ACEROS]})
+    here.act(one.id, "ack")
+    assert here.told(after=40) == []
+    here.put(replace(one, reopened_at=here.now))
+    assert here.told(after=14) == []
+    assert here.told(after=1) == [("correo", RAUL, "first", ("new", "escalated"))]
+
+
 def test_an_informed_client_counts_as_taken_on_for_those_who_answer_for_clients(told: Bank) -> None:
     here, one = told(STAND_IN), incident()
     decided = [Decision(f"VG-{c}", one.id, c, "pagos", Action.OPEN, "", NOW) for c in (ACEROS, TEXTILES)]
@@ -305,7 +316,7 @@ def test_the_cap_is_of_each_recipient(told: Bank) -> None:
         (to, event) for to in (MINA, OTHER) for event in ("first", "summary")
     )
     (summary,) = [p for p in here.payloads() if p["news"] == "summary" and p["to"] == MINA]
-    assert [(i["own"], i["affected"], "client_id" in i) for i in summary["incidents"]] == [(1, 2, False)] * 2
+    assert [([c["client_id"] for c in i["own"]], i["affected"]) for i in summary["incidents"]] == [([ACEROS], 2)] * 2
 
 
 # ---- restarts, crashes, two of them --------------------------------------------------------------------------------
@@ -409,6 +420,19 @@ def test_the_daemons_own_faults_are_told_once_and_their_end_too(told: Bank) -> N
     here.troubles = lambda _now: [Trouble("source:core", "major", here.now, "again")]
     assert here.told(after=1) == [], "it may flap as it likes"
     assert here.told(after=4) == [("torre", "", "update", ("again",))]
+
+
+def test_every_kind_of_news_has_its_words(told: Bank) -> None:
+    here = told(replace(ALL, news=frozenset({"incident", "fault"})), N1, Route("torre", at=(time(10, 5),)), per_hour=1)
+    here.troubles = lambda _now: [Trouble("source:core", "critical", NOW, "no answer")]
+    for n in range(3):
+        here.put(incident(f"AF-{n}", channel=f"c{n}"), hit={f"AF-{n}": [ACEROS]})
+    here.told()
+    here.put(over(incident("AF-0", channel="c0"), here.now))
+    here.told(after=5)
+    assert {p["news"] for p in here.payloads()} == {"incident", "summary", "fault", "digest"}
+    for payload in here.payloads():
+        assert rendered(payload, here.config.words).faults == ()
 
 
 def test_a_receivers_own_fault_is_told_by_the_others(told: Bank) -> None:
