@@ -43,8 +43,8 @@ class Route:
     """What is told there, of what, and to whom.
 
     to: addresses, or some of WORDS; none: the receiver's own address. products to teams: one of these, where any is named. hours: when it
-    tells (None: at any time). after: from the detection (or reopening) on, told only if by then nobody has taken it on. at: times of the bank's day
-    at which what happened since the last one is told as a digest, instead of one by one.
+    tells (None: at any time). after: from the detection (or reopening) on, told only if by then nobody has taken it on. at: times of the
+    bank's day at which what happened since the last one is told as a digest, instead of one by one.
     """
 
     receiver: str
