@@ -119,7 +119,7 @@ def breach_facts(
             {key: case.get(key) for key in kept}
             | {"reference": case.get("reference") or case.get("linked_case_id") or "", "segment": segment}
             | {"client_id": case["client_id"] if mine else "", "client": case.get("client", "") if mine else ""}
-            | {"link": f"{address}/incidents/{case['incident_id']}"}
+            | {"link": f"{address}/incidents/{case['incident_id']}" if case["incident_id"] else f"{address}/"}
         )
     return _facts("breach", recipient, now) | _written({"cases": told, "links": {"board": f"{address}/"}})
 
