@@ -41,7 +41,7 @@ def test_help_costs_nothing(folder: Path) -> None:
     helped = vigia(folder, "--help")
     assert helped.returncode == DONE
     commands = ("run", "once", "check", "backtest", "score", "rules", "incidents", "cases", "client", "clients")
-    for command in (*commands, "causes", "sla", "leads", "rests"):
+    for command in (*commands, "causes", "sla", "leads", "rests", "silence", "maintenance", "handover", "audit"):
         assert f"\n  {command} " in helped.stdout
 
 

@@ -49,18 +49,22 @@ def test_whole_and_its_newest_seal_stays_in_it(acted: Store) -> None:
 
 
 @pytest.mark.parametrize(
-    "change",
+    ("acted", "change"),
     [
-        t.acts.update().where(t.acts.c.text == "nota 5").values(text="nota 6"),
-        t.acts.update().where(t.acts.c.text == "nota 5").values(who="Luis"),
-        t.acts.update().where(t.acts.c.text == "nota 5").values(at=ago(4.5)),
-        t.acts.update().where(t.acts.c.text == "nota 5").values(hash=""),
-        t.acts.update().values(hash=""),
-        t.acts.delete().where(t.acts.c.text == "nota 9"),
-        t.acts.delete().where(t.acts.c.text == "nota 5"),
-        t.acts.delete().where(t.acts.c.text == "nota 1"),
-        t.acts.insert().values(incident_id="AF-0", at=ago(0), who="Luis", action="note", text="x", hash="0" * 64),
+        ("sqlite", change)
+        for change in (
+            t.acts.update().where(t.acts.c.text == "nota 5").values(text="nota 6"),
+            t.acts.update().where(t.acts.c.text == "nota 5").values(who="Luis"),
+            t.acts.update().where(t.acts.c.text == "nota 5").values(at=ago(4.5)),
+            t.acts.update().where(t.acts.c.text == "nota 5").values(hash=""),
+            t.acts.update().values(hash=""),
+            t.acts.delete().where(t.acts.c.text == "nota 9"),
+            t.acts.delete().where(t.acts.c.text == "nota 5"),
+            t.acts.delete().where(t.acts.c.text == "nota 1"),
+            t.acts.insert().values(incident_id="AF-0", at=ago(0), who="Luis", action="note", text="x", hash="0" * 64),
+        )
     ],
+    indirect=["acted"],
 )
 def test_any_tampering_is_seen(acted: Store, change: Any) -> None:
     write(acted, change)
