@@ -15,6 +15,7 @@ from alerts.reasons import OBSERVED, waits
 from monitor import spanish as es
 from monitor import tables as t
 from monitor.people import Conflict, Refused, Unknown, found_incident
+from monitor.seeing import seen
 from monitor.standing import as_acted, as_worked, named
 from monitor.store import Act, Store
 from monitor.trail import repeated
@@ -120,7 +121,8 @@ def _case_named(store: Store, name: str) -> tuple[Decision, Incident]:
 def _keyed(store: Store, name: str) -> list[Decision]:
     d = t.decisions.c
     part = d.key.startswith(name, autoescape=True) | d.key.endswith(name, autoescape=True)
-    return store.decisions(d.key == name) or (store.decisions(part) if name else [])
+    found = store.decisions(d.key == name) or (store.decisions(part) if name else [])
+    return [decision for decision in found if seen(decision.client_id)]
 
 
 def _case(store: Store, text: str) -> TheirCase:
@@ -129,6 +131,7 @@ def _case(store: Store, text: str) -> TheirCase:
     found = store.their_cases(theirs.case_id == text) or store.their_cases(
         theirs.source == source, theirs.case_id == number
     )
+    found = [case for case in found if seen(case.client_id)]
     if not found:
         raise Unknown(f"ninguna herramienta ha contado de un caso «{text}»")
     if len(found) > 1:

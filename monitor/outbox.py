@@ -154,7 +154,7 @@ def deliver(
             at = extract_tb(error.__traceback__)[-1]
             raised = f"{Path(at.filename).name}:{at.lineno}"
             log.warning("not delivered", desk=desk, action=message["action"], error=shown, raised=raised, given_up=dead)
-            sent(desk, why)
+            sent(desk, shown)
             if not permanent:
                 paused.add(desk)
         else:

@@ -18,6 +18,7 @@ from alerts.reasons import APPROVAL, BUDGET, FEW, OBSERVED
 from alerts.rows import plain
 from alerts.standing import with_standing
 from monitor import tables as t
+from monitor.seeing import seen
 from monitor.standing import Row, as_acted, as_worked, only, rows, told
 from monitor.store import Act, Store
 from monitor.trail import repeated
@@ -144,7 +145,7 @@ def found_incident(store: Store, text: str) -> Incident:
     i = t.incidents.c
     exact = store.incidents(i.id == text)
     part = i.id.startswith(text, autoescape=True) | i.id.endswith(text, autoescape=True)
-    found = exact or (store.incidents(part) if text else [])
+    found = [each for each in exact or (store.incidents(part) if text else []) if seen(each.scope.client_id)]
     if not found:
         raise Unknown(f"no hay una afectación «{text}»")
     if len(found) > 1:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from math import nan
 
 import numpy as np
 
@@ -28,7 +29,7 @@ from rules import CLASSES, Bools, Rule, Scope, Verdict, Verdicts, Way
 
 @dataclass(frozen=True)
 class Status:
-    """What a rule last said of a scope: for boards and metrics. until: the minute after the last that it is about."""
+    """What a rule last said of a scope, for boards and metrics. until: the minute after the last that it is about; lower, upper: a band."""
 
     rule: str
     scope: Scope
@@ -37,6 +38,8 @@ class Status:
     expected: float
     score: float
     until: int = 0
+    lower: float = nan
+    upper: float = nan
 
 
 class Pipeline:
@@ -223,7 +226,7 @@ class Pipeline:
                     self.status[rule.spec.name, scope] = Status(
                         rule.spec.name, scope, Verdict(int(verdicts.verdict[row])),
                         float(verdicts.value[row]), float(verdicts.expected[row]), float(verdicts.score[row]),
-                        int(frame.minute[row]) + 1,
+                        int(frame.minute[row]) + 1, float(verdicts.lower[row]), float(verdicts.upper[row]),
                     )  # fmt: skip
 
     # ---- incidents and what they touch -----------------------------------------------------------------------------

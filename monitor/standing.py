@@ -31,7 +31,7 @@ def told(store: Store, found: Sequence[Incident], now: datetime) -> list[Row]:
     names = {c.client_id: c.name for c in store.clients(t.clients.c.client_id.in_(about))} if about else {}
     return [
         (row := plain(incident))
-        | {"client": names.get(incident.scope.client_id, ""), "minutes": _lasted(incident, now)}
+        | {"client": names.get(incident.scope.client_id, ""), "minutes": lasted(incident, now)}
         | {"silenced_until": silenced_until(quiet, row)}
         | counts.get(incident.id, _NOTHING)
         for incident in found
@@ -108,7 +108,8 @@ def only(table: Any, column: str, *where: Any) -> Any:
     return table.select().with_only_columns(table.c[column]).where(*where)
 
 
-def _lasted(incident: Incident, now: datetime) -> int:
+def lasted(incident: Incident, now: datetime) -> int:
+    """How many minutes it has lasted, or lasted."""
     over = incident.ended_at or incident.resolved_at or incident.detected_at
     until = now if incident.state is IncidentState.FIRING else over
     return max(0, int((until - incident.started_at).total_seconds() // 60))

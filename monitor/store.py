@@ -65,9 +65,20 @@ class Store(Database):
             self._send(c, step.messages, now)
 
     def tell(self, threads: Sequence[Mapping[str, Any]], messages: Iterable[Message], now: datetime) -> None:
-        """What recipients are told, with the messages that tell them (rows of `threads`)."""
+        """What recipients are told (rows of `threads`), with the messages that tell them.
+
+        A thread that somebody else has taken as far meanwhile stays as it is, and so does the message of that key.
+        """
+        keys = [column.name for column in t.threads.primary_key]
         with self.writing() as c:
-            self._put(c, t.threads, threads)
+            if threads:
+                query = self._insert(t.threads)
+                new = {column.name: query.excluded[column.name] for column in t.threads.c if column.name not in keys}
+                older = t.threads.c.sequence < query.excluded.sequence
+                c.execute(
+                    query.on_conflict_do_update(index_elements=keys, set_=new, where=older),
+                    [dict(row) for row in threads],
+                )
             self._send(c, messages, now)
 
     def put(self, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -205,6 +216,7 @@ class Store(Database):
         )  # without its incident it is nobody's
         theirs, change = t.their_cases.c, t.case_changes.c
         held = sa.exists().where(theirs.source == change.source, theirs.case_id == change.case_id)
+        sent = t.outbox.c.state.in_(("sent", "dead"))
         old: list[tuple[sa.Table, sa.ColumnElement[bool]]] = [
             (t.cells, (t.cells.c.kind != "ledger") & (t.cells.c.last_minute < _minute(limits["cells"]))),
             (t.cells, (t.cells.c.kind == "ledger") & (t.cells.c.last_minute < _minute(limits["ledger"]))),
@@ -212,6 +224,8 @@ class Store(Database):
             (t.impacts, t.impacts.c.incident_id.in_(gone)),
             (t.decisions, t.decisions.c.incident_id.in_(gone)),
             (t.doubts, t.doubts.c.incident_id.in_(gone)),
+            (t.threads, t.threads.c.subject.in_(gone)),
+            (t.threads, t.threads.c.ended_at < limits["outbox"]),
             (
                 t.their_cases,
                 sa.func.coalesce(t.their_cases.c.closed_at, t.their_cases.c.resolved_at) < limits["clients"],
@@ -226,7 +240,8 @@ class Store(Database):
             (t.reads, t.reads.c.at < limits["clients"]),
             (t.incidents, over < limits["incidents"]),
             (t.escalations, t.escalations.c.last_at < limits["incidents"]),
-            (t.outbox, t.outbox.c.state.in_(("sent", "dead")) & (t.outbox.c.created_at < limits["outbox"])),
+            (t.outbox, sent & (t.outbox.c.created_at < limits["outbox"])),
+            (t.outbox, sent & (t.outbox.c.action == "notify") & (t.outbox.c.created_at < limits["clients"])),
         ]
         dropped = 0
         for table, where in old:

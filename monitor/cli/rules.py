@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from monitor.cli import CONFIG, AsJson, ConfigPath, configured
+from monitor.cli import CONFIG, AsJson, ConfigPath, configured, fail
 
 if TYPE_CHECKING:
     from monitor.config import Config
@@ -40,6 +42,51 @@ def rules_list(config: ConfigPath = CONFIG, *, as_json: AsJson = False) -> None:
         yes, no = found.get(spec.name, NOBODY)
         told = f"  useful {yes}, not {no}" if yes or no else ""
         typer.echo(f"{spec.name}  {spec.kind}  by {by}{where}  {spec.grain.minutes}m  {spec.severity}{told}")
+
+
+Tests = Annotated[
+    list[Path] | None,
+    typer.Argument(metavar="[FILE]...", help="Files of tests; without, those in `tests` beside the rules."),
+]
+
+
+@app.command("test")
+def rules_test(files: Tests = None, config: ConfigPath = CONFIG) -> None:
+    """Unit tests of the rules: what comes minute by minute, and what they must say of it."""
+    from monitor.faults import Fault
+    from monitor.rule_tests import run, test_files
+
+    settings = configured(config)
+    faults: list[Fault] = []
+    chosen = files or test_files(settings)
+    failed = passed = 0
+    for result in run(settings, chosen, faults):
+        passed, failed = (passed, failed + 1) if result.failures else (passed + 1, failed)
+        typer.echo(f"{'FAILED' if result.failures else 'ok    '}  {result.file}: {result.name}")
+        for failure in result.failures:
+            typer.echo(f"        {failure}")
+    if faults:
+        fail(*faults)
+    if not passed + failed:
+        fail(f"{config}: there are no tests: they are [[test]] entries in a folder `tests` beside the rules")
+    typer.echo(f"{passed} passed, {failed} failed")
+    if failed:
+        raise typer.Exit(1)
+
+
+@app.command("lint")
+def rules_lint(config: ConfigPath = CONFIG) -> None:
+    """What is allowed in a rule and seldom meant; exit 3 where anything is found."""
+    from monitor.lint import findings
+    from monitor.rule_tests import test_files
+
+    settings = configured(config)
+    found = findings(settings, test_files(settings))
+    for one in found:
+        sys.stdout.write(f"{one}\n")
+    if found:
+        raise typer.Exit(3)
+    typer.echo(f"{config}: {len(settings.rule_factories)} rules, nothing found")
 
 
 def _useful(settings: Config) -> dict[str, tuple[int, int]]:
