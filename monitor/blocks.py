@@ -147,10 +147,11 @@ class ReceiverBlock(Block):
 
 
 class Words(Block):
-    """[words]: how messages read. templates: a folder of the bank's own, that go before the shipped ones of the same name."""
+    """[words]: how messages read. templates, guides: folders of the bank's own, whose files go before the shipped ones of the same name."""
 
     language: Literal["es", "en"] = "es"
     templates: str = ""
+    guides: str = ""
 
 
 class Heartbeat(Block):

@@ -18,12 +18,13 @@ from alerts.losses import Losses
 from alerts.promises import Promises
 from monitor.access import Access
 from monitor.blocks import Monitor
+from monitor.maintenance import Declared
 from monitor.metrics import Metrics
-from monitor.people import Refused, Unknown
+from monitor.people import Conflict, Refused, Unknown
 from monitor.portrait import Outlook
 from monitor.seeing import Hidden
 from monitor.store import Store, StoreError
-from monitor.web import api, board, entry, followed, leads, reference, shapes
+from monitor.web import acts, api, board, entry, followed, forms, guides, handover, leads, quiet, reference, shapes
 from monitor.web.gate import Gate
 from monitor.web.sessions import Patience, Sessions
 from monitor.web.viewer import Forbidden, impersonal, viewer, watch_every_way_out
@@ -72,8 +73,10 @@ def app(
     promises: Promises | None = None,
     outlook: Outlook | None = None,
     losses: Losses = NO_LOSSES,
+    maintenance: tuple[Declared, ...] = (),
     access: Access | None = None,
     monitor: Monitor | None = None,
+    own_guides: str = "",
 ) -> FastAPI:
     """The web face of one service.
 
@@ -81,7 +84,9 @@ def app(
     measures: what each rule measures, by its name, for the unit of its values; without it they are plain numbers.
     escalating: how causes are counted; promises: what the bank has promised.
     outlook: what of the configuration a client's page is seen by. losses: what clients are expected to be compensated.
+    maintenance: what the configuration declares.
     access: who may do what, where [monitor] says that it listens; without users everybody who reaches it may do everything.
+    own_guides: the folder of the bank's guides.
     """
     seen, may = outlook or Outlook(), access or Access()
     sessions, patience = Sessions(store, may, clock), Patience(clock)
@@ -94,6 +99,11 @@ def app(
     made.include_router(api.routes(store, clock, seen))
     made.include_router(board.pages(store, metrics, ready, clock, measures or {}, seen))
     made.include_router(leads.routes(store, losses))
+    made.include_router(acts.routes(store, clock))
+    made.include_router(quiet.routes(store, clock, maintenance))
+    made.include_router(forms.pages(store, clock))
+    made.include_router(handover.pages(store, clock, promises or Promises(), maintenance))
+    made.include_router(guides.pages(own_guides))
     made.include_router(reference.page(made))
     made.include_router(entry.pages(may, sessions, patience))
 
@@ -110,7 +120,14 @@ def app(
     def exposition() -> Any:
         return impersonal(Response(metrics.exposition(), media_type=CONTENT_TYPE_PLAIN_0_0_4))
 
-    for error, status in ((Unknown, 404), (Hidden, 404), (Refused, 422), (Forbidden, 403), (StoreError, 503)):
+    for error, status in (
+        (Unknown, 404),
+        (Hidden, 404),
+        (Conflict, 409),
+        (Refused, 422),
+        (Forbidden, 403),
+        (StoreError, 503),
+    ):
         made.add_exception_handler(error, _told(status))
     made.add_exception_handler(RequestValidationError, _unfit)
     watch_every_way_out(made)
