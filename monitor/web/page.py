@@ -26,7 +26,7 @@ _pages = Environment(
     lstrip_blocks=True,
 )
 _pages.globals["es"] = spanish
-_FORM = re.compile(r'<form\b[^>]*\bmethod="post"[^>]*>', re.IGNORECASE)
+_FORM = re.compile(r"""<form\b[^>]*\bmethod=["']?post\b[^>]*>""", re.IGNORECASE)
 
 
 def whole(rows: Sequence[Any]) -> int:
