@@ -1,7 +1,7 @@
 """Every query of every board brings data: a real Prometheus that scrapes the real daemon on the simulated bank, and a real PostgreSQL.
 
-And the alerts about Vigía are seen to fire: its case tool goes away, then it does itself. Grafana is not to be had here: nobody has rendered
-these boards; what it would ask is asked.
+And the alerts about Vigía are seen to fire: its case tool goes away, then it does itself. Grafana is not to be had here: nobody has
+rendered these boards; what it would ask is asked.
 """
 
 from __future__ import annotations
@@ -130,7 +130,8 @@ def tower(postgres: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[T
         .replace("localhost:9090", f"127.0.0.1:{scraping}")
         .replace("15s", "1s")
     )
-    (folder / "prometheus.yml").write_text(text, encoding="utf-8")
+    (folder / "prometheus.yml").write_text(text.replace("/run/secrets", str(folder)), encoding="utf-8")
+    (folder / "metrics_token").write_text("nobody asks for it on loopback", encoding="utf-8")
     env = {**os.environ, "PYTHONPATH": str(ROOT), "VIGIA_DEMO_TOKEN": "of-this-test"}
     command = [sys.executable, str(Path(__file__).with_name("fast_bank.py")), str(config), str(SPEED), str(MINUTES)]
     scraper = [
@@ -164,7 +165,7 @@ def answers(address: str) -> bool:
 
 
 def live(made: Tower) -> None:
-    """Some of the bank's time: an incident that is over and one that is open, clients who called, somebody who acts; then the case tool is gone."""
+    """Some of the bank's time: what is over, what is open, clients who called, somebody who acts; then the case tool is gone."""
     incidents = "SELECT count(*) AS many FROM incidents WHERE parent_id = '' AND state = '{}'"
 
     def many(state: str) -> int:
