@@ -27,6 +27,7 @@ from monitor.cli import (
     fail,
     handover,
     incidents,
+    indicators,
     leads,
     maintenance,
     now,
@@ -174,6 +175,7 @@ app.command("causes")(causes.causes)
 app.command("sla")(sla.sla)
 app.command("clients")(clients.clients)
 app.command("leads")(leads.leads)
+app.command("indicators")(indicators.indicators)
 app.command("rests")(rests.rests)
 
 
