@@ -24,7 +24,21 @@ from monitor.people import Conflict, Refused, Unknown
 from monitor.portrait import Outlook
 from monitor.seeing import Hidden
 from monitor.store import Store, StoreError
-from monitor.web import acts, api, board, entry, followed, forms, guides, handover, leads, quiet, reference, shapes
+from monitor.web import (
+    acts,
+    api,
+    board,
+    entry,
+    followed,
+    forms,
+    guides,
+    handover,
+    indicators,
+    leads,
+    quiet,
+    reference,
+    shapes,
+)
 from monitor.web.gate import Gate
 from monitor.web.sessions import Patience, Sessions
 from monitor.web.viewer import Forbidden, impersonal, viewer, watch_every_way_out
@@ -99,6 +113,8 @@ def app(
     made.include_router(api.routes(store, clock, seen))
     made.include_router(board.pages(store, metrics, ready, clock, measures or {}, seen))
     made.include_router(leads.routes(store, losses))
+    repeated = (escalating or Escalating()).recurrence
+    made.include_router(indicators.routes(store, clock, promises or Promises(), losses, repeated))
     made.include_router(acts.routes(store, clock))
     made.include_router(quiet.routes(store, clock, maintenance))
     made.include_router(forms.pages(store, clock))
