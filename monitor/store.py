@@ -56,6 +56,7 @@ class Store(Database):
             if step.verdicts is not None:
                 c.execute(sa.delete(t.verdicts))
                 self._put(c, t.verdicts, step.verdicts)
+            self._put(c, t.traces, step.traces)
             self._changes(c, step.changes)
             self._case_changes(c, step.cases, now)
             self._put(c, t.their_cases, [plain(case) for case in step.cases])
@@ -212,6 +213,7 @@ class Store(Database):
             (t.impacts, t.impacts.c.incident_id.in_(gone)),
             (t.decisions, t.decisions.c.incident_id.in_(gone)),
             (t.doubts, t.doubts.c.incident_id.in_(gone)),
+            (t.traces, t.traces.c.incident_id.in_(gone)),
             (
                 t.their_cases,
                 sa.func.coalesce(t.their_cases.c.closed_at, t.their_cases.c.resolved_at) < limits["clients"],
