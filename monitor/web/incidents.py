@@ -1,0 +1,42 @@
+"""The page of one incident: its curve, its timeline, whom it touches, its cases, and what may be done."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from fastapi.responses import HTMLResponse
+
+from alerts.casework import may
+from monitor import people
+from monitor.timeline import timeline
+from monitor.web.board import traces
+from monitor.web.clients import named
+from monitor.web.face import Face
+from monitor.web.page import LOOK, part
+
+
+def pages(face: Face) -> APIRouter:
+    """/incidents/{id}."""
+    router = APIRouter(default_response_class=HTMLResponse, include_in_schema=False)
+
+    @router.get("/incidents/{incident_id}")
+    def incident(incident_id: str) -> HTMLResponse:
+        now, look = face.clock(), LOOK.get()
+        found = people.incident(face.store, incident_id, now)
+        wanted, touch = look.asked("q"), look.asked("touch")
+        clients = found["exposed_clients" if touch == "exposed" else "affected_clients"]
+        told_of = {row["client_id"]: row["key"] for row in found["cases"] if row["action"] != "none"}
+        return face.shown(
+            "incident.html",
+            now,
+            incident=found,
+            trace=traces(face.store, [found["id"]]).get(found["id"]),
+            steps=timeline(face.store, found),
+            clients=part([row for row in clients if named(row["client"], row["client_id"], wanted)]),
+            cases=part([row for row in found["cases"] if named(row["client"], row["client_id"], wanted)], "cases", 25),
+            doubts=part(found["doubts"], "doubts", 25),
+            wanted=wanted,
+            touch=touch,
+            told_of=told_of,
+        )
+
+    return router
