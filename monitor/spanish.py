@@ -317,7 +317,8 @@ def shares(row: Mapping[str, Any]) -> str:
     """What an incident's failures have in common: «92 % de las fallas: Conexión Directa, código E504; 60 %: Pagos»."""
     by_part: dict[float, list[str]] = {}
     for dimension, value, part in row["shares"] or ():
-        words = {"error_code": f"código {value}", "client_id": f"NIT {nit(value)}"}.get(dimension, name(value))
+        one = f"NIT {nit(value)}" if value else "un solo cliente"
+        words = {"error_code": f"código {value}", "client_id": one}.get(dimension, name(value))
         by_part.setdefault(part, []).append(words)
     of = "de las transacciones que faltan" if set(row["ways"]) == {"missing"} else "de las fallas"
     told = [f"{number(round(100 * part))} %: {', '.join(words)}" for part, words in by_part.items()]
