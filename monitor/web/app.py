@@ -9,6 +9,7 @@ from pathlib import Path
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from fastapi.staticfiles import StaticFiles
+from starlette.routing import Match
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from alerts.causes import Escalating
@@ -18,12 +19,16 @@ from monitor.metrics import Metrics
 from monitor.people import Refused, Unknown
 from monitor.portrait import Outlook
 from monitor.store import Store, StoreError
-from monitor.web import api, board, followed, leads, reference
+from monitor.web import api, board, cases, clients, followed, incidents, leads, reference, rules
+from monitor.web.face import Face, trouble
+from monitor.web.page import LOOK, looked, remember
 
 NO_LOSSES = Losses()
+SECTIONS = ("/", "/casos", "/clientes", "/reglas", "/guias", "/turno")
+"""What every page leads to, where it is served."""
 HERE = Path(__file__).parent
 HEADERS = {
-    "Content-Security-Policy": "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+    "Content-Security-Policy": "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
@@ -58,7 +63,9 @@ def app(
     made.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
     made.include_router(followed.routes(store, clock, escalating or Escalating(), promises or Promises()))
     made.include_router(api.routes(store, clock, seen))
-    made.include_router(board.pages(store, metrics, ready, clock, measures or {}, seen))
+    face = Face(store, metrics, ready, clock, measures or {}, seen)
+    for part in (board, incidents, clients, cases, rules):
+        made.include_router(part.pages(face))
     made.include_router(leads.routes(store, losses))
     made.include_router(reference.page(made))
 
@@ -75,9 +82,14 @@ def app(
     def exposition() -> Response:
         return Response(metrics.exposition(), media_type=CONTENT_TYPE_PLAIN_0_0_4)
 
+    served = frozenset(path for path in SECTIONS if _serves(made, path))
+
     @made.middleware("http")
     async def guarded(request: Request, answer: Callable[[Request], Awaitable[Response]]) -> Response:
+        look = looked(request, served)
+        LOOK.set(look)
         response = await answer(request)
+        remember(request, response, look)
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)
         return response
@@ -87,6 +99,11 @@ def app(
     return made
 
 
+def _serves(made: FastAPI, path: str) -> bool:
+    scope = {"type": "http", "path": path, "root_path": "", "method": "GET", "headers": []}
+    return any(route.matches(scope)[0] is Match.FULL for route in made.routes)
+
+
 def _told(status: int) -> Callable[[Request, Exception], Response]:
     """The error in words: as a page to people, as JSON to programs."""
 
@@ -94,6 +111,6 @@ def _told(status: int) -> Callable[[Request, Exception], Response]:
         words = str(error.args[0])
         if request.url.path.startswith("/api/"):
             return JSONResponse({"detail": words}, status)
-        return board.trouble(words, status)
+        return trouble(words, status)
 
     return answer

@@ -58,7 +58,6 @@ def pages(face: Face) -> APIRouter:
             rows=drawn,
             matching=len(matching),
             traces=traces(store, [row["id"] for row in drawn]),
-            silenced=(),
             asked=asked,
             filtered=any(asked.values()),
             options=_options(told_of, present_),
@@ -114,7 +113,7 @@ def _options(told_of: Iterable[Row], present_: Present) -> dict[str, list[tuple[
         ids = {said[place] for said in present_.said} | {row[key] for row in told_of}
         found[key] = sorted(((one, words.name(one)) for one in ids if one), key=lambda pair: pair[1])
     found["segment"] = [(segment, words.segment(segment)) for segment in SEGMENTS]
-    found["by"] = [(NOBODY, words.NOBODY), *((who, who) for who in sorted({_whose(row) for row in told_of} - {""}))]
+    found["by"] = [(NOBODY, "Nadie aún" if LOOK.get().lang == "es" else "Nobody yet"), *((who, who) for who in sorted({_whose(row) for row in told_of} - {""}))]
     return found
 
 

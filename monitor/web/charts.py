@@ -8,6 +8,9 @@ from datetime import UTC, datetime
 from json import dumps
 from typing import Any
 
+MARKS = {"began": "Primer minuto malo", "detected": "Detectada", "cases": "Casos", "reported": "Cliente reporta", "informed": "Informado", "ended": "Fin"}
+MARKS_EN = {"began": "First bad minute", "detected": "Detected", "cases": "Cases", "reported": "Client reports", "informed": "Informed", "ended": "End"}
+TONES = {"detected": "minor", "cases": "well", "reported": "major", "informed": "well", "ended": "well"}
 Values = Sequence[float | None]
 MOST = 120
 """Points of a spark: more would lie closer than a line is wide."""
@@ -58,6 +61,13 @@ def points(trace: Mapping[str, Any] | None) -> str:
     curves, step = trace["curves"], trace["curves"]["step"]
     times = [60 * (trace["start"] + step * i) for i in range(len(curves["seen"]))]
     return dumps([times, *(curves[name] for name in ("seen", "expected", "lower", "upper"))], separators=(",", ":"))
+
+
+def marks(steps: Sequence[Mapping[str, Any]], words: Any) -> str:
+    """The steps of a timeline that a chart has signs for, as JSON: [seconds since the epoch, words, tone]."""
+    text = MARKS_EN if words.STATES["firing"] == "Open" else MARKS
+    found = {step["what"]: step["at"].timestamp() for step in reversed(steps) if step["what"] in text}
+    return dumps([[at, text[what], TONES.get(what, "quiet")] for what, at in found.items()], ensure_ascii=False)
 
 
 def _drawn(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
-from alerts.casework import may
 from monitor import people
+from monitor.standing import Row
 from monitor.timeline import timeline
 from monitor.web.board import traces
 from monitor.web.clients import named
@@ -24,19 +24,24 @@ def pages(face: Face) -> APIRouter:
         found = people.incident(face.store, incident_id, now)
         wanted, touch = look.asked("q"), look.asked("touch")
         clients = found["exposed_clients" if touch == "exposed" else "affected_clients"]
-        told_of = {row["client_id"]: row["key"] for row in found["cases"] if row["action"] != "none"}
+        wide = found["alerts"] if look.asked("rules") else _wide(found)
         return face.shown(
             "incident.html",
             now,
             incident=found,
             trace=traces(face.store, [found["id"]]).get(found["id"]),
             steps=timeline(face.store, found),
-            clients=part([row for row in clients if named(row["client"], row["client_id"], wanted)]),
-            cases=part([row for row in found["cases"] if named(row["client"], row["client_id"], wanted)], "cases", 25),
-            doubts=part(found["doubts"], "doubts", 25),
+            clients=part([row for row in clients if named(row["client"], row["client_id"], wanted)], size=20),
+            cases=part([row for row in found["cases"] if named(row["client"], row["client_id"], wanted)], "cases", 20),
+            doubts=part(found["doubts"], "doubts", 20),
             wanted=wanted,
             touch=touch,
-            told_of=told_of,
+            alerts=wide,
         )
 
     return router
+
+
+def _wide(found: Row) -> list[Row]:
+    """Its alerts that are not about one client alone, unless the incident is."""
+    return [row for row in found["alerts"] if not row["client_id"] or found["client_id"]] or found["alerts"]

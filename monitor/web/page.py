@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,24 +13,34 @@ from fastapi import Request, Response
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from monitor import english, spanish
+from monitor.languages import Code, Language, words
 from monitor.reads import Door, Reader
 from monitor.web import charts
 from monitor.web.wording import plural_in, worded
 
-LANGUAGES = {"es": spanish, "en": english}
+LANGUAGES: tuple[Code, ...] = ("es", "en")
 LIGHTS = ("auto", "light", "dark")
 YEAR = 365 * 86400
 
 
 @dataclass(frozen=True)
 class Look:
-    """How a reader wants a page (`lang`, `theme`), and which one it is: its path and query."""
+    """How a reader wants a page (`lang`, `theme`), and which one it is: its path and query. served: the paths that there are."""
 
-    lang: str = "es"
+    lang: Code = "es"
     theme: str = "auto"
     path: str = "/"
     query: tuple[tuple[str, str], ...] = ()
+    served: frozenset[str] = frozenset()
+
+    @property
+    def words(self) -> Language:
+        """Those of its language."""
+        return words(self.lang)
+
+    def home(self, **query: str) -> str:
+        """The first page, with this query."""
+        return f"/?{urlencode(query)}"
 
     def link(self, **changes: Any) -> str:
         """This page with some of its query changed; None takes a key away."""
@@ -45,28 +55,35 @@ class Look:
 
 LOOK: ContextVar[Look] = ContextVar("look", default=Look())
 """Of the page that is being made."""
+CSRF: ContextVar[str] = ContextVar("csrf", default="")
+"""What a form on the page must bring back; '' where nothing is asked for."""
 
 
-def looked(request: Request) -> Look:
+USER: ContextVar[str] = ContextVar("user", default="")
+"""Who has signed in; '' where nobody has to: forms then ask for a name."""
+
+
+def looked(request: Request, served: frozenset[str] = frozenset()) -> Look:
     """What the query says, else the cookies; `lang` and `theme` are no part of the page's own query."""
     pairs = request.query_params.multi_items()
     wish = {name: request.query_params.get(name) or request.cookies.get(name, "") for name in ("lang", "theme")}
     return Look(
-        wish["lang"] if wish["lang"] in LANGUAGES else "es",
+        "en" if wish["lang"] == "en" else "es",
         wish["theme"] if wish["theme"] in LIGHTS else "auto",
         request.url.path,
         tuple((key, value) for key, value in pairs if key not in wish),
+        served,
     )
 
 
 def remember(request: Request, response: Response, look: Look) -> None:
     """Keep what the query asked for, for the pages to come."""
-    for name, value in (("lang", look.lang), ("theme", look.theme)):
+    for name, value in (("lang", str(look.lang)), ("theme", look.theme)):
         if request.query_params.get(name) == value:
             response.set_cookie(name, value, max_age=YEAR, samesite="lax", httponly=True)
 
 
-def _environment(lang: str) -> Environment:
+def _environment(lang: Code) -> Environment:
     made = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=True,
@@ -76,7 +93,7 @@ def _environment(lang: str) -> Environment:
         extensions=["jinja2.ext.i18n"],
     )
     made.install_gettext_callables(worded(lang), plural_in(lang), newstyle=True)  # type: ignore[attr-defined]  # of the extension
-    made.globals |= {"es": LANGUAGES[lang], "charts": charts, "lang": lang}
+    made.globals |= {"es": words(lang), "charts": charts, "lang": lang, "csrf": CSRF.get, "user": USER.get}
     return made
 
 
@@ -113,6 +130,3 @@ def part(rows: Sequence[Any], key: str = "page", size: int = 50) -> Part:
     number = min(max(int(wish), 1), pages) if wish.isascii() and wish.isdigit() else 1
     return Part(rows[(number - 1) * size : number * size], number, pages, len(rows), key, size)
 
-
-Shown = Callable[..., HTMLResponse]
-"""A template, now, and what it needs, to a page with Vigía's own state on it."""
