@@ -61,6 +61,8 @@ class Database:
     def __init__(self, url: str) -> None:
         self.engine = connect(url)
         self.shown = self.engine.url.render_as_string()
+        self.changed: dict[str, int] = {}
+        """How often each incident was changed since this process began, for who keeps what was counted of it."""
 
     def close(self) -> None:
         """Let go of the database."""

@@ -99,6 +99,7 @@ TERMS = {
     "typology": "typology",
 }
 _SMALL = 1000
+_LEAST = 0.001
 
 
 def name(identifier: str) -> str:
@@ -237,6 +238,8 @@ def number(value: float | Decimal | None) -> str:
     if value is None or isnan(value):
         return NOTHING
     exact, size = value == int(value), abs(float(value))
+    if 0 < value < _LEAST:
+        return "< 0.001"
     return format(value, ",.0f" if exact or size >= _SMALL else ".3g" if size < 1 else ",.1f")
 
 

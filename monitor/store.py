@@ -63,6 +63,9 @@ class Store(Database):
             self._put(c, t.clients, [plain(client) for client in step.clients])
             self._put(c, t.holdings, [plain(holding) for holding in step.holdings])
             self._send(c, step.messages, now)
+        told = step.changes
+        for key in {*told.incidents, *(one[0] for one in told.impacts), *(d.incident_id for d in told.decisions.values())}:
+            self.changed[key] = self.changed.get(key, 0) + 1
 
     def tell(self, threads: Sequence[Mapping[str, Any]], messages: Iterable[Message], now: datetime) -> None:
         """What recipients are told, with the messages that tell them (rows of `threads`)."""

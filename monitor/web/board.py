@@ -9,7 +9,7 @@ from typing import Any
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
-from alerts import IncidentState, Touch
+from alerts import Incident, IncidentState, Touch
 from alerts.priority import SEGMENTS
 from monitor import people
 from monitor import tables as t
@@ -44,7 +44,7 @@ def pages(face: Face) -> APIRouter:
         told_of = sorted(told(store, firing, now), key=_worst_first)
         matching = _matching(store, told_of, asked)
         drawn = matching if look.asked("all") else matching[:SHOWN]
-        over = people.incidents(store, now, state="resolved", since=now - LATELY)
+        over = _over(store, incidents, now, everything=bool(look.asked("over")))
         present_ = present(store, now, face.outlook.fresh)
         ok, _ = face.ready()
         watched = face.metrics.watched
@@ -62,8 +62,8 @@ def pages(face: Face) -> APIRouter:
             filtered=any(asked.values()),
             options=_options(told_of, present_),
             matrix=_matrix(present_, told_of),
-            over=over if look.asked("over") else over[:SHOWN_OVER],
-            over_many=len(over),
+            over=over[0],
+            over_many=over[1],
             figures=people.figures(store, now - LATELY),
             watched=watched,
         )
@@ -75,6 +75,14 @@ def traces(store: Store, ids: Sequence[str]) -> dict[str, Row]:
     """The curves of these incidents, by their ids (see `monitor.traces`)."""
     found = rows(store, t.traces.select().where(t.traces.c.incident_id.in_(ids))) if ids else []
     return {row["incident_id"]: row for row in found}
+
+
+def _over(store: Store, seen: Sequence[Incident], now: datetime, *, everything: bool) -> tuple[list[Row], int]:
+    """What was resolved LATELY, the newest first: what is shown of it, and how many there are. seen: what was open a moment ago."""
+    i = t.incidents.c
+    held = store.incidents(i.state == IncidentState.RESOLVED, i.resolved_at >= now - LATELY)
+    found = [incident for incident in seen if incident.state is IncidentState.RESOLVED] + held
+    return told(store, found if everything else found[:SHOWN_OVER], now), len(found)
 
 
 def _worst_first(row: Row) -> tuple[int, int, datetime]:

@@ -12,6 +12,7 @@ from monitor.web.board import traces
 from monitor.web.clients import named
 from monitor.web.face import Face
 from monitor.web.page import LOOK, part
+from rules import DIMENSIONS
 
 
 def pages(face: Face) -> APIRouter:
@@ -43,5 +44,6 @@ def pages(face: Face) -> APIRouter:
 
 
 def _wide(found: Row) -> list[Row]:
-    """Its alerts that are not about one client alone, unless the incident is."""
-    return [row for row in found["alerts"] if not row["client_id"] or found["client_id"]] or found["alerts"]
+    """Its alerts about its own place, and those that say nothing any more; the others show the same in its parts."""
+    place = [(found[name]) for name in DIMENSIONS]
+    return [row for row in found["alerts"] if row["state"] == "over" or [row[name] for name in DIMENSIONS] == place] or found["alerts"]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
+from hashlib import md5
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -21,17 +23,20 @@ from monitor.web.wording import plural_in, worded
 LANGUAGES: tuple[Code, ...] = ("es", "en")
 LIGHTS = ("auto", "light", "dark")
 YEAR = 365 * 86400
+HERE = Path(__file__).parent
 
 
 @dataclass(frozen=True)
 class Look:
-    """How a reader wants a page (`lang`, `theme`), and which one it is: its path and query. served: the paths that there are."""
+    """How a reader wants a page (`lang`, `theme`), and which one it is: its path and query. served: the paths that there are; held: the tag of
+    the page that its reader has already."""
 
     lang: Code = "es"
     theme: str = "auto"
     path: str = "/"
     query: tuple[tuple[str, str], ...] = ()
     served: frozenset[str] = frozenset()
+    held: str = ""
 
     @property
     def words(self) -> Language:
@@ -73,6 +78,7 @@ def looked(request: Request, served: frozenset[str] = frozenset()) -> Look:
         request.url.path,
         tuple((key, value) for key, value in pairs if key not in wish),
         served,
+        request.headers.get("if-none-match", ""),
     )
 
 
@@ -85,7 +91,7 @@ def remember(request: Request, response: Response, look: Look) -> None:
 
 def _environment(lang: Code) -> Environment:
     made = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        loader=FileSystemLoader(HERE / "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -103,7 +109,12 @@ _pages = {lang: _environment(lang) for lang in LANGUAGES}
 def rendered(template: str, status: int = 200, **values: Any) -> HTMLResponse:
     """The page that a template makes of these values, as its reader wants it."""
     look = LOOK.get()
-    return HTMLResponse(_pages[look.lang].get_template(template).render(look=look, **values), status)
+    made = HTMLResponse(_pages[look.lang].get_template(template).render(look=look, **values), status)
+    tag = f'"{md5(made.body, usedforsecurity=False).hexdigest()}"'
+    if status == HTTPStatus.OK and look.held == tag:
+        return HTMLResponse(status_code=HTTPStatus.NOT_MODIFIED, headers={"ETag": tag})
+    made.headers["ETag"] = tag
+    return made
 
 
 def reader(request: Request, door: Door) -> Reader:

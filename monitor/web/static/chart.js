@@ -8,6 +8,8 @@ function colour(name) { return getComputedStyle(figure()).getPropertyValue(`--${
 function signs(u) {
   const { ctx, bbox } = u, marks = JSON.parse(figure().dataset.marks), ratio = devicePixelRatio;
   ctx.save();
+  ctx.textAlign = "left";
+  ctx.textBaseline = "alphabetic";
   ctx.font = `600 ${11 * ratio}px Inter, sans-serif`;
   let ends = [];
   for (const [at, words, tone] of marks.sort((a, b) => a[0] - b[0])) {
