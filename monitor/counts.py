@@ -5,7 +5,7 @@ A board is asked for every few seconds by everybody, and a hundred thousand clie
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from threading import Lock
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -47,6 +47,16 @@ def touched(store: Store, ids: Sequence[str]) -> tuple[int, int]:
     answer = found.get(Touch.AFFECTED, 0), found.get(Touch.EXPOSED, 0)
     _keep(kept, {key: (as_of, answer)})
     return answer
+
+
+def until_changed(store: Store, name: str, as_of: Any, made: Callable[[], Row]) -> Row:
+    """What `made` says, kept under a name until any incident changes, somebody acts, or it is wanted as of something else."""
+    acts = t.acts.select().with_only_columns(t.acts.c.id).order_by(t.acts.c.id.desc()).limit(1)
+    newest = [row["id"] for row in _rows(store, acts)]
+    kept, key, stands = _of(store), (name,), (sum(store.changed.values()), newest, as_of)
+    if key not in kept or kept[key][0] != stands:
+        _keep(kept, {key: (stands, made())})
+    return dict(kept[key][1])
 
 
 def _counted(store: Store, ids: Sequence[str]) -> dict[str, Row]:

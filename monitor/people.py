@@ -18,7 +18,7 @@ from alerts.reasons import APPROVAL, BUDGET, FEW, OBSERVED
 from alerts.rows import plain
 from alerts.standing import with_standing
 from monitor import tables as t
-from monitor.counts import touched
+from monitor.counts import touched, until_changed
 from monitor.standing import Row, as_acted, as_worked, only, rows, told
 from monitor.store import Act, Store
 from monitor.unsettled import doubts
@@ -99,6 +99,10 @@ def figures(store: Store, since: datetime) -> Row:
 
     reported: clients who have told of it themselves; first: those of them who had our case before; lead: median, s.
     """
+    return until_changed(store, "figures", int(since.timestamp() // 60), lambda: _figures(store, since))
+
+
+def _figures(store: Store, since: datetime) -> Row:
     firing = as_acted(store, store.incidents(t.incidents.c.state == IncidentState.FIRING))
     affected, exposed = touched(store, [i.id for i in firing if i.state is IncidentState.FIRING])
     d = t.decisions.c
