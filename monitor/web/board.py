@@ -22,7 +22,7 @@ from rules import Severity, Verdict
 
 LATELY = timedelta(hours=24)
 """For how long what is resolved stays on the board, and the time that its figures are of."""
-SHOWN, SHOWN_OVER = 10, 6
+SHOWN, SHOWN_OVER = 8, 6
 """Incidents that are drawn at first; the others are a link away."""
 NOBODY = "-"
 """Of a filter: those that nobody has taken."""

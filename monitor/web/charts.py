@@ -12,7 +12,7 @@ MARKS = {"began": "Primer minuto malo", "detected": "Detectada", "cases": "Casos
 MARKS_EN = {"began": "First bad minute", "detected": "Detected", "cases": "Cases", "reported": "Client reports", "informed": "Informed", "ended": "End"}
 TONES = {"detected": "minor", "cases": "well", "reported": "major", "informed": "well", "ended": "well"}
 Values = Sequence[float | None]
-MOST = 120
+MOST = 90
 """Points of a spark: more would lie closer than a line is wide."""
 ROOM = 1.12
 """What the highest point leaves above it."""
