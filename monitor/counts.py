@@ -43,7 +43,9 @@ def touched(store: Store, ids: Sequence[str]) -> tuple[int, int]:
     as_of = tuple(sorted((one, store.changed.get(one, 0)) for one in ids))
     if key in kept and kept[key][0] == as_of:
         return kept[key][1]  # type: ignore[no-any-return]
-    found = {row["touch"]: row["n"] for row in _rows(store, t.by_touch(t.impacts.c.incident_id.in_(ids)))} if ids else {}
+    found = (
+        {row["touch"]: row["n"] for row in _rows(store, t.by_touch(t.impacts.c.incident_id.in_(ids)))} if ids else {}
+    )
     answer = found.get(Touch.AFFECTED, 0), found.get(Touch.EXPOSED, 0)
     _keep(kept, {key: (as_of, answer)})
     return answer

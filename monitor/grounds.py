@@ -110,7 +110,7 @@ def quarters(
 def minutes(
     db: duckdb.DuckDBPyConnection, start: int, end: int, clients: Sequence[str] | None = None
 ) -> dict[str, list[Any]]:
-    """What became known in each minute of [start, end): m, product, channel, client_id, status, bin, n, again; of all, or of these clients."""
+    """What became known in each minute of [start, end), of all or some clients: m, product, channel, client_id, status, bin, n, again."""
     who, where, named = _of(clients)
     return db.sql(
         f"""SELECT known AS m, product, channel, {who} AS client_id, status, coalesce(bin, -1)::INTEGER AS bin, {_MANY}
@@ -145,7 +145,9 @@ def totals(
 
 def readings(db: duckdb.DuckDBPyConnection, scope: Scope, start: int, end: int) -> dict[str, list[Any]]:
     """A metric minute by minute: m, value (the mean of its readings)."""
-    held = [(name, value) for name, value in zip(DIMENSIONS, scope.values, strict=True) if value and name != "client_id"]
+    held = [
+        (name, value) for name, value in zip(DIMENSIONS, scope.values, strict=True) if value and name != "client_id"
+    ]
     where = "".join(f" AND {name} = ?" for name, _ in held)
     return db.sql(
         f"""SELECT known AS m, sum(value) / nullif(sum(n), 0) AS value FROM metrics

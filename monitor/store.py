@@ -64,7 +64,11 @@ class Store(Database):
             self._put(c, t.holdings, [plain(holding) for holding in step.holdings])
             self._send(c, step.messages, now)
         told = step.changes
-        for key in {*told.incidents, *(one[0] for one in told.impacts), *(d.incident_id for d in told.decisions.values())}:
+        for key in {
+            *told.incidents,
+            *(one[0] for one in told.impacts),
+            *(d.incident_id for d in told.decisions.values()),
+        }:
             self.changed[key] = self.changed.get(key, 0) + 1
 
     def tell(self, threads: Sequence[Mapping[str, Any]], messages: Iterable[Message], now: datetime) -> None:

@@ -360,11 +360,17 @@ def by_touch(where: Any, *keys: Any) -> Any:
     inner = select(*keys, i.client_id, func.min(i.touch).label("touch"), func.max(hit).label("top")).where(where)
     of = inner.group_by(*keys, i.client_id).subquery()
     named = [of.c[key.name] for key in keys]
-    return select(*named, of.c.touch, func.count().label("n"), func.max(of.c.top).label("top")).group_by(*named, of.c.touch)
+    return select(*named, of.c.touch, func.count().label("n"), func.max(of.c.top).label("top")).group_by(
+        *named, of.c.touch
+    )
 
 
 def by_action(where: Any) -> Any:
     """How many decisions there are, by incident, what was decided, and whether it was withdrawn: incident_id, action, withdrawn, n."""
     d = decisions.c
     keys = (d.incident_id, d.action, d.withdrawn_at.is_not(None))
-    return select(d.incident_id, d.action, keys[2].label("withdrawn"), func.count().label("n")).where(where).group_by(*keys)
+    return (
+        select(d.incident_id, d.action, keys[2].label("withdrawn"), func.count().label("n"))
+        .where(where)
+        .group_by(*keys)
+    )

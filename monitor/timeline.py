@@ -49,7 +49,17 @@ ORDER = (
 
 
 def _step(what: str, at: datetime, **words: Any) -> Row:
-    return {"what": what, "at": at, "n": 0, "who": "", "text": "", "client": "", "client_id": "", "lead": None, "act": None} | words
+    return {
+        "what": what,
+        "at": at,
+        "n": 0,
+        "who": "",
+        "text": "",
+        "client": "",
+        "client_id": "",
+        "lead": None,
+        "act": None,
+    } | words
 
 
 def _who(row: Row) -> str:
@@ -70,7 +80,9 @@ def _sent(store: Store, cases: Sequence[Row]) -> list[Row]:
     if not keys:
         return []
     o = t.outbox.c
-    found = rows(store, t.outbox.select().with_only_columns(o.sent_at).where(o.key.in_(keys[:500]), o.sent_at.is_not(None)))
+    found = rows(
+        store, t.outbox.select().with_only_columns(o.sent_at).where(o.key.in_(keys[:500]), o.sent_at.is_not(None))
+    )
     return [_step("sent", min(row["sent_at"] for row in found), n=len(keys))] if found else []
 
 

@@ -87,7 +87,7 @@ class Traces:
         found = {i.id: i for i in incidents if i.state is not IncidentState.MERGED}
         self._held = {key: trace for key, trace in self._held.items() if key in found}
         for incident in found.values():
-            self._began(incident, end)
+            self._began(incident)
         grown = {key: trace for key, trace in self._held.items() if trace.end < end}
         self._grow(list(grown.values()), end)
         over = {key for key, incident in found.items() if incident.state is IncidentState.RESOLVED}
@@ -98,7 +98,7 @@ class Traces:
 
     # ---- what is expected ------------------------------------------------------------------------------------------
 
-    def _began(self, incident: Incident, end: int) -> None:
+    def _began(self, incident: Incident) -> None:
         start = minute_of(incident.started_at) - BEFORE
         held = self._held.get(incident.id)
         if held and (held.scope, held.kind, held.start) == (incident.scope, incident.kind, start):

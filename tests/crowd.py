@@ -40,7 +40,9 @@ def crowd(store: Store, now: datetime, *, incidents: int, clients: int, over: in
             decision = _decided(n, told, incident)
             changes.decisions[decision.key] = decision
     step.cases = [
-        TheirCase(f"SP-{n}", "sharepoint", client.client_id, now - timedelta(minutes=20), now - timedelta(minutes=20), "pagos")
+        TheirCase(
+            f"SP-{n}", "sharepoint", client.client_id, now - timedelta(minutes=20), now - timedelta(minutes=20), "pagos"
+        )
         for n, client in enumerate(known[:20])
     ]
     step.clients, step.changes = known, changes
@@ -87,4 +89,8 @@ def _trace(one: Incident, now: datetime, rng: np.random.Generator) -> dict[str, 
     seen = rng.poisson(2, many).astype(float)
     seen[60:] += rng.poisson(14, many - 60)
     flat = {name: [level] * many for name, level in (("expected", 2.0), ("lower", 0.0), ("upper", 6.0))}
-    return {"incident_id": one.id, "start": start, "curves": {"kind": str(one.kind), "step": 1, "seen": seen.tolist(), **flat}}
+    return {
+        "incident_id": one.id,
+        "start": start,
+        "curves": {"kind": str(one.kind), "step": 1, "seen": seen.tolist(), **flat},
+    }

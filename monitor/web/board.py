@@ -91,7 +91,9 @@ def _worst_first(row: Row) -> tuple[int, int, datetime]:
 
 def _matching(store: Store, told_of: Sequence[Row], asked: dict[str, str]) -> list[Row]:
     """Those that the filter leaves: an incident that names no product is of all of them."""
-    found = [row for row in told_of if all(asked[key] in ("", row[key]) or not row[key] for key in ("product", "channel"))]
+    found = [
+        row for row in told_of if all(asked[key] in ("", row[key]) or not row[key] for key in ("product", "channel"))
+    ]
     found = [row for row in found if asked["severity"] in ("", row["severity"])]
     if asked["by"]:
         found = [row for row in found if (_whose(row) or NOBODY) == asked["by"]]
@@ -120,8 +122,8 @@ def _options(told_of: Iterable[Row], present_: Present) -> dict[str, list[tuple[
     for place, key in enumerate(("product", "channel")):
         ids = {said[place] for said in present_.said} | {row[key] for row in told_of}
         found[key] = sorted(((one, words.name(one)) for one in ids if one), key=lambda pair: pair[1])
-    found["segment"] = [(segment, words.segment(segment)) for segment in SEGMENTS]
-    found["by"] = [(NOBODY, "Nadie aún" if LOOK.get().lang == "es" else "Nobody yet"), *((who, who) for who in sorted({_whose(row) for row in told_of} - {""}))]
+    found["segment"] = [(segment, segment.capitalize()) for segment in SEGMENTS]
+    found["by"] = [(who, who) for who in sorted({_whose(row) for row in told_of} - {""})]
     return found
 
 

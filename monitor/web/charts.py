@@ -8,8 +8,22 @@ from datetime import UTC, datetime
 from json import dumps
 from typing import Any
 
-MARKS = {"began": "Primer minuto malo", "detected": "Detectada", "cases": "Casos", "reported": "Cliente reporta", "informed": "Informado", "ended": "Fin"}
-MARKS_EN = {"began": "First bad minute", "detected": "Detected", "cases": "Cases", "reported": "Client reports", "informed": "Informed", "ended": "End"}
+MARKS = {
+    "began": "Primer minuto malo",
+    "detected": "Detectada",
+    "cases": "Casos",
+    "reported": "Cliente reporta",
+    "informed": "Informado",
+    "ended": "Fin",
+}
+MARKS_EN = {
+    "began": "First bad minute",
+    "detected": "Detected",
+    "cases": "Cases",
+    "reported": "Client reports",
+    "informed": "Informed",
+    "ended": "End",
+}
 TONES = {"detected": "minor", "cases": "well", "reported": "major", "informed": "well", "ended": "well"}
 Values = Sequence[float | None]
 MOST = 90
@@ -42,7 +56,9 @@ class Drawing:
     levels: Sequence[tuple[float, float]] = ()
 
 
-def spark(trace: Mapping[str, Any] | None, began: datetime, *, width: float = 240, height: float = 56) -> Drawing | None:
+def spark(
+    trace: Mapping[str, Any] | None, began: datetime, *, width: float = 240, height: float = 56
+) -> Drawing | None:
     """A small picture of the newest hours; None where there is nothing to draw yet."""
     return _drawn(trace, began, width, height, MOST)
 
@@ -87,9 +103,12 @@ def _drawn(
         return round(i * width / span, 1)
 
     def y(value: float) -> float:
-        return round(height - (value - floor) * height / (top - floor), 1)
+        return float(round(height - (value - floor) * height / (top - floor), 1))
 
-    out = [s is not None and u is not None and low is not None and not low <= s <= u for s, low, u in zip(seen, lower, upper, strict=True)]
+    out = [
+        s is not None and u is not None and low is not None and not low <= s <= u
+        for s, low, u in zip(seen, lower, upper, strict=True)
+    ]
     line = _path(seen, x, y)
     newest = max((i for i, value in enumerate(seen) if value is not None), default=None)
     return Drawing(
@@ -122,7 +141,9 @@ def _runs(values: Values) -> list[list[tuple[int, float]]]:
 
 
 def _path(values: Values, x: Any, y: Any) -> str:
-    return "".join("M" + "L".join(f"{x(i)} {y(v)}" for i, v in run) + ("h.1" if len(run) == 1 else "") for run in _runs(values))
+    return "".join(
+        "M" + "L".join(f"{x(i)} {y(v)}" for i, v in run) + ("h.1" if len(run) == 1 else "") for run in _runs(values)
+    )
 
 
 def _area(run: Sequence[tuple[int, float]], x: Any, y: Any, ground: float) -> str:

@@ -46,4 +46,6 @@ def pages(face: Face) -> APIRouter:
 def _wide(found: Row) -> list[Row]:
     """Its alerts about its own place, and those that say nothing any more; the others show the same in its parts."""
     place = [(found[name]) for name in DIMENSIONS]
-    return [row for row in found["alerts"] if row["state"] == "over" or [row[name] for name in DIMENSIONS] == place] or found["alerts"]
+    return [
+        row for row in found["alerts"] if row["state"] == "over" or [row[name] for name in DIMENSIONS] == place
+    ] or found["alerts"]

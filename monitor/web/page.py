@@ -28,8 +28,10 @@ HERE = Path(__file__).parent
 
 @dataclass(frozen=True)
 class Look:
-    """How a reader wants a page (`lang`, `theme`), and which one it is: its path and query. served: the paths that there are; held: the tag of
-    the page that its reader has already."""
+    """How a reader wants a page (`lang`, `theme`), and which one it is: its path and query.
+
+    served: the sections that there are; held: the tag of the page that its reader has already.
+    """
 
     lang: Code = "es"
     theme: str = "auto"
@@ -48,7 +50,7 @@ class Look:
         return f"/?{urlencode(query)}"
 
     def link(self, **changes: Any) -> str:
-        """This page with some of its query changed; None takes a key away."""
+        """The same page with some of its query changed; None takes a key away."""
         kept = [(key, value) for key, value in self.query if key not in changes]
         text = urlencode(kept + [(key, str(value)) for key, value in changes.items() if value is not None])
         return f"{self.path}?{text}" if text else self.path
@@ -58,7 +60,7 @@ class Look:
         return next((value for name, value in self.query if name == key), "")
 
 
-LOOK: ContextVar[Look] = ContextVar("look", default=Look())
+LOOK: ContextVar[Look] = ContextVar("look", default=Look())  # noqa: B039 - frozen
 """Of the page that is being made."""
 CSRF: ContextVar[str] = ContextVar("csrf", default="")
 """What a form on the page must bring back; '' where nothing is asked for."""
@@ -140,4 +142,3 @@ def part(rows: Sequence[Any], key: str = "page", size: int = 50) -> Part:
     pages = max(1, -(-len(rows) // size))
     number = min(max(int(wish), 1), pages) if wish.isascii() and wish.isdigit() else 1
     return Part(rows[(number - 1) * size : number * size], number, pages, len(rows), key, size)
-

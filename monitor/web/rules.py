@@ -55,7 +55,9 @@ def _row(name: str, said: list[Status]) -> Row:
             | {"value": _known(s.value), "expected": _known(s.expected)}
             for s in breach
         ],
-        "unsure": [{"product": s.scope.product, "channel": s.scope.channel} for s in said if s.verdict is Verdict.UNKNOWN],
+        "unsure": [
+            {"product": s.scope.product, "channel": s.scope.channel} for s in said if s.verdict is Verdict.UNKNOWN
+        ],
     }
 
 
@@ -67,7 +69,11 @@ def _known(value: float) -> float | None:
 def _found(store: Store, now: datetime) -> tuple[Counter[str], dict[str, Counter[str]]]:
     """By rule: the incidents of the last MONTH that it saw, and what people said of these: yes or no, useful."""
     i, a = t.incidents.c, t.acts.c
-    lately = t.incidents.select().with_only_columns(i.id, i.rules).where(i.started_at > now - MONTH, i.state != IncidentState.MERGED)
+    lately = (
+        t.incidents.select()
+        .with_only_columns(i.id, i.rules)
+        .where(i.started_at > now - MONTH, i.state != IncidentState.MERGED)
+    )
     seen = {row["id"]: row["rules"] for row in rows(store, lately)}
     found = Counter(rule for names in seen.values() for rule in names)
     useful: dict[str, Counter[str]] = defaultdict(Counter)

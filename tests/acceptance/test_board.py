@@ -58,7 +58,9 @@ def bank(tmp_path: Any) -> Iterator[Bank]:
     metrics.cycle(NOW)
     metrics.stepped(NOW)
     places = (("pagos", Verdict.BREACH, 0.4, 0.99), ("swift", Verdict.UNKNOWN, 0.0, 0.0))
-    metrics.statuses([Status("fallas", Scope(place), verdict, value, 0.01, score) for place, verdict, value, score in places])
+    metrics.statuses(
+        [Status("fallas", Scope(place), verdict, value, 0.01, score) for place, verdict, value, score in places]
+    )
     server = serve(app(store, metrics, lambda: (True, ""), lambda: NOW, measures={"fallas": "failed"}), "127.0.0.1:0")
     yield Bank(store, server, [row["id"] for row in people.incidents(store, NOW, state="open")])
     server.stop()
@@ -92,13 +94,24 @@ def pages(bank: Bank) -> list[str]:
     """Each kind of page that there is."""
     client = people.incident(bank.store, bank.ids[0], NOW)["affected_clients"][0]["client_id"]
     incident = f"/incidents/{bank.ids[0]}"
-    return ["/", incident, f"{incident}?touch=exposed", "/casos", "/clientes", f"/clientes/{client}", "/reglas", "/api/docs"]
+    return [
+        "/",
+        incident,
+        f"{incident}?touch=exposed",
+        "/casos",
+        "/clientes",
+        f"/clientes/{client}",
+        "/reglas",
+        "/api/docs",
+    ]
 
 
 @pytest.mark.parametrize("light", ["light", "dark"])
 @pytest.mark.parametrize("size", [WALL, PHONE], ids=["wall", "phone"])
 def test_anybody_can_read_every_page(browser: Browser, bank: Bank, light: Any, size: Any):
-    context = browser.new_context(viewport=size, base_url=bank.server.address, color_scheme=light, reduced_motion="reduce")
+    context = browser.new_context(
+        viewport=size, base_url=bank.server.address, color_scheme=light, reduced_motion="reduce"
+    )
     page, found = context.new_page(), []
     for path in pages(bank):
         page.goto(path)
@@ -106,12 +119,14 @@ def test_anybody_can_read_every_page(browser: Browser, bank: Bank, light: Any, s
         assert wide <= size["width"], f"{path} scrolls sideways: {wide}"
         for fault in Axe().run(page).response["violations"]:
             if fault["impact"] in SERIOUS:
-                found += [f"{path}: {fault['id']}: {node['html'][:150]} {node['any'][:1]}" for node in fault["nodes"][:3]]
+                found += [
+                    f"{path}: {fault['id']}: {node['html'][:150]} {node['any'][:1]}" for node in fault["nodes"][:3]
+                ]
     context.close()
     assert found == []
 
 
-def test_from_the_board_to_what_fails_and_back_by_keys_alone(page: Page, bank: Bank):
+def test_from_the_board_to_what_fails_and_back_by_keys_alone(page: Page):
     expect(page.locator("h1")).to_have_text("11 afectaciones abiertas")
     page.keyboard.press("j")
     page.keyboard.press("j")

@@ -151,7 +151,8 @@ def test_an_incidents_page(face: Face) -> None:
         "Desde 03/03/2026 10:05:00", "fallas_inusuales", "41 %", "1,1 %", "NIT 900.123.456", "$ 98.450.000", "La atiendo",
         "10 min antes", "60 s después", "segmento 30 + impacto 21,5", "C-000001", "SP-75",
         "N2 revisa el enlace", "92 % de las fallas: Conexión Directa, código E504; 60 %: Pagos",
-        "Primera falla de un cliente: Aceros del Istmo", "Vigía la detectó 3 min después", "Primer cliente que lo reporta: Molinos Borovanda 60 s antes de nuestro caso · 2 lo han reportado",
+        "Primera falla de un cliente: Aceros del Istmo", "Vigía la detectó 3 min después",
+        "Primer cliente que lo reporta: Molinos Borovanda 60 s antes de nuestro caso · 2 lo han reportado",
     ):  # fmt: skip
         assert words in text, words
     clients = text.partition("Clientes, por prioridad")[2]
@@ -320,7 +321,9 @@ def test_every_answer_is_guarded(face: Face, path: str) -> None:
     assert headers["cache-control"] == "no-store"
 
 
-@pytest.mark.parametrize("path", ["/", f"/incidents/{PAYMENTS}", f"/clientes/{ACEROS}", "/clientes", "/casos", "/reglas", "/api/docs"])
+@pytest.mark.parametrize(
+    "path", ["/", f"/incidents/{PAYMENTS}", f"/clientes/{ACEROS}", "/clientes", "/casos", "/reglas", "/api/docs"]
+)
 def test_a_page_loads_nothing_from_elsewhere_and_all_that_it_names(face: Face, path: str) -> None:
     html = face.get(path).text
     assert "//" not in " ".join(re.findall(r'(?:src|href)="([^"]*)"', html))
