@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import re
 import time
+from base64 import b64encode
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http.client import responses
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
@@ -21,7 +23,7 @@ from urllib3.exceptions import HTTPError
 from connectors import SourceError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Container, Mapping
 
 LIMIT = 64 << 20
 """Bytes of one answer."""
@@ -35,6 +37,7 @@ MARGIN = 30.0
 LIFE = 300.0
 """Seconds of life of a token that does not say."""
 TEMPORARY = (429, 502, 503, 504)
+ANY = range(100, 600)
 TIMEOUT, UNAUTHORIZED, SERVER = 408, 401, 500
 _BACKOFF = wait_exponential(multiplier=0.5, max=8) + wait_random(0, 1)
 _WORD = re.compile(r"[A-Za-z][A-Za-z_.]{1,40}")
@@ -66,7 +69,9 @@ class Session:
     """Requests to one address, with its log-in. For one thread at a time.
 
     token: sent as a bearer; or token_url, client_id, client_secret and, where the server wants one, scope: OAuth2 client
-    credentials, renewed before they expire, and once more on a 401. timeout: of one answer, to its last byte.
+    credentials, renewed before they expire, and once more on a 401; or user and password (basic). timeout: of one answer,
+    to its last byte. ca_file: who vouches for the server, in place of the well-known (PEM). hidden: the address itself is
+    the secret, and no more than its server is ever told.
 
     What is temporary (no connection, 429, 502, 503, 504) is asked again up to TRIES times within PATIENCE; `Retry-After`
     is honoured, beyond PATIENCE by failing at once until its time has come. Requests must therefore bear repeating.
@@ -80,12 +85,16 @@ class Session:
         self,
         url: str,
         *,
-        token: str,
-        token_url: str,
-        client_id: str,
-        client_secret: str,
-        scope: str,
         timeout: timedelta,
+        token: str = "",
+        token_url: str = "",
+        client_id: str = "",
+        client_secret: str = "",
+        scope: str = "",
+        user: str = "",
+        password: str = "",
+        ca_file: str = "",
+        hidden: bool = False,
     ) -> None:
         for name, address in (("url", url), *([("token_url", token_url)] if token_url else [])):
             _check(name, address)
@@ -98,13 +107,19 @@ class Session:
             raise ValueError(f"{name}: needs token_url")
         if not _sendable(token):
             raise ValueError("token: holds a sign that no header can carry")
+        if bool(user) != bool(password) or (user and (token or token_url)):
+            raise ValueError("user: needs password, and takes the place of a token")
+        if ca_file and not Path(ca_file).is_file():
+            raise ValueError("ca_file: no such file")
         if timeout <= timedelta(0):
             raise ValueError("timeout: must be more than 0s")
-        self.shown = shown(url)
+        self._path_shown = not hidden
+        self.shown = shown(url, path=self._path_shown)
         self.sleep, self.clock = time.sleep, time.monotonic
         self._origin = _origin(url)
         self._seconds = timeout.total_seconds()
         self._token, self._until = token, 0.0
+        self._basic = b64encode(f"{user}:{password}".encode()).decode() if user else ""
         self._login = {"grant_type": "client_credentials", "client_id": client_id, "client_secret": client_secret}
         self._login |= {"scope": scope} if scope else {}
         self._token_url = token_url
@@ -112,6 +127,7 @@ class Session:
         self._http = requests.Session()
         # A proxy of the environment is for what lies outside.
         self._http.trust_env = urlsplit(url).hostname not in LOOPBACK
+        self._http.verify = ca_file or True
 
     def ask(
         self,
@@ -121,19 +137,26 @@ class Session:
         params: Mapping[str, str] | None = None,
         body: Any = None,
         headers: Mapping[str, str] | None = None,
-        accept: tuple[int, ...] = (),
+        accept: Container[int] = (),
         repeat: bool = True,
+        parse: bool = True,
     ) -> Answer:
         """The answer, if its status is 2xx or one of `accept` (then without body); else SourceError.
 
-        `url` must lie at the session's server; repeat: whether the request bears to be sent again at once.
+        `url` must lie at the session's server. body: sent as JSON, or as it is where it is bytes. repeat: whether the request bears to
+        be sent again at once; parse: whether the answer's text matters (else its status says all).
         """
         if _origin(url) != self._origin:
-            raise SourceError(f"{self.shown}: leads to {shown(url)}, which is another server", permanent=True)
+            raise SourceError(
+                f"{self.shown}: leads to {shown(url, path=self._path_shown)}, which is another server", permanent=True
+            )
+        sent = {"data" if isinstance(body, bytes) else "json": body}
 
         def once() -> Answer:
             self._log_in()
-            return self._once(method, url, accept, params=params, json=body, headers=headers, auth=self._signed)
+            return self._once(
+                method, url, accept, parse=parse, params=params, headers=headers, auth=self._signed, **sent
+            )
 
         try:
             return self._patiently(once, TRIES if repeat else 1)
@@ -142,6 +165,11 @@ class Session:
                 raise
             self._token = ""  # withdrawn before its time: one more
             return self._patiently(once, TRIES if repeat else 1)
+
+    def reach(self, url: str) -> None:
+        """Whether the server of `url` answers at all, be it with an error: it is asked at its root, where nothing is done."""
+        parts = urlsplit(url)
+        self.ask("GET", f"{parts.scheme}://{parts.netloc}/", accept=ANY, repeat=False, parse=False)
 
     def _patiently(self, once: Callable[[], Answer], times: int) -> Answer:
         left = self._not_before - self.clock()
@@ -177,11 +205,11 @@ class Session:
         self._token, self._until = token, self.clock() + seconds - min(MARGIN, seconds / 10)
 
     def _signed(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        if self._token:
-            request.headers["Authorization"] = f"Bearer {self._token}"
+        if self._token or self._basic:
+            request.headers["Authorization"] = f"Bearer {self._token}" if self._token else f"Basic {self._basic}"
         return request
 
-    def _once(self, method: str, url: str, accept: tuple[int, ...], **sent: Any) -> Answer:
+    def _once(self, method: str, url: str, accept: Container[int], *, parse: bool = True, **sent: Any) -> Answer:
         place = shown(url) if url == self._token_url else self.shown
         began = self.clock()
         try:
@@ -199,7 +227,9 @@ class Session:
         if not response.ok or response.is_redirect:
             if status in accept:
                 return Answer(status, None)
-            raise _fault(place, response, text)
+            raise _fault(place, response, text, path=self._path_shown)
+        if not parse:
+            return Answer(status, None)
         link = str(response.links.get("next", {}).get("url", ""))
         try:
             return Answer(status, json.loads(text) if text.strip() else None, link)
@@ -235,10 +265,10 @@ class Session:
         return "the connection broke off"
 
 
-def shown(url: str) -> str:
-    """The address as people may see it: without query, name and password."""
+def shown(url: str, *, path: bool = True) -> str:
+    """The address as people may see it: without query, name and password, and without its path where that is a secret."""
     parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path if path else '/...'}"
 
 
 def _origin(url: str) -> tuple[str, str | None, int | None]:
@@ -272,12 +302,13 @@ def _wait(state: RetryCallState) -> float:
     return _BACKOFF(state) if after is None else after
 
 
-def _fault(place: str, response: requests.Response, text: bytes) -> SourceError:
+def _fault(place: str, response: requests.Response, text: bytes, *, path: bool) -> SourceError:
     """What a status that was not wanted means."""
     status = response.status_code
     if response.is_redirect:
         return SourceError(
-            f"{place}: {status}, moved to {shown(urljoin(response.url, response.headers['Location']))}", permanent=True
+            f"{place}: {status}, moved to {shown(urljoin(response.url, response.headers['Location']), path=path)}",
+            permanent=True,
         )
     words = " ".join(part for part in (f"{place}: {status}", responses.get(status, ""), _code(text)) if part)
     if status in TEMPORARY:

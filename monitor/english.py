@@ -78,6 +78,15 @@ ACTS = {
     "attribute": "Linked to the case",
     "informed": "Told the client",
     "promote": "Promoted to incidente",
+    "unack": "Is on it no more",
+    "assign": "Assigned",
+    "reopen": "Reopened it",
+    "useful": "Said whether it was useful",
+    "silence": "Silenced",
+    "end_silence": "Ended the silence",
+    "maintenance": "Declared maintenance",
+    "end_maintenance": "Ended the maintenance",
+    "handover": "Signed the hand-over",
 }
 DOUBTS = {"pending": "Pending", "reversed": "Reversed", "duplicated": "Possibly doubled"}
 SETTLED = {"ok": "went through", "failed": "failed", "rejected": "was rejected", "reversed": "was reversed"}
@@ -90,6 +99,8 @@ WHYS = {
     "": "",
 }
 TOUCHES = {"affected": "Affected", "exposed": "Exposed", "": "—"}
+NAMED = {"yes": "yes", "no": "no"}
+"""What an act on an incident names, where it is no person and no id."""
 TERMS = {
     "segment": "segment",
     "impact": "impact",
@@ -117,6 +128,7 @@ def place(row: Mapping[str, Any]) -> str:
     parts = [name(row[key]) for key in ("product", "channel") if row.get(key)]
     parts += [str(row["series"])] if row.get("series") else []
     parts += [str(row.get("client") or nit(row["client_id"]))] if row.get("client_id") else []
+    parts += ["one client"] if row.get("one_client") and not row.get("client_id") else []
     return " · ".join(parts) or "All products and channels"
 
 
@@ -231,6 +243,22 @@ def state(row: Mapping[str, Any]) -> str:
     if row["state"] == "resolved" and row["resolved_by"]:
         return f"Resolved (by {row['resolved_by']})"
     return f"Joined to {row['parent_id']}" if row["parent_id"] else STATES[row["state"]]
+
+
+def act(row: Mapping[str, Any]) -> str:
+    """What somebody did, and what they named: "Assigned to N. N.", "Said whether it was useful: yes"."""
+    told = ACTS.get(row["action"], row["action"])
+    if row["action"] == "assign":
+        return f"{told} to {row['about']}" if row["about"] else "Took the assignment back"
+    return f"{told}: {NAMED.get(row['about'], row['about'])}" if row["about"] else told
+
+
+def useful(told: Iterable[Mapping[str, Any]]) -> str:
+    """Whether people found it useful: "yes (N. N.), no (M. M.: it was a planned closing)"."""
+    words = (
+        f"{'yes' if one['useful'] else 'no'} ({': '.join(filter(None, (one['who'], one['text'])))})" for one in told
+    )
+    return ", ".join(words) or NOTHING
 
 
 def number(value: float | Decimal | None) -> str:

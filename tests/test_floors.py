@@ -32,6 +32,8 @@ DUCK = (
 FENCES: dict[str, tuple[str, ...]] = {
     "requests": ("connectors/",),
     "tenacity": ("connectors/",),
+    "smtplib": ("connectors/receivers/email.py",),
+    "apprise": ("connectors/receivers/apprise.py",),
     "sqlalchemy": SQL,
     "alembic": SQL,
     "psycopg": SQL,

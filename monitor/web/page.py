@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import md5
 from http import HTTPStatus
 from pathlib import Path
@@ -14,16 +15,21 @@ from urllib.parse import urlencode
 from fastapi import Request, Response
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import escape
 
 from monitor.languages import Code, Language, words
 from monitor.reads import Door, Reader
 from monitor.web import charts
+from monitor.web.viewer import impersonal, viewer, who
 from monitor.web.wording import plural_in, worded
+
+__all__ = ["LOOK", "Look", "looked", "part", "reader", "remember", "rendered", "who"]
 
 LANGUAGES: tuple[Code, ...] = ("es", "en")
 LIGHTS = ("auto", "light", "dark")
 YEAR = 365 * 86400
 HERE = Path(__file__).parent
+_FORM = re.compile(r'<form\b[^>]*\bmethod="post"[^>]*>', re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -62,12 +68,6 @@ class Look:
 
 LOOK: ContextVar[Look] = ContextVar("look", default=Look())  # noqa: B039 - frozen
 """Of the page that is being made."""
-CSRF: ContextVar[str] = ContextVar("csrf", default="")
-"""What a form on the page must bring back; '' where nothing is asked for."""
-
-
-USER: ContextVar[str] = ContextVar("user", default="")
-"""Who has signed in; '' where nobody has to: forms then ask for a name."""
 
 
 def looked(request: Request, served: frozenset[str] = frozenset()) -> Look:
@@ -101,7 +101,7 @@ def _environment(lang: Code) -> Environment:
         extensions=["jinja2.ext.i18n"],
     )
     made.install_gettext_callables(worded(lang), plural_in(lang), newstyle=True)  # type: ignore[attr-defined]  # of the extension
-    made.globals |= {"es": words(lang), "charts": charts, "lang": lang, "csrf": CSRF.get, "user": USER.get}
+    made.globals |= {"es": words(lang), "charts": charts, "lang": lang}
     return made
 
 
@@ -109,36 +109,40 @@ _pages = {lang: _environment(lang) for lang in LANGUAGES}
 
 
 def rendered(template: str, status: int = 200, **values: Any) -> HTMLResponse:
-    """The page that a template makes of these values, as its reader wants it."""
-    look = LOOK.get()
-    made = HTMLResponse(_pages[look.lang].get_template(template).render(look=look, **values), status)
-    tag = f'"{md5(made.body, usedforsecurity=False).hexdigest()}"'
-    if status == HTTPStatus.OK and look.held == tag:
-        return HTMLResponse(status_code=HTTPStatus.NOT_MODIFIED, headers={"ETag": tag})
-    made.headers["ETag"] = tag
-    return made
+    """The page that a template makes of these values, as far as whoever asks may see them; they are there as `viewer`.
+
+    Each form that posts gets the mark that guards it against other pages. What the reader has already is not sent again.
+    """
+    look, here = LOOK.get(), viewer()
+    if status != HTTPStatus.OK:
+        look = replace(look, path="/", query=())  # why there is no page must not tell what was asked for
+    page = _pages[look.lang].get_template(template).render(look=look, viewer=here, **here.out(values))
+    guarded = _FORM.sub(
+        lambda form: f'{form.group()}<input type="hidden" name="csrf" value="{escape(here.csrf())}">', page
+    )
+    tag = f'"{md5(guarded.encode(), usedforsecurity=False).hexdigest()}"'
+    same = status == HTTPStatus.OK and look.held == tag
+    made = HTMLResponse("" if same else guarded, HTTPStatus.NOT_MODIFIED if same else status, {"ETag": tag})
+    answer: HTMLResponse = impersonal(made)
+    return answer
 
 
 def reader(request: Request, door: Door) -> Reader:
-    """Who asks: the address that the request comes from."""
-    return Reader(request.client.host if request.client else "", door)
+    """Who asks to see one client, for a read that the caller has kept: the user or, without users, the address of the request."""
+    here = viewer()
+    here.noted = True
+    return Reader(here.who or (request.client.host if request.client else ""), door)
 
 
-@dataclass(frozen=True)
-class Part:
-    """One page of a long list: its rows, which of how many pages it is (from 1), and how many rows there are in all."""
+def part(rows: Sequence[Mapping[str, Any]], key: str = "page", size: int = 50) -> dict[str, Any]:
+    """The page of a long list that the query asks for by `key`, of those rows that whoever asks may see.
 
-    rows: Sequence[Any]
-    number: int
-    pages: int
-    many: int
-    key: str
-    size: int
-
-
-def part(rows: Sequence[Any], key: str = "page", size: int = 50) -> Part:
-    """The page of a list that the query asks for by `key`."""
+    rows: of this page; number: which of how many `pages` (from 1); many: how many rows there are in all, and `seen` of these.
+    """
+    sight = viewer().sight
+    seen = [row for row in rows if row.get("client_id", "") in sight]
     wish = LOOK.get().asked(key)
-    pages = max(1, -(-len(rows) // size))
+    pages = max(1, -(-len(seen) // size))
     number = min(max(int(wish), 1), pages) if wish.isascii() and wish.isdigit() else 1
-    return Part(rows[(number - 1) * size : number * size], number, pages, len(rows), key, size)
+    shown = seen[(number - 1) * size : number * size]
+    return {"rows": shown, "number": number, "pages": pages, "many": len(rows), "seen": len(seen), "key": key}

@@ -141,6 +141,7 @@ def test_from_the_board_to_what_fails_and_back_by_keys_alone(page: Page):
     page.keyboard.press("?")
     expect(page.locator("dialog")).to_be_visible()
     page.keyboard.press("Escape")
+    expect(page.locator("dialog")).to_be_hidden()
     page.keyboard.press("/")
     expect(page.get_by_label("Nombre o NIT")).to_be_focused()
     page.keyboard.type("Inventado 1")
