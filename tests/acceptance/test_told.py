@@ -267,7 +267,7 @@ def test_what_is_silenced_or_maintained_is_told_as_it_is_when_that_ends(evening:
     for product in PRODUCTS:
         assert of(evening.torre.took, product)[-1][0] == "end"
     nothing_twice(evening)
-    assert "la bitácora está entera" in evening.does("audit", "verify")
+    assert "4 actos, íntegros" in evening.does("audit", "verify")
 
 
 def nothing_twice(evening: Evening) -> None:
