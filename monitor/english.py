@@ -100,6 +100,8 @@ WHYS = {
     "": "",
 }
 TOUCHES = {"affected": "Affected", "exposed": "Exposed", "": "—"}
+NAMED = {"yes": "yes", "no": "no"}
+"""What an act on an incident names, where it is no person and no id."""
 TERMS = {
     "segment": "segment",
     "impact": "impact",
@@ -109,6 +111,7 @@ TERMS = {
     "typology": "typology",
 }
 _SMALL = 1000
+_LEAST = 0.001
 
 
 def name(identifier: str) -> str:
@@ -267,6 +270,8 @@ def number(value: float | Decimal | None) -> str:
     if value is None or isnan(value):
         return NOTHING
     exact, size = value == int(value), abs(float(value))
+    if 0 < value < _LEAST:
+        return "< 0.001"
     return format(value, ",.0f" if exact or size >= _SMALL else ".3g" if size < 1 else ",.1f")
 
 

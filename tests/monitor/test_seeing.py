@@ -63,6 +63,7 @@ def paths(application: FastAPI, **known: str) -> list[str]:
 
 KNOWN = {
     "nit": ACEROS,
+    "guide_id": "general/fallas",
     "incident_id": PAYMENTS,
     "key": f"VG-{PAYMENTS}-{ACEROS}",
     "case_key": f"VG-{PAYMENTS}-{ACEROS}",
@@ -100,7 +101,8 @@ def test_ones_own_is_told_whole_and_counts_stay_true(face: Guarded) -> None:
     assert [row["id"] for row in face.get("/api/v1/incidents", "ana").json()] == [PAYMENTS, SLOW]
     page = face.get(f"/incidents/{PAYMENTS}", "ana").text
     assert "Clientes afectados, por prioridad (2; 1 suyo)" in page
-    assert "Clientes expuestos (1; ninguno suyo)" in page
+    exposed = face.get(f"/incidents/{PAYMENTS}?touch=exposed", "ana").text
+    assert "Clientes expuestos, por prioridad (1; ninguno suyo)" in exposed
     assert "Clientes tocados ahora, por prioridad (3; 1 suyo)" in face.get("/clientes", "ana").text
     assert "suyo" not in face.get(f"/incidents/{PAYMENTS}", "beto").text
 
