@@ -21,7 +21,8 @@ class Fields:
     """One tool's names. Dots reach nested ones, '' leaves one out.
 
     reads, writes: what the tool is known to call them; given: `columns` of the block, which go before; key: where the tool keeps our
-    key; statuses: our word -> its own, if it has a list of its own: a word that is not in it changes no status.
+    key; statuses: our word -> its own, if it has a list of its own: a word that is not in it changes no status; nested: whether a dot
+    in a name that is written reaches into an object.
     """
 
     def __init__(
@@ -32,6 +33,7 @@ class Fields:
         given: Mapping[str, str] | None,
         key: str,
         statuses: Mapping[str, str] | None = None,
+        nested: bool = True,
     ) -> None:
         for name in given or {}:
             if name not in WRITTEN and name not in READ:
@@ -39,7 +41,7 @@ class Fields:
                 raise ValueError(f"columns.{name}: a case has no such field; there are: {there}")
         if not key:
             raise ValueError("key: must say where the tool keeps our key")
-        self.key, self.statuses = key, dict(statuses or {})
+        self.key, self.statuses, self.nested = key, dict(statuses or {}), nested
         self.reads = {**reads, **{name: theirs for name, theirs in (given or {}).items() if name in READ}}
         self._writes = {
             **writes,
@@ -56,8 +58,12 @@ class Fields:
         ours = {name: answers.reached(theirs, there) for name, there in self.reads.items() if there}
         return ours | ({"reported_by": OURS} if answers.reached(theirs, self.key) else {})
 
+    def sent(self) -> list[str]:
+        """Their names of all that is written."""
+        return list(dict.fromkeys(self._writes[name] for name in WRITTEN if self._writes.get(name)))
+
     def opening(self, case: Case) -> dict[str, Any]:
-        """What the tool is sent to open a case."""
+        """What the tool is sent to open a case, with its key."""
         return self._sent(case, WRITTEN)
 
     def present(self, case: Case) -> dict[str, Any]:
@@ -70,9 +76,9 @@ class Fields:
             value = getattr(case, name, OURS)
             if name == "status" and self.statuses:
                 value = self.statuses.get(value)
-            if value is None or not self._writes.get(name):
+            if value in (None, "") or not self._writes.get(name):
                 continue
-            *heads, last = self._writes[name].split(".")
+            *heads, last = self._writes[name].split(".") if self.nested else [self._writes[name]]
             place = sent
             for head in heads:
                 place = place.setdefault(head, {})
