@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urljoin
 
 from connectors import Batch, Cursor, Reject, SourceError, answers
@@ -23,6 +23,15 @@ Place = list[Any]
 """Where a page lies, JSON-able: ["link", address], ["token", text] or ["offset", rows passed]."""
 Shape = Callable[[dict[str, Any]], dict[str, Any]]
 """A row as the tool has it -> as it is given."""
+
+
+class Page(NamedTuple):
+    """Rows with their numbers, where to go on from, what could not be read, and until when nothing is missing (None: more waits)."""
+
+    rows: list[Row]
+    cursor: Cursor
+    rejects: list[Reject]
+    until: datetime | None
 
 
 class Pages:
@@ -53,11 +62,23 @@ class Pages:
 
     def poll(self, cursor: Cursor | None, now: datetime, since: datetime | None) -> Batch:
         """The next page of the round in which `cursor` stands, else the first of a new one. Raises SourceError."""
-        if self._since is None:
-            return self._whole(cursor, now)
-        reading = Reading(self._since, cursor)
+        page = self._whole(cursor, now) if self._since is None else self.fresh(self._since, cursor, now, since)
+        table = answers.table([self._shape(row) for _, row in page.rows])
+        where = [number for number, _ in page.rows]
+        return Batch(
+            table,
+            page.cursor,
+            page.until is not None,
+            page.until,
+            tuple(page.rejects),
+            lambda row: self._where(where[row]),
+        )
+
+    def fresh(self, asked: Since, cursor: Cursor | None, now: datetime, since: datetime | None) -> Page:
+        """As `poll`, the rows as they came."""
+        reading = Reading(asked, cursor)
         round_ = reading.round or {
-            "began": now.isoformat(), "ask": self._since.params(reading.newest, since), "page": None
+            "began": now.isoformat(), "ask": asked.params(reading.newest, since), "page": None
         }  # fmt: skip
         lately = "again" in round_ and now - datetime.fromisoformat(round_["again"]) < PAUSE
         answer = self._ask(round_["page"], round_["ask"], EXPIRED if round_["page"] and not lately else ())
@@ -69,14 +90,14 @@ class Pages:
         next_ = self._next(answer, round_["page"], len(rows) + len(rejects))
         began = datetime.fromisoformat(round_["began"])
         fresh, wrong = reading.take(rows, now, began if round_["page"] else None)
-        if wrong and len(wrong) == len(rows) and not any(answers.has(row, self._since.column) for _, row in rows):
+        if wrong and len(wrong) == len(rows) and not any(answers.has(row, asked.column) for _, row in rows):
             there = answers.names(rows[0][1])
-            raise SourceError(f"{self.session.shown}: its rows have no {self._since.column!r}: {there}", permanent=True)
+            raise SourceError(f"{self.session.shown}: its rows have no {asked.column!r}: {there}", permanent=True)
         rejects += [Reject(self._where(number), why) for number, why in wrong]
         reading.round = None if next_ is None else {**round_, "page": next_}
         # What changed after the round began may be on a page that was read before.
         until = min(began, now) if next_ is None else None
-        return self._batch(fresh, reading.cursor(ended=next_ is None), rejects, until=until)
+        return Page(fresh, reading.cursor(ended=next_ is None), rejects, until)
 
     def check(self) -> str:
         """The address and the columns."""
@@ -86,7 +107,7 @@ class Pages:
         there = ", ".join(answers.table([self._shape(row) for _, row in rows]).column_names)
         return f"{self.session.shown}: {there or ('no rows of the last day' if ask else 'no rows yet')}"
 
-    def _whole(self, cursor: Cursor | None, now: datetime) -> Batch:
+    def _whole(self, cursor: Cursor | None, now: datetime) -> Page:
         rows: list[Row] = []
         rejects: list[Reject] = []
         page: Place | None = None
@@ -102,13 +123,7 @@ class Pages:
                 break
         total = sum(int(digest([json.dumps(row, sort_keys=True)]), 16) for _, row in rows) % (1 << 64)
         here = {"rows": len(rows), "digest": f"{total:016x}"}
-        return self._batch([] if here == cursor else rows, here, rejects, until=now)
-
-    def _batch(self, rows: list[Row], cursor: Cursor, rejects: list[Reject], *, until: datetime | None) -> Batch:
-        return Batch(
-            answers.table([self._shape(row) for _, row in rows]), cursor, until is not None, until, tuple(rejects),
-            lambda row: self._where(rows[row][0]),
-        )  # fmt: skip
+        return Page([] if here == cursor else rows, here, rejects, now)
 
     def _where(self, number: int) -> str:
         return f"{self.session.shown}: row {number + 1}"
