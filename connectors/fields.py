@@ -32,7 +32,7 @@ class Fields:
         writes: Mapping[str, str],
         given: Mapping[str, str] | None,
         key: str,
-        statuses: Mapping[str, str] | None = None,
+        statuses: Mapping[str, Any] | None = None,
         nested: bool = True,
     ) -> None:
         for name in given or {}:
@@ -76,6 +76,9 @@ class Fields:
             value = getattr(case, name, OURS)
             if name == "status" and self.statuses:
                 value = self.statuses.get(value)
+            if isinstance(value, dict):
+                sent |= value  # a status that is several of its fields
+                continue
             if value in (None, "") or not self._writes.get(name):
                 continue
             *heads, last = self._writes[name].split(".") if self.nested else [self._writes[name]]

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from threading import Lock
+from urllib.parse import urlsplit
 
 from connectors import SourceError
 
@@ -14,6 +15,8 @@ MARGIN = 30.0
 """Seconds before its end at which a token is renewed; a tenth of its life if that is shorter."""
 LIFE = 300.0
 """Seconds of life of a token that does not say."""
+
+GRAPH = "https://graph.microsoft.com/v1.0"
 
 Read = Callable[[bytes], tuple[str, float | None]]
 """The text that the log-in answers -> the token ('': there is none) and its life in seconds, if it is told."""
@@ -79,3 +82,12 @@ def credentials(token_url: str, client_id: str, client_secret: str, scope: str, 
     if basic:
         return Login(token_url, form, (client_id, client_secret))
     return Login(token_url, {**form, "client_id": client_id, "client_secret": client_secret})
+
+
+def microsoft(tenant: str, client_id: str, client_secret: str, resource: str, token_url: str = "") -> Login:
+    """An application of Microsoft Entra, for what lies at `resource`; token_url: in place of the tenant's."""
+    if not tenant and not token_url:
+        raise ValueError("tenant: must be the directory's id or domain")
+    address = token_url or f"https://login.microsoftonline.com/{tenant}/oauth2/v2.0/token"
+    server = urlsplit(resource)
+    return credentials(address, client_id, client_secret, f"{server.scheme}://{server.netloc}/.default")
