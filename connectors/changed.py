@@ -7,14 +7,19 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from connectors import Batch, Cursor, answers
+from connectors import Batch, Cursor, Reject, answers
 from connectors.values import digest
 
 
 def changed(
-    rows: Sequence[dict[str, Any]], names: Sequence[str], cursor: Cursor | None, now: datetime, place: str
+    rows: Sequence[dict[str, Any]],
+    names: Sequence[str],
+    cursor: Cursor | None,
+    now: datetime,
+    place: str,
+    rejects: Sequence[Reject] = (),
 ) -> Batch:
-    """The rows that are new or other than the last time; `names`: of each, always the same.
+    """The rows that are new or other than the last time; `names`: of each, always the same; rejects: what could not be read.
 
     The cursor holds a digest of every row: for lists of some thousand.
     """
@@ -22,6 +27,6 @@ def changed(
     marks = [digest([json.dumps(row, sort_keys=True, default=str)]) for row in rows]
     fresh = [(name, row) for name, row, mark in zip(names, rows, marks, strict=True) if before.get(name) != mark]
     return Batch(
-        answers.table([row for _, row in fresh]), {"rows": dict(zip(names, marks, strict=True))}, True, now, (),
+        answers.table([row for _, row in fresh]), {"rows": dict(zip(names, marks, strict=True))}, True, now, tuple(rejects),
         lambda row: f"{place}: {fresh[row][0]}",
     )  # fmt: skip

@@ -13,6 +13,7 @@ from urllib.parse import parse_qs
 from tests.fake_api import Asked, Said, requests_of
 
 SECRET = "s3cret-of-the-client"  # noqa: S105 - of a fake
+REFRESH = "s3cret-of-the-user"
 START = datetime(2026, 3, 3, 10, tzinfo=UTC)
 
 
@@ -121,7 +122,8 @@ class Fake:
         if not asked.path.endswith("/token"):
             return None
         sent = {name: values[0] for name, values in parse_qs(asked.body).items()}
-        if (sent.get("client_secret"), sent.get("grant_type")) != (SECRET, "client_credentials"):
+        grants = {"client_credentials": True, "refresh_token": sent.get("refresh_token") == REFRESH}
+        if sent.get("client_secret") != SECRET or not grants.get(sent.get("grant_type", "")):
             return Said(401, {"error": "invalid_client", "error_description": "900123456 may not"})
         return Said(body={"access_token": self.token(), "token_type": "Bearer", "expires_in": 3600})
 
