@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -21,6 +22,8 @@ from monitor.plugs import read_source
 from tests.fake_api import Said
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tests.fakes.server import Tool
 
 WITHDRAWN = "retirado"
@@ -43,8 +46,6 @@ NOW = datetime(2026, 3, 3, 14, tzinfo=UTC)
 
 def desk_of(tool: Tool, **options: Any) -> Any:
     """A new desk, as after a restart; it does not sleep."""
-    if not tool.writes and not options:
-        pytest.skip(f"{tool.kind} is read-only")
     made = load("desks", tool.kind)(**{**tool.desk, **options})
     if hasattr(made, "session"):
         made.session.sleep = lambda _: None
@@ -233,26 +234,27 @@ def test_check_says_what_is_there_in_a_line(tool: Tool) -> None:
     assert "\n" not in line
 
 
-def _open_all(kind: str, options: dict[str, Any], keys: list[str], numbers: Any) -> None:
+@pytest.fixture(scope="module")
+def others() -> Iterator[list[ProcessPoolExecutor]]:
+    """Two other processes."""
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, spawn) as one, ProcessPoolExecutor(1, spawn) as two:
+        yield [one, two]
+
+
+def _open_all(kind: str, options: dict[str, Any], keys: list[str]) -> dict[str, str]:
     opened = load("desks", kind)(**options)
-    numbers.put({key: opened.open(replace(CASE, key=key)) for key in keys})
+    return {key: opened.open(replace(CASE, key=key)) for key in keys}
 
 
 @every_tool
-def test_two_processes_open_each_case_once(tool: Tool) -> None:
-    desk_of(tool)
-    spawn = multiprocessing.get_context("spawn")
-    numbers = spawn.Queue()
-    keys = [f"VG-{n}" for n in range(30)]
-    processes = [
-        spawn.Process(target=_open_all, args=(tool.kind, tool.desk, order, numbers)) for order in (keys, keys[::-1])
+def test_two_processes_open_each_case_once(tool: Tool, others: list[ProcessPoolExecutor]) -> None:
+    keys = [f"VG-{n}" for n in range(20)]
+    asked = [
+        process.submit(_open_all, tool.kind, tool.desk, order)
+        for process, order in zip(others, (keys, keys[::-1]), strict=True)
     ]
-    for process in processes:
-        process.start()
-    first, second = (numbers.get(timeout=60) for _ in processes)
-    for process in processes:
-        process.join(60)
-    numbers.close()
+    first, second = (one.result(60) for one in asked)
     assert first == second
     assert len(set(first.values())) == len(keys)
     assert [tool.count(key) for key in keys] == [1] * len(keys)

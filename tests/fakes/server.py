@@ -23,7 +23,7 @@ class Tool:
 
     desk, source: options of the kind, for the latter with what else stands in its block. count: its cases with our key; read: the one
     with our key, as `status` and `kind`; add: cases of others appear, with these numbers, in this order; number: of a case as it is
-    read -> its number; change: it gets another status. broken: options of the desk in vain.
+    read -> its number; change: it gets another status. paged: whether a poll is one page; broken: options of the desk in vain.
     """
 
     fake: Any
@@ -35,7 +35,6 @@ class Tool:
     change: Callable[[int, str], None]
     number: Callable[[str], int] = int
     kind: str = ""
-    writes: bool = True
     paged: bool = True
     broken: dict[str, Any] = field(default_factory=dict)
 
