@@ -37,6 +37,7 @@ class Page(HTMLParser):
         self._select = ""
         self.feed(self.html)
         self.close()
+        self.tables = [[[" ".join(cell.split()) for cell in row] for row in table] for table in self.tables]
 
     @property
     def text(self) -> str:
@@ -47,7 +48,7 @@ class Page(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:  # noqa: D102 - HTMLParser's
         has = {name: value or "" for name, value in attrs}
         if tag in LINES:
-            self._pieces.append("\n")
+            self.handle_data("\n")
         if tag in UNSEEN:
             self._unseen += 1
         elif tag == "table":
@@ -84,8 +85,7 @@ class Page(HTMLParser):
             return
         self._pieces.append(data)
         if self._cell:
-            cells = self.tables[-1][-1]
-            cells[-1] = " ".join(f"{cells[-1]}{data}".split()) if data.strip() else cells[-1]
+            self.tables[-1][-1][-1] += data
 
     def _input(self, form: Form, tag: str, has: dict[str, str]) -> None:
         name, kind = has.get("name", ""), has.get("type", "text").lower()

@@ -91,7 +91,7 @@ class Outlook:
             }
             received = self._listed(f"{self._theirs}/messages", where)
             if not received:
-                raise SourceError(f"{self.session.shown}: the mail with key {case.key} has not arrived yet")
+                raise SourceError(f"{self.session.shown}: the mail of the case has not arrived yet")
             for message in received:
                 self.session.ask(
                     "PATCH", f"{self._theirs}/messages/{message['id']}", body={"categories": [case.status]}

@@ -14,17 +14,21 @@ from connectors import Batch, Case, SourceError
 from connectors.desks.bizagi import Bizagi
 from connectors.desks.dataverse import Dataverse
 from connectors.desks.helix import Helix
+from connectors.desks.outlook import Outlook
 from connectors.desks.salesforce import Salesforce
 from connectors.desks.sharepoint import Sharepoint
+from connectors.desks.teams import Teams
+from connectors.desks.webpage import Webpage
 from connectors.kinds import load_source, tools
 from tests.fake_api import Said
-from tests.fakes import bizagi, dataverse, helix, salesforce, sharepoint
+from tests.fakes import bizagi, dataverse, helix, outlook, salesforce, sharepoint, teams, webpage
 from tests.fakes.server import Tool
 
 NOW = datetime(2026, 3, 3, 14, tzinfo=UTC)
 CASE = Case("VG-AF-1-900123456", "AF-1", "900123456", "pagos", "", NOW, 80, "Afectación en pagos", "Fallan pagos.")
 FAKES: dict[type[Any], Any] = {
     Salesforce: salesforce, Helix: helix, Bizagi: bizagi, Sharepoint: sharepoint, Dataverse: dataverse,
+    Outlook: outlook, Teams: teams, Webpage: webpage,
 }  # fmt: skip
 
 
@@ -74,7 +78,9 @@ def drained(
 
 
 def test_a_case_tool_is_one_file_for_both() -> None:
-    assert {"salesforce", "helix", "bizagi", "sharepoint", "dataverse", "local"} <= set(tools())
+    assert {"salesforce", "helix", "bizagi", "sharepoint", "dataverse", "outlook", "teams", "webpage", "local"} == set(
+        tools()
+    )
     assert load_source("salesforce", "cases") is Salesforce
     with pytest.raises(LookupError, match=r"no source kind 'salesforce'; there are: file"):
         load_source("salesforce", "clients")
@@ -256,3 +262,146 @@ def test_signs_that_no_address_takes_do_not_keep_a_key_from_being_found(bench: B
     assert bench.made().open(odd) == number
     bench.made().update(replace(odd, status="retirado"))
     assert [row["statecode"] for row in bench.fake.rows.values()] == [2]
+
+
+# ---- outlook -----------------------------------------------------------------------------------------------------------
+
+
+@of(Outlook)
+def test_a_mail_whose_sending_was_not_confirmed_is_sent_once(bench: Bench) -> None:
+    for lost in ([Said(500)], [None, Said(500)]):  # of the draft, of the sending
+        key = f"{CASE.key}-{len(lost)}"
+        bench.fake.after = [*lost]
+        fault(bench.made().open, replace(CASE, key=key))
+        bench.made().open(replace(CASE, key=key))
+        assert bench.tool.count(key) == 1
+
+
+@of(Outlook)
+def test_a_note_is_one_answer_and_no_case(bench: Bench) -> None:
+    bench.made().open(CASE)
+    said = replace(CASE, status="afectación superada", note="Terminó a las 8:00")
+    for _ in range(2):
+        bench.made().update(said)
+    sent = [message["subject"] for message in bench.fake.boxes[outlook.DESK].values()]
+    assert sent == [CASE.subject, f"RE: {CASE.subject}"]
+    rows, _ = drained(bench.made())
+    assert [row["subject"] for row in rows] == [CASE.subject]
+
+
+@of(Outlook)
+def test_a_mail_that_has_not_arrived_yet_is_withdrawn_later(bench: Bench) -> None:
+    bench.made().open(CASE)
+    bench.fake.boxes[outlook.DESK].clear()
+    error = fault(bench.made().update, replace(CASE, key=CASE.key, status="retirado"))
+    assert (error.permanent, "has not arrived yet" in str(error)) == (False, True)
+
+
+@of(Outlook)
+def test_a_message_says_whose_it_is_and_its_flag_when_it_was_resolved(bench: Bench) -> None:
+    bench.tool.add([7])
+    (message,) = bench.fake.boxes[outlook.DESK].values()
+    bench.fake.write(message["id"], {
+        "flag": {"flagStatus": "complete", "completedDateTime": {"dateTime": "2026-03-03T12:00:00.0000000", "timeZone": "UTC"}},
+    })  # fmt: skip
+    (row,), _ = drained(bench.made(extract={"typology": r"(falla)"}))
+    told = ("client_id", "subject", "typology", "resolved_at")
+    assert [row[name] for name in told] == ["900.123.456-8", "Caso 7", "falla", "2026-03-03T12:00:00.0000000Z"]
+
+
+# ---- teams -------------------------------------------------------------------------------------------------------------
+
+
+@of(Teams)
+def test_our_message_is_found_behind_many_newer_ones(bench: Bench) -> None:
+    bench.fake.now = NOW
+    number = bench.made().open(CASE)
+    for n in range(120):
+        bench.fake.made(None, f"<p>hola {n}</p>")
+    assert bench.made().open(CASE) == number
+    asked = len(bench.fake.asked)
+    bench.made().open(replace(CASE, key="VG-2", opened_at=NOW + timedelta(days=1)))
+    assert len(bench.fake.asked) == asked + 2  # one page, whose messages are all older than that case, and the writing
+
+
+@of(Teams)
+def test_without_a_user_the_channel_is_read_only(bench: Bench) -> None:
+    error = fault(bench.made(refresh_token="").open, CASE)
+    assert (error.permanent, "403" in str(error)) == (True, True)
+
+
+@of(Teams)
+def test_answers_deleted_messages_and_those_of_the_system_are_no_cases(bench: Bench) -> None:
+    bench.fake.made(None, "<p>otra cosa</p>", replyToId="1700000000000")
+    bench.fake.made(None, "", deletedDateTime="2026-03-03T10:00:00.000Z")
+    bench.fake.made(None, "<systemEventMessage/>", messageType="systemEventMessage")
+    seen = [{"reactionType": "✅", "createdDateTime": "2026-03-03T12:00:00.000Z"}]
+    bench.fake.made(None, "<p>Falla la pasarela</p><p>NIT: 900123456</p>", reactions=seen)
+    (row,), _ = drained(bench.made())
+    assert (row["subject"], row["client_id"], row["resolved_at"]) == (
+        "Falla la pasarela",
+        "900123456",
+        "2026-03-03T12:00:00.000Z",
+    )
+
+
+# ---- a page ------------------------------------------------------------------------------------------------------------
+
+
+@of(Webpage)
+def test_a_page_without_a_form_is_read_only(bench: Bench) -> None:
+    bare = bench.made(form="", change="")
+    for act in (bare.open, bare.update):
+        error = fault(act, CASE)
+        assert (error.permanent, "is read-only" in str(error)) == (True, True)
+
+
+@of(Webpage)
+def test_what_a_page_lacks_is_told_by_name(bench: Bench) -> None:
+    error = fault(bench.made(columns={"client_id": "Nit del cliente"}).check)
+    assert (error.permanent, "headings Caso, Nit del cliente; there is: menú; Caso, NIT" in str(error)) == (True, True)
+    error = fault(bench.made(fields={"key": "clave", "subject": "asunto"}).open, CASE)
+    assert (error.permanent, "form has no field asunto" in str(error)) == (True, True)
+
+
+@of(Webpage)
+def test_a_row_with_other_cells_is_told_and_the_others_go_on(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    head = "<table><tr><th>Caso<th>NIT</tr>"
+    rows = "<tr><td>1<td>900123456</tr><tr><td colspan=2>sin más</tr><tr><td>2</td><td>3</td><td>4</td></tr></table>"
+    monkeypatch.setattr(bench.fake, "right", lambda _: Said(text=(head + rows).encode()))
+    batch = bench.made().poll(None, NOW, None)
+    assert batch.table["case_id"].to_pylist() == ["1"]
+    assert [reject.why for reject in batch.rejects] == ["has 3 cells, and the table 2 headings"]
+
+
+@pytest.mark.parametrize(
+    ("cls", "options", "told"),
+    [
+        (Webpage, {"login": "/entrar"}, "login: needs username and password"),
+        (Webpage, {"change": "/casos"}, "change: must have {}"),
+        (Webpage, {"form": "/nuevo"}, "fields: must say which field"),
+        (Webpage, {"columns": {"nit": "NIT"}}, "columns.nit: a case has no such field"),
+        (Outlook, {"mailbox": "a@b.example", "client_id": "a", "client_secret": "b"}, "tenant: must be"),
+        (
+            Outlook,
+            {
+                "mailbox": "a@b.example",
+                "client_id": "a",
+                "client_secret": "b",
+                "tenant": "t",
+                "extract": {"client_id": "NIT"},
+            },
+            "extract.client_id: must have one group",
+        ),
+        (Helix, {"username": "a", "password": "b", "zone": "Bogota"}, "zone: 'Bogota' is not a time zone"),
+        (
+            Bizagi,
+            {"process": "p", "client_id": "a", "client_secret": ""},
+            "token_url: needs client_id and client_secret",
+        ),
+        (Salesforce, {"client_id": "a", "client_secret": "b", "key": ""}, "key: must say"),
+    ],
+)
+def test_impossible_options(cls: type[Any], options: dict[str, Any], told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        cls(**{"url": "https://banco.example", **options})
