@@ -53,8 +53,10 @@ class Page(HTMLParser):
             self._unseen += 1
         elif tag == "table":
             self.tables.append([])
+            self._cell = False
         elif tag == "tr" and self.tables:
             self.tables[-1].append([])
+            self._cell = False
         elif tag in ("td", "th") and self.tables and self.tables[-1]:
             self.tables[-1][-1].append("")
             self._cell = True
