@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: run test lint bench lock clean
+.PHONY: run test lint bench boards lock clean
 
 run: $(VENV)/.run          ## the daemon with a simulated bank; Ctrl-C ends it
 	@$(BIN)/vigia run --config config.toml
@@ -18,6 +18,9 @@ lint: $(VENV)/.dev         ## ruff and mypy, both strict
 
 bench: $(VENV)/.dev        ## speed, memory and detection figures, printed
 	$(BIN)/python -m tests.bench
+
+boards: $(VENV)/.dev       ## Grafana's boards from deploy/grafana/boards
+	$(BIN)/python deploy/grafana/build.py
 
 lock: $(VENV)/.dev         ## renew the pins from pyproject.toml
 	$(BIN)/pip install --quiet uv

@@ -64,7 +64,8 @@ class Incident:
     """One cause, from its first bad minute (started_at) over its detection to its last bad minute (ended_at) and its end.
 
     The id is made of scope and first bad minute, so that a rerun meets its own. kind: the worst way in which it hurts;
-    ways: all the ways in which it does. resolved_by: who ended it by hand, '' where it healed. shares: what its failures have in
+    ways: all the ways in which it does. resolved_by: who ended it by hand, '' where it healed; reopened_at: when that was last taken
+    back. shares: what its failures have in
     common (see `alerts.seat`): dimension, value, part of them. symptoms: where it shows only because that rests on what fails
     (see `alerts.rests`); scope, reach, kind and shares are those of the cause.
     """
@@ -80,6 +81,7 @@ class Incident:
     ways: frozenset[Way]
     ended_at: datetime | None = None
     resolved_at: datetime | None = None
+    reopened_at: datetime | None = None
     parent_id: str = ""
     resolved_by: str = ""
     acknowledged_by: str = ""

@@ -104,9 +104,14 @@ class Incidents:
         self._resolve(at, at, changes)
 
     def acknowledge(self, incident_id: str, who: str, changes: Changes) -> None:
-        """Somebody has seen it."""
+        """Somebody has seen it; '': it was taken back."""
         if incident := self.open.get(incident_id):
             self.open[incident_id] = changes.incidents[incident_id] = replace(incident, acknowledged_by=who)
+
+    def assign(self, incident_id: str, whom: str, changes: Changes) -> None:
+        """It is somebody's to see to; '': nobody's."""
+        if incident := self.open.get(incident_id):
+            self.open[incident_id] = changes.incidents[incident_id] = replace(incident, assigned_to=whom)
 
     def close(self, incident_id: str, who: str, at: datetime, changes: Changes) -> Incident | None:
         """Somebody says that it is over. Alerts that still fire keep its id, so they do not open it anew; they end when they heal."""
@@ -119,6 +124,19 @@ class Incidents:
         if self._held(incident_id):
             self.closed[incident_id] = done
         return done
+
+    def reopen(self, incident_id: str, at: datetime, changes: Changes) -> Incident | None:
+        """What was closed by hand not long ago was not over: it fires on as long as its alerts do, and ends as they heal."""
+        over = self.past.get(incident_id)
+        if over is None or not over.resolved_by or not over.resolved_at or at - over.resolved_at > ECHO:
+            return None
+        del self.past[incident_id]
+        self.closed.pop(incident_id, None)
+        back = replace(
+            over, state=IncidentState.FIRING, ended_at=None, resolved_at=None, resolved_by="", reopened_at=at
+        )
+        self.open[incident_id] = changes.incidents[incident_id] = back
+        return back
 
     def _held(self, incident_id: str) -> bool:
         return any(alert.incident_id == incident_id for alert in self.alerts.values())
@@ -333,6 +351,8 @@ class Incidents:
             rules=_union(incident.rules, other.rules),
             ways=incident.ways | other.ways,
             kind=worst(incident.ways | other.ways),
+            acknowledged_by=incident.acknowledged_by or other.acknowledged_by,
+            assigned_to=incident.assigned_to or other.assigned_to,
         )
 
     def _echo(self, scope: Scope, since: datetime) -> bool:

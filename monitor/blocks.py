@@ -42,9 +42,7 @@ def _host(text: str, example: str = "127.0.0.1:8080") -> str:
 
 
 def _address(text: str) -> str:
-    host = _host(text)
-    if host.strip("[]") not in ("127.0.0.1", "localhost", "::1"):
-        raise ValueError("beyond loopback a token is needed, and there are none yet: listen on 127.0.0.1")
+    _host(text)
     return text
 
 
@@ -149,10 +147,11 @@ class ReceiverBlock(Block):
 
 
 class Words(Block):
-    """[words]: how messages read. templates: a folder of the bank's own, that go before the shipped ones of the same name."""
+    """[words]: how messages read. templates, guides: folders of the bank's own, whose files go before the shipped ones of the same name."""
 
     language: Literal["es", "en"] = "es"
     templates: str = ""
+    guides: str = ""
 
 
 class Heartbeat(Block):

@@ -65,6 +65,29 @@ class ServiceHours:
         span = bisect_left(laid.gone, wanted) - 1
         return laid.opens[span] + (wanted - laid.gone[span])
 
+    def opening(self, time: datetime) -> datetime:
+        """The first moment from `time` on that is in service, in UTC."""
+        year = time.astimezone(self._calendar.zone).year
+        while True:
+            laid = self._year(year)
+            span = bisect_right(laid.closes, time)
+            if span < len(laid.closes):
+                return max(time.astimezone(UTC), laid.opens[span])
+            year += 1
+
+    def closing(self, time: datetime) -> datetime:
+        """The first moment from `time` on that is out of service, in UTC. Not to be asked of hours that never close."""
+        time = time.astimezone(UTC)
+        while self.opening(time) == time:
+            laid = self._year(time.astimezone(self._calendar.zone).year)
+            time = laid.closes[bisect_right(laid.closes, time)]
+        return time
+
+    @property
+    def always(self) -> bool:
+        """Whether they never close."""
+        return not self._business_days and self.day == timedelta(days=1)
+
     def _passed(self, year: int, time: datetime) -> timedelta:
         """The service of the year until then."""
         laid = self._year(year)
@@ -83,3 +106,14 @@ class ServiceHours:
         closes = [(midnight + self._closes).astimezone(UTC) for midnight in midnights]
         *gone, whole = accumulate((end - start for start, end in zip(opens, closes, strict=True)), initial=NONE)
         return _Year(opens, closes, gone, whole)
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """The time in which others do not serve."""
+
+    service: ServiceHours
+
+    def opening(self, time: datetime) -> datetime:
+        """The first moment from `time` on that is out of their service."""
+        return self.service.closing(time)

@@ -14,42 +14,53 @@ from alerts.casework import WHOLE, acted, may
 from alerts.reasons import OBSERVED, waits
 from monitor import spanish as es
 from monitor import tables as t
-from monitor.people import Refused, Unknown, found_incident
+from monitor.people import Conflict, Refused, Unknown, found_incident
+from monitor.seeing import seen
 from monitor.standing import as_acted, as_worked, named
 from monitor.store import Act, Store
+from monitor.trail import repeated
 
 SOME = 3
 """Of several that are meant, so many are named."""
 
 
-def do(store: Store, action: str, names: Sequence[str], who: str, text: str, now: datetime) -> list[str]:
-    """Approve, withdraw, confirm, undo, informed or promote: of each name what comes of it. All of them, or none."""
+def do(
+    store: Store, action: str, names: Sequence[str], who: str, text: str, now: datetime, *, request_key: str = ""
+) -> list[str]:
+    """Approve, withdraw, confirm, undo, informed or promote: of each name what comes of it. All of them, or none.
+
+    A repeat within seconds, or with the same request_key, is one.
+    """
     if not who.strip():
         raise Refused("falta quién lo hace")
     acts, told = [], []
     for name in dict.fromkeys(names):
         decision, incident = _named(store, name, whole=action in WHOLE)
-        act = Act(incident.id, now, who.strip(), action, text.strip(), case_key=decision.key if decision else "")
+        key = decision.key if decision else ""
+        act = Act(incident.id, now, who.strip(), action, text.strip(), case_key=key, request_key=request_key)
+        if repeated(store, act):
+            told.append(key or incident.id)
+            continue
         if decision:
             if not may(decision, action):
-                raise Refused(_why_not(decision, action))
+                raise Conflict(_why_not(decision, action))
             told.append(decision.key)
         else:
             many = sum(
                 may(d, action) for d in as_worked(store, store.decisions(t.decisions.c.incident_id == incident.id))
             )
             if not many and action == "approve":
-                raise Refused(f"en la afectación {incident.id} no hay casos por aprobar")
+                raise Conflict(f"en la afectación {incident.id} no hay casos por aprobar")
             told.append(f"{incident.id}: {es.count(many, 'caso')}")
         if action == "approve" and incident.state is not IncidentState.FIRING:
-            raise Refused(_over(incident))
+            raise Conflict(_over(incident))
         acts.append(act)
     store.act(*acts)
     return told
 
 
-def attribute(store: Store, name: str, case_id: str, who: str, now: datetime) -> str:
-    """Tie our decision to that case of a tool: its number, or tool/number where several tools have that number."""
+def attribute(store: Store, name: str, case_id: str, who: str, now: datetime, *, request_key: str = "") -> str:
+    """Tie our decision to that case of a tool: its number, or tool/number where several tools have that number. Repeats as in `do`."""
     if not who.strip():
         raise Refused("falta quién lo hace")
     decision, incident = _case_named(store, name)
@@ -58,10 +69,18 @@ def attribute(store: Store, name: str, case_id: str, who: str, now: datetime) ->
         raise Refused(f"el caso {named(case)} lo abrió Vigía: no es un reporte del cliente")
     if case.client_id != decision.client_id and store.clients(t.clients.c.client_id == case.client_id):
         raise Refused(f"el caso {named(case)} es de otro cliente, NIT {es.nit(case.client_id)}")
-    if acted(decision, "attribute", who, now, case) == decision:
-        raise Refused(f"el caso {decision.key} ya está enlazado a {named(case)}")
-    store.act(Act(incident.id, now, who.strip(), "attribute", named(case), case_key=decision.key))
-    return decision.key
+    key = decision.key
+    act = Act(incident.id, now, who.strip(), "attribute", named(case), case_key=key, request_key=request_key)
+    if not repeated(store, act):
+        if acted(decision, "attribute", who, now, case) == decision:
+            raise Conflict(f"el caso {decision.key} ya está enlazado a {named(case)}")
+        store.act(act)
+    return key
+
+
+def incident_of(store: Store, name: str) -> str:
+    """The id of the incident that a name of a case, or of all of an incident's, belongs to; raises Unknown."""
+    return _named(store, name, whole=True)[1].id
 
 
 def _named(store: Store, name: str, *, whole: bool) -> tuple[Decision | None, Incident]:
@@ -74,7 +93,7 @@ def _named(store: Store, name: str, *, whole: bool) -> tuple[Decision | None, In
                 raise
         else:
             if incident.parent_id:
-                raise Refused(_over(incident))
+                raise Conflict(_over(incident))
             return None, incident
     return _case_named(store, name)
 
@@ -94,7 +113,8 @@ def _case_named(store: Store, name: str) -> tuple[Decision, Incident]:
 def _keyed(store: Store, name: str) -> list[Decision]:
     d = t.decisions.c
     part = d.key.startswith(name, autoescape=True) | d.key.endswith(name, autoescape=True)
-    return store.decisions(d.key == name) or (store.decisions(part) if name else [])
+    found = store.decisions(d.key == name) or (store.decisions(part) if name else [])
+    return [decision for decision in found if seen(decision.client_id)]
 
 
 def _case(store: Store, text: str) -> TheirCase:
@@ -103,6 +123,7 @@ def _case(store: Store, text: str) -> TheirCase:
     found = store.their_cases(theirs.case_id == text) or store.their_cases(
         theirs.source == source, theirs.case_id == number
     )
+    found = [case for case in found if seen(case.client_id)]
     if not found:
         raise Unknown(f"ninguna herramienta ha contado de un caso «{text}»")
     if len(found) > 1:

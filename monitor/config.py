@@ -18,7 +18,7 @@ from monitor.access import ACCESS, Access, read_access
 from monitor.blocks import DEMO_SECRETS, Block, Causes, Demo, Heartbeat, Monitor, Portfolio, Retention, Words
 from monitor.faults import ConfigError, Fault, Secrets, read_toml
 from monitor.losses import LossesBlock
-from monitor.maintenance import Maintenance, read_maintenance
+from monitor.maintenance import Declared, read_maintenance
 from monitor.plugs import (
     DeskConfig,
     ReceiverConfig,
@@ -34,6 +34,7 @@ from monitor.promises import read_promises
 from monitor.rests import read_rests
 from monitor.routes import ROUTING, Routing, read_routing
 from monitor.rulebook import read_rules
+from monitor.shelves import lost_folders, placed_words
 from monitor.stages import read_stages
 from rules import Rule
 
@@ -52,7 +53,7 @@ class Config:
     causes: Causes = field(default_factory=Causes)
     losses: Losses = field(default_factory=Losses)
     demo: Demo | None = None
-    maintenance: tuple[Maintenance, ...] = ()
+    maintenance: tuple[Declared, ...] = ()
     promises: Promises = field(default_factory=Promises)
     stages: Stages = field(default_factory=Stages)
     rests: Rests = field(default_factory=Rests)
@@ -61,6 +62,8 @@ class Config:
     words: Words = field(default_factory=Words)
     heartbeat: Heartbeat | None = None
     access: Access = field(default_factory=Access)
+    rule_homes: Mapping[str, Path] = field(default_factory=dict)
+    """By rule, the file that it stands in."""
 
     def rules(self) -> list[Rule]:
         """Every rule, new."""
@@ -167,16 +170,20 @@ def read_config(path: Path) -> Config:
     rests = read_rests(tables.get("rests", []), name, faults)
     routing = read_routing(tables, monitor or Monitor(), name, faults)
     access = read_access(tables, name, faults)
+    faults += lost_folders(cast("Words | None", blocks["words"]), base, name)
     raw = tables.get("monitor", {})
-    rules = read_rules(monitor or Monitor(), raw.get("rules") if isinstance(raw, dict) else None, base, name, faults)
+    rules, homes = read_rules(
+        monitor or Monitor(), raw.get("rules") if isinstance(raw, dict) else None, base, name, faults
+    )
     if faults:
         keys = {fault.key for fault in unfilled}  # what else is said of these is said of a text that was not filled in
         raise ConfigError(secrets.hidden(f for f in faults if f in unfilled or f.file != name or f.key not in keys))
     made = cast("dict[str, Any]", blocks)
     made["monitor"] = made["monitor"].model_copy(update={"database": absolute(made["monitor"].database, base)})
+    made["words"] = placed_words(made["words"], base)
     if made.get("demo"):
         made["demo"] = made["demo"].model_copy(update={"database": str(base / made["demo"].database)})
     made |= {"sources": sources, "desks": desks, "maintenance": maintenance, "promises": promises, "stages": stages}
     made["losses"] = made["losses"].losses
     made |= {"rests": rests, "receivers": receivers, "routing": routing, "access": access}
-    return Config(path=path, rule_factories=tuple(rules), **made)
+    return Config(path=path, rule_factories=tuple(rules), rule_homes=homes, **made)

@@ -1,17 +1,19 @@
-"""`vigia check --connect`: every source and desk is asked, and the first rows are read as the daemon would."""
+"""`vigia check --connect`: every source, desk and receiver is asked, and the first rows are read as the daemon would."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from datetime import datetime
 
 from connectors import SourceError
 from monitor.config import Config
 from monitor.intake import Intake
+from monitor.plugs import DeskConfig, ReceiverConfig
 
 
 def faults_of(config: Config, now: datetime) -> int:
-    """How many sources and desks have a fault; each is told on stderr, and the others on stdout."""
+    """How many sources, desks and receivers have a fault; each is told on stderr, and the others on stdout."""
     wrong = 0
     for name, source in config.sources.items():
         try:
@@ -24,11 +26,12 @@ def faults_of(config: Config, now: datetime) -> int:
         if said:
             (sys.stderr if useless else sys.stdout).write(f"source {name}: {'; '.join(said)}\n")
         wrong += useless
-    for name, desk in config.desks.items():
+    asked: dict[str, Mapping[str, DeskConfig | ReceiverConfig]] = {"desk": config.desks, "receiver": config.receivers}
+    for what, name, plug in ((what, name, plug) for what, plugs in asked.items() for name, plug in plugs.items()):
         try:
-            sys.stdout.write(f"desk {name}: {desk.make().check()}\n")
+            sys.stdout.write(f"{what} {name}: {plug.make().check()}\n")
         except SourceError as error:
-            sys.stderr.write(f"desk {name}: {error}\n")
+            sys.stderr.write(f"{what} {name}: {error}\n")
             wrong += 1
     return wrong
 

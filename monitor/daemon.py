@@ -69,6 +69,10 @@ def board(service: Service, store: Store, listen: str) -> Iterator[str]:
         promises=service.config.promises,
         outlook=outlook(service.config),
         losses=service.config.losses,
+        maintenance=service.config.maintenance,
+        access=service.config.access,
+        monitor=service.config.monitor,
+        own_guides=service.config.words.guides,
     )
     try:
         server = serve(pages, listen)

@@ -1,19 +1,35 @@
 """What a notice says, as facts (schema `vigia.notice/1`): the same for every receiver; words are made of them when they are sent.
 
-Times are ISO 8601 in UTC. Names and NITs of clients stand there only for the recipient who answers for them; all others are counts.
+Times are ISO 8601 in UTC, money is a decimal in text. Names and NITs of clients stand there only for who answers for them, and
+are taken out of what people have written; all others are counts, asked of the database as such: an incident with 100,000 clients costs
+whoever has none of them no row.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from monitor import people
+from alerts import Incident, IncidentState
+from alerts.rows import plain
+from monitor import tables as t
+from monitor.discretion import masked, without_clients
+from monitor.guides import Guides, guides
+from monitor.people import as_json, found_incident
+from monitor.standing import Row, as_acted, lasted, rows
 from monitor.store import Store
+from monitor.touching import counts, own, segments
 
 SCHEMA = "vigia.notice/1"
+NEXT = {"critical": timedelta(minutes=30), "major": timedelta(hours=1), "minor": timedelta(hours=2)}
+"""By severity: when the next news of what goes on comes at the latest."""
+ROUND = timedelta(minutes=5)
+"""To which moments told to people are put up."""
+SIGNALS = 10
+"""Of an incident's alerts, those of places, told at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,15 +47,183 @@ class Recipient:
     segments: frozenset[str] = frozenset()
 
 
-def incident_facts(store: Store, incident_id: str, recipient: Recipient, now: datetime, *, address: str = "") -> dict[str, Any]:
-    """An incident as one recipient is told of it. address: of the board, for links."""
-    found = people.incident(store, incident_id, now)
-    return {
-        "schema": SCHEMA,
-        "news": "incident",
-        "at": now.isoformat(),
-        "words": recipient.words,
-        "language": recipient.language,
-        "incident": json.loads(people.as_json(found)),
-        "links": {"incident": f"{address}/incidents/{incident_id}"},
-    }
+def incident_facts(
+    store: Store,
+    incident_id: str,
+    recipient: Recipient,
+    now: datetime,
+    *,
+    address: str = "",
+    measures: Mapping[str, str] | None = None,
+    known: Guides | None = None,
+    once: dict[Any, Any] | None = None,
+) -> dict[str, Any]:
+    """An incident as one recipient is told of it. address: of the board, for links.
+
+    measures: what each rule measures, by its name, for the unit of its values (without it they are plain numbers); known: the guides (None:
+    the shipped ones). once: kept by whoever tells many recipients at one moment, so that what is the same for all is asked once.
+    """
+    (incident,) = as_acted(store, [found_incident(store, incident_id)])
+    once = {} if once is None else once
+    if (alike := (incident.id, recipient.segments)) not in once:
+        once[alike] = counts(store, *alike), segments(store, *alike)
+    many, by_segment = once[alike]
+    theirs, more = own(store, incident.id, recipient)
+    told = _told(incident, many, {row["client_id"]: row["client"] for row in theirs}, now)
+    measures = measures or {}
+    told["measure"] = measures.get(incident.rules[0], "") if incident.rules else ""
+    told["signals"] = [row | {"measure": measures.get(row["rule"], "")} for row in _signals(store, incident.id)]
+    guide = (known or guides(recipient.language)).of(told)
+    return _facts("incident", recipient, now) | _written(
+        {
+            "incident": told,
+            "clients": {
+                "affected": many["affected"],
+                "exposed": many["exposed"],
+                "segments": by_segment,
+                "own": theirs,
+                "own_more": more,
+                "others": many["affected"] + many["exposed"] - len(theirs) - more,
+            },
+            "done": _done(store, incident.id, {row["client_id"]: row["client"] for row in theirs}),
+            "links": {
+                "incident": f"{address}/incidents/{incident.id}",
+                "guide": f"{address}/guias/{guide.id}",
+                "clients": f"{address}/clientes",
+            },
+            "next_at": _next(incident, now),
+        }
+    )
+
+
+def fault_facts(fault: Mapping[str, Any], recipient: Recipient, now: datetime, *, address: str = "") -> dict[str, Any]:
+    """A fault of Vigía's own: its key, severity, since and what."""
+    told = {key: fault[key] for key in ("key", "severity", "since", "what")}
+    return _facts("fault", recipient, now) | _written({"fault": told, "links": {"board": f"{address}/"}})
+
+
+def breach_facts(
+    store: Store, cases: Sequence[Row], recipient: Recipient, now: datetime, *, address: str = ""
+) -> dict[str, Any]:
+    """Promises at risk or late: rows of `people.cases` with their clocks. Of the recipient's role, those of their clients alone."""
+    known = {row["client_id"]: row for row in rows(store, t.clients.select().where(_of(cases)))}
+    theirs = {key for key, row in known.items() if recipient.role and row[recipient.role] == recipient.to}
+    told = []
+    for case in cases:
+        mine = case["client_id"] in theirs
+        segment = known[case["client_id"]]["segment"] if case["client_id"] in known else ""
+        if (recipient.role and not mine) or (recipient.segments and segment not in recipient.segments):
+            continue
+        kept = ("incident_id", "product", "priority", "opened_at", "clock", "due_at", "informed_at")
+        told.append(
+            {key: case.get(key) for key in kept}
+            | {"reference": case.get("reference") or case.get("linked_case_id") or "", "segment": segment}
+            | {"client_id": case["client_id"] if mine else "", "client": case.get("client", "") if mine else ""}
+            | {"link": f"{address}/incidents/{case['incident_id']}"}
+        )
+    return _facts("breach", recipient, now) | _written({"cases": told, "links": {"board": f"{address}/"}})
+
+
+def digest_facts(
+    store: Store,
+    incident_ids: Sequence[str],
+    start: datetime,
+    until: datetime,
+    recipient: Recipient,
+    now: datetime,
+    *,
+    address: str = "",
+) -> dict[str, Any]:
+    """What happened in [start, until): a row an incident, each with the recipient's own clients. With a role, those that touch them."""
+    listed, others = _listed(store, incident_ids, recipient, now, address)
+    told = {"incidents": listed, "others": others, "from": start, "until": until, "links": {"board": f"{address}/"}}
+    return _facts("digest", recipient, now) | _written(told)
+
+
+def summary_facts(
+    store: Store, incident_ids: Sequence[str], recipient: Recipient, now: datetime, *, address: str = ""
+) -> dict[str, Any]:
+    """What was held back so that nobody is flooded: rows as a digest's, of all of them."""
+    every, _ = _listed(store, incident_ids, recipient, now, address, all_of_them=True)
+    return _facts("summary", recipient, now) | _written({"incidents": every, "links": {"board": f"{address}/"}})
+
+
+def _listed(
+    store: Store,
+    incident_ids: Sequence[str],
+    recipient: Recipient,
+    now: datetime,
+    address: str,
+    *,
+    all_of_them: bool = False,
+) -> tuple[list[Row], int]:
+    """Worst first; and how many were left out, for they touch none of the recipient's clients."""
+    found = as_acted(store, store.incidents(t.incidents.c.id.in_(list(incident_ids))))
+    listed = []
+    for incident in sorted(found, key=lambda one: (-one.severity.rank, one.started_at, one.id)):
+        theirs, more = own(store, incident.id, recipient)
+        if recipient.role and not theirs and not all_of_them:
+            continue
+        named = {row["client_id"]: row["client"] for row in theirs}
+        row = _told(incident, counts(store, incident.id, recipient.segments), named, now)
+        listed.append(row | {"own": theirs, "own_more": more, "link": f"{address}/incidents/{incident.id}"})
+    return listed, len(found) - len(listed)
+
+
+def _facts(news: str, recipient: Recipient, now: datetime) -> dict[str, Any]:
+    told = {"schema": SCHEMA, "news": news, "words": recipient.words, "language": recipient.language}
+    return told | {"at": now.isoformat()}
+
+
+def _told(incident: Incident, many: Row, named: Mapping[str, str], now: datetime) -> Row:
+    """The incident's row with its counts; about one client alone: who, to those alone whose client it is."""
+    row = without_clients(plain(incident), named)
+    about = incident.scope.client_id
+    return row | many | {
+        "one_client": bool(about),
+        "client": named.get(about, ""),
+        "minutes": lasted(incident, now),
+    }  # fmt: skip
+
+
+def _signals(store: Store, incident_id: str) -> list[Row]:
+    """What its rules see now, by place; what they see at single clients is for the board."""
+    a = t.alerts.c
+    few = t.alerts.select().where(a.incident_id == incident_id, a.client_id == "").order_by(a.score.desc(), a.rule)
+    kept = ("rule", "product", "channel", "series", "state", "since", "value", "expected")
+    return [{key: row[key] for key in kept} for row in rows(store, few.limit(SIGNALS))]
+
+
+def _done(store: Store, incident_id: str, named: Mapping[str, str]) -> list[Row]:
+    """What people did, in order: to the incident, and to the recipient's own clients' cases; of those of others, how many."""
+    acts = store.acts(incident_id=incident_id)
+    texts = masked(store, [act.text for act in acts], named)
+    told: list[Row] = []
+    for act, text in zip(acts, texts, strict=True):
+        row: Row = {"at": act.at, "who": act.who, "action": act.action, "text": text, "cases": 0}
+        if not act.case_key or act.case_key.endswith(tuple(named)):
+            told.append(row)
+            continue
+        alike = (one for one in told if one["cases"] and (one["who"], one["action"]) == (act.who, act.action))
+        if (before := next(alike, None)) is not None:
+            told.remove(before)
+        told.append(row | {"text": "", "cases": 1 + (before["cases"] if before else 0)})
+    return told
+
+
+def _next(incident: Incident, now: datetime) -> datetime | None:
+    if incident.state is not IncidentState.FIRING:
+        return None
+    latest = now + NEXT[incident.severity]
+    over = timedelta(minutes=latest.minute % 5, seconds=latest.second, microseconds=latest.microsecond)
+    return latest - over + (ROUND if over else timedelta(0))
+
+
+def _of(cases: Sequence[Row]) -> Any:
+    return t.clients.c.client_id.in_({case["client_id"] for case in cases})
+
+
+def _written(facts: Row) -> Row:
+    """As JSON has it."""
+    told: Row = json.loads(as_json(facts))
+    return told

@@ -14,7 +14,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from monitor.maintenance import Maintenance
+from monitor.maintenance import Declared
 from rules import DIMENSIONS, Scope
 
 DAY = 1440
@@ -27,30 +27,29 @@ _MANY = "sum(n)::BIGINT AS n, sum(again)::BIGINT AS again"
 class Past:
     """What was known of the days before. days: what was read of whole ones, kept for the next; whoever adds to them drops it."""
 
-    def __init__(
-        self, db: duckdb.DuckDBPyConnection, days: dict[int, pa.Table], idle: Iterable[Maintenance] = ()
-    ) -> None:
-        self._db, self._days, self._idle = db, days, tuple(idle)
+    def __init__(self, db: duckdb.DuckDBPyConnection, days: dict[int, pa.Table], idle: Iterable[Declared] = ()) -> None:
+        self._db, self._days = db, days
+        self.idle: Iterable[Declared] = tuple(idle)
 
     def before(self, scope: Scope, start: int) -> pa.Table:
         """As `past`, since the first minute of DAYS days before."""
         today = start // DAY
         for day in range(today - DAYS, today):
             if day not in self._days:
-                self._days[day] = past(self._db, Scope(), day * DAY, (day + 1) * DAY, self._idle)
+                self._days[day] = past(self._db, Scope(), day * DAY, (day + 1) * DAY, self.idle)
         days = [self._days[day] for day in range(today - DAYS, today)]
         whole = pa.concat_tables(days)
         if wanted := [pc.equal(pc.field(name), value) for name, value in _held(scope)]:
             whole = whole.filter(reduce(and_, wanted))
-        return pa.concat_tables([whole, past(self._db, scope, today * DAY, start, self._idle)])
+        return pa.concat_tables([whole, past(self._db, scope, today * DAY, start, self.idle)])
 
     def quarters(self, scope: Scope, start: int, end: int) -> pa.Table:
         """As `quarters`, of [start, end)."""
-        return quarters(self._db, scope, start, end, self._idle)
+        return quarters(self._db, scope, start, end, self.idle)
 
     def usual(self, scope: Scope, start: int) -> pa.Table:
         """As `usual`, of the same time."""
-        return usual(self._db, scope, since(start), start, self._idle)
+        return usual(self._db, scope, since(start), start, self.idle)
 
 
 def since(start: int) -> int:
@@ -71,10 +70,10 @@ def detail(db: duckdb.DuckDBPyConnection, scope: Scope, start: int, end: int) ->
     ).to_arrow_table()
 
 
-def past(db: duckdb.DuckDBPyConnection, scope: Scope, start: int, end: int, idle: Iterable[Maintenance]) -> pa.Table:
+def past(db: duckdb.DuckDBPyConnection, scope: Scope, start: int, end: int, idle: Iterable[Declared]) -> pa.Table:
     """What became known in [start, end), but for declared maintenance, without its times."""
     where, values = _within(scope)
-    left_out, when = _idle(idle)
+    left_out, when = _idle(idle, start, end)
     return db.sql(
         f"""SELECT {_WHAT}, {_MANY} FROM cells WHERE known >= ? AND known < ? {where} {left_out}
             GROUP BY ALL HAVING sum(n) <> 0 OR sum(again) <> 0 ORDER BY ALL""",
@@ -82,10 +81,10 @@ def past(db: duckdb.DuckDBPyConnection, scope: Scope, start: int, end: int, idle
     ).to_arrow_table()
 
 
-def usual(db: duckdb.DuckDBPyConnection, scope: Scope, start: int, end: int, idle: Iterable[Maintenance]) -> pa.Table:
+def usual(db: duckdb.DuckDBPyConnection, scope: Scope, start: int, end: int, idle: Iterable[Declared]) -> pa.Table:
     """The same by minute, in order of time, whatever became of it: m, client_id, product, channel, n."""
     where, values = _within(scope)
-    left_out, when = _idle(idle)
+    left_out, when = _idle(idle, start, end)
     return db.sql(
         f"""SELECT greatest(minute, known) AS m, client_id, product, channel, sum(n)::BIGINT AS n
             FROM cells WHERE known >= ? AND known < ? {where} {left_out} GROUP BY ALL HAVING sum(n) <> 0 ORDER BY ALL""",
@@ -93,12 +92,10 @@ def usual(db: duckdb.DuckDBPyConnection, scope: Scope, start: int, end: int, idl
     ).to_arrow_table()
 
 
-def quarters(
-    db: duckdb.DuckDBPyConnection, scope: Scope, start: int, end: int, idle: Iterable[Maintenance]
-) -> pa.Table:
+def quarters(db: duckdb.DuckDBPyConnection, scope: Scope, start: int, end: int, idle: Iterable[Declared]) -> pa.Table:
     """The same by quarters of an hour since the epoch: q, client_id, product, channel, n."""
     where, values = _within(scope)
-    left_out, when = _idle(idle)
+    left_out, when = _idle(idle, start, end)
     return db.sql(
         f"""SELECT greatest(minute, known) // 15 AS q, client_id, product, channel, sum(n)::BIGINT AS n
             FROM cells WHERE known >= ? AND known < ? {where} {left_out} GROUP BY ALL HAVING sum(n) <> 0 ORDER BY ALL""",
@@ -115,10 +112,12 @@ def _within(scope: Scope) -> tuple[str, list[str]]:
     return "AND client_id <> ''" + "".join(f" AND {name} = ?" for name, _ in held), [value for _, value in held]
 
 
-def _idle(idle: Iterable[Maintenance]) -> tuple[str, list[str | int]]:
+def _idle(idle: Iterable[Declared], start: int, end: int) -> tuple[str, list[str | int]]:
     text = ""
     values: list[str | int] = []
-    for one in idle:
+    for one in (
+        one for declared in idle for one in declared.within(start - DAY, end)
+    ):  # what came late counts by when it happened
         named = [(name, value) for name, value in (("product", one.product), ("channel", one.channel)) if value]
         text += f" AND NOT (minute >= ? AND minute < ?{''.join(f' AND {name} = ?' for name, _ in named)})"
         values += [one.first, one.last + 1, *(value for _, value in named)]

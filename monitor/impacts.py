@@ -22,7 +22,7 @@ from alerts.sits import Place, places, sits
 from monitor import grounds, resting
 from monitor.calendar import Calendar
 from monitor.habits import Habits
-from monitor.maintenance import Maintenance
+from monitor.maintenance import Declared
 from monitor.portfolio import Portfolio
 from monitor.windows import Windows, minute_of, time_of
 from rules import Scope
@@ -52,7 +52,7 @@ class Impacts:
     """By incident, of each client and product. `known` is all that was told of incidents that are open or were lately."""
 
     def __init__(
-        self, windows: Windows, calendar: Calendar, portfolio: Portfolio, maintenance: Sequence[Maintenance] = ()
+        self, windows: Windows, calendar: Calendar, portfolio: Portfolio, maintenance: Sequence[Declared] = ()
     ) -> None:
         self.windows, self.calendar, self.portfolio = windows, calendar, portfolio
         self.known: dict[str, dict[tuple[str, str], Impact]] = {}
@@ -69,6 +69,10 @@ class Impacts:
         self._seats |= {incident.id: incident.scope for incident in incidents}
         for m in told:
             self.known.setdefault(m.incident_id, {})[m.client_id, m.product] = m
+
+    def idle(self, maintenance: Sequence[Declared]) -> None:
+        """What is declared by now: its time is nobody's base rate."""
+        self._past.idle = maintenance
 
     def stirs(self, incident: Incident, minute: int, end: int) -> bool:
         """Whether what it does to clients may be another after this minute: a new one may be hurt, or it is looked at anew."""

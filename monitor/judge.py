@@ -31,6 +31,7 @@ from monitor.telling import messages
 from monitor.unsettled import recall as recall_doubts
 from monitor.verdicts import STANDS, Said, summed
 from monitor.windows import DAY, HISTORY, Windows, minute_of, time_of
+from monitor.works import WORKS, declared
 
 log = structlog.get_logger()
 EVENTS = ("transactions", "metrics")
@@ -123,7 +124,7 @@ class Judge:
             calendar,
             lateness=monitor.lateness,
             portfolio=portfolio,
-            maintenance=config.maintenance,
+            maintenance=(*config.maintenance, *declared(store, monitor.timezone)),
             book=CaseBook(declared=config.declared),
         )
         self._promotions = Promotions()
@@ -351,7 +352,9 @@ class Judge:
 
     def _people(self, changes: Changes, now: datetime) -> None:
         for act in self.store.acts(after=self._last_act):
-            self.pipeline.people(act.action, act.incident_id, act.who, now, changes)
+            self.pipeline.people(act.action, act.incident_id, act.who, now, changes, act.about)
+            if act.action in WORKS:
+                self.pipeline.declare((*self.config.maintenance, *declared(self.store, self.config.monitor.timezone)))
             take(act, self.pipeline, self.store, now, changes)
             self._last_act = act.id
         self._promotions.take(self.pipeline, self.store, now, changes)

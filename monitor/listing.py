@@ -68,6 +68,8 @@ def show_incidents(rows: Sequence[Row], out: Console, now: datetime) -> None:
         Field("Expuestos", lambda r: r["exposed"], spare=6),
         Field("Casos", _cases, spare=5),
     ]
+    if any(row["silenced_until"] for row in rows):
+        columns.append(Field("Silencio hasta", lambda r: es.moment(r["silenced_until"], now.tzinfo), spare=2))
     _table(out, rows, columns, "No hay afectaciones.")
 
 
@@ -85,6 +87,8 @@ def show_incident(row: Row, out: Console, now: datetime, measures: Mapping[str, 
         "En común": es.shares(row) or es.NOTHING,
         "Síntomas": es.symptoms(row) or es.NOTHING,
         "Guía": row["guide"] or es.NOTHING,
+        "Silencio": f"hasta {es.moment(row['silenced_until'], now.tzinfo)}" if row["silenced_until"] else es.NOTHING,
+        "Útil": es.useful(row["useful"]),
     }
     _facts(out, f"{row['id']}  {es.place(row)}: {es.kind(row)}", facts)
     _title(out, "Reglas")
@@ -127,7 +131,7 @@ def show_incident(row: Row, out: Console, now: datetime, measures: Mapping[str, 
     acts = [
         Field("Cuándo", lambda r: es.moment(r["at"], now.tzinfo)),
         Field("Quién", lambda r: r["who"]),
-        Field("Qué", lambda r: es.ACTS.get(r["action"], r["action"])),
+        Field("Qué", es.act),
         Field("Caso", lambda r: r["case_key"] or es.NOTHING, spare=1, whole=True),
         Field("Texto", lambda r: r["text"]),
     ]

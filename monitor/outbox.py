@@ -76,8 +76,10 @@ def to_return(decision: Decision, incident: Incident, client: Client, zone: tzin
 
 
 def _named(decision: Decision, what: str, incident: Incident) -> str:
-    """A message's key: a case may be told the same of several incidents."""
-    return ":".join([decision.key, what, *([incident.id] if incident.id != decision.incident_id else [])])
+    """A message's key: a case may be told the same of several incidents, and of one that was reopened."""
+    other = [incident.id] if incident.id != decision.incident_id else []
+    anew = [f"{incident.reopened_at.astimezone(UTC):%Y%m%dT%H%M%S}"] if incident.reopened_at else []
+    return ":".join([decision.key, what, *other, *anew])
 
 
 def to_withdraw(decision: Decision, incident: Incident, client: Client, zone: tzinfo) -> Message:
@@ -152,7 +154,7 @@ def deliver(
             at = extract_tb(error.__traceback__)[-1]
             raised = f"{Path(at.filename).name}:{at.lineno}"
             log.warning("not delivered", desk=desk, action=message["action"], error=shown, raised=raised, given_up=dead)
-            sent(desk, why)
+            sent(desk, shown)
             if not permanent:
                 paused.add(desk)
         else:

@@ -6,9 +6,9 @@ Answers are plain lists and dicts: aware UTC times, money as Decimal, all else a
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from statistics import median
 from typing import Any
@@ -18,8 +18,10 @@ from alerts.reasons import APPROVAL, BUDGET, FEW, OBSERVED
 from alerts.rows import plain
 from alerts.standing import with_standing
 from monitor import tables as t
+from monitor.seeing import seen
 from monitor.standing import Row, as_acted, as_worked, only, rows, told
 from monitor.store import Act, Store
+from monitor.trail import repeated
 from monitor.unsettled import doubts
 from rules import DIMENSIONS
 
@@ -42,6 +44,10 @@ class Refused(ValueError):  # noqa: N818 - as above
     """What was asked cannot be done, in words."""
 
 
+class Conflict(Refused):
+    """It could be done, but not to what it is asked of as that stands now."""
+
+
 # ---- incidents -----------------------------------------------------------------------------------------------------
 
 
@@ -51,10 +57,11 @@ def incidents(
     """Newest first, at most `limit`, in a `state` of STATES. since: leave out what was resolved before."""
     if (state or "") not in STATES:
         raise Refused(f"no hay un estado «{state}»; hay {', '.join(filter(None, STATES))}")
-    wanted = STATES[state or ""]
+    wanted, i = STATES[state or ""], t.incidents.c
+    back = i.id.in_(only(t.acts, "incident_id", t.acts.c.action == "reopen"))  # the judging thread may not know yet
     found = [
         incident
-        for incident in as_acted(store, store.incidents(t.incidents.c.state.in_([*wanted, IncidentState.FIRING])))
+        for incident in as_acted(store, store.incidents(i.state.in_([*wanted, IncidentState.FIRING]) | back))
         if incident.state in wanted and not (since and incident.resolved_at and incident.resolved_at < since)
     ]
     return told(store, found[:limit], now)
@@ -80,6 +87,7 @@ def incident(store: Store, incident_id: str, now: datetime) -> Row:
         "exposed_clients": touched(Touch.EXPOSED),
         "cases": _in_line(cases(store, incident_id=found[0].id)),
         "doubts": _doubts(store, found[0].id),
+        "useful": judged_useful(store, [found[0].id]).get(found[0].id, []),
         "acts": [plain(act) for act in store.acts(incident_id=found[0].id)],
     }
 
@@ -137,7 +145,7 @@ def found_incident(store: Store, text: str) -> Incident:
     i = t.incidents.c
     exact = store.incidents(i.id == text)
     part = i.id.startswith(text, autoescape=True) | i.id.endswith(text, autoescape=True)
-    found = exact or (store.incidents(part) if text else [])
+    found = [each for each in exact or (store.incidents(part) if text else []) if seen(each.scope.client_id)]
     if not found:
         raise Unknown(f"no hay una afectación «{text}»")
     if len(found) > 1:
@@ -198,31 +206,108 @@ def _delivery(message: Row | None) -> Row:
 
 
 def acknowledge(store: Store, incident_id: str, who: str, text: str, now: datetime) -> str:
-    """Somebody takes it on; the full id. Unknown, or Refused if it is over."""
-    return _act(store, "ack", incident_id, who, text, now=now)
+    """Somebody takes it on; the full id. As `act`."""
+    return act(store, "ack", incident_id, who, now, text=text)
 
 
 def resolve(store: Store, incident_id: str, who: str, text: str, now: datetime) -> str:
-    """Somebody says that it is over; as `acknowledge`."""
-    return _act(store, "resolve", incident_id, who, text, now=now)
+    """Somebody says that it is over; as `act`."""
+    return act(store, "resolve", incident_id, who, now, text=text)
 
 
 def note(store: Store, incident_id: str, who: str, text: str, now: datetime) -> str:
-    """Somebody adds what is to be known of it; as `acknowledge`, but also afterwards."""
-    if not text.strip():
-        raise Refused("la nota está vacía")
-    return _act(store, "note", incident_id, who, text, now=now)
+    """Somebody adds what is to be known of it; as `act`, but also afterwards."""
+    return act(store, "note", incident_id, who, now, text=text)
 
 
-def _act(store: Store, action: str, incident_id: str, who: str, text: str, *, now: datetime) -> str:
+DONE = ("ack", "unack", "note", "assign", "resolve", "reopen", "useful")
+"""What can be done to an incident."""
+EVER = ("note", "useful")
+"""Of these, what can be done once it is over as well."""
+UNDO = timedelta(hours=1)
+"""What was closed by hand can be reopened for so long."""
+USEFUL = {"yes": True, "no": False}
+
+
+def act(
+    store: Store,
+    action: str,
+    incident_id: str,
+    who: str,
+    now: datetime,
+    *,
+    text: str = "",
+    about: str = "",
+    request_key: str = "",
+) -> str:
+    """Note what somebody does to an incident (one of DONE); its full id. Unknown; Refused or, as it stands now, Conflict.
+
+    about: to `assign`, whom ('': nobody); to `useful`, yes or no. A repeat within seconds, or with the same request_key, is one.
+    """
     if not who.strip():
         raise Refused("falta quién lo hace")
+    if action == "note" and not text.strip():
+        raise Refused("la nota está vacía")
+    if action == "useful" and about not in USEFUL:
+        raise Refused("diga si fue útil: yes o no")
     (found,) = as_acted(store, [found_incident(store, incident_id)])
-    if action != "note" and found.state is not IncidentState.FIRING:
-        over = f"hace parte de {found.parent_id}" if found.parent_id else "ya terminó"
-        raise Refused(f"la afectación {found.id} {over}")
-    store.act(Act(found.id, now, who.strip(), action, text.strip()))
+    done = Act(found.id, now, who.strip(), action, text.strip(), about=about.strip(), request_key=request_key)
+    if not repeated(store, done):
+        if why := _why_not(found, action, now):
+            raise Conflict(f"la afectación {found.id} {why}")
+        store.act(done)
     return found.id
+
+
+def _why_not(found: Incident, action: str, now: datetime) -> str:
+    """Why the act makes no sense as the incident stands."""
+    if action in EVER:
+        return ""
+    firing, closed = found.state is IncidentState.FIRING, found.resolved_at if found.resolved_by else None
+    whys = {
+        f"hace parte de {found.parent_id}": bool(found.parent_id),
+        "ya terminó": not firing and action != "reopen",
+        "": action != "reopen",
+        "sigue abierta": firing,
+        "se normalizó, nadie la cerró: si vuelve a fallar, Vigía abre otra": closed is None,
+        "se cerró hace más de una hora: Vigía abre otra cuando vuelva a empezar": closed and now - closed > UNDO,
+    }
+    return next((why for why, holds in whys.items() if holds), "")
+
+
+def said(store: Store, action: str, incident_id: str) -> str:
+    """What is to be known after an act, '' where nothing is: what was closed while it still fails stays closed."""
+    if action == "reopen":
+        return "vuelve a estar abierta: lo que digan sus reglas en el próximo minuto es su estado verdadero"
+    if action == "resolve" and rows(store, t.alerts.select().where(t.alerts.c.incident_id == incident_id).limit(1)):
+        return "sus reglas siguen en alerta: queda cerrada por decisión suya, sin abrir otra por lo mismo; puede reabrirla durante una hora"
+    return ""
+
+
+def judged_useful(store: Store, ids: Sequence[str]) -> dict[str, list[Row]]:
+    """By incident, what each person last said of whether it was useful: who, useful, text, at."""
+    a = t.acts.c
+    query = t.acts.select().where(a.action == "useful", a.incident_id.in_(ids)).order_by(a.id)
+    newest = {(row["incident_id"], row["who"]): row for row in rows(store, query)}
+    found: dict[str, list[Row]] = {}
+    for row in newest.values():
+        told = {"who": row["who"], "useful": USEFUL[row["about"]], "text": row["text"], "at": row["at"]}
+        found.setdefault(row["incident_id"], []).append(told)
+    return found
+
+
+def rules_useful(store: Store) -> dict[str, tuple[int, int]]:
+    """By rule: of the incidents that it saw, how often somebody found one useful, and how often not."""
+    told = judged_useful(
+        store, [row["incident_id"] for row in rows(store, only(t.acts, "incident_id", t.acts.c.action == "useful"))]
+    )
+    found: dict[str, tuple[int, int]] = {}
+    for incident in store.incidents(t.incidents.c.id.in_(told)):
+        yes = sum(one["useful"] for one in told[incident.id])
+        for rule in incident.rules:
+            was = found.get(rule, (0, 0))
+            found[rule] = (was[0] + yes, was[1] + len(told[incident.id]) - yes)
+    return found
 
 
 # ---- writing -------------------------------------------------------------------------------------------

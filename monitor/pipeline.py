@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from math import nan
 
 import numpy as np
 
@@ -19,7 +20,7 @@ from alerts.ties import AFTER
 from monitor.calendar import Calendar
 from monitor.doubts import Doubts
 from monitor.impacts import Impacts
-from monitor.maintenance import Maintenance
+from monitor.maintenance import Declared
 from monitor.portfolio import Portfolio
 from monitor.spans import Span, sure
 from monitor.windows import Windows, minute_of, time_of
@@ -28,7 +29,7 @@ from rules import CLASSES, Bools, Rule, Scope, Verdict, Verdicts, Way
 
 @dataclass(frozen=True)
 class Status:
-    """What a rule last said of a scope: for boards and metrics. until: the minute after the last that it is about."""
+    """What a rule last said of a scope, for boards and metrics. until: the minute after the last that it is about; lower, upper: a band."""
 
     rule: str
     scope: Scope
@@ -37,6 +38,8 @@ class Status:
     expected: float
     score: float
     until: int = 0
+    lower: float = nan
+    upper: float = nan
 
 
 class Pipeline:
@@ -55,7 +58,7 @@ class Pipeline:
         incidents: Incidents | None = None,
         book: CaseBook | None = None,
         portfolio: Portfolio | None = None,
-        maintenance: Sequence[Maintenance] = (),
+        maintenance: Sequence[Declared] = (),
     ) -> None:
         self.rules, self.windows, self.calendar, self.lateness = rules, windows, calendar, lateness
         self.incidents = incidents or Incidents()
@@ -106,12 +109,24 @@ class Pipeline:
         self.impacts.keep(self.incidents.open.keys())
         return changes
 
-    def people(self, action: str, incident_id: str, who: str, at: datetime, changes: Changes) -> None:
-        """Take in what somebody did: `ack` or `resolve`; a note changes nothing here."""
-        if action == "ack":
-            self.incidents.acknowledge(incident_id, who, changes)
-        elif action == "resolve" and (done := self.incidents.close(incident_id, who, at, changes)):
-            self._ended(done, at, minute_of(at) + 1, changes)
+    def people(self, action: str, incident_id: str, who: str, at: datetime, changes: Changes, about: str = "") -> None:
+        """Take in what somebody did to an incident; a note changes nothing here. about: whom it is assigned to."""
+        match action:
+            case "ack" | "unack":
+                self.incidents.acknowledge(incident_id, who if action == "ack" else "", changes)
+            case "assign":
+                self.incidents.assign(incident_id, about, changes)
+            case "resolve":
+                if done := self.incidents.close(incident_id, who, at, changes):
+                    self._ended(done, at, minute_of(at) + 1, changes)
+            case "reopen":
+                if self.incidents.reopen(incident_id, at, changes):
+                    self.recent.pop(incident_id, None)
+
+    def declare(self, maintenance: Sequence[Declared]) -> None:
+        """All maintenance that is declared, from now on: what is judged already stays judged."""
+        self.maintenance = maintenance
+        self.impacts.idle(maintenance)
 
     def again(self, decision: Decision, at: datetime, changes: Changes) -> None:
         """Decide anew on a client whose link was undone, if the incident still hurts them."""
@@ -211,7 +226,7 @@ class Pipeline:
                     self.status[rule.spec.name, scope] = Status(
                         rule.spec.name, scope, Verdict(int(verdicts.verdict[row])),
                         float(verdicts.value[row]), float(verdicts.expected[row]), float(verdicts.score[row]),
-                        int(frame.minute[row]) + 1,
+                        int(frame.minute[row]) + 1, float(verdicts.lower[row]), float(verdicts.upper[row]),
                     )  # fmt: skip
 
     # ---- incidents and what they touch -----------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from monitor.crossings import marks
 from monitor.past import affected_by, again, history
 from monitor.people import Unknown, cases
 from monitor.reads import Reader, noted
+from monitor.seeing import SIGHT
 from monitor.standing import Row, as_acted, only, rows, told
 from monitor.store import Store
 from monitor.unsettled import in_doubt
@@ -56,6 +57,9 @@ def client(store: Store, nit: str, now: datetime, reader: Reader, seen: Outlook 
     """One client across all that they hold, for somebody (who is noted); Unknown if nobody has that NIT, in whatever form it is written."""
     seen = seen or Outlook()
     client_id = identity(store, nit)
+    if client_id not in SIGHT.get():
+        noted(store, reader, client_id, now, refused=True)
+        raise _nobody(nit)
     noted(store, reader, client_id, now)
     found = store.clients(t.clients.c.client_id == client_id)
     known = found[0] if found else Client(client_id)
@@ -123,7 +127,12 @@ def identity(store: Store, text: str) -> str:
             return nit
     if not any(sign.isdigit() for sign in text):
         raise Unknown(f"«{text}» no es un NIT")
-    raise Unknown(f"no se conoce un cliente con NIT «{text}»")
+    raise _nobody(text)
+
+
+def _nobody(nit: str) -> Unknown:
+    """The same words where there is none such and where there is one for others alone: an answer must not tell which."""
+    return Unknown(f"no se conoce un cliente con NIT «{nit}»")
 
 
 # ---- what they hold ------------------------------------------------------------------------------------------------

@@ -100,7 +100,7 @@ def read_promises(tables: Mapping[str, Any], monitor: Monitor, file: str, faults
         faults.append(Fault(file, "promise", "must be a list of tables: write [[promise]]"))
         given = []
     calendar = Calendar(monitor.timezone, country=monitor.country)
-    services = {name: _service(calendar, hours) for name, hours in (block.calendars if block else {}).items()}
+    services = {name: service_of(calendar, hours) for name, hours in (block.calendars if block else {}).items()}
     known = sorted(field.alias or name for name, field in PromiseBlock.model_fields.items())
     found: list[tuple[int, Promise]] = []
     for i, written in enumerate(given):
@@ -123,7 +123,8 @@ def read_promises(tables: Mapping[str, Any], monitor: Monitor, file: str, faults
     )
 
 
-def _service(calendar: Calendar, block: HoursBlock) -> ServiceHours:
+def service_of(calendar: Calendar, block: HoursBlock) -> ServiceHours:
+    """The hours of a calendar."""
     opens, closes = _minutes(block.hours)
     return ServiceHours(calendar, opens=opens, closes=closes, business_days=block.days == "business")
 

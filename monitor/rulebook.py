@@ -17,8 +17,10 @@ from rules.expression import parse
 CATALOG = Path(__file__).parents[1] / "rules" / "catalog"
 
 
-def read_rules(monitor: Monitor, patterns: Any, base: Path, file: str, faults: list[Fault]) -> list[Callable[[], Rule]]:
-    """The rules of every file that the patterns name (none: the shipped catalog)."""
+def read_rules(
+    monitor: Monitor, patterns: Any, base: Path, file: str, faults: list[Fault]
+) -> tuple[list[Callable[[], Rule]], dict[str, Path]]:
+    """The rules of every file that the patterns name (none: the shipped catalog), and the file of each by its name."""
     paths: list[Path] = []
     for i, pattern in enumerate(patterns if isinstance(patterns, list) else []):
         if not isinstance(pattern, str):  # told with the block
@@ -28,7 +30,7 @@ def read_rules(monitor: Monitor, patterns: Any, base: Path, file: str, faults: l
         if not found:
             faults.append(Fault(file, f"monitor.rules[{i}]", f"no file matches {pattern!r}"))
         paths += [path for path in found if path not in paths]
-    names: dict[str, str] = {}
+    names: dict[str, Path] = {}
     made = []
     chosen = paths if patterns is not None else sorted(CATALOG.glob("*.toml"))
     entries = [(path, i, given) for path in chosen for i, given in enumerate(_entries(path, faults))]
@@ -43,11 +45,11 @@ def read_rules(monitor: Monitor, patterns: Any, base: Path, file: str, faults: l
         shared = {"budget": budget, **given} if _budgeted(given) else given
         made.append(_rule(shared, monitor, path.name, key, faults))
         if isinstance(name, str) and name in names:
-            what = f"there is a rule of this name in {names[name]} already"
+            what = f"there is a rule of this name in {names[name].name} already"
             faults.append(Fault(path.name, f"{key}.name", what))
         elif isinstance(name, str):
-            names[name] = path.name
-    return [factory for factory in made if factory]
+            names[name] = path
+    return [factory for factory in made if factory], names
 
 
 def _budgeted(given: Mapping[str, Any]) -> bool:

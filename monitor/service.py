@@ -10,22 +10,27 @@ import contextlib
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from queue import Empty, Full, Queue
 from threading import Event, Thread
 from time import perf_counter
 
 import structlog
-from apscheduler.events import EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED
-from apscheduler.schedulers.background import BackgroundScheduler
 
 from connectors import SourceError
 from monitor.config import Config
 from monitor.intake import Intake, Rows
+from monitor.jobs import scheduled
 from monitor.judge import EVENTS, Done, Down, Judge, Stopped
+from monitor.leading import reported
 from monitor.metrics import Metrics
+from monitor.notices import Notices
+from monitor.receiving import Refreshing, made, tellers
 from monitor.sending import Sending
-from monitor.sla import counted
+from monitor.sla import LATELY, keep_clocks
 from monitor.store import Store
+from monitor.trail import HEAD
+from monitor.troubles import Runs, troubles
 from monitor.windows import time_of
 
 log = structlog.get_logger()
@@ -34,9 +39,6 @@ QUEUE = 64
 """Polls that may wait to be judged; past that, pollers wait."""
 TOLD = 5
 """Rows left out of one poll that are told one by one."""
-DELIVERY = timedelta(seconds=2)
-WATCH = timedelta(minutes=1)
-"""How often the promises of open cases are looked at."""
 LAST = 20.0
 """Seconds that what is being asked may take when all ends."""
 STALE = timedelta(minutes=2)
@@ -65,9 +67,14 @@ class Service:
     ) -> None:
         """ending: whether it is time to end before it has begun; raises Stopped then, while what is stored is read."""
         self.config, self.store, self.clock = config, store, clock
-        self.metrics = Metrics(sources=config.sources, desks=config.desks)
+        self.metrics = Metrics.of(config)
         self.errors: dict[str, str] = {}
-        self.sending = Sending(config, store, clock, self.metrics, self.errors, {})
+        receivers = made(config)
+        self.sending = Sending(config, store, clock, self.metrics, self.errors, tellers(config, receivers))
+        self.refreshing = Refreshing(config, store, receivers, clock)
+        self.runs, self.troubled = Runs(clock), dict[str, datetime]()
+        wrong = partial(troubles, self)
+        self.notices = Notices(config, store, clock, uncapped=[*self.refreshing], troubles=wrong)
         self.last_cycle: datetime | None = None
         self._failed, self._failure = 0, ""
         self._queue: Queue[tuple[Intake, Rows | Down]] = Queue(QUEUE)
@@ -89,17 +96,20 @@ class Service:
         self._heard = dict.fromkeys(intakes, self.clock())
         self._lost: set[str] = set()
         known = pipeline.book.decisions.values()
-        self.metrics.resume(pipeline.incidents.open.values(), pipeline.impacts, known, pipeline.portfolio.clients)
+        live = (*pipeline.incidents.open.values(), *pipeline.recent.values())
+        self.metrics.resume(live, pipeline.impacts, known, pipeline.portfolio.clients)
 
     # ---- one pass --------------------------------------------------------------------------------------------------
 
     def cycle(self) -> bool:
         """Poll every source until it is drained, judge, deliver. False if a source or a desk could not be used."""
+        self.notices.begin()
         for intake in self._intakes.values():
             while (arrived := self._poll(intake)) is not None:
                 self._step([arrived])
                 if arrived.drained:
                     break
+        self.notices.tell()
         self.deliver()
         return not self.errors
 
@@ -210,7 +220,9 @@ class Service:
         if done.judged:
             start, end = done.judged
             self.metrics.judged(end - start, (now - time_of(end)).total_seconds(), seconds)
-            self.metrics.statuses(self.judge.pipeline.status.values())
+            pipeline = self.judge.pipeline
+            self.metrics.statuses(pipeline.status.values(), pipeline.incidents.alerts.values())
+            self.metrics.held(pipeline.windows.held)
         self.metrics.decided(done.changes, self.judge.pipeline.portfolio.clients)
         self.metrics.stepped(now)
 
@@ -224,7 +236,7 @@ class Service:
         """Until `stop` is set; then what was fetched is judged, what is due is sent, and all is closed."""
         judging = Thread(target=self._judge_forever, name="judging")
         judging.start()
-        scheduler = self._scheduled()
+        scheduler = scheduled(self)
         scheduler.start()
         started()
         stop.wait()
@@ -239,37 +251,23 @@ class Service:
         judging.join()
         self.sending.rest()
 
+    def ending(self) -> bool:
+        """Whether it is time to end."""
+        return self._ending.is_set()
+
     @property
     def hanging(self) -> list[str]:
         """The sources and desks that are being asked this moment; after the end of `run`, that have not answered in time."""
         return sorted(self._asking) + self.sending.hanging
 
-    def _scheduled(self) -> BackgroundScheduler:
-        defaults = {"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
-        scheduler = BackgroundScheduler(
-            timezone=UTC, job_defaults=defaults, executors={"default": {"type": "threadpool", "max_workers": 32}}
-        )
-        for name, source in self.config.sources.items():
-            every = source.block.every.total_seconds()
-            begins = datetime.now(UTC)
-            scheduler.add_job(
-                self._fetch, "interval", seconds=every, args=[name], id=f"poll {name}", next_run_time=begins
-            )
-        for desk in self.sending:
-            job = f"deliver {desk or 'to desks of the past'}"
-            how = [desk, self._ending.is_set]
-            scheduler.add_job(self.sending.to, "interval", seconds=DELIVERY.total_seconds(), args=how, id=job)
-        watch = {"seconds": WATCH.total_seconds(), "id": "promises", "next_run_time": datetime.now(UTC)}
-        scheduler.add_job(self.watch_promises, "interval", **watch)
-        scheduler.add_job(self.housekeep, "interval", hours=1, id="housekeep")
-        scheduler.add_listener(self._missed, EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES)
-        return scheduler
-
-    def _missed(self, event: object) -> None:
+    def missed(self, event: object) -> None:
+        """The scheduler skipped a run."""
         self.metrics.missed_run()
+        self.runs.skipped(getattr(event, "job_id", ""))
         log.debug("a run was skipped, the one before still works", job=getattr(event, "job_id", ""))
 
-    def _fetch(self, name: str) -> None:
+    def fetch(self, name: str) -> None:
+        """Poll a source until it is drained, and hand what it brings to the judging thread."""
         self._asking.add(name)
         try:
             self._drain(self._intakes[name], name)
@@ -328,8 +326,10 @@ class Service:
         return False
 
     def watch_promises(self) -> None:
-        """How the promises of all open cases stand, for the metrics."""
-        self.metrics.promises(counted(self.store, self.config.promises, self.clock()))
+        """How the promises of all open cases stand, kept for boards and told to the metrics; and who spoke first lately."""
+        now = self.clock()
+        self.metrics.promises(keep_clocks(self.store, self.config.promises, now))
+        self.metrics.led(reported(self.store, now - LATELY))
 
     def housekeep(self) -> None:
         """Drop what is past its retention, and join the small blobs of days gone by."""
@@ -339,7 +339,19 @@ class Service:
             "incidents": now - kept.incidents, "clients": now - kept.clients, "outbox": now - kept.outbox,
         }  # fmt: skip
         dropped, joined = self.store.prune(limits), self.store.compact(now - timedelta(days=1))
-        log.info("housekeeping", dropped=dropped, joined=joined)
+        log.info("housekeeping", dropped=dropped, joined=joined, acts_head=self.store.marks().get(HEAD, ""))
+
+    @property
+    def failures(self) -> tuple[int, str]:
+        """How many steps in a row have failed, and the last one's error; as long as it may be chance, none."""
+        return (self._failed, self._failure) if self._failed >= FAILED else (0, "")
+
+    @property
+    def behind(self) -> bool:
+        """Whether the last full cycle ended too long ago."""
+        slowest = max(source.block.every for source in self.config.sources.values())
+        allowed = max(slowest + self.config.monitor.patience + STALE, 3 * slowest)
+        return self.last_cycle is not None and self.clock() - self.last_cycle > allowed
 
     def ready(self) -> tuple[bool, str]:
         """Whether a full cycle has ended lately, and if not, why."""
@@ -351,8 +363,7 @@ class Service:
             return False, f"ninguna fuente responde: {errors}"
         if self.last_cycle is None:
             return False, errors or "todavía se lee la historia"
-        slowest = max(source.block.every for source in self.config.sources.values())
-        if self.clock() - self.last_cycle > max(slowest + self.config.monitor.patience + STALE, 3 * slowest):
+        if self.behind:
             since = f"sin un ciclo completo desde {self.last_cycle.isoformat(timespec='seconds')}"
             return False, f"{since}: {errors}" if errors else since
         return True, "listo"

@@ -16,6 +16,8 @@ from monitor.standing import Row, only, rows
 from monitor.store import Store
 
 LATELY = timedelta(days=30)
+SHOWN = timedelta(days=92)
+"""For how long boards show what was solved."""
 URGENT = (ClockState.AT_RISK, ClockState.BREACHED)
 
 
@@ -67,12 +69,21 @@ def standing(store: Store, promises: Promises, now: datetime) -> Row:
     }
 
 
-def counted(store: Store, promises: Promises, now: datetime) -> dict[tuple[str, str], tuple[int, int]]:
-    """By product and segment of the open cases: how many are at risk, and how many are late."""
+def keep_clocks(store: Store, promises: Promises, now: datetime) -> dict[tuple[str, str], tuple[int, int]]:
+    """By product and segment of the open cases: how many are at risk, and how many are late.
+
+    The clock of each case that is open or was solved in the last SHOWN is kept in the state, for boards: no database knows business hours.
+    """
     states: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
-    for one in stood(store, promises, now, now):
+    found = list(stood(store, promises, now, now - SHOWN))
+    for one in found:
         if not one.over(now):
             states[_product(one.case), one.segment][one.clock.state if one.clock else ""] += 1
+    kept = {(one.case.source, one.case.case_id): _kept(one, now) for one in found}
+    with store.writing() as connection:
+        connection.execute(t.clocks.delete())
+        if kept:
+            connection.execute(t.clocks.insert(), list(kept.values()))
     return {key: (many[ClockState.AT_RISK], many[ClockState.BREACHED]) for key, many in states.items()}
 
 
@@ -168,6 +179,18 @@ def _counts(found: Sequence[Standing], now: datetime) -> Row:
         "mean_seconds": fmean(one.end_to_end(now) for one in over) if over else None,
         "mean_tool_seconds": fmean(one.by_tool(now) for one in over) if over else None,
     }
+
+
+def _kept(one: Standing, now: datetime) -> Row:
+    case, clock = one.case, one.clock
+    return {
+        "source": case.source, "case_id": case.case_id, "client_id": case.client_id, "product": _product(case),
+        "channel": case.channel, "segment": one.segment, "kind": case.kind, "typology": case.typology, "status": case.status,
+        "level": case.level, "reported_by": case.reported_by, "returns": case.returns, "reopened": case.reopened,
+        "state": str(clock.state) if clock else "", "opened_at": min(case.reported_at, case.opened_at),
+        "ended_at": min(ended(case) or now, now) if one.over(now) else None, "due_at": clock.due_at if clock else None,
+        "seconds": one.end_to_end(now), "kept_at": now,
+    }  # fmt: skip
 
 
 def _row(one: Standing, now: datetime) -> Row:

@@ -64,8 +64,17 @@ CLOCKS = {
 }
 ACTS = {
     "ack": "La atiende",
+    "unack": "Ya no la atiende",
+    "assign": "Asignó",
     "resolve": "La dio por resuelta",
+    "reopen": "La reabrió",
+    "useful": "Dijo si fue útil",
     "note": "Nota",
+    "silence": "Silenció",
+    "end_silence": "Terminó el silencio",
+    "maintenance": "Declaró mantenimiento",
+    "end_maintenance": "Terminó el mantenimiento",
+    "handover": "Firmó la entrega de turno",
     "approve": "Aprobó",
     "withdraw": "Retiró",
     "confirm": "Confirmó el enlace",
@@ -74,6 +83,8 @@ ACTS = {
     "informed": "Informó al cliente",
     "promote": "Promovió a incidente",
 }
+NAMED = {"yes": "sí", "no": "no"}
+"""What an act on an incident names, where it is no person and no id."""
 DOUBTS = {"pending": "Pendiente", "reversed": "Reversada", "duplicated": "Posible doble"}
 SETTLED = {"ok": "quedó exitosa", "failed": "falló", "rejected": "fue rechazada", "reversed": "fue reversada"}
 NO_DOUBTS = {False: "Ninguna.", True: "Se dirán cuando termine."}
@@ -117,6 +128,7 @@ def place(row: Mapping[str, Any]) -> str:
     parts = [name(row[key]) for key in ("product", "channel") if row.get(key)]
     parts += [str(row["series"])] if row.get("series") else []
     parts += [str(row.get("client") or nit(row["client_id"]))] if row.get("client_id") else []
+    parts += ["un solo cliente"] if row.get("one_client") and not row.get("client_id") else []
     return " · ".join(parts) or "Todos los productos y canales"
 
 
@@ -241,11 +253,30 @@ def moment(time: datetime | None, zone: tzinfo | None) -> str:
 
 def state(row: Mapping[str, Any]) -> str:
     """Of an incident, with who acted on it: «Abierta (la atiende N. N.)»."""
-    if row["state"] == "firing" and row["acknowledged_by"]:
-        return f"Abierta (la atiende {row['acknowledged_by']})"
+    if row["state"] == "firing":
+        who = [f"la atiende {row['acknowledged_by']}"] if row["acknowledged_by"] else []
+        who += [f"asignada a {row['assigned_to']}"] if row["assigned_to"] else []
+        who += ["silenciada"] if row.get("silenced_until") else []
+        return f"Abierta ({', '.join(who)})" if who else STATES["firing"]
     if row["state"] == "resolved" and row["resolved_by"]:
         return f"Resuelta (por {row['resolved_by']})"
     return f"Unida a {row['parent_id']}" if row["parent_id"] else STATES[row["state"]]
+
+
+def act(row: Mapping[str, Any]) -> str:
+    """What somebody did, and what they named: «Asignó a N. N.», «Dijo si fue útil: sí»."""
+    told = ACTS.get(row["action"], row["action"])
+    if row["action"] == "assign":
+        return f"{told} a {row['about']}" if row["about"] else "Quitó la asignación"
+    return f"{told}: {NAMED.get(row['about'], row['about'])}" if row["about"] else told
+
+
+def useful(told: Iterable[Mapping[str, Any]]) -> str:
+    """Whether people found it useful: «sí (N. N.), no (M. M.: fue un cierre programado)»."""
+    words = (
+        f"{'sí' if one['useful'] else 'no'} ({': '.join(filter(None, (one['who'], one['text'])))})" for one in told
+    )
+    return ", ".join(words) or NOTHING
 
 
 def segment(identifier: str) -> str:
@@ -317,7 +348,8 @@ def shares(row: Mapping[str, Any]) -> str:
     """What an incident's failures have in common: «92 % de las fallas: Conexión Directa, código E504; 60 %: Pagos»."""
     by_part: dict[float, list[str]] = {}
     for dimension, value, part in row["shares"] or ():
-        words = {"error_code": f"código {value}", "client_id": f"NIT {nit(value)}"}.get(dimension, name(value))
+        one = f"NIT {nit(value)}" if value else "un solo cliente"
+        words = {"error_code": f"código {value}", "client_id": one}.get(dimension, name(value))
         by_part.setdefault(part, []).append(words)
     of = "de las transacciones que faltan" if set(row["ways"]) == {"missing"} else "de las fallas"
     told = [f"{number(round(100 * part))} %: {', '.join(words)}" for part, words in by_part.items()]

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.calendar import Calendar
-from monitor.maintenance import Maintenance, maintained
+from monitor.maintenance import Declared, maintained
 from monitor.windows import Windows
 from rules import Frame, Grain, Rule, Verdict, Verdicts
 
@@ -24,7 +24,7 @@ class Span:
         rules: Iterable[Rule],
         start: int,
         end: int,
-        maintenance: Sequence[Maintenance] = (),
+        maintenance: Sequence[Declared] = (),
     ) -> None:
         self.start, self.end, self.calendar = start, end, calendar
         self._windows, self.maintenance = windows, maintenance

@@ -14,6 +14,7 @@ from typing import Any
 from alerts import Action, Decision, Incident, IncidentState, TheirCase, Touch
 from alerts.casework import ACTS, acted
 from alerts.rows import plain
+from alerts.silences import Silence, matches
 from monitor import tables as t
 from monitor.store import Act, Store
 
@@ -23,25 +24,43 @@ _NOTHING = dict.fromkeys(("affected", "exposed", "priority", *_COUNTED.values())
 
 
 def told(store: Store, found: Sequence[Incident], now: datetime) -> list[Row]:
-    """Each as a row. minutes: how long it has lasted, or lasted; client: the name, if it is about one alone."""
+    """Each as a row. minutes: how long it has lasted, or lasted; client: the name, if it is about one alone; silenced_until: or None."""
+    quiet = in_force(store, now)
     counts = _counts(store, [incident.id for incident in found])
     about = {incident.scope.client_id for incident in found if incident.scope.client_id}
     names = {c.client_id: c.name for c in store.clients(t.clients.c.client_id.in_(about))} if about else {}
     return [
-        plain(incident)
-        | {"client": names.get(incident.scope.client_id, ""), "minutes": _lasted(incident, now)}
+        (row := plain(incident))
+        | {"client": names.get(incident.scope.client_id, ""), "minutes": lasted(incident, now)}
+        | {"silenced_until": silenced_until(quiet, row)}
         | counts.get(incident.id, _NOTHING)
         for incident in found
     ]
 
 
+def in_force(store: Store, now: datetime) -> list[Silence]:
+    """The silences that hold at that time."""
+    s = t.silences.c
+    query = t.silences.select().where(s.starts_at <= now, s.until > now, s.ended_at.is_(None))
+    return [Silence(**row) for row in rows(store, query)]
+
+
+def silenced_until(quiet: Sequence[Silence], row: Row) -> datetime | None:
+    """Until when none of what happens to an open incident is told; None where nothing keeps it quiet."""
+    mine = [one.until for one in quiet if row["state"] == IncidentState.FIRING and matches(one.matchers, row)]
+    return max(mine, default=None)
+
+
 def as_acted(store: Store, found: Sequence[Incident]) -> list[Incident]:
-    """With what people did to the open ones, whether or not the judging thread has taken it in."""
-    firing = [incident.id for incident in found if incident.state is IncidentState.FIRING]
+    """With what people did to the open ones, and to those that they closed, whether or not the judging thread has taken it in."""
+    live = {i.id for i in found if i.state is IncidentState.FIRING or i.resolved_by}
+    if not live:
+        return list(found)
     acts: dict[str, list[Row]] = defaultdict(list)
-    for act in rows(store, t.acts.select().where(t.acts.c.incident_id.in_(firing)).order_by(t.acts.c.id)):
+    for act in rows(store, t.acts.select().where(t.acts.c.incident_id.in_(live)).order_by(t.acts.c.id)):
         acts[act["incident_id"]].append(act)
-    return [_acted(incident, acts[incident.id]) for incident in found]
+    last = int(store.marks().get("last_act", 0)) if acts else 0
+    return [_acted(incident, acts[incident.id], last) for incident in found]
 
 
 def named(case: TheirCase) -> str:
@@ -89,20 +108,32 @@ def only(table: Any, column: str, *where: Any) -> Any:
     return table.select().with_only_columns(table.c[column]).where(*where)
 
 
-def _lasted(incident: Incident, now: datetime) -> int:
+def lasted(incident: Incident, now: datetime) -> int:
+    """How many minutes it has lasted, or lasted."""
     over = incident.ended_at or incident.resolved_at or incident.detected_at
     until = now if incident.state is IncidentState.FIRING else over
     return max(0, int((until - incident.started_at).total_seconds() // 60))
 
 
-def _acted(incident: Incident, acts: Sequence[Row]) -> Incident:
+def _acted(incident: Incident, acts: Sequence[Row], last: int) -> Incident:
+    """last: the newest act that the judging thread has taken in; what was undone since stays undone."""
+    undone = max((act["id"] for act in acts if act["action"] == "reopen"), default=0)
     for act in acts:
-        if act["action"] == "ack":
-            incident = replace(incident, acknowledged_by=act["who"])
-        if act["action"] == "resolve" and incident.state is IncidentState.FIRING:
-            at, ended = act["at"], incident.ended_at or act["at"]
-            over = IncidentState.RESOLVED
-            incident = replace(incident, state=over, ended_at=ended, resolved_at=at, resolved_by=act["who"])
+        action, at, who = act["action"], act["at"], act["who"]
+        if action in ("ack", "unack", "assign") and incident.state is IncidentState.FIRING:
+            told = {"assigned_to": act["about"]} if action == "assign" else {"acknowledged_by": who * (action == "ack")}
+            incident = replace(incident, **told)
+        if action == "resolve" and incident.state is IncidentState.FIRING and act["id"] > undone:
+            over, ended = IncidentState.RESOLVED, incident.ended_at or at
+            incident = replace(incident, state=over, ended_at=ended, resolved_at=at, resolved_by=who)
+        if action == "reopen" and act["id"] > last:
+            fires: dict[str, Any] = {
+                "state": IncidentState.FIRING,
+                "ended_at": None,
+                "resolved_at": None,
+                "resolved_by": "",
+            }
+            incident = replace(incident, reopened_at=at, **(fires if incident.resolved_by else {}))
     return incident
 
 

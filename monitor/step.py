@@ -25,7 +25,11 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """What a person did to an incident (ack, resolve, note) or to one of its cases (case_key)."""
+    """What a person did to an incident (ack, resolve, note, ...), to one of its cases (case_key), or to none ('').
+
+    about: what the act names: whom it is assigned to, yes or no, or the id of a silence, a maintenance, a hand-over. request_key: by what
+    its caller knows it, so that a retry is no second act. hash: of the act and all before it (see `monitor.trail`).
+    """
 
     incident_id: str
     at: datetime
@@ -34,6 +38,9 @@ class Act:
     text: str = ""
     id: int = 0
     case_key: str = ""
+    about: str = ""
+    request_key: str = ""
+    hash: str = ""
 
 
 @dataclass(slots=True)

@@ -22,6 +22,7 @@ from monitor import tables as t
 from monitor.blobs import VERSION, BlobError, packed, unpacked
 from monitor.database import Database, StoreError
 from monitor.step import Act, Message, Step
+from monitor.trail import append, forget
 
 __all__ = ["Act", "Message", "Step", "Store", "StoreError"]
 
@@ -64,9 +65,20 @@ class Store(Database):
             self._send(c, step.messages, now)
 
     def tell(self, threads: Sequence[Mapping[str, Any]], messages: Iterable[Message], now: datetime) -> None:
-        """What recipients are told, with the messages that tell them (rows of `threads`)."""
+        """What recipients are told (rows of `threads`), with the messages that tell them.
+
+        A thread that somebody else has taken as far meanwhile stays as it is, and so does the message of that key.
+        """
+        keys = [column.name for column in t.threads.primary_key]
         with self.writing() as c:
-            self._put(c, t.threads, threads)
+            if threads:
+                query = self._insert(t.threads)
+                new = {column.name: query.excluded[column.name] for column in t.threads.c if column.name not in keys}
+                older = t.threads.c.sequence < query.excluded.sequence
+                c.execute(
+                    query.on_conflict_do_update(index_elements=keys, set_=new, where=older),
+                    [dict(row) for row in threads],
+                )
             self._send(c, messages, now)
 
     def put(self, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -204,7 +216,7 @@ class Store(Database):
         )  # without its incident it is nobody's
         theirs, change = t.their_cases.c, t.case_changes.c
         held = sa.exists().where(theirs.source == change.source, theirs.case_id == change.case_id)
-        newest = sa.select(sa.func.max(t.acts.c.id)).scalar_subquery()  # stays: SQLite would give its id anew
+        sent = t.outbox.c.state.in_(("sent", "dead"))
         old: list[tuple[sa.Table, sa.ColumnElement[bool]]] = [
             (t.cells, (t.cells.c.kind != "ledger") & (t.cells.c.last_minute < _minute(limits["cells"]))),
             (t.cells, (t.cells.c.kind == "ledger") & (t.cells.c.last_minute < _minute(limits["ledger"]))),
@@ -212,16 +224,24 @@ class Store(Database):
             (t.impacts, t.impacts.c.incident_id.in_(gone)),
             (t.decisions, t.decisions.c.incident_id.in_(gone)),
             (t.doubts, t.doubts.c.incident_id.in_(gone)),
+            (t.threads, t.threads.c.subject.in_(gone)),
+            (t.threads, t.threads.c.ended_at < limits["outbox"]),
             (
                 t.their_cases,
                 sa.func.coalesce(t.their_cases.c.closed_at, t.their_cases.c.resolved_at) < limits["clients"],
             ),
             (t.case_changes, ~held),
-            (t.acts, (t.acts.c.at < limits["incidents"]) & (t.acts.c.id < newest)),
+            (t.silences, sa.func.coalesce(t.silences.c.ended_at, t.silences.c.until) < limits["incidents"]),
+            (
+                t.works,
+                sa.func.coalesce(t.works.c.ended_at, t.works.c.until) < min(limits["cells"], limits["incidents"]),
+            ),
+            (t.handovers, t.handovers.c.at < limits["clients"]),
             (t.reads, t.reads.c.at < limits["clients"]),
             (t.incidents, over < limits["incidents"]),
             (t.escalations, t.escalations.c.last_at < limits["incidents"]),
-            (t.outbox, t.outbox.c.state.in_(("sent", "dead")) & (t.outbox.c.created_at < limits["outbox"])),
+            (t.outbox, sent & (t.outbox.c.created_at < limits["outbox"])),
+            (t.outbox, sent & (t.outbox.c.action == "notify") & (t.outbox.c.created_at < limits["clients"])),
         ]
         dropped = 0
         for table, where in old:
@@ -233,7 +253,7 @@ class Store(Database):
                 dropped += found
                 if found < step:
                     break
-        return dropped
+        return dropped + forget(self, limits["incidents"], step)
 
     def compact(self, before: datetime, *, most: int = 2000) -> int:
         """Join the many small blobs of each day that ended before `before` into one; how many were joined."""
@@ -256,13 +276,16 @@ class Store(Database):
 
     # ---- what people do --------------------------------------------------------------------------------------------
 
-    def act(self, *acts: Act) -> None:
-        """Note what somebody did; the judging thread takes it in at its next step."""
+    def act(self, *acts: Act, also: Sequence[tuple[sa.Table, Mapping[str, Any]]] = ()) -> list[Act]:
+        """Note what somebody did; the judging thread takes it in at its next step. As noted, or the first where it repeats one.
+
+        also: rows that come with it, but not with a repeat.
+        """
         with self.writing() as c:
-            for act in acts:
-                row = plain(act)
-                del row["id"]  # the database's own
-                c.execute(sa.insert(t.acts).values(row))
+            noted, fresh = append(c, acts)
+            for table, row in also if fresh else ():
+                self._put(c, table, [row])
+            return noted
 
     def acts(self, *, incident_id: str | None = None, after: int = 0) -> list[Act]:
         """What was done, in order; of one incident, or all after an id."""

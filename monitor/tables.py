@@ -2,58 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from decimal import Decimal
-from typing import Any
+from sqlalchemy import JSON, BigInteger, Column, Float, Index, Integer, LargeBinary, MetaData, Table, Text
 
-from sqlalchemy import (
-    JSON,
-    BigInteger,
-    Column,
-    DateTime,
-    Float,
-    Index,
-    Integer,
-    LargeBinary,
-    MetaData,
-    Numeric,
-    Table,
-    Text,
-    types,
-)
-from sqlalchemy.engine import Dialect
+from monitor.columns import SERIAL, Money, Utc, counting, different, highest, written
+
+__all__ = ["SERIAL", "Money", "Utc", "counting", "different", "highest", "written"]
 
 metadata = MetaData()
-SERIAL = BigInteger().with_variant(Integer, "sqlite")
-
-
-class Utc(types.TypeDecorator[datetime]):
-    """An aware time, kept in UTC also where the database forgets zones."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002, D102 - the face of SQLAlchemy
-        return None if value is None else value.astimezone(UTC)
-
-    def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002, D102 - as above
-        return None if value is None else value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-
-
-class Money(types.TypeDecorator[Decimal]):
-    """An amount to the cent; as text where the database has no decimals and would round it."""
-
-    impl = Numeric(38, 2)
-    cache_ok = True
-
-    def load_dialect_impl(self, dialect: Dialect) -> types.TypeEngine[Any]:  # noqa: D102 - the face of SQLAlchemy
-        return dialect.type_descriptor(Text() if dialect.name == "sqlite" else Numeric(38, 2))
-
-    def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> Decimal | str | None:  # noqa: D102 - as above
-        return f"{value:.2f}" if dialect.name == "sqlite" and value is not None else value
-
-    def process_result_value(self, value: Any | None, dialect: Dialect) -> Decimal | None:  # noqa: ARG002, D102 - as above
-        return None if value is None else Decimal(value)
 
 
 def _text(name: str, *, key: bool = False) -> Column[str]:
@@ -118,6 +73,7 @@ incidents = Table(
     Column("detected_at", Utc, nullable=False),
     Column("ended_at", Utc),
     Column("resolved_at", Utc),
+    Column("reopened_at", Utc),
     Column("rules", JSON, nullable=False),
     Column("ways", JSON, nullable=False),
     Column("shares", JSON),
@@ -266,10 +222,10 @@ acts = Table(
     Column("at", Utc, nullable=False),
     _text("who"),
     _text("action"),
-    _text("text"),
-    _text("case_key"),
+    *(_text(name) for name in ("text", "case_key", "about", "request_key", "hash")),
     Index("acts_by_incident", "incident_id"),
 )
+"""What people did, each chained to the one before by its hash (see `monitor.trail`)."""
 
 doubts = Table(
     "doubts",
@@ -296,10 +252,20 @@ reads = Table(
     metadata,
     Column("id", SERIAL, primary_key=True),
     Column("at", Utc, nullable=False),
-    *(_text(name) for name in ("who", "client_id", "door")),
+    *(_text(name) for name in ("who", "client_id", "door", "subject")),
+    Column("refused", Integer, nullable=False, server_default="0"),
     Index("reads_by_client", "client_id", "at"),
 )
-"""Who has looked at which client, when, and by which door (cli, api, page)."""
+"""Who has looked at which client, or at what with several clients in it (subject), when, and by which door (cli, api, page)."""
+
+_TOLD = ("client_id", "product", "channel", "segment", "kind", "typology", "status", "level", "reported_by", "state")
+clocks = Table(
+    "clocks", metadata, *(_text(name, key=True) for name in ("source", "case_id")), *map(_text, _TOLD),
+    *(Column(name, Integer, nullable=False) for name in ("returns", "reopened")),
+    Column("opened_at", Utc, nullable=False), *(Column(name, Utc) for name in ("ended_at", "due_at")),
+    Column("seconds", Float, nullable=False), Column("kept_at", Utc, nullable=False),
+)  # fmt: skip
+"""How the promise of each case stood at `kept_at` (see `monitor.sla.keep_clocks`): state '' where nothing is promised."""
 
 threads = Table(
     "threads",
@@ -338,6 +304,15 @@ works = Table(
     Column("ended_at", Utc),
 )
 """Maintenance that people have declared, beside the configuration's: once (starts_at, until) or by a cron line (minutes long)."""
+
+handovers = Table(
+    "handovers",
+    metadata,
+    _text("id", key=True),
+    *(Column(name, Utc, nullable=False) for name in ("at", "since")),
+    *(_text(name) for name in ("author", "to", "text", "told")),
+)
+"""Signed hand-overs of a shift: what the author added (text) to what stood then (told)."""
 
 traces = Table(
     "traces",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from alerts import Action, Changes, Client, Decision, Incident
+from alerts import Action, Changes, Client, Decision, Incident, IncidentState
 from alerts.reasons import RETURNED
 from alerts.ties import AFTER
 from monitor import tables as t
@@ -32,11 +32,17 @@ def messages(pipeline: Pipeline, store: Store, changes: Changes, now: datetime) 
     opened = sorted(fresh, key=lambda d: (-d.priority, d.key))
     withdrawn = [d for d in ours if d.withdrawn_at]
     back = [(d, pipeline.book.standing(d)) for d in changes.decisions.values() if d.reason == RETURNED]
-    newest = ((changes.decisions.get(d.key, d), by) for d, by in changes.over)
+    firing = (i for i in changes.incidents.values() if i.state is IncidentState.FIRING)
+    reopened = {i.id: i for i in firing if i.reopened_at == now}
+    never = {d.key for d, by in changes.over if by.id in reopened}  # closed and reopened in one step
+    standing = [d for d in (pipeline.book.decisions.values() if reopened else ()) if d.incident_id in reopened]
+    on = [d for d in standing if d.action is Action.OPEN and not d.withdrawn_at and d.key not in never]
+    newest = ((changes.decisions.get(d.key, d), by) for d, by in changes.over if d.key not in never)
     ended = [(d, by) for d, by in newest if d.action is Action.OPEN and not d.withdrawn_at]
     return [
         *(to_open(d, incident(d), client(d), zone) for d in opened),
         *(to_return(o, incident(d), client(d), zone) for d, o in back if o),
+        *(to_return(d, reopened[d.incident_id], client(d), zone) for d in on),
         *(to_end(d, by, client(d), zone, doubts(d)) for d, by in ended),
         *(to_withdraw(d, incident(d), client(d), zone) for d in withdrawn),
         *(to_escalate(one, zone) for one in changes.escalated if one.escalation.desk),

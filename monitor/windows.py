@@ -111,6 +111,11 @@ class Windows:
         late = pc.sum(pc.if_else(pc.less(placed["minute"], placed["known"]), placed["n"], 0)).as_py() or 0
         return placed.cast(METRICS), int(late)
 
+    @property
+    def held(self) -> int:
+        """How many cells."""
+        return int(self.db.execute("SELECT count(*) FROM cells").fetchall()[0][0])
+
     def remember(self, ledger: pa.Table) -> None:
         """Take in ledger entries; the newest of an id stands for it."""
         if not ledger.num_rows:

@@ -26,6 +26,7 @@ class Asked:
     query: dict[str, str]
     headers: dict[str, str]
     body: Any
+    text: str = ""
 
 
 @dataclass
@@ -166,18 +167,19 @@ def requests_of(api: Any) -> type[BaseHTTPRequestHandler]:
             parts = urlsplit(self.path)
             query = {name: values[0] for name, values in parse_qs(parts.query).items()}
             headers = {name.lower(): value for name, value in self.headers.items()}
-            said = api.answer(Asked(self.command, parts.path, query, headers, json.loads(text) if is_json else text))
+            body = json.loads(text) if is_json and text else text
+            said = api.answer(Asked(self.command, parts.path, query, headers, body, text))
             if said.wait:
                 said.wait.wait(20)
-            body = said.text if said.text is not None else b"" if said.body is None else json.dumps(said.body).encode()
+            out = said.text if said.text is not None else b"" if said.body is None else json.dumps(said.body).encode()
             try:
                 self.send_response(said.status)
                 self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(body) + 10 * said.cut))
+                self.send_header("Content-Length", str(len(out) + 10 * said.cut))
                 for name, value in said.headers.items():
                     self.send_header(name, value)
                 self.end_headers()
-                self.wfile.write(body)
+                self.wfile.write(out)
             except OSError:  # who asked has gone
                 pass
             self.close_connection = said.cut or self.close_connection

@@ -19,6 +19,7 @@ DOWN = {
 """Which packages each package may import."""
 SQL = (
     "connectors/sources/sql.py",
+    "monitor/columns.py",
     "monitor/database.py",
     "monitor/store.py",
     "monitor/tables.py",
@@ -32,6 +33,8 @@ DUCK = (
 FENCES: dict[str, tuple[str, ...]] = {
     "requests": ("connectors/",),
     "tenacity": ("connectors/",),
+    "smtplib": ("connectors/receivers/email.py",),
+    "apprise": ("connectors/receivers/apprise.py",),
     "sqlalchemy": SQL,
     "alembic": SQL,
     "psycopg": SQL,

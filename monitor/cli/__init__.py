@@ -6,7 +6,7 @@ import getpass
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -29,7 +29,7 @@ ConfigPath = Annotated[Path, typer.Option("--config", metavar="FILE", help="The 
 AsJson = Annotated[bool, typer.Option("--json", help="JSON instead of a table.")]
 Who = Annotated[
     str,
-    typer.Option("--who", help="Who does it.", default_factory=whoami, show_default="the user of this session"),
+    typer.Option("--who", "--by", help="Who does it.", default_factory=whoami, show_default="the user of this session"),
 ]
 CONFIG = Path("config.toml")
 
@@ -96,12 +96,25 @@ def found(ask: Callable[[], Any]) -> Any:
         fail(error.args[0])
 
 
-def act(what: str, incident: str, who: str, text: str, config: Path) -> None:
-    """Note what somebody did to an incident."""
+def act(what: str, incident: str, who: str, text: str, config: Path, about: str = "") -> None:
+    """Note what somebody did to an incident: its id, and below it what is to be known."""
     from monitor import people
 
     with stored(config) as (_, store):
-        typer.echo(found(lambda: getattr(people, what)(store, incident, who, text, now())))
+        done = found(lambda: people.act(store, what, incident, who, now(), text=text, about=about))
+        typer.echo(done)
+        if told := people.said(store, what, done):
+            typer.echo(told)
+
+
+def length(text: str | None, option: str) -> timedelta | None:
+    """A length of time from the command line, such as 2h or 30m; years at most."""
+    from monitor.kinds import duration
+
+    try:
+        return None if text is None else min(duration(text), timedelta(days=36500))
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint=option) from None
 
 
 def show(how: str, settings: Config, answer: Any, *more: Any, as_json: bool) -> None:

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated
 
 import typer
 
 from monitor.cli import CONFIG, AsJson, ConfigPath, Who, act, found, now, show, stored
 
-app = typer.Typer(no_args_is_help=True, help="What fails or failed: list, show, ack, resolve, note.")
+app = typer.Typer(no_args_is_help=True, help="What fails or failed: list, show, and what people do about it.")
+Text = Annotated[str, typer.Option("--text", help="Why.")]
+
+
+class Answer(StrEnum):
+    """Of `useful`."""
+
+    YES = "yes"
+    NO = "no"
 
 
 @app.command("list")
@@ -42,17 +51,59 @@ def incidents_show(incident: str, config: ConfigPath = CONFIG, *, as_json: AsJso
 
 
 @app.command("ack")
-def incidents_ack(incident: str, who: Who, config: ConfigPath = CONFIG) -> None:
+def incidents_ack(incident: str, who: Who, config: ConfigPath = CONFIG, text: Text = "") -> None:
     """Say that somebody has seen it."""
-    act("acknowledge", incident, who, "", config)
+    act("ack", incident, who, text, config)
+
+
+@app.command("unack")
+def incidents_unack(incident: str, who: Who, config: ConfigPath = CONFIG, text: Text = "") -> None:
+    """Say that nobody sees to it any more."""
+    act("unack", incident, who, text, config)
+
+
+@app.command("assign")
+def incidents_assign(
+    incident: str,
+    who: Who,
+    to: Annotated[str, typer.Option("--to", help="Whose it is.")],
+    config: ConfigPath = CONFIG,
+    text: Text = "",
+) -> None:
+    """Say whose it is."""
+    if not to.strip():
+        raise typer.BadParameter("must name somebody; `unassign` takes it back", param_hint="--to")
+    act("assign", incident, who, text, config, to)
+
+
+@app.command("unassign")
+def incidents_unassign(incident: str, who: Who, config: ConfigPath = CONFIG, text: Text = "") -> None:
+    """Say that it is nobody's."""
+    act("assign", incident, who, text, config)
 
 
 @app.command("resolve")
-def incidents_resolve(
-    incident: str, who: Who, config: ConfigPath = CONFIG, text: Annotated[str, typer.Option("--text", help="Why.")] = ""
-) -> None:
-    """Say that it is over."""
+def incidents_resolve(incident: str, who: Who, config: ConfigPath = CONFIG, text: Text = "") -> None:
+    """Say that it is over: it stays so while it fails on, and for an hour can be reopened."""
     act("resolve", incident, who, text, config)
+
+
+@app.command("reopen")
+def incidents_reopen(incident: str, who: Who, config: ConfigPath = CONFIG, text: Text = "") -> None:
+    """Take back, within an hour, that somebody closed it; then its rules say how it is."""
+    act("reopen", incident, who, text, config)
+
+
+@app.command("useful")
+def incidents_useful(
+    incident: str,
+    useful: Annotated[Answer, typer.Argument(metavar="yes|no")],
+    who: Who,
+    config: ConfigPath = CONFIG,
+    text: Text = "",
+) -> None:
+    """Say whether it was useful; of each person the newest word counts, and `rules list` adds them up."""
+    act("useful", incident, who, text, config, useful.value)
 
 
 @app.command("note")

@@ -14,6 +14,7 @@ from monitor.standing import Row
 from monitor.store import Store
 from monitor.web import portraits, shapes
 from monitor.web.page import reader
+from monitor.web.viewer import seen_first
 
 MISSING: dict[int | str, dict[str, Any]] = {404: {"model": shapes.Trouble, "description": "There is none such."}}
 Limit = Annotated[int | None, Query(ge=1, description="At most so many; all without it.")]
@@ -34,7 +35,7 @@ def routes(store: Store, clock: Callable[[], datetime], outlook: Outlook) -> API
     @router.get("/incidents", response_model=list[shapes.Incident], tags=["incidents"])
     def incidents(state: Wanted = None, limit: Limit = None) -> list[Row]:
         """The incidents, newest first."""
-        return people.incidents(store, clock(), state=state, limit=limit)
+        return seen_first(limit, lambda cut: people.incidents(store, clock(), state=state, limit=cut))
 
     @router.get("/incidents/{incident_id}", response_model=shapes.IncidentWhole, responses=MISSING, tags=["incidents"])
     def incident(incident_id: str) -> Row:
@@ -44,7 +45,7 @@ def routes(store: Store, clock: Callable[[], datetime], outlook: Outlook) -> API
     @router.get("/cases", response_model=list[shapes.Case], tags=["cases"])
     def cases(incident_id: str | None = None, limit: Limit = None) -> list[Row]:
         """What was decided on each client's case, newest first."""
-        return people.cases(store, incident_id=incident_id, limit=limit)
+        return seen_first(limit, lambda cut: people.cases(store, incident_id=incident_id, limit=cut))
 
     @router.get("/clients", response_model=list[portraits.ClientTouched], tags=["clients"])
     def clients(*, crossed: Crossed = False, touched: Touched = False) -> list[Row]:

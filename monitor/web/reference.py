@@ -18,7 +18,7 @@ def page(app: FastAPI) -> APIRouter:
     def docs() -> HTMLResponse:
         schema = app.openapi()
         calls = [
-            {"path": path, "method": method.upper(), "answer": _answer(call), **call}
+            {"path": path, "method": method.upper(), "answer": _answer(call), "body": _body(call), **call}
             for path, methods in schema["paths"].items()
             for method, call in methods.items()
         ]
@@ -29,6 +29,12 @@ def page(app: FastAPI) -> APIRouter:
 
 def _answer(call: dict[str, Any]) -> str:
     return _kind(call["responses"]["200"]["content"]["application/json"]["schema"])
+
+
+def _body(call: dict[str, Any]) -> str:
+    """What the call is sent, '' where nothing is."""
+    sent = call.get("requestBody")
+    return _kind(sent["content"]["application/json"]["schema"]) if sent else ""
 
 
 def _shapes(schema: dict[str, Any]) -> dict[str, dict[str, Any]]:

@@ -23,9 +23,16 @@ class Server:
         shown = f"[{host}]" if ":" in host else host
         self.address = f"http://{shown}:{self._socket.getsockname()[1]}"
         quiet = uvicorn.Config(
-            app, log_config=None, log_level="warning", access_log=False, lifespan="off", ws="none", server_header=False,
+            app,
+            log_config=None,
+            log_level="warning",
+            access_log=False,
+            lifespan="off",
+            ws="none",
+            server_header=False,
             timeout_graceful_shutdown=int(PATIENCE),
-        )  # fmt: skip
+            proxy_headers=False,
+        )  # fmt: skip; whom to believe is the gate's to know
         logging.getLogger("uvicorn.access").disabled = True  # paths name clients: none may reach any log
         self._server = uvicorn.Server(quiet)
         self._thread = Thread(target=self._server.run, args=([self._socket],), name="web", daemon=True)

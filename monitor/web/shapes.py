@@ -36,6 +36,7 @@ class Incident(Scope):
     detected_at: datetime
     ended_at: datetime | None
     resolved_at: datetime | None
+    reopened_at: Annotated[datetime | None, Field(description="When its closing by hand was last taken back.")]
     minutes: Annotated[int, Field(description="How long it has lasted, or lasted.")]
     rules: list[str]
     value: Annotated[float | None, Field(description="What the first rule saw when it was detected.")]
@@ -55,6 +56,7 @@ class Incident(Scope):
     parent_id: Words
     acknowledged_by: Words
     assigned_to: Words
+    silenced_until: Annotated[datetime | None, Field(description="Until when nobody is told of it.")]
     resolved_by: Annotated[str, Field(description="Who ended it by hand; empty where it healed.")]
     affected: Annotated[int, Field(description="Clients whose own transactions failed.")]
     exposed: Annotated[int, Field(description="Clients who hold what fails and have not hit it.")]
@@ -145,6 +147,20 @@ class Act(BaseModel):
     action: str
     text: str
     case_key: Annotated[str, Field(description="Of one of the incident's cases; empty: of the incident.")]
+    about: Annotated[
+        str, Field(description="Whom it is assigned to, yes or no, or a silence, maintenance or hand-over.")
+    ]
+    request_key: Annotated[str, Field(description="The Idempotency-Key that it came with.")]
+    hash: Annotated[str, Field(description="Of this act and all before it.")]
+
+
+class Useful(BaseModel):
+    """What a person last said of whether an incident was useful."""
+
+    who: str
+    useful: bool
+    text: str
+    at: datetime
 
 
 class Doubt(BaseModel):
@@ -180,6 +196,7 @@ class IncidentWhole(Incident):
     exposed_clients: list[Touched]
     cases: list[Case]
     doubts: list[DoubtOfClient]
+    useful: list[Useful]
     acts: list[Act]
 
 

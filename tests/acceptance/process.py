@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import signal
 import sys
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from threading import Event, Thread
 
+from monitor import jobs
 from monitor.config import read_config
 from monitor.logs import log_to_stderr
 from monitor.service import Service
 from monitor.store import Store
+
+# A minute of the clock that is injected passes in a moment.
+jobs.NOTICES = jobs.DELIVERY = timedelta(seconds=0.2)
 
 
 def main(config: Path, clock: Path) -> None:

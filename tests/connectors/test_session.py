@@ -352,3 +352,52 @@ def test_any_printable_token_can_be_sent(token: str) -> None:
         scope="",
         timeout=timedelta(seconds=1),
     )
+
+
+# ---- receivers' needs ----------------------------------------------------------------------------------------------
+
+
+def test_of_an_address_that_is_a_secret_no_more_than_the_server_is_told(api: FakeApi) -> None:
+    hidden = Patient(api, "/workflows/s3cret", hidden=True)
+    told = [fault(hidden)]
+    api.faults = [Said(302, headers={"Location": "/login/s3cret"})]
+    told.append(fault(hidden))
+    api.faults = [Said(text=b"{")]
+    told.append(fault(hidden))
+    hidden.url = "http://elsewhere.example/s3cret"
+    told.append(fault(hidden))
+    assert all("s3cret" not in str(error) and f"{api.url}/..." in str(error) for error in told)
+
+
+def test_an_answer_that_does_not_matter_is_not_understood(api: FakeApi) -> None:
+    api.faults = [Said(202, text=b"OK"), Said(500)]
+    assert Patient(api).get(parse=False) is None
+    with pytest.raises(SourceError, match="500"):
+        Patient(api).get(parse=False)
+
+
+def test_bytes_are_sent_as_they_are(api: FakeApi) -> None:
+    api.faults = [Said()]
+    patient = Patient(api)
+    patient.ask("POST", patient.url, body='{"a":  "ñ"}'.encode(), headers={"Content-Type": "application/json"})
+    assert api.asked[0].text == '{"a":  "ñ"}'
+
+
+def test_user_and_password_are_sent_instead_of_a_token(api: FakeApi) -> None:
+    api.faults = [Said()]
+    Patient(api, token="", user="vigia", password="contraseña").get()
+    assert api.asked[0].headers["authorization"] == "Basic dmlnaWE6Y29udHJhc2XDsWE="
+
+
+@pytest.mark.parametrize("options", [{"user": "x"}, {"password": "x"}, {"user": "x", "password": "y", "token": "z"}])
+def test_half_a_log_in_is_refused(api: FakeApi, options: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match=r"^user: needs password"):
+        Patient(api, **{"token": "", **options})
+
+
+@pytest.mark.parametrize("status", [200, 302, 401, 404, 500, 503])
+def test_who_answers_at_all_is_reached(api: FakeApi, status: int) -> None:
+    api.faults = [Said(status, headers={"Location": "/x"})]
+    patient = Patient(api, "/workflows/s3cret")
+    patient.reach(patient.url)
+    assert [asked.path for asked in api.asked] == ["/"]

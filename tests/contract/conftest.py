@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import sqlite3
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -11,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from connectors.kinds import load
+from tests.alertmanagers import alertmanager
+from tests.contract.inboxes import INBOXES
 from tests.fake_api import TOKEN, FakeApi
 from tests.fakes.server import Tool
 
@@ -114,3 +117,21 @@ def tool(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Tool]:
     made.kind = request.param
     yield made
     made.close()
+
+
+@pytest.fixture(scope="session")
+def real_alertmanager(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with alertmanager(tmp_path_factory.mktemp("alertmanager")) as url:
+        yield url
+
+
+@pytest.fixture
+def receiver(request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture) -> Iterator[Plugin]:
+    """Whatever happens, no secret comes into a log."""
+    caplog.set_level(logging.INFO)
+    if request.param not in INBOXES:
+        pytest.fail(f"connectors/receivers/{request.param}.py has no inbox: add one to tests/contract/inboxes.py")
+    plugin = Plugin(request.param, "receivers", INBOXES[request.param](request))
+    yield plugin
+    plugin.setup.close()
+    assert all(secret not in caplog.text for secret in plugin.setup.secrets)

@@ -6,7 +6,7 @@ import inspect
 
 import pytest
 
-from connectors import CaseDesk, Source
+from connectors import CaseDesk, Receiver, Source
 from connectors.kinds import kinds, load
 
 ALL = [(folder, kind) for folder in ("sources", "desks", "receivers") for kind in kinds(folder)]
@@ -32,3 +32,8 @@ def test_sources_keep_the_protocol(kind: str) -> None:
 @pytest.mark.parametrize("kind", kinds("desks"))
 def test_desks_keep_the_protocol(kind: str) -> None:
     assert issubclass(load("desks", kind), CaseDesk)
+
+
+@pytest.mark.parametrize("kind", kinds("receivers"))
+def test_receivers_keep_the_protocol(kind: str) -> None:
+    assert issubclass(load("receivers", kind), Receiver)

@@ -129,10 +129,10 @@ def test_what_makes_no_sense_of_one_that_waits(store: Store, reason: str, action
 def test_what_was_done_is_refused_the_second_time_and_of_several_none_is_done(store: Store) -> None:
     waits(store)
     for action, words in (("informed", "ya está informado"), ("promote", "ya es un incidente"), ("confirm", "Ana")):
-        casework.do(store, action, [OPENED], "Ana", "", NOW)
-        with pytest.raises(people.Refused, match=words):
+        casework.do(store, action, [OPENED], "Ana", "", ago(1))
+        with pytest.raises(people.Conflict, match=words):
             casework.do(store, action, [OPENED], "Ana", "", NOW)
-    casework.do(store, "withdraw", [OPENED], "Ana", "", NOW)
+    casework.do(store, "withdraw", [OPENED], "Ana", "", ago(1))
     before = store.acts()
     with pytest.raises(people.Refused, match="ya se retiró"):
         casework.do(store, "withdraw", [WAITING, OPENED], "Ana", "", NOW)

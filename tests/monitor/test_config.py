@@ -22,6 +22,13 @@ BAD = Path(__file__).parents[1] / "configs"
 CORE = '[sources.core]\nrole = "transactions"\nkind = "file"\npath = "transactions.csv"\n'
 
 CONFIGS: dict[str, list[str]] = {
+    "bad_access": [
+        "access.header: must be the name of a header of the proxy's own, such as X-Forwarded-User",
+        "access.proxies[1]: '10.0.0.0/99' is no address or network, such as 127.0.0.1 or 10.1.0.0/16",
+        "access.session: must be 1m to 30d",
+        "access.metrics_token: is too short or too plain to be a token: at least 20 signs, as of `openssl rand -hex 24`",
+        "access.open_metric: no such key; did you mean 'open_metrics'?",
+    ],
     "bad_address": [
         "monitor.listen: must be host:port, such as 127.0.0.1:8080",
     ],
@@ -99,6 +106,22 @@ CONFIGS: dict[str, list[str]] = {
         "rests[6].product: must have at least 1 character",
         "rests[6].on: must name what it rests on",
     ],
+    "bad_routes": [
+        "teams.pagos.membres: no such key; did you mean 'members'?",
+        "route[0].to: has 'postsale', which is no address; did you mean 'post_sale'?",
+        "route[1].words: must be 'technical' or 'plain'",
+        "route[1].news: must name incident, fault or breach; without the key, it is of incidents",
+        "route[1].after: must be a length of time such as 10s, 5m, 1h30m or 30d",
+        "route[2]: give at most one of during and outside",
+        "route[3].at: must be times of the day, such as 07:30",
+        "route[4]: a digest (at) is of incidents alone, and takes no `after`",
+        "route[5]: a promise is told as it comes: give `breach` a route of its own, without `after`",
+        "route[6]: a fault of Vigía's own has no manager: give `fault` a route of its own, without it",
+        "route[7].teams: must name something; without the key, it asks nothing",
+        "route[7].severity: must be 'minor', 'major' or 'critical'",
+        "route[7].product: no such key; did you mean 'products'?",
+        "route[8].to: must be addresses; without the key, it is the receiver's own",
+    ],
     "bad_source_zone": [
         "sources.core.timezone: there is no time zone 'Bogota'; write it as America/Bogota",
         "sources.core.client_form: must be 'nit' or 'nit_dv'",
@@ -117,6 +140,17 @@ CONFIGS: dict[str, list[str]] = {
         "step[2].products: must name something; without the key, it asks nothing",
         "step[2].segments: must name something; without the key, it is of all",
     ],
+    "bad_users": [
+        "users.corta.token: is too short or too plain to be a token: at least 20 signs, as of `openssl rand -hex 24`",
+        'users.ana.clients: must be "all", "own" or a list of segments: corporativo, empresarial, pyme',
+        "users.berta.role: must be 'look', 'act' or 'administer'",
+        'users.carla.clients: is missing: "all", "own" or a list of segments',
+        "users.diana.email: is missing: own clients are known by it",
+        "users.diana.token: is missing: without access.header nobody could be this user",
+        "users.elsa.email: must be an address such as ana@banco.example",
+        "users.gloria.rol: no such key; did you mean 'role'?",
+        "users.hilda.token: is that of fanny already",
+    ],
     "bad_weights": [
         "portfolio.segment: must be greater than or equal to 0",
         "portfolio.impact: must be a finite number",
@@ -133,7 +167,7 @@ CONFIGS: dict[str, list[str]] = {
         "monitor.timezone: there is no time zone 'America/Bogotá'; write it as America/Bogota",
     ],
     "beyond_loopback": [
-        "monitor.listen: beyond loopback a token is needed, and there are none yet: listen on 127.0.0.1",
+        "monitor.listen: beyond loopback users are needed, as in [users.NAME]; or listen on 127.0.0.1",
     ],
     "columns_are_no_table": [
         "sources.core.columns: must be a table such as { a = 1 }",
@@ -183,8 +217,24 @@ CONFIGS: dict[str, list[str]] = {
         "promise[4]: until must not be before `from`",
         "promise[2]: is of cases that promise[0] is of too, at the same time: which one holds?",
     ],
+    "proxies_without_header": [
+        "access.header: is missing: proxies alone is not believed",
+    ],
     "rests_is_no_list": [
         "rests: must be a list of tables: write [[rests]]",
+    ],
+    "route_is_no_list": [
+        "route: must be a list of tables: write [[route]]",
+    ],
+    "routes_without_what_they_name": [
+        "route[0].receiver: no such receiver; there is no [receivers.NAME]",
+        "route[0].during: no such calendar; there are siempre",
+        "route[1].receiver: no such receiver; there is no [receivers.NAME]",
+        "route[1].outside: siempre never closes: nothing would ever be told",
+        "teams.giros.members: is missing: route[1] tells them",
+        "teams.giros.lead: is missing: route[1] tells them",
+        "route[2].receiver: no such receiver; there is no [receivers.NAME]",
+        "route[2].teams: no team 'canales'; there are giros",
     ],
     "rules_without_match": [
         "monitor.rules[0]: no file matches 'nowhere/*.toml'",
@@ -217,6 +267,10 @@ CONFIGS: dict[str, list[str]] = {
         "sources.core.defaults.segmento: clients have no such column; there are client_id, name, segment,...",
         "sources.core.defaults.id_type: clients have no such column; there are client_id, name, segment,...",
     ],
+    "team_is_no_block": [
+        "teams.pagos: must be a block, as in [teams.pagos]",
+        "route[0].receiver: no such receiver; there is no [receivers.NAME]",
+    ],
     "two_desks_for_the_rest": [
         "desks.segundo.products: is missing: desk primero takes all that no other takes already",
     ],
@@ -239,6 +293,9 @@ CONFIGS: dict[str, list[str]] = {
     ],
     "unknown_status_class": [
         "sources.core.status.faild: no such class; there are ok, failed, rejected, reversed, pending",
+    ],
+    "users_are_no_blocks": [
+        "users.ana: must be a block, as in [users.ana]",
     ],
     "weights_of_nothing": [
         "portfolio: at least one weight must be more than 0",
@@ -369,11 +426,11 @@ def test_a_bad_rule_file(name: str, tmp_path: Path) -> None:
 
 TEN = [
     "config.toml: monitor.timezone: there is no time zone 'America/Bogotá'",
-    "config.toml: monitor.listen: beyond loopback",
     "config.toml: monitor.latenes: no such key; did you mean 'lateness'?",
     "config.toml: sources.core.status.faild: no such class",
     'config.toml: sources.core.delimiter: must be one plain character, not "${VIGIA_TEST_PASSWORD}"',
     "config.toml: desks.hoja.kind: no desk kind 'sheet'",
+    "config.toml: monitor.listen: beyond loopback",
     "reglas.toml: rule.fallas.severity: must be 'minor', 'major' or 'critical'",
     "reglas.toml: rule.fallas.when: knows no 'failure_rate'",
     "reglas.toml: rule.volumen.detector: no detector kind 'seasonl'",

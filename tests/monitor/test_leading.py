@@ -13,7 +13,7 @@ from alerts.losses import Losses
 from monitor.config import read_config
 from monitor.faults import ConfigError
 from monitor.lead_listing import percent, show_leads
-from monitor.leading import leads
+from monitor.leading import leads, reported
 from monitor.people import as_json
 from tests.monitor.conftest import ACEROS, MOLINOS, NOW, ago
 
@@ -104,3 +104,11 @@ def test_what_is_wrong_with_losses_is_told_with_its_key(tmp_path: Path) -> None:
         told = [str(fault) for fault in error.faults]
     assert any(line.startswith("config.toml: losses.claims.default") for line in told)
     assert any(line.startswith("config.toml: losses.amounts.lost") for line in told)
+
+
+def test_who_reported_is_the_same_by_the_short_way(store: Store) -> None:
+    short, whole = reported(store, ago(60 * 24)), leads(store, PRICES, since=ago(60 * 24))
+    assert len(short) == sum(row["reported"] for row in whole["by_segment"]) == 2
+    assert [line.first for line in short].count(True) == sum(row["first"] for row in whole["by_segment"]) == 1
+    assert sorted(line.lead.total_seconds() for line in short if line.lead is not None) == [-60, 600]
+    assert reported(store, ago(1)) == []

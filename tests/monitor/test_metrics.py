@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -10,14 +11,17 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from alerts import Action, Changes, IncidentState
+from alerts.leads import Line
 from alerts.reasons import BUDGET
+from monitor.metric_names import LATENCY
+from monitor.metric_names import NAMES as EVERY
 from monitor.metrics import Metrics
 from monitor.pipeline import Status
 from rules import Scope, Severity, Verdict
 from tests.monitor.conftest import ACEROS, CLIENTS, DECISIONS, IMPACTS, INCIDENTS, NOW, PAYMENTS, ago
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 NAMES = {client.client_id: client for client in CLIENTS}
 LABELS = ("rule", "product", "channel", "segment", "severity", "source", "desk", "le")
@@ -25,7 +29,7 @@ LABELS = ("rule", "product", "channel", "segment", "severity", "source", "desk",
 
 @pytest.fixture
 def metrics() -> Metrics:
-    return Metrics(sources=["core"], desks=["local"])
+    return Metrics(sources=["core"], desks=["local"], rules=["fallas"])
 
 
 def read(metrics: Metrics) -> Mapping[tuple[str, ...], float]:
@@ -56,6 +60,11 @@ def test_known_names_stand_at_zero(metrics: Metrics) -> None:
         ("vigia_cases_opened_total", "local"),
         ("vigia_outbox_errors_total", "local"),
         ("vigia_lead_time_seconds_count",),
+        ("vigia_clients_reached_first", "corporativo"),
+        ("vigia_time_to_case_seconds_count", "pyme"),
+        ("vigia_rule_alerts_firing", "fallas"),
+        ("vigia_heartbeat_errors_total",),
+        ("vigia_places_other",),
     ):
         assert found[key] == 0, key
 
@@ -73,8 +82,9 @@ def test_names_and_labels_keep_to_the_convention_and_name_no_client(metrics: Met
     assert "Aceros" not in text
 
 
-def cells(*rows: tuple[str, str, str, int]) -> pa.Table:
-    return pa.table(dict(zip(("product", "channel", "status", "n"), map(list, zip(*rows, strict=True)), strict=True)))
+def cells(*rows: tuple[str, str, str, int], bins: Sequence[int | None] = ()) -> pa.Table:
+    columns = dict(zip(("product", "channel", "status", "n"), map(list, zip(*rows, strict=True)), strict=True))
+    return pa.table(columns | {"bin": pa.array(bins or [None] * len(rows), pa.int8())})
 
 
 def test_transactions_by_class_and_what_is_taken_back_lowers_nothing(metrics: Metrics) -> None:
@@ -144,21 +154,27 @@ def test_incidents_and_cases_are_counted_once_however_often_they_change(metrics:
     assert found["vigia_clients_exposed", "pyme"] == 1
     assert found["vigia_cases_opened_total", "local"] == 2
     assert found["vigia_cases_linked_total", ""] == 1
-    assert found["vigia_lead_time_seconds_count",] == 2
-    assert found["vigia_lead_time_seconds_bucket", "0.0"] == 1, "the client who was first"
+    assert found["vigia_incidents_acknowledged", "critical"] == 1
     over = replace(INCIDENTS[0], state=IncidentState.RESOLVED, resolved_at=NOW)
     metrics.decided(Changes(incidents={PAYMENTS: over}), NAMES)
     found = read(metrics)
     assert (found["vigia_incidents_open", "critical"], found["vigia_clients_affected", "corporativo"]) == (0, 0)
 
 
-def test_a_lead_is_observed_when_the_client_reports(metrics: Metrics) -> None:
-    silent = replace(DECISIONS[0], client_reported_at=None)
-    metrics.decided(Changes(decisions={silent.key: silent}), NAMES)
-    assert read(metrics)["vigia_lead_time_seconds_count",] == 0
-    metrics.decided(Changes(decisions={silent.key: DECISIONS[0]}), NAMES)
+def test_who_spoke_first_stands_as_it_is_known_now(metrics: Metrics) -> None:
+    def line(client: str, segment: str, reached: float, told: float) -> Line:
+        times = {"detected_at": ago(22), "case_at": ago(reached), "reported_at": ago(told)}
+        return Line(PAYMENTS, client, "pagos", segment, "failed", **times)
+
+    first, late = line(ACEROS, "corporativo", 20, 10), line("811222333", "Banca personal", 10, 20)
+    metrics.led([first, late])
     found = read(metrics)
-    assert (found["vigia_lead_time_seconds_count",], found["vigia_cases_opened_total", "local"]) == (1, 1)
+    assert found["vigia_lead_time_seconds_count",] == found["vigia_lead_time_seconds_bucket", "+Inf"] == 2
+    assert found["vigia_lead_time_seconds_bucket", "0.0"] == 1, "the client who was first"
+    assert found["vigia_clients_reached_first", "corporativo"] == 1
+    assert found["vigia_clients_spoke_first", "other"] == 1, "a segment that nobody has named is no label"
+    metrics.led([first])
+    assert read(metrics)["vigia_lead_time_seconds_count",] == 1, "a link that was undone is no lead"
 
 
 def test_after_a_restart_what_stands_shows_and_is_not_counted_again(metrics: Metrics) -> None:
@@ -167,7 +183,6 @@ def test_after_a_restart_what_stands_shows_and_is_not_counted_again(metrics: Met
     found = read(metrics)
     assert (found["vigia_incidents_open", "critical"], found["vigia_clients_affected", "corporativo"]) == (1, 1)
     assert (found["vigia_incidents_opened_total", "critical"], found["vigia_cases_opened_total", "local"]) == (0, 0)
-    assert found["vigia_lead_time_seconds_count",] == 0
 
 
 def test_judging_delivery_and_the_cycle(metrics: Metrics) -> None:
@@ -196,7 +211,7 @@ def test_who_waits_is_counted_once_when_a_case_is_opened_or_the_incident_is_over
     waiting = [
         replace(DECISIONS[0], key=key, action=Action.NONE, reason=BUDGET, client_reported_at=None) for key in "ab"
     ]
-    metrics.decided(Changes(decisions={d.key: d for d in waiting}), NAMES)
+    metrics.decided(Changes(incidents={PAYMENTS: INCIDENTS[0]}, decisions={d.key: d for d in waiting}), NAMES)
     found = read(metrics)
     assert (found.get(("vigia_cases_left_total", "local"), 0), found.get(("vigia_cases_opened_total", "local"), 0)) == (
         0,
@@ -206,3 +221,59 @@ def test_who_waits_is_counted_once_when_a_case_is_opened_or_the_incident_is_over
     metrics.decided(Changes(ended=[replace(waiting[0], action=Action.OPEN), waiting[1]]), NAMES)
     found = read(metrics)
     assert (found["vigia_cases_left_total", "local"], found["vigia_cases_opened_total", "local"]) == (1, 1)
+
+
+def test_latencies_by_step_add_up(metrics: Metrics) -> None:
+    metrics.transactions(cells(("pagos", "web", "ok", 3), ("pagos", "web", "failed", 2), bins=[0, 15]))
+    metrics.transactions(cells(("pagos", "web", "ok", 1), ("pagos", "web", "ok", -1), bins=[4, 0]))
+    found = read(metrics)
+    place = ("vigia_latency_seconds_bucket", "pagos", "web")
+    assert [found[*place, str(LATENCY[step])] for step in (0, 3, 4, 14)] == [3, 3, 4, 4]
+    assert found[*place, "+Inf"] == found["vigia_latency_seconds_count", "pagos", "web"] == 6
+
+
+def test_places_and_segments_beyond_measure_are_one(metrics: Metrics) -> None:
+    rows = [(f"producto {number:03}", "web", "ok", 1000 - number) for number in range(300)]
+    metrics.transactions(cells(*rows, ("x" * 100, "web", "ok", 2000)))
+    metrics.statuses([Status("r", Scope(f"producto {n:03}", "web"), Verdict.HEALTHY, 1, 1, 1) for n in range(300)])
+    metrics.promises({(f"producto {n:03}", f"segmento {n}"): (1, 0) for n in range(300)})
+    found = read(metrics)
+    assert found["vigia_transactions_total", "producto 000", "web"] == 1000
+    assert ("vigia_transactions_total", "producto 200", "web") not in found, "the busiest were there first"
+    assert found["vigia_transactions_total", "other", "other"] == sum(r[3] for r in rows[200:]) + 2000
+    assert found["vigia_places_other",] == 101
+    assert found["vigia_rule_breach", "r", "other", "other"] == 0
+    assert found["vigia_cases_at_risk", "other", "other"] == 100
+    assert len([key for key in found if key[0] == "vigia_rule_breach"]) == 201
+
+
+def test_the_band_is_shown_where_there_is_one(metrics: Metrics) -> None:
+    metrics.statuses([Status("volumen", Scope("pagos"), Verdict.HEALTHY, 90, 100, 0.1, 0, 80, float("nan"))])
+    found = read(metrics)
+    assert found["vigia_rule_lower", "volumen", "pagos", ""] == 80
+    assert ("vigia_rule_upper", "volumen", "pagos", "") not in found
+
+
+def test_what_is_long_over_is_forgotten_and_not_told_again(metrics: Metrics) -> None:
+    metrics.decided(everything(), NAMES)
+    over = {i.id: replace(i, state=IncidentState.RESOLVED, resolved_at=NOW) for i in INCIDENTS}
+    metrics.decided(Changes(incidents=over), NAMES)
+    for days in (0, 1, 2):
+        metrics.stepped(NOW + timedelta(days=days, seconds=1))
+
+    def told() -> dict[tuple[str, ...], float]:
+        return {key: value for key, value in read(metrics).items() if "_process_" not in key[0]}
+
+    before = told()
+    metrics.decided(Changes(decisions=everything().decisions), NAMES)
+    assert told() == before
+    assert not metrics._counted
+
+
+def test_every_metric_is_named_in_one_place_with_its_meaning_and_unit(metrics: Metrics) -> None:
+    families = {f.name for f in text_string_to_metric_families(metrics.exposition().decode())}
+    assert {name for name in families if "_process_" not in name} == {f"vigia_{name}" for name in EVERY}
+    for name, named in EVERY.items():
+        assert named.meaning.endswith("."), name
+        assert {*named.labels} <= {*LABELS}, name
+        assert name.endswith(f"_{named.unit}") or not named.unit, name

@@ -14,7 +14,7 @@ from monitor.business import ServiceHours
 from monitor.calendar import Calendar
 from monitor.clocks import first_words
 from monitor.metrics import Metrics
-from monitor.sla import counted, standing
+from monitor.sla import keep_clocks, standing
 from monitor.store import Step, Store
 from tests.monitor.conftest import ACEROS, DECISIONS, INCIDENTS, MOLINOS, NOW, NUBE, SLOW, THEIRS, ago
 
@@ -129,7 +129,7 @@ def test_a_promise_of_a_priority_holds_for_the_case_that_an_incident_is_tied_to(
 
 def test_the_metrics_are_by_product_and_segment(store: Store):
     put(store, case("B-1", 90), case("B-2", 200, MOLINOS), case("B-3", 200, "811000000", product=" Pagos"))
-    found = counted(store, promises(), NOW)
+    found = keep_clocks(store, promises(), NOW)
     assert found["pagos", "pyme"] == (1, 0)
     assert found["pagos", "empresarial"] == (0, 1)
     assert found["pagos", ""] == (0, 1), "however the tool writes it"

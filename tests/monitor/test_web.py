@@ -210,10 +210,22 @@ def test_each_read_of_a_client_is_kept_by_its_door(face: Face) -> None:
     face.get("/api/v1/clients/900.123.456-8")
     for path in ("/", "/clientes", "/clientes/1", "/api/v1/clients/1", "/api/v1/clients"):
         face.get(path)
-    kept = [(row["at"], row["who"], row["client_id"], row["door"]) for row in rows(face.store, t.reads.select())]
+    kept = [(r["at"], r["who"], r["client_id"], r["door"], r["subject"]) for r in rows(face.store, t.reads.select())]
     assert kept == [
-        (NOW, "127.0.0.1", ACEROS, "page"), (NOW, "127.0.0.1", MOLINOS, "page"), (NOW, "127.0.0.1", ACEROS, "api"),
+        (NOW, "127.0.0.1", ACEROS, "page", ""), (NOW, "127.0.0.1", MOLINOS, "page", ""),
+        (NOW, "127.0.0.1", ACEROS, "api", ""), (NOW, "127.0.0.1", "", "page", "/clientes"),
+        (NOW, "127.0.0.1", "", "api", "/api/v1/clients"),
     ]  # fmt: skip
+
+
+def test_a_page_with_several_clients_is_one_read_a_minute_of_its_incident(face: Face) -> None:
+    for _ in range(3):
+        face.get(f"/incidents/{PAYMENTS}")
+        face.get("/api/v1/incidents/a1b2c3")
+    face.get(f"/incidents/{SLOW}")
+    face.get("/")
+    kept = [(row["client_id"], row["door"], row["subject"]) for row in rows(face.store, t.reads.select())]
+    assert kept == [("", "page", PAYMENTS), ("", "api", PAYMENTS), ("", "page", SLOW)]
 
 
 def test_an_unknown_page_says_so(face: Face) -> None:
@@ -309,7 +321,9 @@ def test_every_answer_is_guarded(face: Face, path: str) -> None:
     assert "default-src 'self'" in headers["content-security-policy"]
     assert "frame-ancestors 'none'" in headers["content-security-policy"]
     assert headers["x-content-type-options"] == "nosniff"
-    assert headers["referrer-policy"] == "no-referrer"
+    assert headers["referrer-policy"] == "same-origin"
+    assert headers["x-frame-options"] == "DENY"
+    assert "strict-transport-security" not in headers, "over plain HTTP it would say nothing"
     assert headers["cache-control"] == "no-store"
 
 
@@ -337,6 +351,8 @@ def test_the_reference_names_every_call_and_shape(face: Face) -> None:
     for path in schema["paths"]:
         assert path in html
     calls = ("incidents", "incidents/{incident_id}", "cases", "clients", "clients/{nit}", "causes", "sla", "leads")
+    calls += ("acts", "incidents/{incident_id}/{act}", "cases/{name}/{act}", "silences", "silences/{silence_id}")
+    calls += ("maintenance", "maintenance/{maintenance_id}", "handover")
     assert set(schema["paths"]) == {f"/api/v1/{call}" for call in calls}
     assert "lead_seconds" in html
 

@@ -1,0 +1,221 @@
+"""Whom the routes tell of an incident, how it stands for each of them, and what of that is news."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from alerts import Incident, IncidentState
+from alerts.routing import ROLES, Addressee, Hit, Route, addressed, concerns, counted, due, opening
+from alerts.rows import plain
+from alerts.silences import Silence
+from alerts.threads import Owed, Standing, Told, owed
+from monitor import tables as t
+from monitor.hits import hits
+from monitor.routes import Routing
+from monitor.standing import Row, as_acted, only, rows
+from monitor.store import Store
+from monitor.troubles import Trouble
+
+LATELY = timedelta(days=4)
+"""What began and ended while nobody looked is told if it ended within it: a long weekend."""
+NEVER = datetime.max.replace(tzinfo=UTC)
+Wake = Callable[[datetime], None]
+"""Told of each moment at which there may be something to tell though nothing new is stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class Thread:
+    """A row of `threads`."""
+
+    sequence: int
+    told: Told
+    began_at: datetime
+    told_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What somebody is owed. basis: in which words they are told, and of which segments' clients; thread: what they were told."""
+
+    subject: str
+    who: Addressee
+    standing: Standing
+    basis: Mapping[str, Any]
+    thread: Thread | None
+    fact: Incident | Trouble
+    owed: Owed
+
+
+def threads(store: Store, *where: Any) -> Mapping[str, Mapping[Addressee, Thread]]:
+    """What was told of incidents and faults, by subject."""
+    found: dict[str, dict[Addressee, Thread]] = defaultdict(dict)
+    for row in rows(store, t.threads.select().where(*where)):
+        told = Told.read(row["told"])
+        who = Addressee(row["receiver"], told.basis["to"], told.basis["role"])
+        found[row["subject"]][who] = Thread(row["sequence"], told, row["began_at"], row["told_at"])
+    return found
+
+
+def news_of(
+    subject: str,
+    who: Addressee,
+    standing: Standing,
+    basis: Mapping[str, Any],
+    thread: Thread | None,
+    *,
+    fact: Incident | Trouble,
+    escalated: bool,
+    now: datetime,
+    wake: Wake,
+) -> News | None:
+    """What they are owed now; None: nothing, or not yet."""
+    told, told_at = (thread.told, thread.told_at) if thread else (None, None)
+    news = owed(told, told_at, standing, escalated=escalated)
+    if news and news.at > now:
+        wake(news.at)
+        return None
+    return News(subject, who, standing, basis, thread, fact, news) if news else None
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """All that decides on what is told of an incident, but for what was told and what time it is."""
+
+    incident: Incident
+    row: Row
+    hits: Sequence[Hit]
+    acknowledged_at: datetime | None
+    silences: Sequence[Silence]
+
+    @property
+    def open(self) -> bool:
+        """Whether it goes on."""
+        return self.incident.state is IncidentState.FIRING
+
+    def first(self, route: Route, theirs: Sequence[Hit], began: datetime) -> datetime | None:
+        """From when on the route tells it to somebody who knows nothing of it. None: it never does."""
+        at = due(route, self.incident, theirs, self.acknowledged_at)
+        over = None if self.open else self.incident.resolved_at
+        if at is None or self.incident.state is IncidentState.MERGED or (over and over < began):
+            return None
+        first = opening(route, at, self.silences)
+        return None if over and first > over else first  # it ended before anybody was to know
+
+    def standing(self, who: Addressee, many: int) -> Standing:
+        """For one of whom so many clients count."""
+        one = self.incident
+        client = "client" if one.scope.client_id else ""
+        place = (one.scope.product, one.scope.channel, client, one.scope.series, str(one.kind))
+        merged = one.state is IncidentState.MERGED
+        return Standing(str(one.severity), self.open, place, many, own=bool(who.role), merged=merged)
+
+
+class Concerned:
+    """Looks at the store. What it has found to be no news for anybody it leaves alone until something of it changes."""
+
+    def __init__(self, store: Store, routing: Routing, receivers: Sequence[str]) -> None:
+        self.store, self.routing, self.receivers = store, routing, receivers
+        self.routes = [route for route in routing.routes if "incident" in route.news and not route.at]
+        words = {word for route in self.routes for word in route.to}
+        self._how: dict[str, Any] = {
+            "roles": words & {*ROLES},
+            "segments": any(route.segments for route in self.routes),
+            "informed": any(route.after and words & {*ROLES} for route in self.routes),
+        }
+        self._quiet: dict[str, tuple[Look | Incident, datetime]] = {}
+        """By incident, what is no news, and until when; of one that is over, the incident alone: its clients do not change any more."""
+
+    def news(
+        self, now: datetime, began: Mapping[str, datetime], silences: Sequence[Silence], wake: Wake
+    ) -> Iterator[News]:
+        """What is owed now. began: since when each receiver is told anything."""
+        looks = self._looks(now, silences, wake)
+        fresh = [look for look in looks if not self._is_quiet(look.incident.id, look, now, wake)]
+        known = threads(self.store, t.threads.c.subject.in_([look.incident.id for look in fresh]))
+        for look in fresh:
+            moments: list[datetime] = []
+            told = known.get(look.incident.id, {})
+            news = list(self._of(look, told, now, began, moments.append))
+            yield from news
+            self._quiet.pop(look.incident.id, None)
+            if not news:
+                until = min(moments, default=NEVER)
+                self._quiet[look.incident.id] = look if look.open else look.incident, until
+            if moments:
+                wake(min(moments))
+
+    def _is_quiet(self, incident_id: str, seen: Look | Incident, now: datetime, wake: Wake) -> bool:
+        known, until = self._quiet.get(incident_id, (None, NEVER))
+        if known != seen or until <= now:
+            return False
+        wake(until)
+        return True
+
+    def _looks(self, now: datetime, silences: Sequence[Silence], wake: Wake) -> list[Look]:
+        i, open_ = t.incidents.c, t.threads.c.ended_at.is_(None)
+        wanted = (i.state == IncidentState.FIRING) | i.id.in_(only(t.threads, "subject", open_))
+        found = as_acted(self.store, self.store.incidents(wanted | (i.resolved_at >= now - LATELY)))
+        self._quiet = {one.id: self._quiet[one.id] for one in found if one.id in self._quiet}
+        found = [one for one in found if not self._is_quiet(one.id, one, now, wake)]
+        ids = [one.id for one in found]
+        counts, acknowledged = hits(self.store, ids, **self._how), self._acknowledged(ids)
+        looks = []
+        for one in found:
+            row = plain(one)
+            mine = tuple(silence for silence in silences if silence.matches(row))
+            looks.append(Look(one, row, counts.get(one.id, ()), acknowledged.get(one.id), mine))
+        return looks
+
+    def _acknowledged(self, ids: Sequence[str]) -> dict[str, datetime]:
+        """When each was first acknowledged."""
+        a, found = t.acts.c, {}
+        query = t.acts.select().where(a.incident_id.in_(ids), a.action == "ack").order_by(a.id.desc())
+        for row in rows(self.store, query):
+            found[row["incident_id"]] = row["at"]
+        return found
+
+    def _of(
+        self, look: Look, told: Mapping[Addressee, Thread], now: datetime, began: Mapping[str, datetime], wake: Wake
+    ) -> Iterator[News]:
+        """By the first route that tells somebody of it at this time."""
+        reached: set[Addressee] = set()
+        done: set[Addressee] = set()
+        for route in (route for route in self.routes if concerns(route, look.row, self.routing.teams)):
+            opens = opening(route, now, look.silences)
+            for who, theirs in addressed(route, look.row, self.routing.teams, look.hits).items():
+                reached.add(who)
+                thread = told.get(who)
+                if who in done or (thread and not thread.told.open and not look.open):
+                    continue
+                first = now if thread else look.first(route, theirs if who.role else (), began[route.receiver])
+                if first is None:
+                    continue
+                if max(first, opens) > now:
+                    wake(max(first, opens))
+                    continue
+                done.add(who)
+                basis = {"to": who.to, "role": who.role, "words": route.words, "segments": sorted(route.segments)}
+                standing, late = look.standing(who, counted(theirs)), bool(route.after)
+                if news := self._news(look, who, standing, basis, thread, escalated=late, now=now, wake=wake):
+                    yield news
+        yield from self._left(look, {who: told[who] for who in told if who not in reached}, now, wake)
+
+    def _left(self, look: Look, told: Mapping[Addressee, Thread], now: datetime, wake: Wake) -> Iterator[News]:
+        """The end, for those whom no route tells of it any more."""
+        for who, thread in told.items():
+            if who.receiver not in self.receivers or look.open or not thread.told.open:
+                continue
+            if (opens := opening(Route(who.receiver), now, look.silences)) > now:
+                wake(opens)
+                continue
+            standing = look.standing(who, thread.told.affected)
+            basis = thread.told.basis
+            if news := self._news(look, who, standing, basis, thread, escalated=False, now=now, wake=wake):
+                yield news
+
+    def _news(self, look: Look, *told: Any, **more: Any) -> News | None:
+        return news_of(look.incident.id, *told, fact=look.incident, **more)

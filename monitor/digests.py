@@ -1,0 +1,135 @@
+"""Digests: at their times of the bank's day, what happened since the last one, in one message a recipient."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from alerts import Incident, IncidentState
+from alerts.routing import ROLES, Addressee, Route, addressed, concerns, counted
+from alerts.silences import Silence
+from monitor import tables as t
+from monitor.concerned import Wake
+from monitor.config import Config
+from monitor.hits import hits, own_clients
+from monitor.news import digest_facts
+from monitor.recipients import message, recipient, thread_row
+from monitor.standing import Row, as_acted, rows, told
+from monitor.store import Message, Store
+
+
+class Digests:
+    """The routes with `at`. Those of one receiver and the same times are told together; the thread of them says until when."""
+
+    def __init__(self, config: Config, store: Store) -> None:
+        self.config, self.store = config, store
+        self._zone = ZoneInfo(config.monitor.timezone)
+        self._sets: dict[tuple[str, tuple[time, ...]], list[Route]] = defaultdict(list)
+        for route in config.routing.routes:
+            if route.at:
+                self._sets[route.receiver, route.at].append(route)
+
+    def tell(self, now: datetime, began: Mapping[str, datetime], silences: Sequence[Silence], wake: Wake) -> int:
+        """Those that are due; how many messages."""
+        return sum(
+            self._tell(receiver, at, routes, now, began[receiver], silences=silences, wake=wake)
+            for (receiver, at), routes in self._sets.items()
+        )
+
+    def _tell(
+        self, receiver: str, at: tuple[time, ...], routes: Sequence[Route], now: datetime, began: datetime,
+        *, silences: Sequence[Silence], wake: Wake,
+    ) -> int:  # fmt: skip
+        past, last, ahead = _around(now, at, self._zone)
+        wake(ahead)
+        subject = f"digest {','.join(f'{each:%H:%M}' for each in at)}"
+        thread = t.threads.c
+        mark = next(
+            iter(rows(self.store, t.threads.select().where(thread.subject == subject, thread.receiver == receiver))),
+            None,
+        )
+        since = datetime.fromisoformat(mark["told"]["until"]) if mark else max(past, began)
+        if last <= since:
+            return 0
+        closed = [opens for route in routes if (opens := route.opening(now)) > now]
+        if closed:
+            wake(min(closed))
+            return 0
+        found = self._found(since, last, now, silences)
+        messages = [
+            self._message(receiver, who, words, mine, since, last, now=now)
+            for (who, words), mine in self._shared(routes, found, now).items()
+        ]
+        until = thread_row(
+            subject, Addressee(receiver), mark["sequence"] + 1 if mark else 1, {"until": last.isoformat()}, now
+        )
+        self.store.tell([until], messages, now)
+        return len(messages)
+
+    def _found(self, since: datetime, until: datetime, now: datetime, silences: Sequence[Silence]) -> list[Row]:
+        """What began or ended in [since, until), and what stands."""
+        i = t.incidents.c
+        there = self.store.incidents((i.state == IncidentState.FIRING) | (i.resolved_at >= since))
+        found = [one for one in as_acted(self.store, there) if _happened(one, since, until)]
+        held = [silence for silence in silences if silence.holds(now)]
+        return [row for row in told(self.store, found, now) if not any(silence.matches(row) for silence in held)]
+
+    def _shared(
+        self, routes: Sequence[Route], found: Sequence[Row], now: datetime
+    ) -> dict[tuple[Addressee, Route], list[Row]]:
+        """What each is told, by the first of the routes that tells them of it; with how many affected clients are theirs."""
+        del now
+        words = {word for route in routes for word in route.to}
+        segments = any(route.segments for route in routes)
+        counts = hits(
+            self.store, [row["id"] for row in found], roles=words & {*ROLES}, segments=segments, informed=False
+        )
+        first: dict[Addressee, Route] = {}
+        mine: dict[Addressee, dict[str, Row]] = defaultdict(dict)
+        for route in routes:
+            for row in found:
+                if concerns(route, row, self.config.routing.teams):
+                    reached = addressed(route, row, self.config.routing.teams, counts.get(row["id"], ()))
+                    for who, theirs in reached.items():
+                        first.setdefault(who, route)
+                        mine[who].setdefault(row["id"], row | {"own": counted(theirs) if who.role else None})
+        return {(who, first[who]): list(listed.values()) for who, listed in mine.items()}
+
+    def _message(
+        self,
+        receiver: str,
+        who: Addressee,
+        route: Route,
+        found: Sequence[Row],
+        since: datetime,
+        until: datetime,
+        *,
+        now: datetime,
+    ) -> Message:
+        basis: dict[str, Any] = {"words": route.words, "segments": sorted(route.segments)}
+        listed = own_clients(self.store, [row["id"] for row in found], who.role, who.to) if who.role else {}
+        shown = [row | ({"clients": listed.get(row["id"], [])} if who.role else {}) for row in found]
+        to = recipient(self.config, who, basis)
+        facts = digest_facts(shown, since, until, to, now, address=self.config.monitor.address)
+        subject = f"digest {until.astimezone(self._zone):%Y-%m-%d %H:%M}"
+        return message(subject, Addressee(receiver, who.to, who.role), 1, facts | {"event": "first", "why": []})
+
+
+def _happened(one: Incident, since: datetime, until: datetime) -> bool:
+    if one.state is IncidentState.FIRING:
+        return one.detected_at < until
+    return one.state is IncidentState.RESOLVED and any(
+        moment and since <= moment < until for moment in (one.detected_at, one.resolved_at)
+    )
+
+
+def _around(now: datetime, at: Sequence[time], zone: ZoneInfo) -> tuple[datetime, datetime, datetime]:
+    """The last two of these times of the day that have come, and the next one."""
+    today = now.astimezone(zone).date()
+    days = [today + timedelta(days=n) for n in (-2, -1, 0, 1, 2)]
+    times = [datetime.combine(day, each, zone) for day in days for each in at]
+    gone = [moment for moment in times if moment <= now]
+    return gone[-2], gone[-1], times[len(gone)]

@@ -1,0 +1,182 @@
+"""First-instance guides: what to do first, whom to go to, and what the client may use meanwhile, by place and way of failure.
+
+One TOML file is one place: a product, a channel, or `general`. Its own keys (title, escalation, contingency, client) hold for every way; a
+[section] is a way (fallas, lentitud, ...) with its title and solution, and may say any of the others anew. What a place leaves out is
+general's. A guide's id is PLACE/SECTION. Files stand by language in es/ and en/; the bank's go before the shipped ones of the same name.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import Field, ValidationError
+
+from monitor.blocks import Block
+from monitor.faults import Fault, explained, read_toml
+from monitor.languages import Code
+
+if TYPE_CHECKING:
+    from monitor.config import Config
+
+SHIPPED = Path(__file__).parents[1] / "rules" / "guides"
+GENERAL = "general"
+SECTIONS = {
+    "failed": "fallas",
+    "rejected": "rechazos",
+    "reversed": "reversos",
+    "pending": "pendientes",
+    "missing": "silencio",
+    "slow": "lentitud",
+    "duplicated": "duplicadas",
+    "value": "indicador",
+    "other": "estados",
+}
+"""Of a way to be hurt: its section."""
+Lines = list[Annotated[str, Field(min_length=1)]]
+
+
+class Section(Block):
+    """A way of failing at a place. client: a sentence for the client, that post-sale can forward."""
+
+    title: str = ""
+    solution: Lines = Field(default_factory=list)
+    escalation: Lines = Field(default_factory=list)
+    contingency: Lines = Field(default_factory=list)
+    client: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Guide:
+    """What is done first. solution, escalation, contingency: steps for the bank's people; client: what the client is told to use."""
+
+    id: str
+    title: str
+    solution: tuple[str, ...]
+    escalation: tuple[str, ...]
+    contingency: tuple[str, ...]
+    client: str
+
+
+class Guides:
+    """All guides in one language. folder: the bank's own ('' none). faults: what is wrong with its files, which then stand back."""
+
+    def __init__(self, language: Code = "es", folder: str = "") -> None:
+        self.faults: list[Fault] = []
+        self._places: dict[str, tuple[Section, dict[str, Section]]] = {}
+        for base in (SHIPPED / language, *([Path(folder) / language] if folder else [])):
+            for file in sorted(base.glob("*.toml")):
+                self._read(file)
+
+    def __iter__(self) -> Iterator[Guide]:
+        """By place; the general ones first."""
+        for place in sorted(self._places, key=lambda name: (name != GENERAL, name)):
+            own = {*self._places[place][1], *(SECTIONS.values() if place != GENERAL else ())}
+            yield from filter(None, (self.get(f"{place}/{section}") for section in sorted(own)))
+
+    def get(self, guide_id: str) -> Guide | None:
+        """The guide of this id, or None."""
+        place, _, section = guide_id.partition("/")
+        if place not in self._places:
+            return None
+        own, ways = self._places[place]
+        common, others = self._places[GENERAL]
+        found = [ways.get(section), own, others.get(section), common]
+        if not section or (found[0] is None and found[2] is None):
+            return None
+
+        def said(key: str) -> Any:
+            order = (0, 2, 1, 3) if key == "client" else (0, 1, 2, 3)  # what a client must not do goes by the way alone
+            return next((value for i in order if (part := found[i]) and (value := getattr(part, key))), "")
+
+        title = ways[section].title if section in ways else ""
+        title = title or f"{own.title}: {_lower(others[section].title)}" if place != GENERAL else title
+        solution, escalation, contingency = (tuple(said(key)) for key in ("solution", "escalation", "contingency"))
+        return Guide(guide_id, title or own.title, solution, escalation, contingency, said("client"))
+
+    def of(self, incident: Mapping[str, Any]) -> Guide:
+        """The guide for an incident's row: its rule's own; else of its product, its channel, or the general one, by what fails.
+
+        A rule that says general/SECTION says what fails, not where.
+        """
+        named = str(incident.get("guide") or "")
+        place, _, what = named.partition("/")
+        if place != GENERAL and (found := self.get(named)):
+            return found
+        product, channel = str(incident.get("product") or ""), str(incident.get("channel") or "")
+        by_way = SECTIONS.get(str(incident.get("kind")), SECTIONS["failed"])
+        known = [section for section in (what, by_way) if self.get(f"{GENERAL}/{section}")] if place == GENERAL else []
+        section = next(iter(known), by_way)
+        found = next(filter(None, (self.get(f"{where}/{section}") for where in (product, channel, GENERAL))), None)
+        return self._aside(found, channel, section) if found else Guide(named, "", (), (), (), "")
+
+    def search(self, text: str) -> list[Guide]:
+        """Those in which every word of the text stands, those with them in their title or id first."""
+        words = _plain(text).split()
+        found = [(guide, _plain(f"{guide.id} {guide.title}")) for guide in self]
+        whole = [(guide, head) for guide, head in found if all(word in f"{head} {_body(guide)}" for word in words)]
+        ordered = sorted(whole, key=lambda pair: not all(word in pair[1] for word in words))
+        return [guide for guide, _ in ordered] if words else []
+
+    def _aside(self, guide: Guide, channel: str, section: str) -> Guide:
+        """Where a product fails on one channel alone, what helps is another channel: the channel's way round goes first."""
+        there = self.get(f"{channel}/{section}")
+        if there is None or guide.id == there.id or guide.id.startswith(f"{GENERAL}/"):
+            return guide
+        contingency = tuple(dict.fromkeys((*there.contingency, *guide.contingency)))
+        return Guide(guide.id, guide.title, guide.solution, guide.escalation, contingency, there.client or guide.client)
+
+    def _read(self, file: Path) -> None:
+        shown = f"{file.parent.name}/{file.name}"
+        faults: list[Fault] = []
+        tables = read_toml(file, shown, faults)
+        own = {key: value for key, value in tables.items() if not isinstance(value, dict)}
+        ways = {key: value for key, value in tables.items() if isinstance(value, dict)}
+        read = {key: _section(part, shown, key, faults) for key, part in {"": own, **ways}.items()}
+        if not faults and not read[""].title:
+            faults.append(Fault(shown, "title", "is missing"))
+        self.faults += faults
+        if not faults:
+            self._places[file.stem] = (read.pop(""), read)
+
+
+@cache
+def guides(language: Code = "es", folder: str = "") -> Guides:
+    """The same, read once."""
+    return Guides(language, folder)
+
+
+def unknown_guides(config: Config) -> list[Fault]:
+    """The rules whose own guide there is not; such a rule's incidents get that of their place."""
+    known = guides("es", config.words.guides)
+    named = ((rule.spec.name, rule.spec.guide) for rule in config.rules())
+    what = "there is no guide {!r}; vigia guides list names them"
+    return [
+        Fault(f"rule {rule}", "guide", what.format(guide)) for rule, guide in named if guide and not known.get(guide)
+    ]
+
+
+def _section(given: Mapping[str, Any], file: str, key: str, faults: list[Fault]) -> Section:
+    try:
+        return Section.model_validate(given)
+    except ValidationError as error:
+        faults += explained(error, file, key, sorted(Section.model_fields))
+        return Section()
+
+
+def _lower(title: str) -> str:
+    return title[:1].lower() + title[1:]
+
+
+def _body(guide: Guide) -> str:
+    return _plain(" ".join((*guide.solution, *guide.escalation, *guide.contingency, guide.client)))
+
+
+def _plain(text: str) -> str:
+    """Without capitals and accents: «Depósitos» is found by «depositos»."""
+    told = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(sign for sign in told if not unicodedata.combining(sign))

@@ -1,0 +1,196 @@
+"""The notifier: what each recipient should have been told by now, against what they were told; the difference goes to the outbox.
+
+A pass reads the store, decides (`alerts.routing`, `alerts.threads`), and commits threads and messages together. It may run at any
+time, by anybody, again: only a thread's next number makes a message.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime, timedelta
+
+from alerts import Incident
+from alerts.routing import Addressee
+from alerts.silences import Silence
+from alerts.threads import LONG_AGO, NEW, Tally, Told, free, ordered
+from monitor import tables as t
+from monitor.breaches import Breaches
+from monitor.concerned import LATELY, Concerned, News
+from monitor.config import Config
+from monitor.digests import Digests
+from monitor.facts import incident_facts
+from monitor.fault_news import fault_news
+from monitor.news import fault_facts, summary_facts
+from monitor.people import Unknown
+from monitor.recipients import message, recipient, thread_row
+from monitor.standing import Row, rows, told
+from monitor.store import Message, Store
+from monitor.troubles import Trouble
+from rules import Severity
+
+LONGEST = timedelta(seconds=30)
+"""Between two looks at everything, though nothing new is seen."""
+Troubles = Callable[[datetime], Sequence[Trouble]]
+
+
+def nothing_wrong(_now: datetime) -> Sequence[Trouble]:
+    """No fault of the daemon."""
+    return ()
+
+
+class Notices:
+    """Tells by the routes of the configuration. uncapped: receivers that sort out for themselves how much people hear."""
+
+    def __init__(
+        self,
+        config: Config,
+        store: Store,
+        clock: Callable[[], datetime],
+        *,
+        uncapped: Sequence[str] = (),
+        troubles: Troubles = nothing_wrong,
+    ) -> None:
+        self.config, self.store, self.clock, self.troubles = config, store, clock, troubles
+        self.concerned = Concerned(store, config.routing, list(config.receivers))
+        self.digests = Digests(config, store)
+        self.breaches = Breaches(config, store)
+        self._per_hour = {name: None if name in uncapped else r.block.per_hour for name, r in config.receivers.items()}
+        self._seen: object = None
+        self._wake = LONG_AGO
+
+    def begin(self) -> Mapping[str, datetime]:
+        """Since when each receiver is told anything: what was over before the first pass that knew of it is no news."""
+        mark = t.threads.c.subject == "", t.threads.c.recipient == ""
+        known = {row["receiver"]: row["began_at"] for row in rows(self.store, t.threads.select().where(*mark))}
+        now = self.clock()
+        if fresh := [name for name in self.config.receivers if name not in known]:
+            self.store.tell([thread_row("", Addressee(name), 1, {}, now) for name in fresh], (), now)
+        return dict.fromkeys(fresh, now) | known
+
+    def tell(self) -> int:
+        """One pass; how many messages it made. Cheap where nothing is new."""
+        if not self.config.routing.routes:
+            return 0
+        now = self.clock()
+        troubles = self.troubles(now)
+        silences = [
+            Silence(**row) for row in rows(self.store, t.silences.select().where(t.silences.c.until >= now - LATELY))
+        ]
+        seen = (self._newest(), silences, [(trouble.key, trouble.severity) for trouble in troubles])
+        if seen == self._seen and now < self._wake:
+            return 0
+        began, self._wake = self.begin(), now + LONGEST
+        news: dict[Addressee, list[News]] = defaultdict(list)
+        for one in self.concerned.news(now, began, silences, self._wake_at):
+            news[one.who].append(one)
+        for one in fault_news(self.store, self.config.routing, troubles, now, self._wake_at):
+            news[one.who].append(one)
+        tallies = self._tallies() if news else {}
+        made = sum(self._send(who, mine, *tallies.get(who, (0, Tally())), now) for who, mine in _by_address(news))
+        made += self.digests.tell(now, began, silences, self._wake_at) + self.breaches.tell(now)
+        self._seen = seen
+        return made
+
+    def _wake_at(self, moment: datetime) -> None:
+        self._wake = min(self._wake, moment)
+
+    def _newest(self) -> object:
+        """What changes when something that may be told does: judged minutes and people's acts."""
+        last = t.acts.select().with_only_columns(t.acts.c.id).order_by(t.acts.c.id.desc()).limit(1)
+        return self.store.marks(), rows(self.store, last)
+
+    # ---- one recipient ---------------------------------------------------------------------------------------------
+
+    def _send(self, who: Addressee, news: Sequence[News], sequence: int, tally: Tally, now: datetime) -> int:
+        """All that is owed to one address, as far as the cap goes, committed together. How many messages."""
+        cap = self._per_hour[who.receiver]
+        order = [news[i] for i in ordered([(one.standing, one.subject) for one in news])]
+        capped = [one for one in order if cap is not None and not _free(one)]
+        room = len(capped) if cap is None else tally.room(cap, now)
+        singly = [one for one in order if one not in capped] + capped[:room]
+        held = capped[room:]
+        written = [self._written(one, now) for one in singly]
+        threads = [row for row, _ in filter(None, written)]
+        messages = [message for _, message in filter(None, written)]
+        summary_at = tally.summary_at
+        if held:
+            due = tally.summary_due(now, critical=any(_critical(one) for one in held))
+            if due <= now:
+                summary_at = now
+                summary = self._summary(who, held, sequence + 1, now)
+                threads += [_thread(one, now, summed=True) for one in held]
+                messages.append(summary)
+            else:
+                self._wake_at(due)
+        if cap is not None and messages:
+            sent = [*tally.lately(now), *[now] * len(messages)]
+            kept = {"sent": [at.isoformat() for at in sent], "summary_at": summary_at and summary_at.isoformat()}
+            threads.append(thread_row("tally", Addressee(who.receiver, who.to), sequence + 1, kept, now))
+        if messages:
+            self.store.tell(threads, messages, now)
+        return len(messages)
+
+    def _written(self, news: News, now: datetime) -> tuple[Row, Message] | None:
+        """The thread as it is from now on, and the message; None where it has gone meanwhile."""
+        row = _thread(news, now)
+        to = recipient(self.config, news.who, news.basis)
+        address = self.config.monitor.address
+        with suppress(Unknown):
+            if isinstance(news.fact, Trouble):
+                facts = fault_facts(news.fact, to, now, address=address)
+            else:
+                facts = incident_facts(self.store, news.subject, to, now, address=address)
+            said = {"event": news.owed.event, "why": list(news.owed.why)}
+            return row, message(news.subject, news.who, row["sequence"], facts | said)
+        return None
+
+    def _summary(self, who: Addressee, held: Sequence[News], sequence: int, now: datetime) -> Message:
+        """All that is held back, in one message: incidents as rows, the worst first; the daemon's faults as they are told."""
+        found = {one.subject: one.fact for one in held if isinstance(one.fact, Incident)}
+        shown = {row["id"]: row for row in told(self.store, list(found.values()), now)}
+        listed = [
+            shown[one.subject]
+            | {"own": one.standing.affected if one.standing.own else None}
+            | {"event": one.owed.event, "why": list(one.owed.why)}
+            for one in held
+            if one.subject in found
+        ]
+        to = recipient(self.config, who, held[0].basis)
+        facts = summary_facts(listed, to, now, address=self.config.monitor.address)
+        faults = [one.basis["fault"] for one in held if isinstance(one.fact, Trouble)]
+        return message("summary", who, sequence, facts | {"faults": faults, "event": "first", "why": []})
+
+    def _tallies(self) -> dict[Addressee, tuple[int, Tally]]:
+        found = {}
+        for row in rows(self.store, t.threads.select().where(t.threads.c.subject == "tally")):
+            kept = row["told"]
+            sent = tuple(map(datetime.fromisoformat, kept["sent"]))
+            last = datetime.fromisoformat(kept["summary_at"]) if kept["summary_at"] else None
+            found[Addressee(row["receiver"], row["recipient"])] = (row["sequence"], Tally(sent, last))
+        return found
+
+
+def _by_address(news: Mapping[Addressee, list[News]]) -> list[tuple[Addressee, list[News]]]:
+    """One who answers for some and stands in for others has one cap."""
+    found: dict[Addressee, list[News]] = defaultdict(list)
+    for who, mine in news.items():
+        found[Addressee(who.receiver, who.to)] += mine
+    return sorted(found.items(), key=lambda item: (item[0].receiver, item[0].to))
+
+
+def _free(news: News) -> bool:
+    return free(news.thread.told if news.thread else None, news.owed, news.standing)
+
+
+def _critical(news: News) -> bool:
+    return NEW in news.owed.why and news.standing.severity == Severity.CRITICAL
+
+
+def _thread(news: News, now: datetime, *, summed: bool = False) -> Row:
+    """The thread as it is from now on."""
+    thread = news.thread
+    kept = Told.of(news.standing, news.basis, summed=summed).kept()
+    row = thread_row(news.subject, news.who, (thread.sequence if thread else 0) + 1, kept, now)
+    return row | {"began_at": thread.began_at if thread else now, "ended_at": None if news.standing.open else now}

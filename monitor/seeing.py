@@ -1,0 +1,245 @@
+"""Which clients whoever asks may see, and answers with the others taken out: the one place that all that is shown passes.
+
+What is asked in a web request is asked under a `Sight`; the daemon and the command line see everyone. A row about a client who is not
+to be seen falls out of its list; a whole answer about one is not there (Hidden). In what is left, words that name such a client, by number
+or by name, are covered. Counts stay as they were counted.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass, is_dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel
+
+from connectors.nit import check_digit
+from monitor import tables as t
+from monitor.standing import only, rows
+from monitor.store import Store
+
+if TYPE_CHECKING:
+    from monitor.access import User
+
+COVERED = "•••"
+HELD = timedelta(minutes=5)
+"""For how long the clients' names are not read anew, to cover them in free text."""
+SOME = 500
+"""Numbers that one query asks about."""
+_NUMBER = re.compile(r"[0-9]+(?:[.\-][0-9]+)*")
+_CASE = re.compile(r"VG-AF-[^-]+-[^-]+-(.+)")
+_HOLDERS: tuple[Any, ...] = (t.clients, t.holdings, t.impacts, t.decisions, t.their_cases)
+
+
+class Hidden(LookupError):  # noqa: N818 - nothing went wrong
+    """What was asked for is not there for whoever asks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """The clients whom somebody may see; None: everyone."""
+
+    clients: frozenset[str] | None = None
+
+    def __contains__(self, client_id: object) -> bool:
+        """'' is nobody, whom all may see."""
+        return not client_id or self.clients is None or client_id in self.clients
+
+
+EVERYONE = Sight()
+SIGHT: ContextVar[Sight] = ContextVar("sight", default=EVERYONE)
+
+
+def seen(client_id: str) -> bool:
+    """Whether whoever asks may see this client."""
+    return client_id in SIGHT.get()
+
+
+def sight_of(store: Store, user: User) -> Sight:
+    """The clients whom a user may see, as the bank has them now."""
+    if user.clients == "all":
+        return EVERYONE
+    c = t.clients.c
+    if user.clients == "own":
+        email = user.email.casefold()
+        pattern = re.sub(r"([%_/])", r"/\1", user.email)
+        mine: Any = [column.ilike(pattern, escape="/") for column in (c.post_sale, c.substitute, c.manager)]
+        found = rows(store, t.clients.select().where(mine[0] | mine[1] | mine[2]))
+        own = (row for row in found if email in (row[k].casefold() for k in ("post_sale", "substitute", "manager")))
+        return Sight(frozenset(row["client_id"] for row in own))
+    wanted = t.clients.select().with_only_columns(c.client_id, c.segment)
+    return Sight(frozenset(r["client_id"] for r in rows(store, wanted) if r["segment"].lower() in user.clients))
+
+
+class Part(list[Any]):
+    """What is left of a list; `whole`: how many there were."""
+
+    whole: int = 0
+
+
+class Veil:
+    """Takes out of answers what a sight does not reach."""
+
+    def __init__(self, store: Store, clock: Callable[[], datetime]) -> None:
+        self._store, self._clock = store, clock
+        self._names: dict[str, list[tuple[tuple[str, ...], str]]] = {}
+        self._read: datetime | None = None
+
+    def over(self, answer: Any, sight: Sight, typed: frozenset[str] = frozenset()) -> Any:
+        """The answer as that sight has it; Hidden where nothing of it is left.
+
+        typed: what whoever asks has written themselves, which stays: covering it would tell them that there is such a client.
+        """
+        if sight.clients is None:
+            return answer
+        kept = _kept(answer, sight)
+        return self._covered(kept, sight, typed)
+
+    def _covered(self, kept: Any, sight: Sight, typed: frozenset[str]) -> Any:
+        every = set(_texts(kept))
+        texts = every - typed
+        numbers = {number for text in texts for found in _NUMBER.finditer(text) for number in _meant(found.group())}
+        others = self._others(numbers - (sight.clients or frozenset()))
+        self._read_names()
+        plain = {text: text for text in every & typed} | {text: self._without(text, others, sight) for text in texts}
+        return _put(kept, plain)
+
+    def _others(self, numbers: Iterable[str]) -> set[str]:
+        """Those of the numbers that are clients'."""
+        asked, found = sorted(numbers), set()
+        for start in range(0, len(asked), SOME):
+            for table in _HOLDERS:
+                some = table.c.client_id.in_(asked[start : start + SOME])
+                found |= {row["client_id"] for row in rows(self._store, only(table, "client_id", some).distinct())}
+        return found
+
+    def _read_names(self) -> None:
+        now = self._clock()
+        if self._read and now - self._read < HELD:
+            return
+        c, names = t.clients.c, defaultdict(list)
+        for row in rows(self._store, t.clients.select().with_only_columns(c.client_id, c.name)):
+            for text in (row["name"], "" if row["client_id"].isdigit() else row["client_id"]):
+                if words := tuple(word.casefold() for word in re.findall(r"\w+", text)):
+                    names[words[0]].append((words, row["client_id"]))
+        for found in names.values():
+            found.sort(key=lambda name: -len(name[0]))
+        self._names, self._read = dict(names), now
+
+    def _without(self, text: str, others: set[str], sight: Sight) -> str:
+        def number(found: re.Match[str]) -> str:
+            return COVERED if others & _meant(found.group()) else found.group()
+
+        text = _NUMBER.sub(number, text)
+        words = list(re.finditer(r"\w+", text))
+        folded = [word.group().casefold() for word in words]
+        spans, at = [], 0
+        while at < len(words):
+            long, mine = self._name_at(folded, at, sight)
+            if long and not mine and (long > 1 or len(words) > 1):
+                spans.append((words[at].start(), words[at + long - 1].end()))
+            at += long or 1
+        for start, stop in reversed(spans):
+            text = text[:start] + COVERED + text[stop:]
+        return text
+
+    def _name_at(self, folded: list[str], at: int, sight: Sight) -> tuple[int, bool]:
+        """How many words the longest client's name that stands here has, and whether they may be seen."""
+        here = [
+            (len(words), client_id in sight)
+            for words, client_id in self._names.get(folded[at], ())
+            if tuple(folded[at : at + len(words)]) == words
+        ]
+        return max(here, default=(0, True))
+
+
+def unsaid(words: str) -> str:
+    """Why something is not shown, without what was asked for, whether there is such a client or not."""
+    return re.sub("[0-9][0-9.-]{3,}[0-9]", COVERED, re.sub("«[^»]*»", f"«{COVERED}»", words))
+
+
+def names_somebody(answer: Any) -> bool:
+    """Whether single clients are told of in an answer."""
+    if isinstance(answer, BaseModel):
+        answer = answer.model_dump()
+    if isinstance(answer, Mapping):
+        client = answer.get("client_id")
+        return (isinstance(client, str) and bool(client)) or any(map(names_somebody, answer.values()))
+    if isinstance(answer, list | tuple):
+        return any(map(names_somebody, answer))
+    return is_dataclass(answer) and bool(_client_of(answer))
+
+
+def _client_of(thing: Any) -> str:
+    """Whom a fact is about."""
+    return str(getattr(thing, "client_id", "") or getattr(getattr(thing, "scope", None), "client_id", "") or "")
+
+
+def _about(row: Mapping[Any, Any]) -> Iterator[str]:
+    """Whom a row is about: by its client, and by the key of a case."""
+    if isinstance(client := row.get("client_id"), str):
+        yield client
+    for key in ("key", "case_key"):
+        if isinstance(row.get(key), str) and (found := _CASE.fullmatch(row[key])):
+            yield found.group(1)
+
+
+def _kept(value: Any, sight: Sight) -> Any:
+    if isinstance(value, BaseModel):
+        value = value.model_dump()
+    if isinstance(value, Mapping):
+        if not all(client in sight for client in _about(value)):
+            raise Hidden("no hay nada con ese nombre")
+        return {key: _kept(each, sight) for key, each in value.items()}
+    if isinstance(value, tuple):
+        return tuple(_kept(each, sight) for each in value)
+    if isinstance(value, list | set | frozenset | Iterator):
+        every, part = list(value), Part()
+        part.whole = len(every)
+        for each in every:
+            try:
+                part.append(_kept(each, sight))
+            except Hidden:
+                continue
+        return part
+    if is_dataclass(value) and _client_of(value) not in sight:
+        raise Hidden("no hay nada con ese nombre")
+    return value
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield str(value)
+    elif isinstance(value, Mapping):
+        for key, each in value.items():
+            yield from _texts(key)
+            yield from _texts(each)
+    elif isinstance(value, list | tuple):
+        for each in value:
+            yield from _texts(each)
+
+
+def _put(value: Any, plain: Mapping[str, str]) -> Any:
+    if isinstance(value, str):
+        return value if plain[value] == value else plain[value]
+    if isinstance(value, Mapping):
+        return {key: _put(each, plain) for key, each in value.items() if plain.get(key, key) == key}
+    if isinstance(value, Part):
+        part = Part(_put(each, plain) for each in value)
+        part.whole = value.whole
+        return part
+    if isinstance(value, tuple):
+        return tuple(_put(each, plain) for each in value)
+    return value
+
+
+def _meant(written: str) -> set[str]:
+    """The identities that a number in a text may stand for: with dots, with its check digit, at the end of a key."""
+    whole = re.sub(r"[.\-]", "", written)
+    found = {whole, *(part.replace(".", "") for part in written.split("-")), *re.findall(r"[0-9]+", written)}
+    checked = {n[:-1] for n in found if 1 < len(n) <= 16 and check_digit(n[:-1]) == int(n[-1])}  # noqa: PLR2004 - 15 and its digit
+    return found | checked

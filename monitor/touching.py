@@ -1,0 +1,125 @@
+"""Whom an incident touches, as its recipients are told: all as counts, their own clients by name."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from alerts import Action, Touch
+from alerts.rows import plain
+from monitor import tables as t
+from monitor.standing import Row, as_worked, only, rows
+from monitor.store import Store
+from monitor.unsettled import doubts
+
+if TYPE_CHECKING:
+    from monitor.facts import Recipient
+
+MOST = 200
+"""Of a recipient's own clients, those listed in one notice, the highest priority first; the others are a count and a link."""
+_COUNTED = {Action.OPEN: "cases_opened", Action.LINK: "cases_linked", Action.NONE: "cases_left"}
+
+
+def counts(store: Store, incident_id: str, among: Collection[str] = ()) -> Row:
+    """Clients affected and exposed, the highest priority of the affected, cases by what was decided. among: segments (none: all)."""
+    i, d = t.impacts.c, t.decisions.c
+    here = [i.incident_id == incident_id, *_among(i.client_id, among)]
+    hit = only(t.impacts, "client_id", i.incident_id == incident_id, i.touch == Touch.AFFECTED)
+    affected = t.impacts.select().where(*here, i.touch == Touch.AFFECTED)
+    (worst,) = rows(
+        store, affected.with_only_columns(t.different(i.client_id).label("n"), t.highest(i.priority).label("p"))
+    )
+    exposed = t.impacts.select().where(*here, i.touch == Touch.EXPOSED, i.client_id.not_in(hit))
+    (near,) = rows(store, exposed.with_only_columns(t.different(i.client_id).label("n")))
+    found: Row = {"affected": worst["n"], "exposed": near["n"], "priority": worst["p"] or 0}
+    found |= dict.fromkeys(_COUNTED.values(), 0)
+    decided = t.decisions.select().where(d.incident_id == incident_id, *_among(d.client_id, among))
+    withdrawn = d.withdrawn_at.is_not(None)
+    grouped = decided.with_only_columns(d.action, withdrawn.label("withdrawn"), t.different(d.key).label("n"))
+    for row in rows(store, grouped.group_by(d.action, withdrawn)):
+        found[_COUNTED[Action.NONE if row["withdrawn"] else Action(row["action"])]] += row["n"]
+    return found
+
+
+def segments(store: Store, incident_id: str, among: Collection[str] = ()) -> dict[str, int]:
+    """How many affected clients by segment, '' where it is not known."""
+    i, c = t.impacts.c, t.clients.c
+    whole = t.impacts.outerjoin(t.clients, i.client_id == c.client_id).select()
+    where = [i.incident_id == incident_id, i.touch == Touch.AFFECTED, *([c.segment.in_(list(among))] if among else [])]
+    found = rows(
+        store, whole.with_only_columns(c.segment, t.different(i.client_id).label("n")).where(*where).group_by(c.segment)
+    )
+    many = {row["segment"] or "": row["n"] for row in found if row["segment"]}
+    unknown = sum(row["n"] for row in found if not row["segment"])
+    return dict(sorted(many.items(), key=lambda pair: (-pair[1], pair[0]))) | ({"": unknown} if unknown else {})
+
+
+def own(store: Store, incident_id: str, recipient: Recipient) -> tuple[list[Row], int]:
+    """The recipient's clients whom it touches: the affected first, by priority; and how many more than MOST there are."""
+    if not recipient.role or not recipient.to:
+        return [], 0
+    i, c = t.impacts.c, t.clients.c
+    mine = [
+        c[recipient.role] == recipient.to,
+        *([c.segment.in_(list(recipient.segments))] if recipient.segments else []),
+    ]
+    both = t.impacts.join(t.clients, i.client_id == c.client_id).select().where(i.incident_id == incident_id, *mine)
+    columns = [
+        i[name]
+        for name in ("client_id", "product", "touch", "failures", "missing", "amount", "first_failure_at", "priority")
+    ]
+    found: dict[str, Row] = {}
+    ordered = both.with_only_columns(*columns, c.name, c.segment).order_by(
+        i.touch, i.priority.desc(), c.name, i.client_id, i.product
+    )
+    for row in rows(store, ordered):  # the affected first: whoever is both is affected
+        one = found.setdefault(row["client_id"], _blank(row))
+        if row["touch"] == one["touch"]:
+            _add(one, row)
+    listed = list(found.values())[:MOST]
+    ids = [row["client_id"] for row in listed]
+    decided = {case["client_id"]: case for case in _cases(store, incident_id, ids)}
+    open_: dict[str, list[Row]] = {}
+    for doubt in doubts(store, t.doubts.c.incident_id == incident_id, t.doubts.c.client_id.in_(ids)):
+        if not doubt["settled_at"]:
+            kept = ("id", "n", "state", "at", "amount", "product", "channel")
+            open_.setdefault(doubt["client_id"], []).append({key: doubt[key] for key in kept})
+    for row in listed:
+        case = decided.get(row["client_id"])
+        row["case"] = case and {key: case[key] for key in ("key", "action", "reason", "reference")}
+        row["informed_at"] = case["informed_at"] if case else None
+        row["doubts"] = open_.get(row["client_id"], [])
+    return listed, len(found) - len(listed)
+
+
+def _cases(store: Store, incident_id: str, ids: Collection[str]) -> list[Row]:
+    """What was decided on these clients' cases, with what people did to them a moment ago; of several, what counts stands last."""
+    d, o = t.decisions.c, t.outbox.c
+    decided = as_worked(store, store.decisions(d.incident_id == incident_id, d.client_id.in_(ids)))
+    keys = [decision.key for decision in decided]
+    opening = t.outbox.select().with_only_columns(o.key, o.reference).where(o.action == "open", o.key.in_(keys))
+    numbers = {row["key"]: row["reference"] for row in rows(store, opening)}
+    found = [plain(one) | {"reference": numbers.get(one.key) or one.linked_case_id} for one in decided]
+    return sorted(found, key=lambda case: (case["action"] != Action.NONE, case["opened_at"]))
+
+
+def _among(client_id: Any, among: Collection[str]) -> list[Any]:
+    return [client_id.in_(only(t.clients, "client_id", t.clients.c.segment.in_(list(among))))] if among else []
+
+
+def _blank(row: Row) -> Row:
+    return {
+        "client_id": row["client_id"], "client": row["name"], "segment": row["segment"], "touch": row["touch"], "priority": 0,
+        "products": [], "failures": 0, "missing": 0, "amount": Decimal(0), "first_failure_at": None,
+    }  # fmt: skip
+
+
+def _add(one: Row, row: Row) -> None:
+    """One more product of theirs."""
+    one["priority"] = max(one["priority"], row["priority"])
+    one["products"] += [row["product"]] if row["product"] else []
+    for key in ("failures", "missing", "amount"):
+        one[key] += row[key]
+    times = [time for time in (one["first_failure_at"], row["first_failure_at"]) if time]
+    one["first_failure_at"] = min(times, default=None)

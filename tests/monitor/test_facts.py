@@ -1,0 +1,193 @@
+"""What a notice says of an incident: to each recipient their own clients, of all others how many."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from alerts import Action, Changes, Client, Decision, Doubt, Impact, Touch
+from monitor import people
+from monitor.facts import Recipient, breach_facts, digest_facts, fault_facts, incident_facts, summary_facts
+from monitor.store import Act, Step
+from rules import Scope
+from tests.monitor.conftest import ACEROS, CLIENTS, INCIDENTS, MOLINOS, NOW, NUBE, PAYMENTS, SLOW, ago
+
+if TYPE_CHECKING:
+    from monitor.store import Store
+
+TOWER = Recipient("torre")
+N1 = Recipient("correo", "posventa1@banco.example", "plain", "es", "post_sale")
+BOARD = "https://vigia.banco.example"
+
+
+def told(store: Store, recipient: Recipient = TOWER, incident: str = PAYMENTS, **more: Any) -> dict[str, Any]:
+    facts = incident_facts(store, incident, recipient, NOW, address=BOARD, **more)
+    assert json.loads(json.dumps(facts)) == facts, "as JSON has it"
+    return facts
+
+
+def test_the_tower_is_told_how_many_and_nobody_by_name(store: Store) -> None:
+    facts = told(store)
+    assert facts["schema"] == "vigia.notice/1"
+    assert facts["incident"]["id"] == PAYMENTS
+    assert (facts["incident"]["affected"], facts["incident"]["exposed"], facts["incident"]["priority"]) == (2, 1, 83)
+    assert (facts["incident"]["cases_opened"], facts["incident"]["cases_linked"]) == (1, 1)
+    assert facts["clients"] == {
+        "affected": 2, "exposed": 1, "segments": {"corporativo": 1, "empresarial": 1}, "own": [], "own_more": 0, "others": 3,
+    }  # fmt: skip
+    written = json.dumps(facts)
+    for client in CLIENTS:
+        assert client.name not in written
+        assert client.client_id not in written
+    assert facts["links"] == {
+        "incident": f"{BOARD}/incidents/{PAYMENTS}", "guide": f"{BOARD}/guias/pagos/fallas", "clients": f"{BOARD}/clientes",
+    }  # fmt: skip
+
+
+def test_an_assistant_is_told_of_their_clients_with_case_and_doubts(store: Store) -> None:
+    doubt = Doubt(PAYMENTS, ACEROS, "pagos", "conexion_directa", "TX-9", "pending", "core", ago(3))
+    settled = replace(doubt, id="TX-1", settled_at=ago(1), settled_as="ok")
+    store.commit(Step(changes=Changes(doubts={doubt.key: doubt, settled.key: settled})), NOW)
+    (mine,) = told(store, N1)["clients"]["own"]
+    assert (mine["client"], mine["client_id"], mine["priority"], mine["touch"]) == (
+        "Aceros del Istmo",
+        ACEROS,
+        83,
+        "affected",
+    )
+    assert (mine["failures"], mine["missing"], mine["amount"], mine["products"]) == (131, 12, "98450000.00", ["pagos"])
+    assert (mine["case"]["reference"], mine["case"]["action"], mine["informed_at"]) == ("C-000001", "open", None)
+    assert [row["id"] for row in mine["doubts"]] == ["TX-9"], "what is settled is no doubt any more"
+    assert told(store, N1)["clients"]["others"] == 2
+    substitute = replace(N1, to="posventa2@banco.example", role="substitute")
+    assert [row["client_id"] for row in told(store, substitute)["clients"]["own"]] == [ACEROS]
+    assert told(store, replace(N1, to="otro@banco.example"))["clients"]["own"] == []
+    assert told(store, replace(N1, to=""))["clients"]["own"] == [], "an address that is missing is nobody's"
+
+
+def test_what_was_done_to_a_case_a_second_ago_is_told(store: Store) -> None:
+    store.act(Act(PAYMENTS, ago(1), "N1", "informed", "", case_key=f"VG-{PAYMENTS}-{ACEROS}"))
+    (mine,) = told(store, N1)["clients"]["own"]
+    assert mine["informed_at"] == ago(1).isoformat()
+
+
+def test_the_cases_of_others_are_counted_by_who_worked_on_them(store: Store) -> None:
+    store.act(
+        Act(PAYMENTS, ago(9), "Ana", "ack", ""),
+        Act(PAYMENTS, ago(8), "Luz", "informed", "hablé con Molinos", case_key=f"VG-{PAYMENTS}-{MOLINOS}"),
+        Act(PAYMENTS, ago(7), "Luz", "informed", "", case_key=f"VG-{PAYMENTS}-{ACEROS}"),
+    )
+    done = [(act["who"], act["action"], act["cases"], act["text"]) for act in told(store)["done"]]
+    assert done == [("Ana", "ack", 0, ""), ("Luz", "informed", 2, "")]
+    done = [(act["who"], act["action"], act["cases"]) for act in told(store, N1)["done"]]
+    assert done == [("Ana", "ack", 0), ("Luz", "informed", 1), ("Luz", "informed", 0)]
+
+
+@pytest.mark.parametrize(
+    ("note", "shown"),
+    [
+        ("Molinos Borovanda llamó dos veces", "… llamó dos veces"),
+        ("llamó MOLINOS borovanda", "llamó …"),
+        ("el 860.555.111-3 no puede pagar", "el … no puede pagar"),
+        ("el 860 555 111 no puede", "el … no puede"),
+        ("860555111", "…"),
+        ("NIT 999.888.777: no es cliente", "NIT …: no es cliente"),
+        ("volvió a las 10:05, quedan 98.450.000 por pasar", "volvió a las 10:05, quedan 98.450.000 por pasar"),
+        ("ticket 20260303 y C-000001", "ticket 20260303 y C-000001"),
+        ("Aceros del Istmo (900.123.456-8) ya paga", "Aceros del Istmo (900.123.456-8) ya paga"),
+    ],
+)
+def test_what_people_wrote_names_no_other_client(store: Store, note: str, shown: str) -> None:
+    people.note(store, PAYMENTS, "Mesa", note, NOW)
+    assert told(store, N1)["done"][-1]["text"] == shown
+
+
+def test_only_the_segments_asked_for_are_counted(store: Store) -> None:
+    facts = told(store, replace(TOWER, segments=frozenset({"empresarial"})))
+    assert (facts["incident"]["affected"], facts["incident"]["exposed"], facts["incident"]["priority"]) == (1, 0, 61)
+    assert (facts["incident"]["cases_opened"], facts["incident"]["cases_linked"]) == (0, 1)
+    assert facts["clients"]["segments"] == {"empresarial": 1}
+    assert told(store, replace(N1, segments=frozenset({"pyme"})))["clients"]["own"] == []
+
+
+def test_an_incident_of_one_client_names_them_to_their_assistant_alone(store: Store) -> None:
+    alone = replace(
+        INCIDENTS[0], id="AF-1", scope=Scope("pagos", "", ACEROS), shares=(("client_id", ACEROS, 0.97),),
+        reach=Scope("pagos", "", ACEROS), symptoms=(Scope("recaudos", "", ACEROS),),
+    )  # fmt: skip
+    hit = Impact("AF-1", ACEROS, "pagos", Touch.AFFECTED, 3)
+    store.commit(Step(changes=Changes(incidents={"AF-1": alone}, impacts={("AF-1", ACEROS, "pagos"): hit})), NOW)
+    tower, n1 = told(store, incident="AF-1"), told(store, N1, incident="AF-1")
+    assert ACEROS not in json.dumps(tower)
+    assert tower["incident"]["one_client"]
+    assert tower["incident"]["shares"] == [["client_id", "", 0.97]]
+    assert (n1["incident"]["client_id"], n1["incident"]["client"]) == (ACEROS, "Aceros del Istmo")
+
+
+def test_the_next_news_comes_by_severity_and_none_after_the_end(store: Store) -> None:
+    assert told(store)["next_at"] == "2026-03-03T16:00:00+00:00"
+    later = incident_facts(store, PAYMENTS, TOWER, NOW + timedelta(seconds=61))
+    assert later["next_at"] == "2026-03-03T16:05:00+00:00", "put up to five minutes"
+    assert told(store, incident=SLOW)["next_at"] is None
+
+
+def test_what_its_rules_see_now_with_their_measures(store: Store) -> None:
+    facts = told(store, measures={"fallas_inusuales": "failed_rate"})
+    (signal,) = facts["incident"]["signals"]
+    assert (signal["rule"], signal["value"], signal["expected"], signal["measure"]) == (
+        "fallas_inusuales",
+        0.41,
+        0.011,
+        "failed_rate",
+    )
+    assert facts["incident"]["measure"] == "failed_rate"
+
+
+def test_many_of_ones_own_are_listed_by_priority_and_the_rest_counted(store: Store) -> None:
+    crowd = [Client(str(800000000 + i), f"Cliente {i}", "pyme", post_sale="grupo@banco.example") for i in range(230)]
+    hits = [Impact(PAYMENTS, c.client_id, "pagos", Touch.AFFECTED, 1, priority=i % 60) for i, c in enumerate(crowd)]
+    asked = [Decision(f"VG-{c.client_id}", PAYMENTS, c.client_id, "pagos", Action.NONE, "budget", NOW) for c in crowd]
+    changes = Changes(
+        impacts={(i.incident_id, i.client_id, i.product): i for i in hits}, decisions={d.key: d for d in asked}
+    )
+    store.commit(Step(clients=crowd, changes=changes), NOW)
+    clients = told(store, replace(N1, to="grupo@banco.example"))["clients"]
+    assert (len(clients["own"]), clients["own_more"], clients["others"]) == (200, 30, 3)
+    assert [row["priority"] for row in clients["own"]] == sorted(
+        (row["priority"] for row in clients["own"]), reverse=True
+    )
+    assert clients["segments"] == {"pyme": 230, "corporativo": 1, "empresarial": 1}
+
+
+def test_a_fault_of_vigia(store: Store) -> None:
+    fault = {"key": "source:core", "severity": "critical", "since": ago(5), "what": "la fuente core no responde"}
+    facts = fault_facts(fault, TOWER, NOW, address=BOARD)
+    assert facts["fault"] == fault | {"since": ago(5).isoformat()}
+    assert store
+
+
+def test_promises_name_the_clients_of_the_recipient_alone(store: Store) -> None:
+    late = [case | {"clock": "breached", "due_at": ago(1)} for case in people.cases(store)]
+    team = breach_facts(store, late, TOWER, NOW)
+    assert [case["reference"] for case in team["cases"]] == ["SP-75", "C-000001", ""]
+    assert not any(client.client_id in json.dumps(team) or client.name in json.dumps(team) for client in CLIENTS)
+    mine = breach_facts(store, late, N1, NOW)
+    assert {case["client"] for case in mine["cases"]} == {"Aceros del Istmo"}
+
+
+def test_a_digest_for_a_manager_has_their_clients_alone(store: Store) -> None:
+    store.commit(Step(clients=[replace(CLIENTS[2], manager="gerente@banco.example")]), NOW)
+    manager = Recipient("correo", "gerente@banco.example", role="manager")
+    facts = digest_facts(store, [SLOW, PAYMENTS], ago(600), NOW, manager, NOW, address=BOARD)
+    assert [row["id"] for row in facts["incidents"]] == [PAYMENTS]
+    assert facts["others"] == 1
+    assert [row["client_id"] for row in facts["incidents"][0]["own"]] == [NUBE]
+    assert ACEROS not in json.dumps(facts)
+    every = digest_facts(store, [SLOW, PAYMENTS], ago(600), NOW, TOWER, NOW)
+    assert [row["id"] for row in every["incidents"]] == [PAYMENTS, SLOW], "the worst first"
+    held = summary_facts(store, [SLOW, PAYMENTS], manager, NOW)
+    assert [row["id"] for row in held["incidents"]] == [PAYMENTS, SLOW], "what was held back is never dropped"

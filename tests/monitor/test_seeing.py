@@ -1,0 +1,279 @@
+"""Nobody sees clients who are not theirs: by no page, no call, no name in a text, and no difference between none and another's."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alerts import Changes, Client
+from monitor import casework, people
+from monitor import tables as t
+from monitor.access import Role, User
+from monitor.reads import reads
+from monitor.seeing import COVERED, EVERYONE, SIGHT, Hidden, Sight, Veil, names_somebody, sight_of
+from monitor.store import Step, Store
+from monitor.web.viewer import endpoints
+from rules import Scope
+from tests.monitor.conftest import ACEROS, CLIENTS, DECISIONS, INCIDENTS, MOLINOS, NOW, NUBE, PAYMENTS, SLOW, ago
+from tests.monitor.served import Browser, Guarded
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from fastapi import FastAPI
+
+ALONE = "AF-20260303T1520-aaaaaa"
+"""An incident of Molinos alone."""
+OURS, ANOTHERS = Sight(frozenset({ACEROS})), Sight(frozenset({NUBE}))
+MOLINOS_MARKS = (MOLINOS, "860.555.111", f"{MOLINOS}-", "Molinos", "Borovanda", "SP-75")
+"""What would tell of Molinos: their number in its forms, their name, their case."""
+
+
+@pytest.fixture
+def face(store: Store) -> Iterator[Guarded]:
+    """As the bank's day, with another's names in every free text, and an incident about another alone."""
+    alone = replace(INCIDENTS[0], id=ALONE, scope=Scope("pagos", client_id=MOLINOS))
+    shared = replace(INCIDENTS[0], shares=(("client_id", MOLINOS, 0.9),))
+    store.commit(Step(changes=Changes(incidents={ALONE: alone, PAYMENTS: shared})), NOW)
+    for text in (f"Llamé a molinos  borovanda, NIT 860.555.111-{9}", f"Enlazado a VG-{PAYMENTS}-{MOLINOS}", "Revisado"):
+        people.note(store, PAYMENTS, "Mesa", text, ago(3))
+    casework.do(store, "informed", [f"VG-{PAYMENTS}-{MOLINOS}"], "Mesa", "", ago(2))
+    made = Guarded(store)
+    yield made
+    made.server.stop()
+
+
+def paths(application: FastAPI, **known: str) -> list[str]:
+    """Every path that can be asked for, filled in with what is known of its parts."""
+    found = []
+    for route in endpoints(application.router.routes):
+        if "GET" in route.methods:
+            missing = set(re.findall(r"{(\w+)", route.path)) - known.keys()
+            assert not missing, f"{route.path}: say in this test what {missing} may be"
+            found.append(re.sub(r"{(\w+)[^}]*}", lambda part: known[part[1]], route.path))
+    return found
+
+
+KNOWN = {
+    "nit": ACEROS,
+    "incident_id": PAYMENTS,
+    "key": f"VG-{PAYMENTS}-{ACEROS}",
+    "case_key": f"VG-{PAYMENTS}-{ACEROS}",
+}
+
+
+def test_no_answer_of_any_path_tells_of_another_client(face: Guarded) -> None:
+    asked = paths(face.application, **KNOWN)
+    more = ["/api/v1/clients?touched=true", "/api/v1/clients?crossed=true", "/api/v1/incidents?state=all",
+            f"/api/v1/cases?incident_id={PAYMENTS}", "/api/v1/causes?since=2026-01-01T00:00:00Z", "/metrics"]  # fmt: skip
+    told = ""
+    for path in [*asked, *more]:
+        answer = face.get(path, "ana")
+        assert answer.status_code in (200, 303, 403), (path, answer.text)
+        for mark in MOLINOS_MARKS:
+            assert mark not in answer.text, (path, mark)
+        everything = face.get(path, "beto")
+        told += everything.text
+        assert everything.status_code in (200, 303, 403), path
+    for mark in MOLINOS_MARKS[:2] + MOLINOS_MARKS[3:]:
+        assert mark in told, f"{mark}: the walk could not have found it"
+
+
+def test_ones_own_is_told_whole_and_counts_stay_true(face: Guarded) -> None:
+    found = face.get(f"/api/v1/incidents/{PAYMENTS}", "ana").json()
+    assert (found["affected"], found["exposed"], found["cases_linked"]) == (2, 1, 1)
+    assert [row["client"] for row in found["affected_clients"]] == ["Aceros del Istmo"]
+    assert found["exposed_clients"] == []
+    assert [row["client_id"] for row in found["cases"]] == [ACEROS]
+    assert [act["text"] for act in found["acts"]] == [
+        f"Llamé a {COVERED}, NIT {COVERED}", f"Enlazado a VG-AF-20260303T1505-a1b2c{COVERED}", "Revisado",
+    ]  # fmt: skip
+    assert found["shares"] == [["client_id", COVERED, 0.9]]
+    assert face.get(f"/api/v1/clients/{ACEROS}", "ana").json()["name"] == "Aceros del Istmo"
+    assert [row["id"] for row in face.get("/api/v1/incidents", "ana").json()] == [PAYMENTS, SLOW]
+    page = face.get(f"/incidents/{PAYMENTS}", "ana").text
+    assert "Clientes afectados, por prioridad (2; 1 suyo)" in page
+    assert "Clientes expuestos (1; ninguno suyo)" in page
+    assert "Clientes tocados ahora, por prioridad (3; 1 suyo)" in face.get("/clientes", "ana").text
+    assert "suyo" not in face.get(f"/incidents/{PAYMENTS}", "beto").text
+
+
+def test_a_list_is_cut_after_what_is_not_theirs_is_out(face: Guarded) -> None:
+    assert [row["client_id"] for row in face.get("/api/v1/cases?limit=1", "ana").json()] == [ACEROS]
+    assert len(face.get("/api/v1/cases?limit=2", "ana").json()) == 2
+    assert [row["id"] for row in face.get("/api/v1/incidents?state=open&limit=1", "ana").json()] == [PAYMENTS]
+
+
+def test_anothers_is_answered_as_nobodys(face: Guarded) -> None:
+    for path in ("/clientes/{}", "/clients/{}", "/api/v1/clients/{}"):
+        answers = [face.get(path.format(nit), "ana") for nit in (MOLINOS, "860.555.111", "900999999")]
+        assert [answer.status_code for answer in answers] == [404] * 3
+        assert len({answer.text for answer in answers}) == 1
+    for path in ("/incidents/{}", "/api/v1/incidents/{}"):
+        answers = [face.get(path.format(name), "ana") for name in (ALONE, ALONE[-6:], "AF-nope")]
+        assert [answer.status_code for answer in answers] == [404] * 3
+        assert len({answer.text for answer in answers}) == 1
+    assert face.get(f"/clientes/{MOLINOS}", "beto").status_code == 200
+    assert [row["client_id"] for row in face.get("/api/v1/clients", "diana").json()] == [NUBE]
+
+
+def test_reads_are_kept_with_who_and_the_refused_too(face: Guarded) -> None:
+    person = Browser(face)
+    person.enter("token-de-ana-0123456789")
+    for path in (
+        f"/clientes/{ACEROS}",
+        f"/clientes/{MOLINOS}",
+        "/clientes/900999999",
+        f"/incidents/{PAYMENTS}",
+        f"/incidents/{ALONE}",
+    ):
+        person.get(path)
+    face.get(f"/api/v1/incidents/{PAYMENTS}", "beto")
+    kept = [(r["who"], r["client_id"], r["door"], r["subject"], r["refused"]) for r in reads(face.store)]
+    assert kept == [
+        ("beto", "", "api", PAYMENTS, False), ("ana", "", "page", PAYMENTS, False),
+        ("ana", MOLINOS, "page", "", True), ("ana", ACEROS, "page", "", False),
+    ]  # fmt: skip
+    of_aceros = [(r["who"], r["subject"]) for r in reads(face.store, client_id=ACEROS)]
+    assert of_aceros == [("beto", PAYMENTS), ("ana", PAYMENTS), ("ana", "")], (
+        "also those of the incidents that touched them"
+    )
+    assert [r["who"] for r in reads(face.store, who="beto")] == ["beto"]
+    assert reads(face.store, since=NOW + timedelta(seconds=1)) == []
+    assert len(reads(face.store, until=NOW + timedelta(seconds=1))) == 4
+
+
+def test_whom_one_may_see_follows_the_bank(face: Guarded) -> None:
+    assert face.get(f"/clientes/{MOLINOS}", "ana").status_code == 404
+    face.store.commit(Step(clients=[replace(CLIENTS[1], manager="Posventa1@banco.example")]), NOW)
+    face.wait(timedelta(seconds=10))
+    assert face.get(f"/clientes/{MOLINOS}", "ana").status_code == 200
+
+
+def test_an_address_is_not_a_pattern(store: Store) -> None:
+    def own(email: str) -> list[str]:
+        sight = sight_of(store, User("x", Role.LOOK, "own", email))
+        return sorted(sight.clients or ())
+
+    store.commit(
+        Step(clients=[Client("1", "Uno", post_sale="a_b@c.example"), Client("2", "Dos", substitute="axb@c.example")]),
+        NOW,
+    )
+    assert own("A_B@c.example") == ["1"]
+    assert own("axb@c.example") == ["2"]
+    assert own("%@c.example") == own("b@c.example") == own("banco.example") == []
+    assert sight_of(store, User("x", Role.LOOK, ("pyme", "empresarial"))).clients == {MOLINOS, NUBE}
+    assert sight_of(store, User("x", Role.LOOK, "all")) == EVERYONE
+
+
+def test_nobody_acts_on_anothers_case(store: Store) -> None:
+    held = SIGHT.set(OURS)
+    try:
+        for name in (f"VG-{PAYMENTS}-{MOLINOS}", MOLINOS, MOLINOS[-4:]):
+            with pytest.raises(people.Unknown, match="no hay un caso"):
+                casework.do(store, "informed", [name], "Ana", "", NOW)
+        with pytest.raises(people.Unknown, match="ninguna herramienta"):
+            casework.attribute(store, f"VG-{PAYMENTS}-{ACEROS}", "SP-75", "Ana", NOW)
+        assert casework.do(store, "informed", [f"VG-{SLOW}-{ACEROS}"], "Ana", "", NOW) == [DECISIONS[2].key]
+    finally:
+        SIGHT.reset(held)
+
+
+# ---- the veil itself -----------------------------------------------------------------------------------------------
+
+
+def test_what_is_left(store: Store) -> None:
+    veil = Veil(store, lambda: NOW)
+    mine, theirs = {"client_id": ACEROS, "n": 1}, {"client_id": MOLINOS, "n": 2}
+
+    @dataclass
+    class Fact:
+        client_id: str
+
+    assert veil.over([mine, theirs], EVERYONE) == [mine, theirs]
+    part = veil.over([mine, theirs, {"n": 3}], OURS)
+    assert (part, part.whole) == ([mine, {"n": 3}], 3)
+    for gone in (theirs, {"a": {"b": theirs}}, (1, theirs), Fact(MOLINOS), {"case_key": f"VG-{PAYMENTS}-{MOLINOS}"}):
+        assert veil.over([gone], OURS) == []
+        with pytest.raises(Hidden):
+            veil.over(gone, OURS)
+    assert veil.over({"rows": iter([theirs, mine])}, OURS) == {"rows": [mine]}
+    assert veil.over({MOLINOS: 1, ACEROS: 2}, OURS) == {ACEROS: 2}
+    kept = {"at": NOW, "amount": Decimal(3), "none": None, "fact": Fact(ACEROS), "state": "firing"}
+    assert veil.over(kept, OURS) == kept
+    assert veil.over({"q": "Molinos Borovanda"}, OURS, frozenset({"Molinos Borovanda"})) == {"q": "Molinos Borovanda"}
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("Molinos Borovanda pregunta", f"{COVERED} pregunta"), ("MOLINOS  BOROVANDA.", f"{COVERED}."),
+        ("los molinos de Aceros del Istmo", "los molinos de Aceros del Istmo"), ("NIT 860555111", f"NIT {COVERED}"),
+        ("860.555.111-9 y 900.123.456-8", f"{COVERED} y 900.123.456-8"), ("8605551111", COVERED), ("8605551112", "8605551112"),
+        ("2026-03-03 10:05, 12.500 fallas", "2026-03-03 10:05, 12.500 fallas"), ("", ""), ("Aceros", "Aceros"),
+    ],
+)  # fmt: skip
+def test_words_that_name_another_are_covered(store: Store, text: str, told: str) -> None:
+    assert Veil(store, lambda: NOW).over(text, OURS) == told
+
+
+def test_the_longest_name_counts(store: Store) -> None:
+    store.commit(
+        Step(clients=[Client("1", "Aceros"), Client("2", "Aceros del Istmo Sur"), Client("AB-7", "Pagos")]), NOW
+    )
+    veil = Veil(store, lambda: NOW)
+    assert veil.over("Aceros del Istmo", OURS) == "Aceros del Istmo"
+    assert veil.over("con Aceros del Istmo Sur", OURS) == f"con {COVERED}"
+    assert veil.over("pagos", OURS) == "pagos", "a word alone is a product before it is a name"
+    assert veil.over("es AB-7", OURS) == f"es {COVERED}"
+
+
+@given(st.recursive(
+    st.none() | st.text() | st.integers() | st.sampled_from([MOLINOS, f"x {MOLINOS}", "Molinos Borovanda", "860.555.111"]),
+    lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(["client_id", "name", "text", "key", MOLINOS]), inner)
+    | st.tuples(inner, inner),
+))  # fmt: skip
+def test_whatever_the_shape_nothing_of_another_is_left(answer: Any) -> None:
+    veil = Veil(_Known(), lambda: NOW)  # type: ignore[arg-type]
+    try:
+        left = repr(veil.over(answer, OURS))
+    except Hidden:
+        return
+    assert MOLINOS not in left
+    assert "860.555.111" not in left
+    assert "Molinos Borovanda" not in left
+
+
+class _Known:
+    """A state that knows one client, for many examples."""
+
+    def reading(self) -> Any:
+        return self
+
+    def __enter__(self) -> Any:
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def execute(self, query: Any) -> Any:
+        return self if t.clients in query.get_final_froms() else _Known.Nothing()
+
+    def mappings(self) -> list[dict[str, str]]:
+        return [{"client_id": MOLINOS, "name": "Molinos Borovanda"}]
+
+    class Nothing:
+        def mappings(self) -> list[dict[str, str]]:
+            return []
+
+
+def test_whether_an_answer_names_somebody() -> None:
+    assert names_somebody({"rows": [{"a": 1}, {"client_id": ACEROS}]})
+    assert names_somebody([Client(ACEROS)])
+    assert not names_somebody({"rows": [{"client_id": ""}], "properties": {"client_id": {"type": "string"}}})

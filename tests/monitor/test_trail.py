@@ -1,0 +1,101 @@
+"""The audit trail: a chain in which no change, gap or addition goes unseen, also after retention has dropped its beginning."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from monitor import tables as t
+from monitor.store import Act, Store
+from monitor.trail import trail, verify
+from tests.monitor.conftest import NOW, ago
+
+LIMITS = dict.fromkeys(("cells", "ledger", "incidents", "clients", "outbox"), ago(100_000))
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def acted(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    """Nine acts, one a minute."""
+    url = f"sqlite:///{tmp_path / 'vigia.db'}" if request.param == "sqlite" else request.getfixturevalue("postgres")
+    store = Store(url)
+    t.metadata.drop_all(store.engine)
+    with store.writing() as c:
+        c.exec_driver_sql("DROP TABLE IF EXISTS alembic_version")
+    store.migrate()
+    for minute in range(9, 0, -1):
+        store.act(Act(f"AF-{minute % 2}", ago(minute), "Aña", "note", f"nota {minute}"))
+    yield store
+    t.metadata.drop_all(store.engine)
+    store.close()
+
+
+def write(store: Store, query: Any) -> None:
+    with store.writing() as c:
+        c.execute(query)
+
+
+def test_whole_and_its_newest_seal_stays_in_it(acted: Store) -> None:
+    seen = verify(acted)
+    assert (seen.acts, seen.unsealed, seen.broken, len(seen.head)) == (9, 0, "", 64)
+    acted.act(Act("", NOW, "Luis", "silence", "product=pagos: prueba", about="SI-1"))
+    assert verify(acted, seen.head).broken == ""
+    assert verify(acted, seen.head[:10]).broken == ""
+    assert "no está el sello" in verify(acted, "0" * 64).broken
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        t.acts.update().where(t.acts.c.text == "nota 5").values(text="nota 6"),
+        t.acts.update().where(t.acts.c.text == "nota 5").values(who="Luis"),
+        t.acts.update().where(t.acts.c.text == "nota 5").values(at=ago(4.5)),
+        t.acts.update().where(t.acts.c.text == "nota 5").values(hash=""),
+        t.acts.update().values(hash=""),
+        t.acts.delete().where(t.acts.c.text == "nota 9"),
+        t.acts.delete().where(t.acts.c.text == "nota 5"),
+        t.acts.delete().where(t.acts.c.text == "nota 1"),
+        t.acts.insert().values(incident_id="AF-0", at=ago(0), who="Luis", action="note", text="x", hash="0" * 64),
+    ],
+)
+def test_any_tampering_is_seen(acted: Store, change: Any) -> None:
+    write(acted, change)
+    assert verify(acted).broken
+
+
+def test_retention_drops_the_oldest_in_order_and_the_rest_can_be_verified(acted: Store) -> None:
+    head = verify(acted).head
+    early = Act("AF-0", ago(500), "Luis", "note", "con el reloj atrasado")
+    acted.act(early)
+    assert acted.prune(LIMITS | {"incidents": ago(5)}, step=2) == 4
+    assert [act.text for act in acted.acts()][:2] == ["nota 5", "nota 4"]
+    assert acted.acts()[-1].text == early.text, "never out of order"
+    assert (verify(acted).acts, verify(acted, head).broken) == (6, "")
+    write(acted, t.acts.delete().where(t.acts.c.text == "nota 5"))
+    assert verify(acted).broken
+    acted.prune(LIMITS | {"incidents": NOW + timedelta(days=1)})
+    assert len(acted.acts()) == 1, "the newest stays, for the numbers go on from it"
+
+
+def test_many_at_once_are_one_chain_and_a_double_click_is_one_act(acted: Store) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda n: acted.act(Act("AF-7", NOW, f"P{n % 4}", "ack")), range(16)))
+    assert (verify(acted).acts, verify(acted).broken) == (13, "")
+
+
+def test_acts_from_before_the_chain_are_told_of_and_nothing_else(acted: Store) -> None:
+    write(acted, t.acts.delete())
+    write(acted, t.meta.delete())
+    write(acted, t.acts.insert().values(incident_id="AF-0", at=ago(9), who="Luis", action="note", text="vieja"))
+    acted.act(Act("AF-0", NOW, "Luis", "note", "nueva"))
+    assert (verify(acted).acts, verify(acted).unsealed, verify(acted).broken) == (2, 1, "")
+
+
+def test_the_trail_newest_first(acted: Store) -> None:
+    assert [row["text"] for row in trail(acted, limit=2)] == ["nota 1", "nota 2"]
+    assert {row["incident_id"] for row in trail(acted, incident_id="AF-1")} == {"AF-1"}
+    assert len(trail(acted, since=ago(3.5))) == 3
