@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote, unquote
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -33,13 +33,22 @@ VALUES = {
 }  # fmt: skip
 
 
+class _Found(NamedTuple):
+    """An incident: its number, the id of its entry, and the other tool's number in it."""
+
+    number: str
+    entry: str
+    other: str
+
+
 class Helix:
     """Incidents by HPD:IncidentInterface.
 
     url: the REST server, as https://banco-restapi.onbmc.com; username, password: of a user who may open incidents. key: the field, of
     the form and of its _Create, that holds our key; columns: its fields where they differ (ours = theirs, '' leaves one out); values:
     what else an incident must have when it is opened (First_Name, Last_Name, Company, Impact, ...); statuses: our words for a status =
-    its own, of those that are to be written; where: which incidents count, as a qualification. dates, zone: how the user's locale
+    its own, of those that are to be written; where: which incidents count, as a qualification. other: its field for the
+    number of the first case that the same trouble has in another tool (see `pair`). dates, zone: how the user's locale
     writes a time in a search, and in which time zone.
 
     Read by Last Modified Date, from `overlap` before the newest, in pages of `page_size` that are ordered by their number, so that none
@@ -57,6 +66,7 @@ class Helix:
         columns: dict[str, str] | None = None,
         values: dict[str, str] | None = None,
         statuses: dict[str, str] | None = None,
+        other: str = "",
         where: str = "",
         dates: str = "%m/%d/%Y %H:%M:%S",
         zone: str = "UTC",
@@ -77,7 +87,7 @@ class Helix:
         self.fields = Fields(
             reads=READS, writes=WRITES, given=columns, key=key, statuses=statuses or STATUSES, nested=False
         )
-        self._values = {**VALUES, **(values or {})}
+        self._values, self._other = {**VALUES, **(values or {})}, other
         self._entries = f"{url}/api/arsys/v1/entry"
         asked = f"values({','.join(dict.fromkeys((*self.fields.asked(), NUMBER, CHANGED)))})"
         also = f" AND ({where})" if where else ""
@@ -105,35 +115,45 @@ class Helix:
                 found = self._read(case.key)
         if found is None:
             raise SourceError(f"{self.session.shown}: what was opened is not found by {self.fields.key!r}")
-        return found[0]
+        return found.number
 
     def update(self, case: Case) -> None:
         """Write the status into the incident with this key, and the note into its work log."""
         found = self._read(case.key)
         if found is None:
             raise SourceError(f"{self.session.shown}: there is no case with key {case.key}", permanent=True)
-        number, entry = found
         if sent := self.fields.present(case):
-            values = {"values": {**sent, "z1D Action": "MODIFY"}}
-            self.session.ask("PUT", f"{self._entries}/{FORM}/{quote(entry, safe='')}", body=values)
+            self._put(found.entry, sent)
         if case.note:
-            self._noted(number, case.note)
+            self._noted(found.number, case.note)
+
+    def tie(self, key: str, number: str) -> None:
+        """Write the number of a case in the other tool into the incident with this key: the first into its field, all into its log."""
+        found = self._read(key)
+        if found is None:
+            raise SourceError(f"{self.session.shown}: there is no case with key {key}", permanent=True)
+        if not found.other:
+            self._put(found.entry, {self._other: number})
+        self._noted(found.number, f"Caso {number}")
 
     def check(self) -> str:
         """Whether it answers, asked for an incident that it does not have."""
         self._read("vigia-check")
         return f"{self.session.shown}: answers"
 
-    def _read(self, key: str) -> tuple[str, str] | None:
-        """Number and entry of the first incident with our key, or None."""
-        found = self._found(
-            FORM, f"'{self.fields.key}' = {_quoted(key)}", f"values({NUMBER},{self.fields.key})", NUMBER
-        )
-        for entry in found:
+    def _read(self, key: str) -> _Found | None:
+        """The first incident with our key, or None."""
+        names = ",".join(filter(None, (NUMBER, self.fields.key, self._other)))
+        for entry in self._found(FORM, f"'{self.fields.key}' = {_quoted(key)}", f"values({names})", NUMBER):
             if answers.reached(entry, f"values.{self.fields.key}") == key:
                 link = entry.get("_links", {}).get("self", [{}])[0].get("href", "")
-                return str(entry["values"][NUMBER]), unquote(link.rpartition("/")[2])
+                values = entry["values"]
+                return _Found(str(values[NUMBER]), unquote(link.rpartition("/")[2]), str(values.get(self._other) or ""))
         return None
+
+    def _put(self, entry: str, values: dict[str, Any]) -> None:
+        sent = {"values": {**values, "z1D Action": "MODIFY"}}
+        self.session.ask("PUT", f"{self._entries}/{FORM}/{quote(entry, safe='')}", body=sent)
 
     def _noted(self, number: str, note: str) -> None:
         where = f"'{NUMBER}' = {_quoted(number)}"

@@ -29,7 +29,7 @@ class Salesforce:
     credentials flow (token_url: where it logs in, if not there); version: of the API. object: whose records are cases; key: its
     external id field, unique, that holds our key; columns: its fields where they differ (ours = theirs; dots reach what it looks up,
     as Account.NIT__c; '' leaves one out); statuses: our words for a status = its own, of those that are to be written; where: which
-    records count, in SOQL.
+    records count, in SOQL; other: its field for the number that the same trouble has in another tool (see `pair`).
 
     Read by SystemModstamp, page after page, from `overlap` before the newest (records may be committed late). Opened by
     `PATCH .../{key}/{our key}`, which makes one record however often it is sent; what people have changed in it since stays, for it is
@@ -48,6 +48,7 @@ class Salesforce:
         key: str = "Vigia_Key__c",
         columns: dict[str, str] | None = None,
         statuses: dict[str, str] | None = None,
+        other: str = "",
         where: str = "",
         overlap: timedelta = timedelta(minutes=1),
         timeout: timedelta = timedelta(seconds=30),
@@ -56,7 +57,7 @@ class Salesforce:
         login = credentials(token_url or f"{url}/services/oauth2/token", client_id, client_secret, "")
         self.session = Session(url, login=login, timeout=timeout)
         self.fields = Fields(reads=READS, writes=WRITES, given=columns, key=key, statuses=statuses or STATUSES)
-        self._object = object
+        self._object, self._other = object, other
         self._api = f"{url}/services/data/v{version}"
         self._records = f"{self._api}/sobjects/{object}"
         self._select = f"SELECT {', '.join(dict.fromkeys((*self.fields.asked(), 'SystemModstamp')))} FROM {object}"
@@ -92,15 +93,23 @@ class Salesforce:
         if sent := self.fields.present(case):
             self.session.ask("PATCH", f"{self._records}/{quote(str(found['Id']), safe='')}", body=sent)
 
+    def tie(self, key: str, number: str) -> None:
+        """Write the other tool's number into the case with this key."""
+        found = self._read(key)
+        if found is None:
+            raise SourceError(f"{self.session.shown}: there is no case with key {key}", permanent=True)
+        if found.get(self._other) != number:
+            self.session.ask("PATCH", f"{self._records}/{quote(str(found['Id']), safe='')}", body={self._other: number})
+
     def check(self) -> str:
         """Whether it answers; a field that is not there is told in the server's word."""
-        named = ", ".join(dict.fromkeys((*self.fields.asked(), *self.fields.sent())))
+        named = ", ".join(dict.fromkeys((*self.fields.asked(), *self.fields.sent(), *filter(None, [self._other]))))
         self.session.ask("GET", f"{self._api}/query", params={"q": f"SELECT {named} FROM {self._object} LIMIT 1"})
         return f"{self.session.shown}: {self._object} answers, with {named}"
 
     def _read(self, key: str) -> dict[str, Any] | None:
         """The record with our key, or None."""
-        names = ",".join(("Id", self.fields.reads["case_id"]))
+        names = ",".join(filter(None, ("Id", self.fields.reads["case_id"], self._other)))
         answer = self.session.ask("GET", self._at(key), params={"fields": names}, accept=(ABSENT, SEVERAL))
         if answer.status == SEVERAL:
             raise SourceError(

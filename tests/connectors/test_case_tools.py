@@ -15,20 +15,21 @@ from connectors.desks.bizagi import Bizagi
 from connectors.desks.dataverse import Dataverse
 from connectors.desks.helix import Helix
 from connectors.desks.outlook import Outlook
+from connectors.desks.pair import Pair
 from connectors.desks.salesforce import Salesforce
 from connectors.desks.sharepoint import Sharepoint
 from connectors.desks.teams import Teams
 from connectors.desks.webpage import Webpage
 from connectors.kinds import load_source, tools
 from tests.fake_api import Said
-from tests.fakes import bizagi, dataverse, helix, outlook, salesforce, sharepoint, teams, webpage
+from tests.fakes import bizagi, dataverse, helix, outlook, pair, salesforce, sharepoint, teams, webpage
 from tests.fakes.server import Tool
 
 NOW = datetime(2026, 3, 3, 14, tzinfo=UTC)
 CASE = Case("VG-AF-1-900123456", "AF-1", "900123456", "pagos", "", NOW, 80, "Afectación en pagos", "Fallan pagos.")
 FAKES: dict[type[Any], Any] = {
     Salesforce: salesforce, Helix: helix, Bizagi: bizagi, Sharepoint: sharepoint, Dataverse: dataverse,
-    Outlook: outlook, Teams: teams, Webpage: webpage,
+    Outlook: outlook, Teams: teams, Webpage: webpage, Pair: pair,
 }  # fmt: skip
 
 
@@ -372,6 +373,76 @@ def test_a_row_with_other_cells_is_told_and_the_others_go_on(bench: Bench, monke
     batch = bench.made().poll(None, NOW, None)
     assert batch.table["case_id"].to_pylist() == ["1"]
     assert [reject.why for reject in batch.rejects] == ["has 3 cells, and the table 2 headings"]
+
+
+# ---- a case and its incident -------------------------------------------------------------------------------------------
+
+OTHER = replace(CASE, key="VG-AF-1-800197268", client_id="800197268", body="Del otro cliente.")
+
+
+def both(bench: Bench) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """The cases and the incidents that there are."""
+    return list(bench.fake.records.values()), list(bench.fake.incidents.incidents.values())
+
+
+@of(Pair)
+def test_cases_and_their_one_incident_carry_each_others_number(bench: Bench) -> None:
+    numbers = [bench.made().open(case) for case in (CASE, OTHER, CASE)]
+    cases, (incident,) = both(bench)
+    assert [case["CaseNumber"] for case in cases] == numbers[:2]
+    assert {case[pair.INCIDENT_NUMBER] for case in cases} == {incident["Incident Number"]}
+    assert incident[pair.CASE_NUMBER] == numbers[0]
+    assert [one["values"]["Detailed Description"] for one in bench.fake.incidents.log] == [
+        f"Caso {n}" for n in numbers[:2]
+    ]
+    assert incident[helix.KEY] == CASE.incident_id
+    assert not any(word in str(incident) for word in ("900123456", "800197268", "Del otro"))
+
+
+@of(Pair)
+@pytest.mark.parametrize("after", range(3))
+def test_an_answer_lost_on_the_way_leaves_one_incident_tied(bench: Bench, after: int) -> None:
+    bench.fake.incidents.after = [None] * after + [Said(500)]  # made, written to, noted
+    fault(bench.made().open, CASE)
+    number = bench.made().open(CASE)
+    (case,), (incident,) = both(bench)
+    assert (incident[pair.CASE_NUMBER], case[pair.INCIDENT_NUMBER]) == (number, incident["Incident Number"])
+    assert len(bench.fake.incidents.log) == 1
+
+
+@of(Pair)
+def test_the_incident_is_told_once_that_it_is_over(bench: Bench) -> None:
+    for case in (CASE, OTHER):
+        bench.made().open(case)
+    for case in (CASE, OTHER):
+        bench.made().update(replace(case, status="afectación superada", note=f"Terminó para {case.client_id}"))
+    assert [one["values"]["Detailed Description"] for one in bench.fake.incidents.log][2:] == [
+        "Afectación AF-1: afectación superada"
+    ]
+    assert [case["Vigia_Note__c"] for case in both(bench)[0]] == ["Terminó para 900123456", "Terminó para 800197268"]
+
+
+@of(Pair)
+def test_an_incident_may_wait_until_a_case_is_promoted(bench: Bench) -> None:
+    bench.made(promoted_only=True).open(CASE)
+    bench.made(promoted_only=True).update(replace(CASE, status="afectación superada", note="Terminó"))
+    assert len(both(bench)[1]) == 0
+    bench.made(promoted_only=True).update(replace(CASE, kind="incidente"))
+    (case,), (incident,) = both(bench)
+    assert case[pair.INCIDENT_NUMBER] == incident["Incident Number"]
+
+
+@of(Pair)
+def test_what_is_wrong_in_an_inner_block_is_told_with_its_key(bench: Bench) -> None:
+    case, incident = bench.tool.desk["case"], bench.tool.desk["incident"]
+    for given, told in (
+        ({"case": case | {"kind": "local"}}, r"case.kind: must be one that can be tied: helix, salesforce"),
+        ({"incident": incident | {"usernam": "a"}}, r"incident.usernam: no such key; there are url, username"),
+        ({"incident": incident | {"other": ""}}, r"incident.other: is missing"),
+        ({"case": case | {"url": "banco"}}, r"case.url: must be an address"),
+    ):
+        with pytest.raises(ValueError, match=told):
+            bench.made(**given)
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ KEY = "Vigia_Key__c"
 API = "/services/data/v62.0"
 KNOWN = {
     *("Id", "CaseNumber", "Status", "Subject", "Description", "CreatedDate", "ClosedDate", "SystemModstamp", KEY),
-    *("Vigia_Note__c", "NIT__c", "Producto__c", "Tipo__c"),
+    *("Vigia_Note__c", "NIT__c", "Producto__c", "Tipo__c", "Helix_Number__c"),
 }
 
 
@@ -118,8 +118,8 @@ def stamp(at: datetime) -> str:
     return f"{at:%Y-%m-%dT%H:%M:%S}.000+0000"
 
 
-def tool(_: Path) -> Tool:
-    fake = Salesforce()
+def tool(_: Path, cls: type[Salesforce] = Salesforce) -> Tool:
+    fake = cls()
     options = {"url": fake.url, "client_id": "vigia", "client_secret": SECRET}
 
     def add(ids: list[int]) -> None:
