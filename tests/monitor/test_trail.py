@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from monitor import tables as t
 from monitor.store import Act, Store
@@ -21,16 +22,18 @@ LIMITS = dict.fromkeys(("cells", "ledger", "incidents", "clients", "outbox"), ag
 @pytest.fixture(params=["sqlite", "postgresql"])
 def acted(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     """Nine acts, one a minute."""
-    url = f"sqlite:///{tmp_path / 'vigia.db'}" if request.param == "sqlite" else request.getfixturevalue("postgres")
+    url = f"sqlite:///{tmp_path / 'vigia.db'}"
+    if request.param == "postgresql":
+        server = sa.make_url(request.getfixturevalue("postgres"))
+        with sa.create_engine(server, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool).connect() as connection:
+            connection.execute(sa.text("DROP DATABASE IF EXISTS trailed"))
+            connection.execute(sa.text("CREATE DATABASE trailed"))
+        url = server.set(database="trailed").render_as_string(hide_password=False)
     store = Store(url)
-    t.metadata.drop_all(store.engine)
-    with store.writing() as c:
-        c.exec_driver_sql("DROP TABLE IF EXISTS alembic_version")
     store.migrate()
     for minute in range(9, 0, -1):
         store.act(Act(f"AF-{minute % 2}", ago(minute), "Aña", "note", f"nota {minute}"))
     yield store
-    t.metadata.drop_all(store.engine)
     store.close()
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import timedelta
+from functools import cached_property
 from typing import Any
 
 import pytest
@@ -23,12 +25,23 @@ OPENED, WAITING = f"VG-{PAYMENTS}-{ACEROS}", f"VG-{PAYMENTS}-{NUBE}"
 class Hand(Face):
     """The served application, and whoever acts on it."""
 
-    def send(self, method: str, path: str, **told: Any) -> requests.Response:
-        return requests.request(method, self.server.address + path, timeout=10, allow_redirects=False, **told)
+    def send(self, method: str, path: str, *, key: str = "", **told: Any) -> requests.Response:
+        """As a browser on one of our own pages."""
+        headers = {"Origin": self.server.address, "X-CSRF-Token": self.guard} | (
+            {"Idempotency-Key": key} if key else {}
+        )
+        address = self.server.address + path
+        return requests.request(method, address, timeout=10, allow_redirects=False, headers=headers, **told)
 
     def post(self, path: str, body: dict[str, Any], key: str = "") -> requests.Response:
-        headers = {"Idempotency-Key": key} if key else {}
-        return self.send("POST", f"/api/v1/{path}", json=body, headers=headers)
+        return self.send("POST", f"/api/v1/{path}", json=body, key=key)
+
+    @cached_property
+    def guard(self) -> str:
+        """What our own forms carry."""
+        found = re.search(r'name="csrf" value="([^"]+)"', self.get("/turno").text)
+        assert found
+        return found[1]
 
 
 @pytest.fixture
