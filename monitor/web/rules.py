@@ -11,8 +11,9 @@ from fastapi.responses import HTMLResponse
 
 from alerts import IncidentState
 from monitor import tables as t
+from monitor.people import rules_useful
 from monitor.pipeline import Status
-from monitor.standing import Row, rows
+from monitor.standing import Row, only, rows
 from monitor.store import Store
 from monitor.web.face import Face
 from rules import Verdict
@@ -32,9 +33,11 @@ def pages(face: Face) -> APIRouter:
         said: dict[str, list[Status]] = defaultdict(list)
         for status in face.metrics.said:
             said[status.rule].append(status)
-        found, useful = _found(face.store, now)
+        found, useful = _found(face.store, now), rules_useful(face.store)
         names = list(dict.fromkeys((*face.measures, *said)))
-        shown = [_row(name, said[name]) | {"incidents": found[name], "useful": useful[name]} for name in names]
+        shown = [
+            _row(name, said[name]) | {"incidents": found[name], "useful": useful.get(name, (0, 0))} for name in names
+        ]
         shown.sort(key=lambda row: (-row["breach"], -row["top"], row["name"]))
         return face.shown("rules.html", now, rules=shown)
 
@@ -66,22 +69,8 @@ def _known(value: float) -> float | None:
     return None if isnan(value) else round(value, 4)
 
 
-def _found(store: Store, now: datetime) -> tuple[Counter[str], dict[str, Counter[str]]]:
-    """By rule: the incidents of the last MONTH that it saw, and what people said of these: yes or no, useful."""
-    i, a = t.incidents.c, t.acts.c
-    lately = (
-        t.incidents.select()
-        .with_only_columns(i.id, i.rules)
-        .where(i.started_at > now - MONTH, i.state != IncidentState.MERGED)
-    )
-    seen = {row["id"]: row["rules"] for row in rows(store, lately)}
-    found = Counter(rule for names in seen.values() for rule in names)
-    useful: dict[str, Counter[str]] = defaultdict(Counter)
-    said = {
-        (row["incident_id"], row["who"]): row.get("about") or row["text"]
-        for row in rows(store, t.acts.select().where(a.action == "useful").order_by(a.id))
-    }
-    for (incident_id, _), word in said.items():
-        for rule in seen.get(incident_id, ()):
-            useful[rule]["yes" if word in ("yes", "sí", "si") else "no"] += 1
-    return found, useful
+def _found(store: Store, now: datetime) -> Counter[str]:
+    """By rule: the incidents of the last MONTH that it saw."""
+    i = t.incidents.c
+    lately = only(t.incidents, "rules", i.started_at > now - MONTH, i.state != IncidentState.MERGED)
+    return Counter(rule for row in rows(store, lately) for rule in row["rules"])

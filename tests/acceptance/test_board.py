@@ -149,6 +149,26 @@ def test_from_the_board_to_what_fails_and_back_by_keys_alone(page: Page):
     expect(page).to_have_url(re.compile("q=Inventado"))
 
 
+def test_somebody_takes_it_on_notes_and_calls_it_over(page: Page, bank: Bank):
+    page.goto(f"/incidents/{bank.ids[0]}")
+    page.locator("#act-ack summary").click()
+    page.locator("#act-ack").get_by_label("Quién lo hace").fill("Mesa de turno")
+    page.locator("#act-ack").get_by_role("button").click()
+    expect(page.locator("#head")).to_contain_text("la atiende Mesa de turno")
+    page.locator("#act-note summary").click()
+    page.locator("#act-note textarea").fill("N2 revisa el enlace")
+    page.locator("#act-note").get_by_label("Quién lo hace").fill("Mesa de turno")
+    page.locator("#act-note").get_by_role("button").click()
+    expect(page.locator(".timeline")).to_contain_text("N2 revisa el enlace")
+    page.locator("#act-resolve summary").click()
+    page.locator("#act-resolve").get_by_label("Quién lo hace").fill("Mesa de turno")
+    page.locator("#act-resolve").get_by_role("button").click()
+    expect(page.locator("#head .badge")).to_have_text("Resuelta")
+    page.goto("/")
+    expect(page.locator("h1")).to_have_text("10 afectaciones abiertas")
+    expect(page.locator("#lately")).to_contain_text("la cerró Mesa de turno")
+
+
 def test_a_filter_leaves_what_it_says(page: Page):
     page.get_by_label("Severidad").select_option("minor")
     expect(page).to_have_url(re.compile("severity=minor"))
