@@ -82,6 +82,7 @@ ACTS = {
     "handover": "Signed the hand-over",
     "approve": "Approved",
     "withdraw": "Withdrew",
+    "reinstate": "Took it in again",
     "confirm": "Confirmed the link",
     "undo": "Undid the link",
     "attribute": "Linked to the case",

@@ -155,6 +155,8 @@ class Notices:
             # One that cannot be told must not keep the others from being told; it is tried again.
             log.exception("not told", subject=news.subject, receiver=news.who.receiver)
             return None
+        if to.words == "plain":
+            row["told"]["promised"] = facts.get("next_at")  # whoever forwards it has given the bank's word
         said = {"event": news.owed.event, "why": list(news.owed.why)}
         return row, message(news.subject, news.who, row["sequence"], facts | said)
 

@@ -163,7 +163,10 @@ def test_escalation_by_level_until_somebody_takes_it_on(told: Bank) -> None:
     assert here.told(after=14.9) == []
     assert here.told(after=0.1) == [("correo", RAUL, "first", ("new", "escalated"))]
     here.act(one.id, "ack")
-    assert here.told(after=60) == []
+    assert here.told(after=9) == []
+    later = here.told(after=50)
+    assert later == [("correo", who, "update", ("promised",)) for who in (MINA, RAUL)], "the bank has given its word"
+    assert here.told() == []
     here.put(over(one, here.now))
     assert {to for _, to, *_ in here.told()} == {MINA, RAUL}
 
