@@ -15,6 +15,20 @@ def kinds(folder: Folder) -> list[str]:
     return sorted(file.stem for file in (Path(__file__).parent / folder).glob("[!_]*.py"))
 
 
+def tools() -> list[str]:
+    """Names of the desks that are sources of cases too: a case tool is one file for both."""
+    return [kind for kind in kinds("desks") if kind not in kinds("sources") and hasattr(load("desks", kind), "poll")]
+
+
+def load_source(kind: str, role: str) -> type[Any]:
+    """The class of a source: of a file under `sources`, or, for cases, a case tool's own; raises as `load`."""
+    if role != "cases" or kind in kinds("sources"):
+        return load("sources", kind)
+    if kind not in tools():
+        raise LookupError(f"no source kind {kind!r}; there are: {', '.join(sorted((*kinds('sources'), *tools())))}")
+    return load("desks", kind)
+
+
 def load(folder: Folder, kind: str) -> type[Any]:
     """The single public class that the kind's file defines.
 

@@ -16,11 +16,14 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
 import requests
+from requests.auth import HTTPBasicAuth
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, stop_before_delay
 from tenacity.wait import wait_exponential, wait_random
 from urllib3.exceptions import HTTPError
 
 from connectors import SourceError
+from connectors.circuit import Circuit
+from connectors.login import Login, credentials, sendable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Mapping
@@ -32,25 +35,30 @@ PATIENCE = 30.0
 """Seconds within which the last try begins; a server that asks for more is left alone until then (`_TemporaryError.after`)."""
 LONGEST = 600.0
 """Seconds that a server is left alone at most, whatever it asks for."""
-MARGIN = 30.0
-"""Seconds before its end at which a token is renewed; a tenth of its life if that is shorter."""
-LIFE = 300.0
-"""Seconds of life of a token that does not say."""
+CONNECT = 10.0
+"""Seconds for a connection, if an answer may take longer."""
 TEMPORARY = (429, 502, 503, 504)
 ANY = range(100, 600)
 TIMEOUT, UNAUTHORIZED, SERVER = 408, 401, 500
+PASSING = ("REQUEST_LIMIT_EXCEEDED", "UNABLE_TO_LOCK_ROW")
+"""Words of errors that pass by themselves, whatever their status says (Salesforce)."""
 _BACKOFF = wait_exponential(multiplier=0.5, max=8) + wait_random(0, 1)
-_WORD = re.compile(r"[A-Za-z][A-Za-z_.]{1,40}")
+_WORD = re.compile(r"[A-Za-z][A-Za-z_.]{1,40}|0x[0-9a-f]{8}|[0-9]{2,5}")
+_WORDS = ("error", "errorCode", "messageNumber", "code")
+"""Where servers put their own word for an error."""
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """body: the JSON (None: there was none); next: the address in the Link header with rel=next, or ''."""
+    """body: the JSON (None: there was none); next: the address in the Link header with rel=next, or ''; text: as it came."""
 
     status: int
     body: Any
     next: str = ""
+    text: bytes = b""
+    place: str = ""
+    """The Location header."""
 
 
 class _TemporaryError(SourceError):
@@ -66,15 +74,16 @@ class _UnauthorizedError(SourceError):
 
 
 class Session:
-    """Requests to one address, with its log-in. For one thread at a time.
+    """Requests to one server, with its log-in. For any number of threads, which share a token and its renewal.
 
     token: sent as a bearer; or token_url, client_id, client_secret and, where the server wants one, scope: OAuth2 client
-    credentials, renewed before they expire, and once more on a 401; or user and password (basic). timeout: of one answer,
-    to its last byte. ca_file: who vouches for the server, in place of the well-known (PEM). hidden: the address itself is
-    the secret, and no more than its server is ever told.
+    credentials, renewed before they expire, and once more on a 401; or user and password (basic);
+    or a log-in of another form. timeout: of one answer, to its last byte. ca_file: who vouches for the server, in place of
+    the well-known (PEM). hidden: the address itself is the secret, and no more than its server is ever told.
 
     What is temporary (no connection, 429, 502, 503, 504) is asked again up to TRIES times within PATIENCE; `Retry-After`
     is honoured, beyond PATIENCE by failing at once until its time has come. Requests must therefore bear repeating.
+    What fails all the same opens the `circuit`, whose state is for metrics.
     Neither redirects nor a .netrc are followed: the token goes to this address and to no other. No secret, no query and
     no answer's text stands in an error.
 
@@ -93,6 +102,7 @@ class Session:
         scope: str = "",
         user: str = "",
         password: str = "",
+        login: Login | None = None,
         ca_file: str = "",
         hidden: bool = False,
     ) -> None:
@@ -100,12 +110,12 @@ class Session:
             _check(name, address)
         if token and token_url:
             raise ValueError("token: give either token or token_url")
-        if token_url and not (client_id and client_secret):
-            raise ValueError("token_url: needs client_id and client_secret")
+        if token_url:
+            login = credentials(token_url, client_id, client_secret, scope)
         if not token_url and (client_id or client_secret or scope):
             name = "client_id" if client_id else "client_secret" if client_secret else "scope"
             raise ValueError(f"{name}: needs token_url")
-        if not _sendable(token):
+        if not sendable(token):
             raise ValueError("token: holds a sign that no header can carry")
         if bool(user) != bool(password) or (user and (token or token_url)):
             raise ValueError("user: needs password, and takes the place of a token")
@@ -118,11 +128,11 @@ class Session:
         self.sleep, self.clock = time.sleep, time.monotonic
         self._origin = _origin(url)
         self._seconds = timeout.total_seconds()
-        self._token, self._until = token, 0.0
-        self._basic = b64encode(f"{user}:{password}".encode()).decode() if user else ""
-        self._login = {"grant_type": "client_credentials", "client_id": client_id, "client_secret": client_secret}
-        self._login |= {"scope": scope} if scope else {}
-        self._token_url = token_url
+        self._fixed = f"Bearer {token}" if token else ""
+        if user:
+            self._fixed = f"Basic {b64encode(f'{user}:{password}'.encode()).decode()}"
+        self._login = login
+        self.circuit = Circuit(lambda: self.clock())  # noqa: PLW0108 - a test puts its own in its place
         self._not_before = 0.0
         self._http = requests.Session()
         # A proxy of the environment is for what lies outside.
@@ -152,18 +162,20 @@ class Session:
             )
         sent = {"data" if isinstance(body, bytes) else "json": body}
 
+        used = [""]
+
         def once() -> Answer:
-            self._log_in()
+            used[0] = self._token()
             return self._once(
-                method, url, accept, parse=parse, params=params, headers=headers, auth=self._signed, **sent
+                method, url, accept, parse=parse, params=params, headers=headers, auth=_signing(used[0]), **sent
             )
 
         try:
             return self._patiently(once, TRIES if repeat else 1)
         except _UnauthorizedError:
-            if not self._token_url:
+            if not self._login:
                 raise
-            self._token = ""  # withdrawn before its time: one more
+            self._login.refused(used[0].partition(" ")[2])  # withdrawn before its time: one more
             return self._patiently(once, TRIES if repeat else 1)
 
     def reach(self, url: str) -> None:
@@ -175,46 +187,56 @@ class Session:
         left = self._not_before - self.clock()
         if left > 0:
             raise SourceError(f"{self.shown}: asked to be left alone for another {left:.0f} s")
+        probing = self.circuit.state != "closed"
+        if (left := self.circuit.left()) > 0:
+            raise SourceError(f"{self.shown}: has failed again and again; asked again in {left:.0f} s")
         tries = Retrying(
             retry=retry_if_exception_type(_TemporaryError),
             wait=_wait,
-            stop=stop_after_attempt(times) | stop_before_delay(PATIENCE),
+            stop=stop_after_attempt(1 if probing else times) | stop_before_delay(PATIENCE),
             sleep=lambda seconds: self.sleep(seconds),  # noqa: PLW0108 - a test puts its own in its place
             reraise=True,
         )
+        well = False
         try:
             answer = tries(once)
+            well = True
         except _TemporaryError as error:
             if error.after:
                 self._not_before = self.clock() + min(error.after, LONGEST)
             raise
+        except SourceError as error:
+            well = error.permanent  # it answers, and it is us whom it refuses
+            raise
+        finally:
+            self.circuit.passed(well=well)
         return answer
 
-    def _log_in(self) -> None:
-        if not self._token_url or (self._token and self.clock() < self._until):
-            return
-        # The token's own address is no part of the conversation: it gets the credentials and nothing else.
-        found = self._once("POST", self._token_url, (), data=self._login, auth=_unsigned).body
-        token = found.get("access_token") if isinstance(found, dict) else None
-        if not isinstance(token, str) or not token or not _sendable(token):
-            raise SourceError(f"{shown(self._token_url)}: the answer has no access_token", permanent=True)
-        life = found.get("expires_in")
-        with suppress(TypeError, ValueError):
-            life = float(life)
-        seconds = life if isinstance(life, float) and life > 0 else LIFE
-        self._token, self._until = token, self.clock() + seconds - min(MARGIN, seconds / 10)
+    def _token(self) -> str:
+        """What a request is signed with."""
+        if not self._login:
+            return self._fixed
+        login = self._login
+        place = shown(login.url)
 
-    def _signed(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        if self._token or self._basic:
-            request.headers["Authorization"] = f"Bearer {self._token}" if self._token else f"Basic {self._basic}"
-        return request
+        def asked() -> bytes:
+            # The log-in's own address is no part of the conversation: it gets the credentials and nothing else.
+            auth = HTTPBasicAuth(*login.basic) if login.basic else _signing("")
+            return self._once("POST", login.url, (), parse=False, data=dict(login.form), auth=auth).text
+
+        return f"{login.scheme} {login.token(asked, place, self.clock())}"
 
     def _once(self, method: str, url: str, accept: Container[int], *, parse: bool = True, **sent: Any) -> Answer:
-        place = shown(url) if url == self._token_url else self.shown
+        place = shown(url) if self._login and url == self._login.url else self.shown
         began = self.clock()
         try:
             with self._http.request(
-                method, url, timeout=self._seconds, allow_redirects=False, stream=True, **sent
+                method,
+                url,
+                timeout=(min(CONNECT, self._seconds), self._seconds),
+                allow_redirects=False,
+                stream=True,
+                **sent,
             ) as response:
                 text = self._read(response, began, place)
         except (requests.RequestException, HTTPError, OSError) as error:
@@ -226,13 +248,12 @@ class Session:
         status = response.status_code
         if not response.ok or response.is_redirect:
             if status in accept:
-                return Answer(status, None)
+                return Answer(status, None, text=text, place=response.headers.get("Location", ""))
             raise _fault(place, response, text, path=self._path_shown)
-        if not parse:
-            return Answer(status, None)
         link = str(response.links.get("next", {}).get("url", ""))
         try:
-            return Answer(status, json.loads(text) if text.strip() else None, link)
+            body = json.loads(text) if parse and text.strip() else None
+            return Answer(status, body, link, text, response.headers.get("Location", ""))
         except (ValueError, RecursionError) as error:
             kind = response.headers.get("Content-Type", "").partition(";")[0][:40] or "no type"
             why = str(error).splitlines()[0] if isinstance(error, json.JSONDecodeError) else type(error).__name__
@@ -288,12 +309,13 @@ def _check(name: str, address: str) -> None:
         raise ValueError(f"{name}: holds a name or password; give a token")
 
 
-def _sendable(token: str) -> bool:
-    return token.isascii() and token.isprintable() and token == token.strip()
+def _signing(signature: str) -> Callable[[requests.PreparedRequest], requests.PreparedRequest]:
+    def signed(request: requests.PreparedRequest) -> requests.PreparedRequest:
+        if signature:
+            request.headers["Authorization"] = signature
+        return request
 
-
-def _unsigned(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    return request
+    return signed
 
 
 def _wait(state: RetryCallState) -> float:
@@ -315,16 +337,19 @@ def _fault(place: str, response: requests.Response, text: bytes, *, path: bool) 
         return _TemporaryError(words, _after(response.headers.get("Retry-After", "")))
     if status == UNAUTHORIZED:
         return _UnauthorizedError(words, permanent=True)
-    return SourceError(words, permanent=status < SERVER and status != TIMEOUT)
+    passing = any(f"({word})" in words for word in PASSING)
+    return SourceError(words, permanent=status < SERVER and status != TIMEOUT and not passing)
 
 
 def _code(text: bytes) -> str:
     """The server's own word for the error, as in OAuth2, where it is one word: never a text, which may name a client."""
     with suppress(ValueError, RecursionError):
         found = json.loads(text)
-        found = found.get("error") if isinstance(found, dict) else None
+        found = found[0] if isinstance(found, list) and found else found
+        said = (found.get(name) for name in _WORDS) if isinstance(found, dict) else iter(())
+        found = next((word for word in said if word), None)
         found = found.get("code") if isinstance(found, dict) else found
-        if isinstance(found, str) and _WORD.fullmatch(found):
+        if isinstance(found, str | int) and _WORD.fullmatch(str(found)):
             return f"({found})"
     return ""
 

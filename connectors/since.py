@@ -12,7 +12,7 @@ from connectors import AHEAD, answers
 from connectors.values import digest, lies_ahead
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from connectors import Cursor
 
@@ -27,17 +27,26 @@ _ZONES = timedelta(days=1)
 class Since:
     """The parameter that asks for what is new.
 
-    parameter: its name, or `name=text around {}`; column: whose newest value it takes; form, overlap: as of the source.
+    parameter: its name, or `name=text around {}`; column: whose newest value it takes; form, overlap: as of the source; written: how a
+    time is written that is not written as it was read.
     """
 
-    def __init__(self, parameter: str, column: str, form: Form, overlap: timedelta) -> None:
+    def __init__(
+        self,
+        parameter: str,
+        column: str,
+        form: Form,
+        overlap: timedelta,
+        *,
+        written: Callable[[datetime], str] | None = None,
+    ) -> None:
         self._name, _, text = parameter.partition("=")
         self._text = text or "{}"
         if not self._name or "{}" not in self._text:
             raise ValueError("since: must be a parameter's name, or name=text with {} where the value goes")
         if overlap < timedelta(0):
             raise ValueError("overlap: must not be less than 0s")
-        self.column, self._form = column, form
+        self.column, self._form, self._written = column, form, written
         self._unit = {"s": timedelta(seconds=1), "ms": timedelta(milliseconds=1)}.get(form)
         self.overlap: Any = overlap if form == "iso" else Decimal(overlap / self._unit) if self._unit else Decimal(0)
 
@@ -48,7 +57,8 @@ class Since:
         elif first is not None and self._form != "number":
             start = max(first.astimezone(UTC), OLDEST + _ZONES) - _ZONES
             epoch = datetime(1970, 1, 1, tzinfo=UTC)
-            value = str((start - epoch) // self._unit) if self._unit else f"{start:%Y-%m-%dT%H:%M:%SZ}"
+            written = self._written or "{:%Y-%m-%dT%H:%M:%SZ}".format
+            value = str((start - epoch) // self._unit) if self._unit else written(start)
         else:
             return {}
         return {self._name: self._text.replace("{}", value)}
@@ -81,6 +91,8 @@ class Since:
             back = self.order(newest) - self.overlap
             return str(int(back)) if self._unit else str(back)
         time = datetime.fromisoformat(newest) - self.overlap
+        if self._written:
+            return self._written(time)
         digits = len(found[1]) if (found := re.search(r"\.(\d+)", newest)) else 0
         text = time.isoformat(timespec={0: "seconds", 3: "milliseconds"}.get(digits, "microseconds"))
         return re.sub(r"\+00:00$", "Z", text) if newest.endswith(("Z", "z")) else text
@@ -107,8 +119,15 @@ class Reading:
         known = {value: dict(rows) for value, rows in cursor.get("known", {}).items()}
         self._known, self._seen = (known, seen) if self.round else (seen, {})
 
-    def take(self, rows: Iterable[Row], now: datetime) -> tuple[list[Row], list[tuple[int, str]]]:
-        """The rows of a page that were not given yet, and what is wrong with those that the column does not place."""
+    def take(
+        self, rows: Iterable[Row], now: datetime, began: datetime | None = None
+    ) -> tuple[list[Row], list[tuple[int, str]]]:
+        """The rows of a page that were not given yet, and what is wrong with those that the column does not place.
+
+        began: when the round did, if other pages of it have been read: something may have changed on them since, so that the next round
+        asks again from then on.
+        """
+        latest = min(now, began - AHEAD) if began else now
         order, column = self._since.order, self._since.column
         placed, wrong = [], []
         for number, row in rows:
@@ -120,7 +139,7 @@ class Reading:
                 continue
             placed.append((at, str(value), number, row))
         newest = [(order(self.newest), self.newest)] if self.newest is not None else []
-        newest += [(at, value) for at, value, _, _ in placed if not self._since.ahead(value, now)]
+        newest += [(at, value) for at, value, _, _ in placed if not self._since.ahead(value, latest)]
         if newest:
             self.newest = max(newest, key=lambda one: one[0])[1]
         floor, start = self._floor(self.newest), self._floor(self._start)

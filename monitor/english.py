@@ -69,8 +69,17 @@ CLOCKS = {
 }
 ACTS = {
     "ack": "Takes it on",
+    "unack": "No longer takes it on",
+    "assign": "Assigned it",
     "resolve": "Called it over",
+    "reopen": "Reopened it",
+    "useful": "Said whether it was useful",
     "note": "Note",
+    "silence": "Silenced it",
+    "end_silence": "Ended the silence",
+    "maintenance": "Declared maintenance",
+    "end_maintenance": "Ended the maintenance",
+    "handover": "Signed the hand-over",
     "approve": "Approved",
     "withdraw": "Withdrew",
     "confirm": "Confirmed the link",
@@ -78,16 +87,8 @@ ACTS = {
     "attribute": "Linked to the case",
     "informed": "Told the client",
     "promote": "Promoted to incidente",
-    "unack": "Is on it no more",
-    "assign": "Assigned",
-    "reopen": "Reopened it",
-    "useful": "Said whether it was useful",
-    "silence": "Silenced",
-    "end_silence": "Ended the silence",
-    "maintenance": "Declared maintenance",
-    "end_maintenance": "Ended the maintenance",
-    "handover": "Signed the hand-over",
 }
+NAMED = {"yes": "yes", "no": "no"}
 DOUBTS = {"pending": "Pending", "reversed": "Reversed", "duplicated": "Possibly doubled"}
 SETTLED = {"ok": "went through", "failed": "failed", "rejected": "was rejected", "reversed": "was reversed"}
 NO_DOUBTS = {False: "None.", True: "They are told when it ends."}
@@ -238,15 +239,18 @@ def _day(local: datetime) -> str:
 
 def state(row: Mapping[str, Any]) -> str:
     """Of an incident, with who acted on it: «Open (N. N. takes it on)»."""
-    if row["state"] == "firing" and row["acknowledged_by"]:
-        return f"Open ({row['acknowledged_by']} takes it on)"
+    if row["state"] == "firing":
+        who = [f"{row['acknowledged_by']} takes it on"] if row["acknowledged_by"] else []
+        who += [f"assigned to {row['assigned_to']}"] if row["assigned_to"] else []
+        who += ["silenced"] if row.get("silenced_until") else []
+        return f"Open ({', '.join(who)})" if who else STATES["firing"]
     if row["state"] == "resolved" and row["resolved_by"]:
         return f"Resolved (by {row['resolved_by']})"
     return f"Joined to {row['parent_id']}" if row["parent_id"] else STATES[row["state"]]
 
 
 def act(row: Mapping[str, Any]) -> str:
-    """What somebody did, and what they named: "Assigned to N. N.", "Said whether it was useful: yes"."""
+    """What somebody did, and what they named: «Assigned it to N. N.», «Said whether it was useful: yes»."""
     told = ACTS.get(row["action"], row["action"])
     if row["action"] == "assign":
         return f"{told} to {row['about']}" if row["about"] else "Took the assignment back"
@@ -254,7 +258,7 @@ def act(row: Mapping[str, Any]) -> str:
 
 
 def useful(told: Iterable[Mapping[str, Any]]) -> str:
-    """Whether people found it useful: "yes (N. N.), no (M. M.: it was a planned closing)"."""
+    """Whether people found it useful: «yes (N. N.), no (M. M.: it was a planned closing)»."""
     words = (
         f"{'yes' if one['useful'] else 'no'} ({': '.join(filter(None, (one['who'], one['text'])))})" for one in told
     )

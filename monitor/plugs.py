@@ -10,11 +10,11 @@ from typing import Any, cast
 from pydantic import ValidationError
 
 from connectors import ROLES, STATUSES, CaseDesk, Receiver, Source
-from connectors.kinds import Folder, load
+from connectors.kinds import Folder, load, load_source
 from connectors.mapping import Mapping as Names
 from monitor.blocks import Block, DeskBlock, ReceiverBlock, SourceBlock
 from monitor.faults import Fault, explained
-from monitor.kinds import built, checked
+from monitor.kinds import built, checked, options
 
 
 @dataclass(frozen=True)
@@ -117,9 +117,18 @@ def read_source(
     mapping: Callable[[], Names] | None = None
     if block and len(faults) == before:
         words = {n: getattr(block, n) for n in ("role", "columns", "defaults", "status", "client_form")}
+        words |= {"columns": {}} if _names_itself(block) else {}
         mapping = built(Names, words | {"timezone": block.timezone or zone}, file, key, faults)
     make = _kind("sources", given, base, file, key, faults=faults)
     return SourceConfig(name, block, block.timezone or zone, make, mapping) if block and make and mapping else None
+
+
+def _names_itself(block: SourceBlock) -> bool:
+    """Whether the kind takes `columns` and gives its rows under our names."""
+    try:
+        return "columns" in options(load_source(block.kind, block.role))
+    except (LookupError, ImportError):
+        return False  # told by `_kind`
 
 
 def read_desk(name: str, given: dict[str, Any], base: Path, file: str, faults: list[Fault]) -> DeskConfig | None:
@@ -156,9 +165,17 @@ def _kind(
     if not isinstance(common.get("kind"), str):
         return None
     try:
-        cls = load(folder, common["kind"])
+        cls = (
+            load_source(common["kind"], str(common.get("role")))
+            if folder == "sources"
+            else load(folder, common["kind"])
+        )
     except (LookupError, ImportError) as error:
         faults.append(Fault(file, f"{key}.kind", str(error.args[0])))
         return None
+    if "columns" in options(cls) and "columns" in common:
+        rest["columns"] = common["columns"]  # a case tool must know what to ask for, and gives rows under our names
+    elif folder == "sources" and common.get("columns") and cls.__module__.startswith("connectors.desks."):
+        faults.append(Fault(file, f"{key}.columns", "its cases have our names already: leave it out"))
     chosen = checked(cls, _placed(rest, base), file, key, faults, known=set(model.model_fields))
     return None if chosen is None else built(cls, chosen, file, key, faults)

@@ -77,6 +77,7 @@ ACTS = {
     "handover": "Firmó la entrega de turno",
     "approve": "Aprobó",
     "withdraw": "Retiró",
+    "reinstate": "Volvió a incluir",
     "confirm": "Confirmó el enlace",
     "undo": "Deshizo el enlace",
     "attribute": "Enlazó al caso",

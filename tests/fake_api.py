@@ -60,7 +60,7 @@ class FakeApi:
         self.pages: Callable[[FakeApi, Asked], Said] = linked
         self.uses, self.left, self.given = uses, 0, 0
         self.lock = threading.Lock()
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), _requests(self))
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), requests_of(self))
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
         self._thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01})
         self._thread.start()
@@ -156,7 +156,7 @@ def linked(api: FakeApi, asked: Asked) -> Said:
     return Said(body=body | {"value": page})
 
 
-def _requests(api: FakeApi) -> type[BaseHTTPRequestHandler]:
+def requests_of(api: Any) -> type[BaseHTTPRequestHandler]:
     class Requests(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 

@@ -11,10 +11,13 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from connectors import Case, SourceError, delimited
+from connectors import Batch, Case, Cursor, SourceError, delimited
+from connectors.changed import changed
+from connectors.fields import OURS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
 
 _HEADER = (
     "clave",
@@ -31,13 +34,17 @@ _HEADER = (
     "detalle",
     "nota",
 )
+_READS = {
+    "case_id": "caso", "client_id": "cliente", "product": "producto", "channel": "canal", "opened_at": "abierto",
+    "kind": "tipo", "status": "estado", "subject": "asunto",
+}  # fmt: skip
 _BOM = b"\xef\xbb\xbf"  # without it a spreadsheet takes the accents for something else
 _ACTIVE = ("=", "+", "-", "@", "\t", "\r", "'")
 """First characters by which a spreadsheet takes a cell for a formula; the apostrophe, because it makes them text."""
 
 
 class Local:
-    """Cases as rows of a CSV file (UTF-8, commas), one a key, numbered C-000001 and on.
+    """Cases as rows of a CSV file (UTF-8, commas), one a key, numbered C-000001 and on; all of them are ours.
 
     path: the file; made, with its folder, at the first case. Columns that people add at its right are kept.
 
@@ -71,6 +78,17 @@ class Local:
             wanted = _row(case, row[1]) + row[len(_HEADER) :]
             if wanted != row:
                 self._replace({**self._rows, case.key: wanted})
+
+    def poll(self, cursor: Cursor | None, now: datetime, since: datetime | None) -> Batch:  # noqa: ARG002 - few rows
+        """The cases whose row is new or has changed."""
+        rows: list[list[str]] = []
+        if self.path.exists():
+            with self._turn():
+                self._catch_up()
+                rows = list(self._rows.values())
+        found = [{ours: row[_HEADER.index(theirs)] for ours, theirs in _READS.items()} for row in rows]
+        told = [row | {"reported_by": OURS} for row in found]
+        return changed(told, [row["case_id"] for row in told], cursor, now, str(self.path))
 
     def check(self) -> str:
         """How many cases there are."""

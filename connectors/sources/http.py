@@ -2,24 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime, timedelta
-from typing import Any
-from urllib.parse import urljoin
 
-from connectors import Batch, Cursor, Reject, SourceError, answers
-from connectors.session import Answer, Session
-from connectors.since import Form, Reading, Row, Since
-from connectors.values import digest
-
-MOST = 500_000
-"""Rows that are read as a whole."""
-EXPIRED = (400, 404, 410)
-"""How servers answer who asks for a page that they hold no longer."""
-PAUSE = timedelta(minutes=5)
-"""Between two times that a round begins again, lest it do nothing else."""
-Place = list[Any]
-"""Where a page lies, JSON-able: ["link", address], ["token", text] or ["offset", rows passed]."""
+from connectors import Batch, Cursor
+from connectors.pages import Pages
+from connectors.session import Session
+from connectors.since import Form, Since
 
 
 class Http:
@@ -81,106 +69,16 @@ class Http:
             url, token=token, token_url=token_url, client_id=client_id, client_secret=client_secret, scope=scope,
             timeout=timeout,
         )  # fmt: skip
-        self.url, self.rows, self.next, self.page_cursor, self.offset = url, rows, next, page_cursor, offset
-        self._params = dict(params or {}) | ({limit: str(page_size)} if limit else {})
-        self._since = Since(since, cursor, since_form, overlap) if since else None
+        self._pages = Pages(
+            self.session, url, rows=rows, next=next, page_cursor=page_cursor, offset=offset,
+            params=dict(params or {}) | ({limit: str(page_size)} if limit else {}),
+            since=Since(since, cursor, since_form, overlap) if since else None,
+        )  # fmt: skip
 
     def poll(self, cursor: Cursor | None, now: datetime, since: datetime | None) -> Batch:
         """The next page of the round in which `cursor` stands, else the first of a new one. Raises SourceError."""
-        if self._since is None:
-            return self._whole(cursor, now)
-        reading = Reading(self._since, cursor)
-        round_ = reading.round or {
-            "began": now.isoformat(), "ask": self._since.params(reading.newest, since), "page": None
-        }  # fmt: skip
-        lately = "again" in round_ and now - datetime.fromisoformat(round_["again"]) < PAUSE
-        answer = self._ask(round_["page"], round_["ask"], EXPIRED if round_["page"] and not lately else ())
-        if answer.status in EXPIRED:
-            reading.begin_again()
-            round_ = {**round_, "page": None, "again": now.isoformat()}
-            answer = self._ask(None, round_["ask"])
-        rows, rejects = self._rows(answer)
-        next_ = self._next(answer, round_["page"], len(rows) + len(rejects))
-        fresh, wrong = reading.take(rows, now)
-        if wrong and len(wrong) == len(rows) and not any(answers.has(row, self._since.column) for _, row in rows):
-            there = answers.names(rows[0][1])
-            raise SourceError(f"{self.session.shown}: its rows have no {self._since.column!r}: {there}", permanent=True)
-        rejects += [Reject(self._where(number), why) for number, why in wrong]
-        reading.round = None if next_ is None else {**round_, "page": next_}
-        # What changed after the round began may be on a page that was read before.
-        until = min(datetime.fromisoformat(round_["began"]), now) if next_ is None else None
-        return self._batch(fresh, reading.cursor(ended=next_ is None), rejects, until=until)
+        return self._pages.poll(cursor, now, since)
 
     def check(self) -> str:
         """The address and the columns."""
-        # Some demand the parameter, and a few would answer with all they have.
-        ask = self._since.params(None, datetime.now().astimezone()) if self._since else {}
-        rows, _ = self._rows(self._ask(None, ask))
-        there = ", ".join(answers.table([row for _, row in rows]).column_names)
-        return f"{self.session.shown}: {there or ('no rows of the last day' if ask else 'no rows yet')}"
-
-    def _whole(self, cursor: Cursor | None, now: datetime) -> Batch:
-        rows: list[Row] = []
-        rejects: list[Reject] = []
-        page: Place | None = None
-        while True:
-            answer = self._ask(page, {})
-            found, wrong = self._rows(answer)
-            rows += [(len(rows) + i, row) for i, (_, row) in enumerate(found)]
-            rejects += wrong
-            if len(rows) > MOST:
-                raise SourceError(f"{self.session.shown}: more than {MOST} rows: give `since`", permanent=True)
-            page = self._next(answer, page, len(found) + len(wrong))
-            if page is None:
-                break
-        total = sum(int(digest([json.dumps(row, sort_keys=True)]), 16) for _, row in rows) % (1 << 64)
-        here = {"rows": len(rows), "digest": f"{total:016x}"}
-        return self._batch([] if here == cursor else rows, here, rejects, until=now)
-
-    def _batch(self, rows: list[Row], cursor: Cursor, rejects: list[Reject], *, until: datetime | None) -> Batch:
-        return Batch(
-            answers.table([row for _, row in rows]), cursor, until is not None, until, tuple(rejects),
-            lambda row: self._where(rows[row][0]),
-        )  # fmt: skip
-
-    def _where(self, number: int) -> str:
-        return f"{self.session.shown}: row {number + 1}"
-
-    def _ask(self, page: Place | None, ask: dict[str, str], accept: tuple[int, ...] = ()) -> Answer:
-        how, place = page or ["", ""]
-        if how == "link":
-            return self.session.ask("GET", place, accept=accept)
-        at = {self.page_cursor if how == "token" else self.offset: str(place)} if how else {}
-        return self.session.ask("GET", self.url, params=self._params | ask | at, accept=accept)
-
-    def _rows(self, answer: Answer) -> tuple[list[Row], list[Reject]]:
-        found = answers.reached(answer.body, self.rows) if self.rows else answer.body
-        if not isinstance(found, list):
-            if self.rows and found is None:
-                what = f"the answer has no {self.rows!r}: {answers.names(answer.body)}"
-            else:
-                what = f"{repr(self.rows) if self.rows else 'the answer'} is no list: {answers.names(found)}"
-            raise SourceError(f"{self.session.shown}: {what}", permanent=True)
-        rejects = [
-            Reject(self._where(i), "not a JSON object") for i, row in enumerate(found) if not isinstance(row, dict)
-        ]
-        return [(i, row) for i, row in enumerate(found) if isinstance(row, dict)], rejects
-
-    def _next(self, answer: Answer, page: Place | None, rows: int) -> Place | None:
-        """Where the next page lies; None if this is the last."""
-        how, place = page or ["", ""]
-        if self.offset:
-            return ["offset", (place if how == "offset" else 0) + rows] if rows else None
-        found = answers.reached(answer.body, self.next) if self.next else answer.next
-        if found in (None, "", False):
-            return None
-        if not isinstance(found, str | int):
-            raise SourceError(f"{self.session.shown}: {self.next!r} is no text: {answers.names(found)}", permanent=True)
-        link = (
-            ["token", str(found)]
-            if self.page_cursor
-            else ["link", urljoin(place if how == "link" else self.url, str(found))]
-        )
-        if link == page:
-            raise SourceError(f"{self.session.shown}: a page names itself as the next", permanent=True)
-        return link
+        return self._pages.check()

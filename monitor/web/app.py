@@ -37,6 +37,7 @@ from monitor.web import (
     guides,
     handover,
     incidents,
+    indicators,
     leads,
     quiet,
     reference,
@@ -123,6 +124,8 @@ def app(
     for part in (board, incidents, clients, cases, rules):
         made.include_router(part.pages(face))
     made.include_router(leads.routes(store, losses))
+    repeated = (escalating or Escalating()).recurrence
+    made.include_router(indicators.routes(store, clock, promises or Promises(), losses, repeated))
     made.include_router(acts.routes(store, clock))
     made.include_router(quiet.routes(store, clock, maintenance))
     made.include_router(forms.pages(store, clock))

@@ -29,7 +29,7 @@ LANGUAGES: tuple[Code, ...] = ("es", "en")
 LIGHTS = ("auto", "light", "dark")
 YEAR = 365 * 86400
 HERE = Path(__file__).parent
-_FORM = re.compile(r'<form\b[^>]*\bmethod="post"[^>]*>', re.IGNORECASE)
+_FORM = re.compile(r"""<form\b[^>]*\bmethod=["']?post\b[^>]*>""", re.IGNORECASE)
 
 
 @dataclass(frozen=True)

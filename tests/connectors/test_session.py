@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors import SourceError, session
+from connectors import SourceError, circuit, login, session
 from connectors.session import Session
 from tests.fake_api import SECRET, TOKEN, FakeApi, Said
 
@@ -222,7 +223,7 @@ def test_credentials_are_changed_for_a_token_that_serves_many_requests(api: Fake
 def test_a_token_is_renewed_before_its_end(api: FakeApi) -> None:
     patient = Patient(api, **oauth(api))
     patient.get()
-    patient.now += 3600 - session.MARGIN - 1
+    patient.now += 3600 - login.MARGIN - 1
     patient.get()
     assert api.given == 1
     patient.now += 2
@@ -239,6 +240,70 @@ def test_a_token_withdrawn_in_the_middle_is_renewed_once(api: FakeApi) -> None:
     api.faults = [Said(401)] * 2
     assert fault(patient).permanent
     assert len(api.asked) == 5 + 2 + 2
+
+
+def test_threads_share_a_token_and_its_renewal(api: FakeApi) -> None:
+    patient = Patient(api, **oauth(api))
+    with ThreadPoolExecutor(8) as pool:
+        for _ in range(2):
+            assert all(body == {"value": []} for body in pool.map(lambda _: patient.get(), range(24)))
+            patient.now += 3600  # past its end
+    assert api.given == 2
+
+
+def test_a_server_that_keeps_failing_is_left_alone_and_tried_again_by_one_request(api: FakeApi) -> None:
+    api.faults = [Said(503)] * (4 * circuit.FAILURES + 1)
+    patient = Patient(api)
+    for state in ("closed",) * circuit.FAILURES:
+        assert patient.circuit.state == state
+        fault(patient)
+    asked = len(api.asked)
+    error = fault(patient)
+    assert (patient.circuit.state, len(api.asked), error.permanent) == ("open", asked, False)
+    assert "asked again in 15 s" in str(error)
+    patient.now += circuit.COOL
+    assert patient.circuit.state == "half-open"
+    fault(patient)  # the probe, which is not repeated
+    assert (patient.circuit.state, len(api.asked)) == ("open", asked + 1)
+    patient.now += 2 * circuit.COOL
+    assert patient.get() == {"value": []}
+    assert patient.circuit.state == "closed"
+
+
+def test_one_probe_at_a_time() -> None:
+    now = [0.0]
+    broken = circuit.Circuit(lambda: now[0])
+    for _ in range(circuit.FAILURES):
+        assert broken.left() == 0
+        broken.passed(well=False)
+    now[0] = circuit.COOL
+    assert [broken.left() for _ in range(3)] == [0, 1, 1]
+    broken.passed(well=True)
+    assert (broken.state, broken.left()) == ("closed", 0)
+
+
+def test_what_a_server_refuses_opens_no_circuit(api: FakeApi) -> None:
+    api.faults = [Said(404)] * 9
+    patient = Patient(api)
+    for _ in range(9):
+        fault(patient)
+    assert patient.circuit.state == "closed"
+
+
+@pytest.mark.parametrize(
+    ("body", "permanent", "word"),
+    [
+        ([{"errorCode": "REQUEST_LIMIT_EXCEEDED", "message": "of 900123456"}], False, "REQUEST_LIMIT_EXCEEDED"),
+        ([{"errorCode": "INVALID_FIELD", "message": "900123456"}], True, "INVALID_FIELD"),
+        ([{"messageType": "ERROR", "messageText": "of 900123456", "messageNumber": 302}], True, "302"),
+        ({"error": {"code": "0x80060888", "message": "900123456"}}, True, "0x80060888"),
+        ({"error": "900123456"}, True, ""),
+    ],
+)
+def test_the_servers_word_for_an_error(api: FakeApi, body: Any, permanent: bool, word: str) -> None:  # noqa: FBT001 - a table
+    api.faults = [Said(403, body)]
+    error = fault(Patient(api))
+    assert (str(error), error.permanent) == (f"{api.url}/rows: 403 Forbidden{f' ({word})' if word else ''}", permanent)
 
 
 def test_wrong_credentials_are_permanent_told_with_the_servers_word_and_hidden(api: FakeApi) -> None:

@@ -1,8 +1,8 @@
-"""One set-up for each kind: how to make one, feed it and break it. A new kind needs an entry here."""
+"""One set-up for each kind: how to make one, feed it and break it. A new source needs an entry here, a new desk a fake."""
 
 from __future__ import annotations
 
-import csv
+import importlib
 import logging
 import sqlite3
 from dataclasses import dataclass
@@ -15,6 +15,7 @@ from connectors.kinds import load
 from tests.alertmanagers import alertmanager
 from tests.contract.inboxes import INBOXES
 from tests.fake_api import TOKEN, FakeApi
+from tests.fakes.server import Tool
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -32,26 +33,6 @@ class SourceSetup:
     add: Callable[[list[int]], None]
     broken: dict[str, Any]
     close: Callable[[], None] = lambda: None
-
-
-@dataclass(frozen=True)
-class DeskSetup:
-    """options: of an empty desk; broken: options in vain; shared: whether other processes reach the same desk.
-
-    read: what the desk holds of the case with our key, as columns `status` and `kind`.
-    """
-
-    options: dict[str, Any]
-    broken: dict[str, Any]
-    read: Callable[[str], dict[str, str]]
-    shared: bool = True
-    close: Callable[[], None] = lambda: None
-
-    def status(self, key: str) -> str:
-        return self.read(key)["status"]
-
-    def kind(self, key: str) -> str:
-        return self.read(key)["kind"]
 
 
 def file_source(folder: Path) -> SourceSetup:
@@ -84,18 +65,6 @@ def sql_source(folder: Path) -> SourceSetup:
     return SourceSetup(options, add, {**options, "table": "nowhere"})
 
 
-def local_desk(folder: Path) -> DeskSetup:
-    (folder / "file").write_text("")
-    path = folder / "casos.csv"
-
-    def read(key: str) -> dict[str, str]:
-        with path.open(encoding="utf-8-sig", newline="") as lines:
-            (row,) = (row for row in csv.DictReader(lines) if row["clave"] == key)
-        return {"status": row["estado"], "kind": row["tipo"]}
-
-    return DeskSetup({"path": str(path)}, {"path": str(folder / "file" / "casos.csv")}, read)
-
-
 def http_source(_: Path) -> SourceSetup:
     api = FakeApi()
 
@@ -110,18 +79,11 @@ def http_source(_: Path) -> SourceSetup:
     return SourceSetup(options, add, {**options, "url": f"{api.url}/nowhere"}, api.close)
 
 
-def http_desk(_: Path) -> DeskSetup:
-    api = FakeApi()
-    options = {"url": f"{api.url}/cases", "token": TOKEN}
-    return DeskSetup(options, {**options, "token": "another"}, api.cases.__getitem__, close=api.close)
-
-
 SOURCES: dict[str, Callable[[Path], SourceSetup]] = {
     "file": file_source,
     "http": http_source,
     "sql": sql_source,
 }
-DESKS: dict[str, Callable[[Path], DeskSetup]] = {"http": http_desk, "local": local_desk}
 
 
 @dataclass(frozen=True)
@@ -139,24 +101,22 @@ class Plugin:
         return load(self.folder, self.kind)(**self.setup.broken)
 
 
-def _plugin(request: pytest.FixtureRequest, folder: str, setups: dict[str, Callable[[Path], Any]]) -> Plugin:
-    if request.param not in setups:
-        pytest.fail(f"connectors/{folder}/{request.param}.py has no set-up: add one to {folder.upper()} in {__file__}")
-    return Plugin(request.param, folder, setups[request.param](request.getfixturevalue("tmp_path")))
-
-
 @pytest.fixture
 def source(request: pytest.FixtureRequest) -> Iterator[Plugin]:
-    plugin = _plugin(request, "sources", SOURCES)
+    if request.param not in SOURCES:
+        pytest.fail(f"connectors/sources/{request.param}.py has no set-up: add one to SOURCES in {__file__}")
+    plugin = Plugin(request.param, "sources", SOURCES[request.param](request.getfixturevalue("tmp_path")))
     yield plugin
     plugin.setup.close()
 
 
 @pytest.fixture
-def desk(request: pytest.FixtureRequest) -> Iterator[Plugin]:
-    plugin = _plugin(request, "desks", DESKS)
-    yield plugin
-    plugin.setup.close()
+def tool(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Tool]:
+    """The case tool of a kind of desk, from tests/fakes: a new kind needs a file there."""
+    made: Tool = importlib.import_module(f"tests.fakes.{request.param}").tool(tmp_path)
+    made.kind = request.param
+    yield made
+    made.close()
 
 
 @pytest.fixture(scope="session")

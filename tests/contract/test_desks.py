@@ -1,27 +1,38 @@
-"""What every case desk must do, run over every kind there is."""
+"""What every case tool must do, run over every kind of desk there is and its fake: opened, changed, read back, read on."""
 
 from __future__ import annotations
 
+import json
 import multiprocessing
+from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from connectors import Case, SourceError
 from connectors.kinds import kinds, load
+from monitor.faults import Fault
+from monitor.intake import Intake
+from monitor.plugs import read_source
+from tests.fake_api import Said
 
 if TYPE_CHECKING:
-    from typing import Any
+    from collections.abc import Iterator
 
-    from tests.contract.conftest import Plugin
+    from tests.fakes.server import Tool
 
 WITHDRAWN = "retirado"
-every_desk = pytest.mark.parametrize("desk", kinds("desks"), indirect=True)
+KINDS = kinds("desks")
+every_tool = pytest.mark.parametrize("tool", KINDS, indirect=True)
+every_server = pytest.mark.parametrize("tool", [kind for kind in KINDS if kind != "local"], indirect=True)
 CASE = Case(
-    key="2026-03-03/pagos/900123456",
-    incident_id="2026-03-03/pagos",
+    key="VG-AF-20260303-pagos-900123456",
+    incident_id="AF-20260303-pagos",
     client_id="900123456",
     product="pagos",
     channel="",
@@ -30,85 +41,220 @@ CASE = Case(
     subject="Afectación en pagos",
     body='Desde las 7:00\nfallan "algunos" pagos; estamos trabajando en ello, gracias.',
 )
+NOW = datetime(2026, 3, 3, 14, tzinfo=UTC)
 
 
-@every_desk
-def test_the_same_key_is_the_same_case(desk: Plugin) -> None:
-    number = desk.make().open(CASE)
+def desk_of(tool: Tool, **options: Any) -> Any:
+    """A new desk, as after a restart; it does not sleep."""
+    made = load("desks", tool.kind)(**{**tool.desk, **options})
+    if hasattr(made, "session"):
+        made.session.sleep = lambda _: None
+    return made
+
+
+class Reader:
+    """The source of cases that the tool is, as the daemon reads it, started anew before every poll."""
+
+    def __init__(self, tool: Tool) -> None:
+        faults: list[Fault] = []
+        block = {"role": "cases", "kind": tool.kind, **tool.source}
+        source = read_source("casos", block, "America/Bogota", Path("/"), "config.toml", faults=faults)
+        assert faults == []
+        assert source
+        self.source, self.tool, self.cursor, self.polls = source, tool, None, 0
+
+    def poll(self) -> tuple[list[dict[str, Any]], bool]:
+        intake = Intake(self.source, self.cursor)
+        if hasattr(intake._source, "session"):
+            intake._source.session.sleep = lambda _: None
+        rows = intake.poll(NOW + timedelta(minutes=self.polls))
+        assert rows.rejects == ()
+        self.cursor, self.polls = json.loads(json.dumps(rows.cursor)), self.polls + 1
+        return rows.table.to_pylist(), rows.drained
+
+    def drain(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = []
+        for _ in range(40):
+            if self.tool.fake:
+                self.tool.fake.expire()
+            rows, drained = self.poll()
+            found += rows
+            if drained:
+                return found
+        pytest.fail("a tool that changes no more is drained at last")
+
+
+@every_tool
+def test_a_thousand_cases_are_read_once_across_restarts_and_expired_tokens(tool: Tool) -> None:
+    tool.add(list(range(1000)))
+    reader = Reader(tool)
+    seen = Counter(tool.number(row["case_id"]) for row in reader.drain())
+    assert reader.polls >= (5 if tool.paged else 1)
+    assert seen == Counter(range(1000))
+    assert reader.drain() == []
+    tool.add([1000, 1001])
+    assert [tool.number(row["case_id"]) for row in reader.drain()] == [1000, 1001]
+
+
+@every_tool
+def test_a_case_that_changes_is_read_again_and_alone(tool: Tool) -> None:
+    tool.add(list(range(12)))
+    reader = Reader(tool)
+    assert len(reader.drain()) == 12
+    tool.change(3, "en curso")
+    (row,) = reader.drain()
+    assert (tool.number(row["case_id"]), row["status"]) == (3, "en curso")
+    assert row["opened_at"] is not None
+
+
+@every_tool
+def test_the_same_cursor_gives_the_same_cases(tool: Tool) -> None:
+    tool.add(list(range(10)))
+    reader = Reader(tool)
+    first, _ = reader.poll()
+    reader.cursor = None
+    again, _ = reader.poll()
+    assert first == again
+
+
+@every_tool
+def test_what_we_opened_is_read_back_as_ours_by_its_number(tool: Tool) -> None:
+    number = desk_of(tool).open(CASE)
+    reader = Reader(tool)
+    (row,) = reader.drain()
+    assert (row["case_id"], row["reported_by"]) == (number, "monitor")
+    desk_of(tool).update(replace(CASE, status=WITHDRAWN, note="Vigía retira este caso."))
+    (row,) = reader.drain()
+    assert (row["case_id"], row["reported_by"]) == (number, "monitor")
+
+
+@every_tool
+def test_the_same_key_is_the_same_case_also_after_a_restart(tool: Tool) -> None:
+    number = desk_of(tool).open(CASE)
     assert number
-    assert desk.make().open(CASE) == number
-    assert desk.make().open(replace(CASE, subject="otro")) == number
-    assert desk.make().open(replace(CASE, key="another")) != number
+    assert desk_of(tool).open(replace(CASE, subject="otro")) == number
+    assert desk_of(tool).open(replace(CASE, key="VG-AF-2-900123456")) != number
+    assert tool.count(CASE.key) == 1
 
 
-@every_desk
-def test_an_update_may_be_repeated_and_changes_no_number(desk: Plugin) -> None:
-    number = desk.make().open(CASE)
+@every_tool
+def test_an_update_may_be_repeated_and_changes_no_number(tool: Tool) -> None:
+    number = desk_of(tool).open(CASE)
     for _ in range(2):
-        desk.make().update(replace(CASE, status="cerrado", note="resuelto"))
-    assert desk.make().open(CASE) == number
+        desk_of(tool).update(replace(CASE, status="afectación superada", note="resuelto"))
+    assert desk_of(tool).open(CASE) == number
+    assert tool.count(CASE.key) == 1
 
 
-@every_desk
-def test_what_was_taken_back_stays_so_however_often_it_is_sent(desk: Plugin) -> None:
+@every_tool
+def test_what_was_taken_back_stays_so_however_often_it_is_sent(tool: Tool) -> None:
     """A withdrawal is an update to the status `retirado`; an opening that a crash repeats after it brings nothing back."""
-    number = desk.make().open(CASE)
+    number = desk_of(tool).open(CASE)
     for _ in range(2):
-        desk.make().update(replace(CASE, status=WITHDRAWN, note="Vigía retira este caso."))
-    assert desk.make().open(CASE) == number
-    assert desk.setup.status(CASE.key) == WITHDRAWN
+        desk_of(tool).update(replace(CASE, status=WITHDRAWN, note="Vigía retira este caso."))
+    assert desk_of(tool).open(CASE) == number
+    assert tool.read(CASE.key)["status"] == WITHDRAWN
 
 
-@every_desk
-def test_what_is_opened_is_a_soporte(desk: Plugin) -> None:
-    desk.make().open(CASE)
-    assert desk.setup.kind(CASE.key) == "soporte"
+@every_tool
+def test_what_is_opened_is_a_soporte(tool: Tool) -> None:
+    desk_of(tool).open(CASE)
+    assert tool.read(CASE.key)["kind"] == "soporte"
 
 
-@every_desk
-def test_an_update_of_an_unknown_key_is_permanent(desk: Plugin) -> None:
+@every_tool
+def test_an_update_of_an_unknown_key_is_permanent(tool: Tool) -> None:
     with pytest.raises(SourceError) as error:
-        desk.make().update(CASE)
+        desk_of(tool).update(CASE)
     assert error.value.permanent
     assert CASE.key in str(error.value)
 
 
-@every_desk
-def test_a_desk_out_of_reach_is_told_in_words(desk: Plugin) -> None:
+@every_server
+@pytest.mark.parametrize("status", [500, 502, 503])
+def test_an_error_that_comes_once_the_tool_has_written_leaves_one_case(tool: Tool, status: int) -> None:
+    desk = desk_of(tool)
+    tool.fake.after = [Said(status)]
+    with suppress(SourceError):
+        desk.open(CASE)
+    assert desk.open(CASE) == desk_of(tool).open(CASE)
+    assert tool.count(CASE.key) == 1
+
+
+@every_server
+def test_an_answer_that_breaks_off_once_the_tool_has_written_leaves_one_case(tool: Tool) -> None:
+    desk = desk_of(tool)
+    tool.fake.after = [Said(201, {"id": 1}, cut=True)]
+    with suppress(SourceError):
+        desk.open(CASE)
+    assert desk.open(CASE) == desk_of(tool).open(CASE)
+    assert tool.count(CASE.key) == 1
+
+
+@every_server
+@pytest.mark.parametrize(
+    ("said", "permanent"),
+    [(Said(403), True), (Said(400), True), (Said(500), False), (Said(429, headers={"Retry-After": "600"}), False),
+     (Said(text=b"<html>mantenimiento"), False)],
+    ids=["403", "400", "500", "429", "not what was asked for"],
+)  # fmt: skip
+def test_permanent_is_told_from_temporary(tool: Tool, said: Said, permanent: bool) -> None:  # noqa: FBT001 - a table
+    tool.fake.faults = [said] * 2
     with pytest.raises(SourceError) as error:
-        desk.make_broken().open(CASE)
+        desk_of(tool).open(CASE)
+    assert error.value.permanent is permanent
+    assert "\n" not in str(error.value)
+    assert tool.fake.url in str(error.value)
+
+
+@every_server
+def test_no_secret_in_an_error_or_a_repr(tool: Tool) -> None:
+    for options in (tool.desk, tool.broken):
+        desk = desk_of(tool, **options)
+        said = [repr(desk), repr(desk.session), repr(vars(desk.session)), repr(vars(desk))]
+        tool.fake.faults = [Said(403)] if options is tool.desk else []
+        with pytest.raises(SourceError) as error:
+            desk.check()
+        said += [str(error.value), repr(error.value)]
+        assert not any(secret in text for text in said for secret in ("s3cret", "wr0ng"))
+
+
+@every_tool
+def test_a_desk_out_of_reach_is_told_in_words(tool: Tool) -> None:
+    with pytest.raises(SourceError) as error:
+        desk_of(tool, **tool.broken).open(CASE)
     assert "\n" not in str(error.value)
 
 
-@every_desk
-def test_check_says_what_is_there_in_a_line(desk: Plugin) -> None:
-    desk.make().open(CASE)
-    line = desk.make().check()
+@every_tool
+def test_check_says_what_is_there_in_a_line(tool: Tool) -> None:
+    tool.add([0])
+    line = desk_of(tool, **tool.desk).check()
     assert line
     assert "\n" not in line
 
 
-def _open_all(kind: str, options: dict[str, Any], keys: list[str], numbers: Any) -> None:
-    opened = load("desks", kind)(**options)
-    numbers.put({key: opened.open(replace(CASE, key=key)) for key in keys})
-
-
-@every_desk
-def test_two_processes_open_each_case_once(desk: Plugin) -> None:
-    if not desk.setup.shared:
-        pytest.skip(f"{desk.kind}: its set-up is not reached from another process")
+@pytest.fixture(scope="module")
+def others() -> Iterator[list[ProcessPoolExecutor]]:
+    """Two other processes."""
     spawn = multiprocessing.get_context("spawn")
-    numbers = spawn.Queue()
-    keys = [f"k{n}" for n in range(40)]
-    processes = [
-        spawn.Process(target=_open_all, args=(desk.kind, desk.setup.options, order, numbers))
-        for order in (keys, keys[::-1])
+    with ProcessPoolExecutor(1, spawn) as one, ProcessPoolExecutor(1, spawn) as two:
+        yield [one, two]
+
+
+def _open_all(kind: str, options: dict[str, Any], keys: list[str]) -> dict[str, str]:
+    opened = load("desks", kind)(**options)
+    return {key: opened.open(replace(CASE, key=key)) for key in keys}
+
+
+@every_tool
+def test_two_processes_open_each_case_once(tool: Tool, others: list[ProcessPoolExecutor]) -> None:
+    keys = [f"VG-{n}" for n in range(20)]
+    asked = [
+        process.submit(_open_all, tool.kind, tool.desk, order)
+        for process, order in zip(others, (keys, keys[::-1]), strict=True)
     ]
-    for process in processes:
-        process.start()
-    first, second = (numbers.get(timeout=60) for _ in processes)
-    for process in processes:
-        process.join(60)
-    numbers.close()
+    first, second = (one.result(60) for one in asked)
     assert first == second
     assert len(set(first.values())) == len(keys)
+    assert [tool.count(key) for key in keys] == [1] * len(keys)

@@ -275,7 +275,7 @@ CONFIGS: dict[str, list[str]] = {
         "desks.segundo.products: is missing: desk primero takes all that no other takes already",
     ],
     "unknown_desk_kind": [
-        "desks.sheet.kind: no desk kind 'sheet'; there are: http, local",
+        "desks.sheet.kind: no desk kind 'sheet'; there are: bizagi, dataverse, ...",
     ],
     "unknown_key": [
         "monitor.latenes: no such key; did you mean 'lateness'?",
@@ -479,7 +479,7 @@ def test_the_demos_token_is_known_where_there_is_a_demo_and_nowhere_else(
     assert config(tmp_path, f'{desk}[demo]\ndatabase = "bank.db"\n').desks["casos"].make()
     monkeypatch.setenv("VIGIA_DEMO_TOKEN", "otro")
     desk_made = config(tmp_path, f'{desk}[demo]\ndatabase = "bank.db"\n').desks["casos"].make()
-    assert desk_made.session._token == "otro"  # type: ignore[attr-defined] # noqa: S105 - a made-up one
+    assert desk_made.session._token() == "Bearer otro"  # type: ignore[attr-defined]
 
 
 def test_rules_of_one_name_in_two_files(tmp_path: Path) -> None:

@@ -449,6 +449,13 @@ def test_what_does_not_fit_is_said_in_words_and_not_repeated(face: Guarded) -> N
     assert face.get("/api/v1/leads?since=ayer", user="ana").json()["detail"].startswith("since: debe ser una fecha")
 
 
+def test_a_sign_that_no_database_keeps_is_refused(face: Guarded) -> None:
+    for path in ("/api/v1/incidents/%00", "/clientes/a%00b", "/api/v1/cases?incident_id=%00"):
+        assert face.get(path, "beto").status_code == 422
+    for body in (b"text=%00", b"a\0b", rb'{"text": "\u0000"}'):
+        assert face.ask("POST", "/api/v1/silences", user="beto", data=body).status_code == 422
+
+
 def test_no_secret_in_any_page_log_or_metric(face: Guarded, caplog: pytest.LogCaptureFixture) -> None:
     person, key = Browser(face), ""
     with caplog.at_level(logging.DEBUG):

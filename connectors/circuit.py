@@ -1,0 +1,53 @@
+"""A circuit: a server that keeps failing is left alone for a while, then one request goes through to see."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from threading import Lock
+from typing import Literal
+
+State = Literal["closed", "open", "half-open"]
+FAILURES = 3
+"""Requests in a row, each with its tries, after which the circuit opens."""
+COOL = 15.0
+"""Seconds that it stays open at first; twice as long each time that the probe fails,"""
+LONGEST = 120.0
+"""but no longer than this."""
+
+
+class Circuit:
+    """Closed: requests pass. Open: none does. Half-open: its time has come, and one passes to see.
+
+    What counts is whether the server can be used at all: a request that it refuses for good is an answer. For any number of threads.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock, self._lock = clock, Lock()
+        self._failed, self._until, self._cool, self._probing = 0, 0.0, COOL, False
+
+    @property
+    def state(self) -> State:
+        """As of now."""
+        if self._failed < FAILURES:
+            return "closed"
+        return "open" if self._clock() < self._until else "half-open"
+
+    def left(self) -> float:
+        """Seconds until a request may pass, 0 if this one may; whoever passes says afterwards how it went (`passed`)."""
+        with self._lock:
+            if self.state == "half-open" and not self._probing:
+                self._probing = True
+                return 0.0
+            return 0.0 if self.state == "closed" else max(self._until - self._clock(), 1.0)
+
+    def passed(self, *, well: bool) -> None:
+        """How a request went that passed."""
+        with self._lock:
+            probing, self._probing = self._probing and self.state != "closed", False
+            if well:
+                self._failed, self._cool = 0, COOL
+                return
+            self._failed += 1
+            if self._failed >= FAILURES:
+                self._cool = min(2 * self._cool, LONGEST) if probing else self._cool
+                self._until = self._clock() + self._cool

@@ -1,0 +1,144 @@
+"""Bizagi: the cases of one process, through its OData services."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+from typing import Any
+
+from connectors import Batch, Case, Cursor, SourceError, answers
+from connectors.fields import Fields
+from connectors.login import credentials
+from connectors.pages import Pages
+from connectors.session import Answer, Session
+from connectors.since import Since
+from connectors.turns import turn
+from connectors.values import digest
+
+GONE, HERE = (404, 410), Answer(200, None)
+CREATED = "creationDate"
+READS = {"case_id": "caseNumber", "opened_at": CREATED, "closed_at": "solutionDate"}
+
+
+class Bizagi:
+    """Cases of the process with the id `process` (a GUID).
+
+    url: of the work portal; client_id, client_secret: of an OAuth2 application with the grant client credentials. key: the attribute
+    (xpath) that holds our key, by which cases can be filtered; columns: attributes or properties where they differ (ours = xpath, ''
+    leaves one out); statuses: our words for a status = its own, if those are written (none: ours are).
+
+    Bizagi does not say what has changed: cases are read by creationDate from `overlap` before the newest, and those still open are
+    asked for again, `again` of them a poll in turn. It knows no key of ours: a case is looked up before it is started, by one process of
+    this machine at a time, and the lowest id is the case. It is changed by saving its first open activity. timeout: of one answer.
+    """
+
+    def __init__(
+        self,
+        *,
+        url: str,
+        process: str,
+        client_id: str,
+        client_secret: str,
+        key: str = "VigiaKey",
+        columns: dict[str, str] | None = None,
+        statuses: dict[str, str] | None = None,
+        again: int = 20,
+        overlap: timedelta = timedelta(minutes=1),
+        timeout: timedelta = timedelta(seconds=30),
+    ) -> None:
+        if again < 1:
+            raise ValueError("again: must be at least 1")
+        url = url.rstrip("/")
+        login = credentials(f"{url}/oauth2/server/token", client_id, client_secret, "api", basic=True)
+        self.session = Session(url, login=login, timeout=timeout)
+        self.fields = Fields(reads=READS, writes={}, given=columns, key=key, statuses=statuses, nested=False)
+        self.again, self._process = again, f"{url}/odata/data/processes({process})"
+        self._cases = f"{self._process}/cases"
+        self._new = Since(f"$filter={CREATED} ge {{}}", CREATED, "iso", overlap)
+        self._pages = Pages(self.session, self._cases, rows="value", next="@odata.nextLink")
+
+    def poll(self, cursor: Cursor | None, now: datetime, since: datetime | None) -> Batch:
+        """The next page of new cases; after the last one, some of those that were open."""
+        cursor = cursor or {}
+        held: dict[str, str] = dict(cursor.get("open", {}))
+        page = self._pages.fresh(self._new, cursor.get("new"), now, since)
+        found = {str(row["id"]): _flat(row) for _, row in page.rows}
+        if page.until:
+            # Those that are still open go to the end of the line.
+            asked = [name for name in held if name not in found][: self.again]
+            answered = {name: self.session.ask("GET", f"{self._cases}({name})", accept=GONE) for name in asked}
+            held = {name: mark for name, mark in held.items() if answered.get(name, HERE).status not in GONE}
+            found |= {name: _flat(answer.body) for name, answer in answered.items() if isinstance(answer.body, dict)}
+        fresh = [row for name, row in found.items() if _mark(row) != held.get(name)]
+        for name, row in found.items():
+            held.pop(name, None)
+            held |= {name: _mark(row)} if _open(row) else {}
+        table = answers.table([self.fields.row(row) for row in fresh])
+        cursor = {"new": page.cursor, "open": held}
+        return Batch(table, cursor, page.until is not None, page.until, tuple(page.rejects))
+
+    def open(self, case: Case) -> str:
+        """The number of the case with this key, looked up before it is started."""
+        with turn(self.session.shown, case.key):
+            found = self._read(case.key)
+            if found is None:
+                sent = _parameters(self.fields.opening(case))
+                self.session.ask("POST", f"{self._process}/start", body=sent, repeat=False)
+                found = self._read(case.key)
+        if found is None:
+            raise SourceError(f"{self.session.shown}: what was started is not found by {self.fields.key!r}")
+        return str(found["caseNumber"])
+
+    def update(self, case: Case) -> None:
+        """Save status and note with the case's first open activity."""
+        found = self._read(case.key)
+        if found is None:
+            raise SourceError(f"{self.session.shown}: there is no case with key {case.key}", permanent=True)
+        sent = self.fields.present(case)
+        if not sent or all(found.get(name) == value for name, value in sent.items()):
+            return
+        items = self._listed(f"{self._cases}({found['id']})/workitems")
+        if not items:
+            raise SourceError(f"{self.session.shown}: case {found['caseNumber']} has no open activity", permanent=True)
+        self.session.ask(
+            "POST", f"{self._cases}({found['id']})/workitems({items[0]['id']})/save", body=_parameters(sent)
+        )
+
+    def check(self) -> str:
+        """Whether it answers, asked for a case that it does not have."""
+        self._read("vigia-check")
+        return f"{self.session.shown}: answers"
+
+    def _read(self, key: str) -> dict[str, Any] | None:
+        """The first case with our key, or None."""
+        quoted = key.replace("'", "''")
+        rows = [_flat(row) for row in self._listed(self._cases, {"$filter": f"{self.fields.key} eq '{quoted}'"})]
+        # Whoever does not know the filter answers with all cases.
+        return min(
+            (row for row in rows if row.get(self.fields.key) == key), key=lambda row: int(row["id"]), default=None
+        )
+
+    def _listed(self, url: str, params: dict[str, str] | None = None) -> list[dict[str, Any]]:
+        body = self.session.ask("GET", url, params=params).body
+        found = answers.reached(body, "value")
+        if not isinstance(found, list):
+            raise SourceError(f"{self.session.shown}: the answer has no 'value': {answers.names(body)}", permanent=True)
+        return found
+
+
+def _flat(row: dict[str, Any]) -> dict[str, Any]:
+    """A case with its attributes beside its properties."""
+    about = {name: value for name, value in row.items() if name != "parameters" and not name.startswith("@")}
+    return about | {one["xpath"]: one.get("value") for one in row.get("parameters", ()) if "xpath" in one}
+
+
+def _open(row: dict[str, Any]) -> bool:
+    return not row.get("closed") and not row.get("solutionDate")
+
+
+def _mark(row: dict[str, Any]) -> str:
+    return digest([json.dumps(row, sort_keys=True, default=str)])
+
+
+def _parameters(sent: dict[str, Any]) -> dict[str, Any]:
+    return {"startParameters": [{"xpath": name, "value": value} for name, value in sent.items()]}

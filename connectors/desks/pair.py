@@ -1,0 +1,87 @@
+"""A case in one tool and the incident of technology in another, each with the other's number: one trace from end to end."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import replace
+from typing import Any, get_type_hints
+
+from connectors import Case
+from connectors.kinds import kinds, load
+
+ENDED = "afectación superada"
+INCIDENT = "incidente"
+
+
+class Pair:
+    """A client's case in one desk, and in another one incident for all the cases of an affectation.
+
+    case, incident: the blocks of the two desks, each with its kind and `other`, the field for the other's number; both kinds can be tied
+    (salesforce, helix). promoted_only: whether the incident waits until one of its cases is an `incidente`; else it is opened with the
+    first.
+
+    The incident's key is the affectation's id, and it says nothing of a client: what fails and where. Each case bears its number; the
+    incident bears the first case's, and all of them in its log. Opened, tied and told again after a crash, nothing comes twice.
+    """
+
+    def __init__(self, *, case: dict[str, Any], incident: dict[str, Any], promoted_only: bool = False) -> None:
+        self.case, self.incident = _made("case", case), _made("incident", incident)
+        self.session, self._promoted_only = self.case.session, promoted_only
+
+    def open(self, case: Case) -> str:
+        """The number of the client's case, tied to the incident."""
+        number = str(self.case.open(case))
+        self._tied(case, number)
+        return number
+
+    def update(self, case: Case) -> None:
+        """Tell the client's case; the incident, once, that it is over."""
+        self.case.update(case)
+        if self._promoted_only and case.kind == INCIDENT:
+            self._tied(case, str(self.case.open(case)))
+        if case.status == ENDED and self._due(case):
+            self.incident.update(replace(_of_all(case), note=f"Afectación {case.incident_id}: {ENDED}"))
+
+    def check(self) -> str:
+        """Whether both answer."""
+        return f"{self.case.check()}; {self.incident.check()}"
+
+    def _due(self, case: Case) -> bool:
+        return not self._promoted_only or case.kind == INCIDENT
+
+    def _tied(self, case: Case, number: str) -> None:
+        if self._due(case):
+            other = str(self.incident.open(_of_all(case)))
+            self.case.tie(case.key, other)
+            self.incident.tie(case.incident_id, number)
+
+
+def _of_all(case: Case) -> Case:
+    """What a client's case says of the affectation, and nothing of the client."""
+    body = f"{case.subject}. Afectación {case.incident_id}, detectada por Vigía."
+    return replace(case, key=case.incident_id, client_id="", body=body, note="")
+
+
+def _made(name: str, block: dict[str, Any]) -> Any:
+    """The desk of an inner block; raises ValueError, beginning with the key."""
+    kind, given = block.get("kind"), {key: value for key, value in block.items() if key != "kind"}
+    tied = [known for known in kinds("desks") if hasattr(load("desks", known), "tie")]
+    if kind not in tied:
+        raise ValueError(f"{name}.kind: must be one that can be tied: {', '.join(tied)}")
+    made = load("desks", kind)
+    types = get_type_hints(made.__init__)
+    there = {
+        key: one
+        for key, one in inspect.signature(made).parameters.items()
+        if types[key] in (str, int) or "dict" in str(types[key])
+    }
+    for key in given:
+        if key not in there:
+            raise ValueError(f"{name}.{key}: no such key; there are {', '.join(there)}")
+    for key in (*(key for key, one in there.items() if one.default is one.empty), "other"):
+        if not given.get(key):
+            raise ValueError(f"{name}.{key}: is missing")
+    try:
+        return made(**given)
+    except ValueError as error:
+        raise ValueError(f"{name}.{error}") from None

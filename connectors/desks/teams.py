@@ -1,0 +1,128 @@
+"""A channel of Microsoft Teams whose messages are cases, through Microsoft Graph."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import urljoin
+
+from connectors import Batch, Case, Cursor, SourceError, answers
+from connectors.delta import NEXT, Delta
+from connectors.letters import Letters, letter
+from connectors.login import GRAPH, microsoft
+from connectors.page import Page
+from connectors.session import Session
+from connectors.turns import turn
+
+SLACK = timedelta(hours=1)
+"""How long before a case was decided on its message is looked for, lest the clocks differ."""
+MOST = 100
+"""Pages that are looked through for a message, each of 50."""
+
+
+class Teams:
+    """The messages that begin a thread in a channel.
+
+    team, channel: their ids; tenant, client_id, client_secret: of an application with ChannelMessage.Read.All (token_url: where it logs
+    in, if not at the tenant's); refresh_token: of a user with ChannelMessage.ReadWrite for whom it writes, for no application may: without
+    it the channel is read-only. extract: what is read out of subject and text where no line says it (`NIT: 900123456`, Producto, Canal,
+    Tipo, Estado): ours = a regular expression with one group; done: the reactions that say that a case is resolved. url: of Graph, for
+    national clouds.
+
+    Read by delta. A channel cannot be searched: our message is looked for among those since the case was decided on, by one process of
+    this machine at a time, and the oldest is the case. Changed by editing it: it always says how the case stands. timeout: of one answer.
+    """
+
+    def __init__(
+        self,
+        *,
+        team: str,
+        channel: str,
+        client_id: str,
+        client_secret: str,
+        tenant: str = "",
+        token_url: str = "",
+        refresh_token: str = "",
+        extract: dict[str, str] | None = None,
+        done: list[str] | None = None,
+        url: str = GRAPH,
+        timeout: timedelta = timedelta(seconds=30),
+    ) -> None:
+        url = url.rstrip("/")
+        login = microsoft(tenant, client_id, client_secret, url, token_url, refresh_token=refresh_token)
+        self._messages = f"{url}/teams/{team}/channels/{channel}/messages"
+        self.session = Session(self._messages, login=login, timeout=timeout)
+        self._letters, self._done = Letters(extract), done or ["✅"]
+        self._delta = Delta(
+            self.session, f"{self._messages}/delta", changed="lastModifiedDateTime", shape=self._row,
+        )  # fmt: skip
+
+    def poll(self, cursor: Cursor | None, now: datetime, since: datetime | None) -> Batch:
+        """The next page of what has changed."""
+        return self._delta.poll(cursor, now, since)
+
+    def open(self, case: Case) -> str:
+        """The id of the message with this key, looked for before it is written."""
+        with turn(self.session.shown, case.key):
+            found = self._read(case)
+            if found is None:
+                answer = self.session.ask("POST", self._messages, body=_written(case), repeat=False)
+                found = str(answers.reached(answer.body, "id") or "")
+        if not found:
+            raise SourceError(f"{self.session.shown}: the message that was written has no 'id'", permanent=True)
+        return found
+
+    def update(self, case: Case) -> None:
+        """Write the case's present state and note into its message."""
+        found = self._read(case)
+        if found is None:
+            raise SourceError(f"{self.session.shown}: there is no case with key {case.key}", permanent=True)
+        self.session.ask("PATCH", f"{self._messages}/{found}", body=_written(case))
+
+    def check(self) -> str:
+        """Whether the channel answers."""
+        self.session.ask("GET", self._messages, params={"$top": "1"})
+        return f"{self.session.shown}: answers"
+
+    def _row(self, message: dict[str, Any]) -> dict[str, Any] | None:
+        """A message as a case; None for what is none: what was deleted, an answer, what Teams itself says."""
+        if "@removed" in message or message.get("deletedDateTime") or message.get("replyToId"):
+            return None
+        if message.get("messageType", "message") != "message":
+            return None
+        content = str(answers.reached(message, "body.content") or "")
+        subject = str(message.get("subject") or "") or Page(content).text.partition("\n")[0]
+        about = {"case_id": message.get("id"), "opened_at": message.get("createdDateTime")}
+        about |= {"updated_at": message.get("lastModifiedDateTime")}
+        reactions = [one for one in message.get("reactions") or () if one.get("reactionType") in self._done]
+        about["resolved_at"] = min((str(one["createdDateTime"]) for one in reactions), default=None)
+        return self._letters.read(subject, content) | about
+
+    def _read(self, case: Case) -> str | None:
+        """The id of the oldest message with our key, or None; the newest of a channel come first."""
+        found: list[tuple[str, str]] = []
+        url, params = self._messages, {"$top": "50"}
+        for _ in range(MOST):
+            body = self.session.ask("GET", url, params=params).body
+            page = answers.reached(body, "value")
+            if not isinstance(page, list):
+                raise SourceError(
+                    f"{self.session.shown}: the answer has no 'value': {answers.names(body)}", permanent=True
+                )
+            found += [(str(m.get("createdDateTime")), str(m["id"])) for m in page if self._key(m) == case.key]
+            after = answers.reached(body, NEXT)
+            if not after or all(_older(message, case.opened_at - SLACK) for message in page):
+                break
+            url, params = urljoin(self._messages, str(after)), {}
+        return min(found)[1] if found else None
+
+    def _key(self, message: dict[str, Any]) -> str:
+        return self._letters.key(str(answers.reached(message, "body.content") or ""))
+
+
+def _written(case: Case) -> dict[str, Any]:
+    return {"subject": case.subject, "body": {"contentType": "html", "content": letter(case)}}
+
+
+def _older(message: dict[str, Any], time: datetime) -> bool:
+    return datetime.fromisoformat(str(message["lastModifiedDateTime"])) < time

@@ -1,0 +1,68 @@
+"""Messages that are cases: how ours are written, and what is read out of one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from html import escape
+from typing import Any
+
+from connectors import ROLES, Case
+from connectors.fields import OURS
+from connectors.page import Page
+
+KEY = "Clave"
+LINES = {
+    "client_id": "NIT", "product": "Producto", "channel": "Canal", "kind": "Tipo", "typology": "Tipología",
+    "status": "Estado", "level": "Nivel",
+}  # fmt: skip
+"""Our name -> the word before it, on a line of its own."""
+
+
+def letter(case: Case) -> str:
+    """The case as HTML, its facts on lines of their own, so that it is read back as what it is."""
+    facts = {word: str(getattr(case, name, "")) for name, word in LINES.items()} | {KEY: case.key}
+    lines = [
+        *case.body.split("\n"),
+        *case.note.split("\n"),
+        *(f"{word}: {said}" for word, said in facts.items() if said),
+    ]
+    return "".join(f"<p>{escape(line)}</p>" for line in lines if line)
+
+
+class Letters:
+    """What is read out of a message. extract: ours -> a pattern with one group, in place of the line that says it.
+
+    Raises ValueError, beginning with the option, for what is no such pattern.
+    """
+
+    def __init__(self, extract: Mapping[str, str] | None) -> None:
+        self._patterns = {name: _line(word) for name, word in LINES.items()}
+        self._key = _line(KEY)
+        for name, pattern in (extract or {}).items():
+            if name not in ROLES["cases"].names:
+                raise ValueError(
+                    f"extract.{name}: a case has no such field; there are: {', '.join(ROLES['cases'].names)}"
+                )
+            try:
+                made = re.compile(pattern, re.IGNORECASE | re.MULTILINE)
+            except re.error as error:
+                raise ValueError(f"extract.{name}: {error}") from None
+            if made.groups != 1:
+                raise ValueError(f"extract.{name}: must have one group, which is what is read")
+            self._patterns[name] = made
+
+    def read(self, subject: str, content: str) -> dict[str, Any]:
+        """Our columns, of what is there; a message with a key is ours."""
+        text = f"{subject}\n{Page(content).text}"
+        found = {name: said[1].strip() for name, pattern in self._patterns.items() if (said := pattern.search(text))}
+        return {"subject": subject, **found} | ({"reported_by": OURS} if self._key.search(text) else {})
+
+    def key(self, content: str) -> str:
+        """Our key in a message, or ''."""
+        found = self._key.search(Page(content).text)
+        return found[1].strip() if found else ""
+
+
+def _line(word: str) -> re.Pattern[str]:
+    return re.compile(rf"^{word}: *(.+)$", re.IGNORECASE | re.MULTILINE)

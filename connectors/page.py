@@ -1,0 +1,103 @@
+"""What stands in a web page: its text by lines, its tables, its forms and its links."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+
+LINES = frozenset({"p", "br", "div", "li", "tr", "h1", "h2", "h3", "table", "ul", "ol"})
+UNSEEN = frozenset({"script", "style", "head", "title"})
+
+
+@dataclass
+class Form:
+    """Where it goes, how, and what it sends if nobody fills it in; secret: the name of its field for a password."""
+
+    action: str = ""
+    method: str = "get"
+    fields: dict[str, str] = field(default_factory=dict)
+    secret: str = ""
+
+
+@dataclass
+class Page(HTMLParser):
+    """A page, read as far as it goes: broken markup does no harm. tables: rows of cells, in order of appearance; links: text -> address."""
+
+    html: str
+    tables: list[list[list[str]]] = field(default_factory=list)
+    forms: list[Form] = field(default_factory=list)
+    links: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        HTMLParser.__init__(self, convert_charrefs=True)
+        self._pieces: list[str] = []
+        self._unseen, self._cell = 0, False
+        self._link: tuple[str, int] | None = None
+        self._form: Form | None = None
+        self._select = ""
+        self.feed(self.html)
+        self.close()
+        self.tables = [[[" ".join(cell.split()) for cell in row] for row in table] for table in self.tables]
+
+    @property
+    def text(self) -> str:
+        """What is to be read, a line a paragraph."""
+        lines = (" ".join(line.split()) for line in "".join(self._pieces).split("\n"))
+        return "\n".join(line for line in lines if line)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:  # noqa: D102 - HTMLParser's
+        has = {name: value or "" for name, value in attrs}
+        if tag in LINES:
+            self.handle_data("\n")
+        if tag in UNSEEN:
+            self._unseen += 1
+        elif tag == "table":
+            self.tables.append([])
+            self._cell = False
+        elif tag == "tr" and self.tables:
+            self.tables[-1].append([])
+            self._cell = False
+        elif tag in ("td", "th") and self.tables and self.tables[-1]:
+            self.tables[-1][-1].append("")
+            self._cell = True
+        elif tag == "a":
+            self._link = (has.get("href", ""), len(self._pieces))
+        elif tag == "form":
+            self._form = Form(has.get("action", ""), has.get("method", "get").lower())
+            self.forms.append(self._form)
+        elif self._form is not None:
+            self._input(self._form, tag, has)
+
+    def handle_endtag(self, tag: str) -> None:  # noqa: D102 - HTMLParser's
+        if tag in LINES:
+            self._pieces.append("\n")
+        if tag in UNSEEN:
+            self._unseen = max(0, self._unseen - 1)
+        elif tag in ("td", "th", "tr", "table"):
+            self._cell = False
+        elif tag == "a" and self._link:
+            address, began = self._link
+            self.links.setdefault(" ".join("".join(self._pieces[began:]).split()), address)
+            self._link = None
+        elif tag == "form":
+            self._form = None
+
+    def handle_data(self, data: str) -> None:  # noqa: D102 - HTMLParser's
+        if self._unseen:
+            return
+        self._pieces.append(data)
+        if self._cell:
+            self.tables[-1][-1][-1] += data
+
+    def _input(self, form: Form, tag: str, has: dict[str, str]) -> None:
+        name, kind = has.get("name", ""), has.get("type", "text").lower()
+        if tag == "select":
+            self._select = name
+        if tag == "option" and self._select and (self._select not in form.fields or "selected" in has):
+            form.fields[self._select] = has.get("value", "")
+        if tag not in ("input", "textarea") or not name or kind in ("submit", "button", "image", "reset", "file"):
+            return
+        if kind == "password":
+            form.secret = name
+        if kind not in ("checkbox", "radio") or "checked" in has:
+            form.fields[name] = has.get("value", "")

@@ -1,0 +1,168 @@
+"""The rows of an API, page by page, what has changed since the last time: how a source or a case tool is read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+from urllib.parse import urljoin
+
+from connectors import Batch, Cursor, Reject, SourceError, answers
+from connectors.session import Answer, Session
+from connectors.since import Reading, Row, Since
+from connectors.values import digest
+
+MOST = 500_000
+"""Rows that are read as a whole."""
+EXPIRED = (400, 404, 410)
+"""How servers answer who asks for a page that they hold no longer."""
+PAUSE = timedelta(minutes=5)
+"""Between two times that a round begins again, lest it do nothing else."""
+Place = list[Any]
+"""Where a page lies, JSON-able: ["link", address], ["token", text] or ["offset", rows passed]."""
+Shape = Callable[[dict[str, Any]], dict[str, Any]]
+"""A row as the tool has it -> as it is given."""
+
+
+class Page(NamedTuple):
+    """Rows with their numbers, where to go on from, what could not be read, and until when nothing is missing (None: more waits)."""
+
+    rows: list[Row]
+    cursor: Cursor
+    rejects: list[Reject]
+    until: datetime | None
+
+
+class Pages:
+    """A list that is read by GET, page by page, in rounds; see `sources.http` for what the options mean.
+
+    With `since`, one poll is one page, and what of a round has been read is in the cursor; without it, all pages are read at each
+    poll and given if anything in them changed. shape: what becomes of a row before it is given; params: on every request but those
+    of a page that has an address of its own.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        url: str,
+        *,
+        rows: str = "",
+        next: str = "",  # noqa: A002 - what APIs call it
+        page_cursor: str = "",
+        offset: str = "",
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        since: Since | None = None,
+        shape: Shape = dict,
+    ) -> None:
+        self.session, self.url, self.rows, self.next = session, url, rows, next
+        self.page_cursor, self.offset = page_cursor, offset
+        self._params, self._headers, self._since, self._shape = dict(params or {}), headers, since, shape
+
+    def poll(self, cursor: Cursor | None, now: datetime, since: datetime | None) -> Batch:
+        """The next page of the round in which `cursor` stands, else the first of a new one. Raises SourceError."""
+        page = self._whole(cursor, now) if self._since is None else self.fresh(self._since, cursor, now, since)
+        table = answers.table([self._shape(row) for _, row in page.rows])
+        where = [number for number, _ in page.rows]
+        return Batch(
+            table,
+            page.cursor,
+            page.until is not None,
+            page.until,
+            tuple(page.rejects),
+            lambda row: self._where(where[row]),
+        )
+
+    def fresh(self, asked: Since, cursor: Cursor | None, now: datetime, since: datetime | None) -> Page:
+        """As `poll`, the rows as they came."""
+        reading = Reading(asked, cursor)
+        round_ = reading.round or {
+            "began": now.isoformat(), "ask": asked.params(reading.newest, since), "page": None
+        }  # fmt: skip
+        lately = "again" in round_ and now - datetime.fromisoformat(round_["again"]) < PAUSE
+        answer = self._ask(round_["page"], round_["ask"], EXPIRED if round_["page"] and not lately else ())
+        if answer.status in EXPIRED:
+            reading.begin_again()
+            round_ = {**round_, "page": None, "again": now.isoformat()}
+            answer = self._ask(None, round_["ask"])
+        rows, rejects = self._rows(answer)
+        next_ = self._next(answer, round_["page"], len(rows) + len(rejects))
+        began = datetime.fromisoformat(round_["began"])
+        fresh, wrong = reading.take(rows, now, began if round_["page"] else None)
+        if wrong and len(wrong) == len(rows) and not any(answers.has(row, asked.column) for _, row in rows):
+            there = answers.names(rows[0][1])
+            raise SourceError(f"{self.session.shown}: its rows have no {asked.column!r}: {there}", permanent=True)
+        rejects += [Reject(self._where(number), why) for number, why in wrong]
+        reading.round = None if next_ is None else {**round_, "page": next_}
+        # What changed after the round began may be on a page that was read before.
+        until = min(began, now) if next_ is None else None
+        return Page(fresh, reading.cursor(ended=next_ is None), rejects, until)
+
+    def check(self) -> str:
+        """The address and the columns."""
+        # Some demand the parameter, and a few would answer with all they have.
+        ask = self._since.params(None, datetime.now().astimezone()) if self._since else {}
+        rows, _ = self._rows(self._ask(None, ask))
+        there = ", ".join(answers.table([self._shape(row) for _, row in rows]).column_names)
+        return f"{self.session.shown}: {there or ('no rows of the last day' if ask else 'no rows yet')}"
+
+    def _whole(self, cursor: Cursor | None, now: datetime) -> Page:
+        rows: list[Row] = []
+        rejects: list[Reject] = []
+        page: Place | None = None
+        while True:
+            answer = self._ask(page, {})
+            found, wrong = self._rows(answer)
+            rows += [(len(rows) + i, row) for i, (_, row) in enumerate(found)]
+            rejects += wrong
+            if len(rows) > MOST:
+                raise SourceError(f"{self.session.shown}: more than {MOST} rows: give `since`", permanent=True)
+            page = self._next(answer, page, len(found) + len(wrong))
+            if page is None:
+                break
+        total = sum(int(digest([json.dumps(row, sort_keys=True)]), 16) for _, row in rows) % (1 << 64)
+        here = {"rows": len(rows), "digest": f"{total:016x}"}
+        return Page([] if here == cursor else rows, here, rejects, now)
+
+    def _where(self, number: int) -> str:
+        return f"{self.session.shown}: row {number + 1}"
+
+    def _ask(self, page: Place | None, ask: dict[str, str], accept: tuple[int, ...] = ()) -> Answer:
+        how, place = page or ["", ""]
+        if how == "link":
+            return self.session.ask("GET", place, headers=self._headers, accept=accept)
+        at = {self.page_cursor if how == "token" else self.offset: str(place)} if how else {}
+        return self.session.ask("GET", self.url, params=self._params | ask | at, headers=self._headers, accept=accept)
+
+    def _rows(self, answer: Answer) -> tuple[list[Row], list[Reject]]:
+        found = answers.reached(answer.body, self.rows) if self.rows else answer.body
+        if not isinstance(found, list):
+            if self.rows and found is None:
+                what = f"the answer has no {self.rows!r}: {answers.names(answer.body)}"
+            else:
+                what = f"{repr(self.rows) if self.rows else 'the answer'} is no list: {answers.names(found)}"
+            raise SourceError(f"{self.session.shown}: {what}", permanent=True)
+        rejects = [
+            Reject(self._where(i), "not a JSON object") for i, row in enumerate(found) if not isinstance(row, dict)
+        ]
+        return [(i, row) for i, row in enumerate(found) if isinstance(row, dict)], rejects
+
+    def _next(self, answer: Answer, page: Place | None, rows: int) -> Place | None:
+        """Where the next page lies; None if this is the last."""
+        how, place = page or ["", ""]
+        if self.offset:
+            return ["offset", (place if how == "offset" else 0) + rows] if rows else None
+        found = answers.reached(answer.body, self.next) if self.next else answer.next
+        if found in (None, "", False):
+            return None
+        if not isinstance(found, str | int):
+            raise SourceError(f"{self.session.shown}: {self.next!r} is no text: {answers.names(found)}", permanent=True)
+        link = (
+            ["token", str(found)]
+            if self.page_cursor
+            else ["link", urljoin(place if how == "link" else self.url, str(found))]
+        )
+        if link == page:
+            raise SourceError(f"{self.session.shown}: a page names itself as the next", permanent=True)
+        return link

@@ -1,0 +1,478 @@
+"""What is each case tool's own: its traps, and what it is told of in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connectors import Batch, Case, SourceError
+from connectors.desks.bizagi import Bizagi
+from connectors.desks.dataverse import Dataverse
+from connectors.desks.helix import Helix
+from connectors.desks.outlook import Outlook
+from connectors.desks.pair import Pair
+from connectors.desks.salesforce import Salesforce
+from connectors.desks.sharepoint import Sharepoint
+from connectors.desks.teams import Teams
+from connectors.desks.webpage import Webpage
+from connectors.kinds import load_source, tools
+from tests.fake_api import Said
+from tests.fakes import bizagi, dataverse, helix, outlook, pair, salesforce, sharepoint, teams, webpage
+from tests.fakes.server import Tool
+
+NOW = datetime(2026, 3, 3, 14, tzinfo=UTC)
+CASE = Case("VG-AF-1-900123456", "AF-1", "900123456", "pagos", "", NOW, 80, "Afectación en pagos", "Fallan pagos.")
+FAKES: dict[type[Any], Any] = {
+    Salesforce: salesforce, Helix: helix, Bizagi: bizagi, Sharepoint: sharepoint, Dataverse: dataverse,
+    Outlook: outlook, Teams: teams, Webpage: webpage, Pair: pair,
+}  # fmt: skip
+
+
+class Bench:
+    """A tool with its fake; `made` gives a new object of the kind."""
+
+    def __init__(self, cls: type[Any], folder: Path) -> None:
+        self.cls = cls
+        self.tool: Tool = FAKES[cls].tool(folder)
+        self.fake = self.tool.fake
+
+    def made(self, **options: Any) -> Any:
+        desk = self.cls(**{**self.tool.desk, **options})
+        desk.session.sleep = lambda _: None
+        return desk
+
+
+@pytest.fixture
+def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
+    made = Bench(request.param, tmp_path)
+    yield made
+    made.tool.close()
+
+
+def of(*kinds: type[Any]) -> Any:
+    return pytest.mark.parametrize("bench", kinds, indirect=True, ids=[kind.__name__ for kind in kinds])
+
+
+def fault(act: Any, *given: Any) -> SourceError:
+    with pytest.raises(SourceError) as error:
+        act(*given)
+    assert "\n" not in str(error.value)
+    assert "900123456" not in str(error.value)
+    return error.value
+
+
+def drained(
+    source: Any, cursor: Any = None, now: datetime = NOW, since: datetime | None = None
+) -> tuple[list[Any], Batch]:
+    rows: list[Any] = []
+    for _ in range(20):
+        batch: Batch = source.poll(cursor, now, since)
+        rows, cursor = rows + batch.table.to_pylist(), batch.cursor
+        if batch.drained:
+            return rows, batch
+    pytest.fail("not drained")
+
+
+def test_a_case_tool_is_one_file_for_both() -> None:
+    assert {"salesforce", "helix", "bizagi", "sharepoint", "dataverse", "outlook", "teams", "webpage", "local"} == set(
+        tools()
+    )
+    assert load_source("salesforce", "cases") is Salesforce
+    with pytest.raises(LookupError, match=r"no source kind 'salesforce'; there are: file"):
+        load_source("salesforce", "clients")
+    with pytest.raises(LookupError, match=r"no source kind 'salesfurce'; there are: .*salesforce"):
+        load_source("salesfurce", "cases")
+
+
+# ---- salesforce ------------------------------------------------------------------------------------------------------
+
+
+@of(Salesforce)
+def test_two_records_with_one_key_are_told_and_not_written_to(bench: Bench) -> None:
+    for _ in range(2):
+        bench.fake.made({salesforce.KEY: CASE.key})
+    for act in (bench.made().open, bench.made().update):
+        error = fault(act, CASE)
+        assert error.permanent
+        assert "Vigia_Key__c is not unique" in str(error)
+
+
+@of(Salesforce)
+def test_what_people_have_changed_stays_when_an_opening_is_repeated(bench: Bench) -> None:
+    bench.made().open(CASE)
+    (record,) = bench.fake.records.values()
+    record |= {"Status": "Working", "Subject": "lo tiene operaciones"}
+    bench.made().open(CASE)
+    bench.made().update(replace(CASE, status="afectación superada", note="Terminó a las 8:00"))
+    assert (record["Status"], record["Subject"], record["Vigia_Note__c"]) == (
+        "Working", "lo tiene operaciones", "Terminó a las 8:00",
+    )  # fmt: skip
+
+
+@of(Salesforce)
+def test_a_day_without_calls_left_passes_by_itself(bench: Bench) -> None:
+    bench.fake.faults = [Said(403, [{"errorCode": "REQUEST_LIMIT_EXCEEDED", "message": "of 900123456"}])]
+    assert not fault(bench.made().open, CASE).permanent
+
+
+@of(Salesforce)
+def test_a_locator_that_is_gone_begins_the_round_again(bench: Bench) -> None:
+    bench.tool.add(list(range(500)))
+    first = bench.made().poll(None, NOW, None)
+    bench.fake.locators.clear()
+    rows, _ = drained(bench.made(), first.cursor)
+    assert len(first.table.to_pylist() + rows) == 500
+
+
+@of(Salesforce)
+def test_a_field_that_is_not_there_is_told_by_check(bench: Bench) -> None:
+    error = fault(bench.made(columns={"client_id": "NIT_c"}).check)
+    assert (error.permanent, "INVALID_FIELD" in str(error)) == (True, True)
+
+
+# ---- helix -----------------------------------------------------------------------------------------------------------
+
+
+@of(Helix)
+def test_a_note_stands_once_in_the_work_log(bench: Bench) -> None:
+    bench.made().open(CASE)
+    said = replace(CASE, status="afectación superada", note='Terminó a las "8:00"')
+    bench.fake.after = [Said(500)]
+    fault(bench.made().update, said)
+    for _ in range(2):
+        bench.made().update(said)
+    assert [entry["values"]["Detailed Description"] for entry in bench.fake.log] == ['Terminó a las "8:00"']
+
+
+@of(Helix)
+def test_times_are_asked_for_as_the_users_locale_writes_them(bench: Bench) -> None:
+    desk = bench.made(zone="America/Bogota")
+    desk.poll(None, NOW, NOW)
+    assert bench.fake.asked[-1].query["q"] == "'Last Modified Date' >= \"03/02/2026 09:00:00\""
+
+
+@of(Helix)
+def test_a_page_that_is_no_token_is_no_login(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench.fake, "login", lambda _: Said(text=b"<html>Mid Tier</html>"))
+    error = fault(bench.made().check)
+    assert (error.permanent, "the answer has no token" in str(error)) == (True, True)
+
+
+@of(Helix)
+def test_what_helix_demands_and_does_not_get_is_told(bench: Bench) -> None:
+    error = fault(bench.made(values={}).open, CASE)
+    assert (error.permanent, "(9424)" in str(error)) == (True, True)
+
+
+# ---- bizagi ----------------------------------------------------------------------------------------------------------
+
+
+@of(Bizagi)
+def test_open_cases_are_asked_for_in_turn_and_closed_ones_no_more(bench: Bench) -> None:
+    bench.tool.add(list(range(10)))
+    desk = bench.made(again=3, overlap=timedelta(0))
+    _, batch = drained(desk)
+    for case in bench.fake.cases.values():
+        case["creationDate"] = "2026-03-01T10:00:00+00:00"  # long before the newest, as after some days
+    for n in range(10):
+        bench.tool.change(n, "retirado")
+    cursor, seen = batch.cursor, 0
+    for left in (7, 4, 1, 0):
+        batch = desk.poll(cursor, NOW, None)
+        cursor, seen = batch.cursor, seen + batch.table.num_rows
+        assert len(cursor["open"]) == left
+    assert seen == 10
+    asked = len(bench.fake.asked)
+    assert desk.poll(cursor, NOW, None).table.num_rows == 0
+    assert len(bench.fake.asked) == asked + 1
+
+
+@of(Bizagi)
+def test_a_case_without_an_open_activity_cannot_be_written_to(bench: Bench) -> None:
+    bench.made().open(CASE)
+    next(iter(bench.fake.cases.values()))["closed"] = True
+    error = fault(bench.made().update, replace(CASE, status="afectación superada"))
+    assert (error.permanent, "has no open activity" in str(error)) == (True, True)
+
+
+# ---- delta queries -----------------------------------------------------------------------------------------------------
+
+
+@of(Sharepoint, Dataverse)
+def test_a_token_that_is_gone_starts_over_with_all_that_is_there(bench: Bench) -> None:
+    bench.tool.add(list(range(300)))
+    rows, batch = drained(bench.made())
+    assert len(rows) == 300
+    bench.fake.changes.forget()
+    bench.tool.add([300])
+    rows, batch = drained(bench.made(), batch.cursor)
+    assert len(rows) == 301
+    rows, _ = drained(bench.made(), batch.cursor)
+    assert rows == []
+
+
+@of(Sharepoint, Dataverse)
+def test_a_server_that_knows_no_token_is_not_asked_over_and_over(bench: Bench) -> None:
+    bench.tool.add([0])
+    _, batch = drained(bench.made())
+    bench.fake.changes.forget()
+    _, batch = drained(bench.made(), batch.cursor)
+    bench.fake.changes.forget()
+    assert fault(bench.made().poll, batch.cursor, NOW + timedelta(minutes=1), None).permanent
+    drained(bench.made(), batch.cursor, NOW + timedelta(minutes=6))
+
+
+@of(Sharepoint, Dataverse)
+def test_what_was_deleted_is_no_case(bench: Bench) -> None:
+    bench.tool.add([0, 1])
+    _, batch = drained(bench.made())
+    held = bench.fake.items if hasattr(bench.fake, "items") else bench.fake.rows
+    held.pop(name := next(iter(held)))
+    bench.fake.changes.note(name)
+    rows, _ = drained(bench.made(), batch.cursor)
+    assert rows == []
+
+
+@of(Sharepoint)
+def test_of_an_item_that_comes_twice_the_last_counts(bench: Bench) -> None:
+    bench.tool.add([0, 1])
+    bench.fake.changes.twice = True
+    rows, _ = drained(bench.made())
+    assert [row["subject"] for row in rows] == ["Caso 0", "Caso 1"]
+
+
+@of(Sharepoint, Dataverse)
+def test_what_is_older_than_the_first_start_is_passed_over(bench: Bench) -> None:
+    bench.tool.add([0, 1, 600, 601] if bench.cls is Dataverse else [0, 1, 2, 3])
+    held = list((bench.fake.items if hasattr(bench.fake, "items") else bench.fake.rows).values())
+    for row in held[:2]:
+        row["lastModifiedDateTime"] = row["modifiedon"] = "2026-01-01T00:00:00Z"
+    rows, _ = drained(bench.made(), since=NOW - timedelta(days=30))
+    assert len(rows) == 2
+
+
+@of(Dataverse)
+def test_signs_that_no_address_takes_do_not_keep_a_key_from_being_found(bench: Bench) -> None:
+    odd = replace(CASE, key="VG/AF:1+900123456's")
+    number = bench.made().open(odd)
+    assert bench.made().open(odd) == number
+    bench.made().update(replace(odd, status="retirado"))
+    assert [row["statecode"] for row in bench.fake.rows.values()] == [2]
+
+
+# ---- outlook -----------------------------------------------------------------------------------------------------------
+
+
+@of(Outlook)
+def test_a_mail_whose_sending_was_not_confirmed_is_sent_once(bench: Bench) -> None:
+    for lost in ([Said(500)], [None, Said(500)]):  # of the draft, of the sending
+        key = f"{CASE.key}-{len(lost)}"
+        bench.fake.after = [*lost]
+        fault(bench.made().open, replace(CASE, key=key))
+        bench.made().open(replace(CASE, key=key))
+        assert bench.tool.count(key) == 1
+
+
+@of(Outlook)
+def test_a_note_is_one_answer_and_no_case(bench: Bench) -> None:
+    bench.made().open(CASE)
+    said = replace(CASE, status="afectación superada", note="Terminó a las 8:00")
+    for _ in range(2):
+        bench.made().update(said)
+    sent = [message["subject"] for message in bench.fake.boxes[outlook.DESK].values()]
+    assert sent == [CASE.subject, f"RE: {CASE.subject}"]
+    rows, _ = drained(bench.made())
+    assert [row["subject"] for row in rows] == [CASE.subject]
+
+
+@of(Outlook)
+def test_a_mail_that_has_not_arrived_yet_is_withdrawn_later(bench: Bench) -> None:
+    bench.made().open(CASE)
+    bench.fake.boxes[outlook.DESK].clear()
+    error = fault(bench.made().update, replace(CASE, key=CASE.key, status="retirado"))
+    assert (error.permanent, "has not arrived yet" in str(error)) == (False, True)
+
+
+@of(Outlook)
+def test_a_message_says_whose_it_is_and_its_flag_when_it_was_resolved(bench: Bench) -> None:
+    bench.tool.add([7])
+    (message,) = bench.fake.boxes[outlook.DESK].values()
+    bench.fake.write(message["id"], {
+        "flag": {"flagStatus": "complete", "completedDateTime": {"dateTime": "2026-03-03T12:00:00.0000000", "timeZone": "UTC"}},
+    })  # fmt: skip
+    (row,), _ = drained(bench.made(extract={"typology": r"(falla)"}))
+    told = ("client_id", "subject", "typology", "resolved_at")
+    assert [row[name] for name in told] == ["900.123.456-8", "Caso 7", "falla", "2026-03-03T12:00:00.0000000Z"]
+
+
+# ---- teams -------------------------------------------------------------------------------------------------------------
+
+
+@of(Teams)
+def test_our_message_is_found_behind_many_newer_ones(bench: Bench) -> None:
+    bench.fake.now = NOW
+    number = bench.made().open(CASE)
+    for n in range(120):
+        bench.fake.made(None, f"<p>hola {n}</p>")
+    assert bench.made().open(CASE) == number
+    asked = len(bench.fake.asked)
+    bench.made().open(replace(CASE, key="VG-2", opened_at=NOW + timedelta(days=1)))
+    assert len(bench.fake.asked) == asked + 2  # one page, whose messages are all older than that case, and the writing
+
+
+@of(Teams)
+def test_without_a_user_the_channel_is_read_only(bench: Bench) -> None:
+    error = fault(bench.made(refresh_token="").open, CASE)
+    assert (error.permanent, "403" in str(error)) == (True, True)
+
+
+@of(Teams)
+def test_answers_deleted_messages_and_those_of_the_system_are_no_cases(bench: Bench) -> None:
+    bench.fake.made(None, "<p>otra cosa</p>", replyToId="1700000000000")
+    bench.fake.made(None, "", deletedDateTime="2026-03-03T10:00:00.000Z")
+    bench.fake.made(None, "<systemEventMessage/>", messageType="systemEventMessage")
+    seen = [{"reactionType": "✅", "createdDateTime": "2026-03-03T12:00:00.000Z"}]
+    bench.fake.made(None, "<p>Falla la pasarela</p><p>NIT: 900123456</p>", reactions=seen)
+    (row,), _ = drained(bench.made())
+    assert (row["subject"], row["client_id"], row["resolved_at"]) == (
+        "Falla la pasarela",
+        "900123456",
+        "2026-03-03T12:00:00.000Z",
+    )
+
+
+# ---- a page ------------------------------------------------------------------------------------------------------------
+
+
+@of(Webpage)
+def test_a_page_without_a_form_is_read_only(bench: Bench) -> None:
+    bare = bench.made(form="", change="")
+    for act in (bare.open, bare.update):
+        error = fault(act, CASE)
+        assert (error.permanent, "is read-only" in str(error)) == (True, True)
+
+
+@of(Webpage)
+def test_what_a_page_lacks_is_told_by_name(bench: Bench) -> None:
+    error = fault(bench.made(columns={"client_id": "Nit del cliente"}).check)
+    assert (error.permanent, "headings Caso, Nit del cliente; there is: menú; Caso, NIT" in str(error)) == (True, True)
+    error = fault(bench.made(fields={"key": "clave", "subject": "asunto"}).open, CASE)
+    assert (error.permanent, "form has no field asunto" in str(error)) == (True, True)
+
+
+@of(Webpage)
+def test_a_row_with_other_cells_is_told_and_the_others_go_on(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    head = "<table><tr><th>Caso<th>NIT</tr>"
+    rows = "<tr><td>1<td>900123456</tr><tr><td colspan=2>sin más</tr><tr><td>2</td><td>3</td><td>4</td></tr></table>"
+    monkeypatch.setattr(bench.fake, "right", lambda _: Said(text=(head + rows).encode()))
+    batch = bench.made().poll(None, NOW, None)
+    assert batch.table["case_id"].to_pylist() == ["1"]
+    assert [reject.why for reject in batch.rejects] == ["has 3 cells, and the table 2 headings"]
+
+
+# ---- a case and its incident -------------------------------------------------------------------------------------------
+
+OTHER = replace(CASE, key="VG-AF-1-800197268", client_id="800197268", body="Del otro cliente.")
+
+
+def both(bench: Bench) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """The cases and the incidents that there are."""
+    return list(bench.fake.records.values()), list(bench.fake.incidents.incidents.values())
+
+
+@of(Pair)
+def test_cases_and_their_one_incident_carry_each_others_number(bench: Bench) -> None:
+    numbers = [bench.made().open(case) for case in (CASE, OTHER, CASE)]
+    cases, (incident,) = both(bench)
+    assert [case["CaseNumber"] for case in cases] == numbers[:2]
+    assert {case[pair.INCIDENT_NUMBER] for case in cases} == {incident["Incident Number"]}
+    assert incident[pair.CASE_NUMBER] == numbers[0]
+    assert [one["values"]["Detailed Description"] for one in bench.fake.incidents.log] == [
+        f"Caso {n}" for n in numbers[:2]
+    ]
+    assert incident[helix.KEY] == CASE.incident_id
+    assert not any(word in str(incident) for word in ("900123456", "800197268", "Del otro"))
+
+
+@of(Pair)
+@pytest.mark.parametrize("after", range(3))
+def test_an_answer_lost_on_the_way_leaves_one_incident_tied(bench: Bench, after: int) -> None:
+    bench.fake.incidents.after = [None] * after + [Said(500)]  # made, written to, noted
+    fault(bench.made().open, CASE)
+    number = bench.made().open(CASE)
+    (case,), (incident,) = both(bench)
+    assert (incident[pair.CASE_NUMBER], case[pair.INCIDENT_NUMBER]) == (number, incident["Incident Number"])
+    assert len(bench.fake.incidents.log) == 1
+
+
+@of(Pair)
+def test_the_incident_is_told_once_that_it_is_over(bench: Bench) -> None:
+    for case in (CASE, OTHER):
+        bench.made().open(case)
+    for case in (CASE, OTHER):
+        bench.made().update(replace(case, status="afectación superada", note=f"Terminó para {case.client_id}"))
+    assert [one["values"]["Detailed Description"] for one in bench.fake.incidents.log][2:] == [
+        "Afectación AF-1: afectación superada"
+    ]
+    assert [case["Vigia_Note__c"] for case in both(bench)[0]] == ["Terminó para 900123456", "Terminó para 800197268"]
+
+
+@of(Pair)
+def test_an_incident_may_wait_until_a_case_is_promoted(bench: Bench) -> None:
+    bench.made(promoted_only=True).open(CASE)
+    bench.made(promoted_only=True).update(replace(CASE, status="afectación superada", note="Terminó"))
+    assert len(both(bench)[1]) == 0
+    bench.made(promoted_only=True).update(replace(CASE, kind="incidente"))
+    (case,), (incident,) = both(bench)
+    assert case[pair.INCIDENT_NUMBER] == incident["Incident Number"]
+
+
+@of(Pair)
+def test_what_is_wrong_in_an_inner_block_is_told_with_its_key(bench: Bench) -> None:
+    case, incident = bench.tool.desk["case"], bench.tool.desk["incident"]
+    for given, told in (
+        ({"case": case | {"kind": "local"}}, r"case.kind: must be one that can be tied: helix, salesforce"),
+        ({"incident": incident | {"usernam": "a"}}, r"incident.usernam: no such key; there are url, username"),
+        ({"incident": incident | {"other": ""}}, r"incident.other: is missing"),
+        ({"case": case | {"url": "banco"}}, r"case.url: must be an address"),
+    ):
+        with pytest.raises(ValueError, match=told):
+            bench.made(**given)
+
+
+@pytest.mark.parametrize(
+    ("cls", "options", "told"),
+    [
+        (Webpage, {"login": "/entrar"}, "login: needs username and password"),
+        (Webpage, {"change": "/casos"}, "change: must have {}"),
+        (Webpage, {"form": "/nuevo"}, "fields: must say which field"),
+        (Webpage, {"columns": {"nit": "NIT"}}, "columns.nit: a case has no such field"),
+        (Outlook, {"mailbox": "a@b.example", "client_id": "a", "client_secret": "b"}, "tenant: must be"),
+        (
+            Outlook,
+            {
+                "mailbox": "a@b.example",
+                "client_id": "a",
+                "client_secret": "b",
+                "tenant": "t",
+                "extract": {"client_id": "NIT"},
+            },
+            "extract.client_id: must have one group",
+        ),
+        (Helix, {"username": "a", "password": "b", "zone": "Bogota"}, "zone: 'Bogota' is not a time zone"),
+        (
+            Bizagi,
+            {"process": "p", "client_id": "a", "client_secret": ""},
+            "token_url: needs client_id and client_secret",
+        ),
+        (Salesforce, {"client_id": "a", "client_secret": "b", "key": ""}, "key: must say"),
+    ],
+)
+def test_impossible_options(cls: type[Any], options: dict[str, Any], told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        cls(**{"url": "https://banco.example", **options})

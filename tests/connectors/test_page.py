@@ -1,0 +1,72 @@
+"""Web pages and the messages that are cases."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from connectors import Case
+from connectors.letters import Letters, letter
+from connectors.page import Page
+
+
+def test_text_comes_by_lines_without_what_is_not_seen() -> None:
+    page = Page(
+        "<head><title>x</title></head><p>Hola&nbsp;  &amp; adiós<br>NIT: <b>900</b></p><script>if (a<b) {}</script>fin"
+    )
+    assert page.text == "Hola & adiós\nNIT: 900\nfin"
+
+
+def test_tables_forms_and_links() -> None:
+    page = Page(
+        "<table><tr><th>A<th>B</tr><tr><td> uno <i>dos</i><br>tres<td></tr></table>"
+        '<form action="/x" method="POST"><input name=a value=1><input type=password name=p>'
+        "<input type=checkbox name=c value=9><select name=s><option value=u><option value=v selected></select></form>"
+        '<a href="/mas">Ver <b>más</b></a>'
+    )
+    assert page.tables == [[["A", "B"], ["uno dos tres", ""]]]
+    (form,) = page.forms
+    assert (form.action, form.method, form.secret) == ("/x", "post", "p")
+    assert form.fields == {"a": "1", "p": "", "s": "v"}
+    assert page.links == {"Ver más": "/mas"}
+
+
+TAGS = ["table", "tr", "td", "th", "a", "form", "input", "select", "option", "script", "br", "title"]
+PIECES = [f"<{slash}{tag}>" for tag in TAGS for slash in ("", "/")] + [
+    "<input name=a type=password>",
+    "<!--",
+    "&#0;",
+    "x",
+    "<",
+]
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=20))
+def test_no_markup_breaks_it(pieces: list[str]) -> None:
+    page = Page("".join(pieces))
+    assert all(isinstance(cell, str) for table in page.tables for row in table for cell in row)
+
+
+LINE = (
+    st.text(st.characters(categories=["L", "N", "P", "S", "Zs"]), min_size=1, max_size=60)
+    .map(lambda t: " ".join(t.split()))
+    .filter(bool)
+)
+
+
+@given(LINE, LINE)
+def test_what_is_written_is_read_back_whatever_it_says(subject: str, body: str) -> None:
+    at = datetime(2026, 3, 3, tzinfo=UTC)
+    case = Case("VG-AF-1-900123456", "AF-1", "900123456", "pagos", "sucursal_digital", at, 80, subject, f"dice {body}")
+    letters = Letters(None)
+    assert letters.key(letter(case)) == case.key
+    told = letters.read(f"asunto {subject}", letter(case))
+    assert (told["client_id"], told["product"], told["channel"], told["kind"], told["status"], told["reported_by"]) == (
+        "900123456", "pagos", "sucursal_digital", "soporte", "abierto", "monitor",
+    )  # fmt: skip
+
+
+def test_a_message_of_a_client_is_not_ours() -> None:
+    assert "reported_by" not in Letters(None).read("Falla", "<p>No puedo pagar</p>")

@@ -1,0 +1,1 @@
+"""Case tools as servers on a real socket, each after its documentation."""
