@@ -20,6 +20,7 @@ from time import monotonic, sleep
 from typing import Any
 
 import requests
+from PIL import Image
 from playwright.sync_api import Browser, sync_playwright
 
 ROOT = Path(__file__).parents[1]
@@ -94,6 +95,7 @@ def _taken(browser: Browser, url: str, name: str, size: tuple[int, int], **look:
     path = FOLDER / f"{name}.png"
     page.screenshot(path=path)
     context.close()
+    Image.open(path).convert("RGB").quantize(256).save(path, optimize=True)
     weight = path.stat().st_size
     print(f"{path.relative_to(ROOT)}: {weight / 1000:.0f} kB{' TOO HEAVY' if weight > LARGEST else ''}")  # noqa: T201 - for whoever runs it
 
