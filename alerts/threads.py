@@ -100,9 +100,9 @@ def _more(told: Told, now: Standing) -> bool:
 
 def free(told: Told | None, news: Owed, now: Standing) -> bool:
     """Whether no cap holds it back: the end of what was told by itself, and what has become critical."""
-    if told is None or told.summed:
+    if told is None:
         return False
-    return news.event == "end" or (SEVERITY in news.why and now.severity == Severity.CRITICAL)
+    return (news.event == "end" and not told.summed) or (SEVERITY in news.why and now.severity == Severity.CRITICAL)
 
 
 @dataclass(frozen=True, slots=True)

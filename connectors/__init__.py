@@ -231,7 +231,8 @@ class Receiver(Protocol):
     """Whom notices are sent to. `send` may be called again with the same notice after a crash: no harm where the other side can tell.
 
     A receiver that must hear again and again of what stands also has `refresh(notices, now)`: once a minute, with the newest notice
-    of every thread that is open or ended within the last five minutes.
+    of every thread that is open or ended within the last five minutes. One that can reach a single recipient (`Notice.to`) says so by
+    a class attribute `personal = True`; all others are read by many, and refuse a notice that names one.
     """
 
     def send(self, notice: Notice) -> str:

@@ -19,18 +19,21 @@ import typer
 from monitor.cli import (
     CONFIG,
     ConfigPath,
+    alerts,
     audit,
     cases,
     causes,
     clients,
     configured,
     fail,
+    guides,
     handover,
     incidents,
     indicators,
     leads,
     maintenance,
     now,
+    reads,
     rests,
     rules,
     silence,
@@ -44,9 +47,9 @@ app = typer.Typer(
     help="Watches a bank's payments, finds which clients a failure touches, and opens their cases before they call.",
 )  # fmt: skip
 demo_app = typer.Typer(no_args_is_help=True, help="The simulated bank.")
-parts = {"incidents": incidents.app, "cases": cases.app, "silence": silence.app, "maintenance": maintenance.app}
-parts |= {"handover": handover.app, "audit": audit.app, "rules": rules.app, "demo": demo_app}
-for name, part in parts.items():
+parts = {"incidents": incidents, "cases": cases, "silence": silence, "maintenance": maintenance, "handover": handover}
+parts |= {"audit": audit, "rules": rules, "alerts": alerts, "guides": guides, "client": clients, "reads": reads}
+for name, part in (*((name, module.app) for name, module in parts.items()), ("demo", demo_app)):
     app.add_typer(part, name=name)
 
 
@@ -86,7 +89,12 @@ def check(
     connect: Annotated[bool, typer.Option(help="Also try each source and desk.")] = False,
 ) -> None:
     """Read the configuration and the rules; every fault with its file and key."""
+    from monitor.guides import unknown_guides
+    from monitor.rehearsal import rehearsed
+
     settings = configured(config)
+    if wrong := [*rehearsed(settings.words), *unknown_guides(settings)]:
+        fail(*wrong)
     if connect:
         from monitor.connect import faults_of
 
@@ -170,13 +178,13 @@ def score(
         fail(f"{error.filename}: {error.strerror}")
 
 
-app.command("client")(clients.client)
 app.command("causes")(causes.causes)
 app.command("sla")(sla.sla)
 app.command("clients")(clients.clients)
 app.command("leads")(leads.leads)
 app.command("indicators")(indicators.indicators)
 app.command("rests")(rests.rests)
+app.command("search")(guides.search)
 
 
 @demo_app.command("month")

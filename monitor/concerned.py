@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from alerts import Incident, IncidentState
@@ -22,6 +22,7 @@ from monitor.troubles import Trouble
 
 LATELY = timedelta(days=4)
 """What began and ended while nobody looked is told if it ended within it: a long weekend."""
+NEVER = datetime.max.replace(tzinfo=UTC)
 Wake = Callable[[datetime], None]
 """Told of each moment at which there may be something to tell though nothing new is stored."""
 
@@ -125,34 +126,41 @@ class Concerned:
             "segments": any(route.segments for route in self.routes),
             "informed": any(route.after and words & {*ROLES} for route in self.routes),
         }
-        self._quiet: dict[str, Look | Incident] = {}
-        """By incident, what was no news; of one that is over, the incident alone: its clients do not change any more."""
+        self._quiet: dict[str, tuple[Look | Incident, datetime]] = {}
+        """By incident, what is no news, and until when; of one that is over, the incident alone: its clients do not change any more."""
 
     def news(
         self, now: datetime, began: Mapping[str, datetime], silences: Sequence[Silence], wake: Wake
     ) -> Iterator[News]:
         """What is owed now. began: since when each receiver is told anything."""
-        looks = self._looks(now, silences)
-        fresh = [look for look in looks if self._quiet.get(look.incident.id) != look]
+        looks = self._looks(now, silences, wake)
+        fresh = [look for look in looks if not self._is_quiet(look.incident.id, look, now, wake)]
         known = threads(self.store, t.threads.c.subject.in_([look.incident.id for look in fresh]))
         for look in fresh:
             moments: list[datetime] = []
             told = known.get(look.incident.id, {})
             news = list(self._of(look, told, now, began, moments.append))
             yield from news
-            for moment in moments:
-                wake(moment)
-            if news or moments:
-                self._quiet.pop(look.incident.id, None)
-            else:
-                self._quiet[look.incident.id] = look if look.open else look.incident
+            self._quiet.pop(look.incident.id, None)
+            if not news:
+                until = min(moments, default=NEVER)
+                self._quiet[look.incident.id] = look if look.open else look.incident, until
+            if moments:
+                wake(min(moments))
 
-    def _looks(self, now: datetime, silences: Sequence[Silence]) -> list[Look]:
+    def _is_quiet(self, incident_id: str, seen: Look | Incident, now: datetime, wake: Wake) -> bool:
+        known, until = self._quiet.get(incident_id, (None, NEVER))
+        if known != seen or until <= now:
+            return False
+        wake(until)
+        return True
+
+    def _looks(self, now: datetime, silences: Sequence[Silence], wake: Wake) -> list[Look]:
         i, open_ = t.incidents.c, t.threads.c.ended_at.is_(None)
         wanted = (i.state == IncidentState.FIRING) | i.id.in_(only(t.threads, "subject", open_))
         found = as_acted(self.store, self.store.incidents(wanted | (i.resolved_at >= now - LATELY)))
         self._quiet = {one.id: self._quiet[one.id] for one in found if one.id in self._quiet}
-        found = [one for one in found if self._quiet.get(one.id) != one]
+        found = [one for one in found if not self._is_quiet(one.id, one, now, wake)]
         ids = [one.id for one in found]
         counts, acknowledged = hits(self.store, ids, **self._how), self._acknowledged(ids)
         looks = []

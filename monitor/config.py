@@ -34,6 +34,7 @@ from monitor.promises import read_promises
 from monitor.rests import read_rests
 from monitor.routes import ROUTING, Routing, read_routing
 from monitor.rulebook import read_rules
+from monitor.shelves import lost_folders, placed_words
 from monitor.stages import read_stages
 from rules import Rule
 
@@ -169,6 +170,7 @@ def read_config(path: Path) -> Config:
     rests = read_rests(tables.get("rests", []), name, faults)
     routing = read_routing(tables, monitor or Monitor(), name, faults)
     access = read_access(tables, name, faults)
+    faults += lost_folders(cast("Words | None", blocks["words"]), base, name)
     raw = tables.get("monitor", {})
     rules, homes = read_rules(
         monitor or Monitor(), raw.get("rules") if isinstance(raw, dict) else None, base, name, faults
@@ -178,6 +180,7 @@ def read_config(path: Path) -> Config:
         raise ConfigError(secrets.hidden(f for f in faults if f in unfilled or f.file != name or f.key not in keys))
     made = cast("dict[str, Any]", blocks)
     made["monitor"] = made["monitor"].model_copy(update={"database": absolute(made["monitor"].database, base)})
+    made["words"] = placed_words(made["words"], base)
     if made.get("demo"):
         made["demo"] = made["demo"].model_copy(update={"database": str(base / made["demo"].database)})
     made |= {"sources": sources, "desks": desks, "maintenance": maintenance, "promises": promises, "stages": stages}

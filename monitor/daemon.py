@@ -72,6 +72,7 @@ def board(service: Service, store: Store, listen: str) -> Iterator[str]:
         maintenance=service.config.maintenance,
         access=service.config.access,
         monitor=service.config.monitor,
+        own_guides=service.config.words.guides,
     )
     try:
         server = serve(pages, listen)

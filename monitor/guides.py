@@ -12,13 +12,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field, ValidationError
 
 from monitor.blocks import Block
 from monitor.faults import Fault, explained, read_toml
 from monitor.languages import Code
+
+if TYPE_CHECKING:
+    from monitor.config import Config
 
 SHIPPED = Path(__file__).parents[1] / "rules" / "guides"
 GENERAL = "general"
@@ -145,6 +148,16 @@ class Guides:
 def guides(language: Code = "es", folder: str = "") -> Guides:
     """The same, read once."""
     return Guides(language, folder)
+
+
+def unknown_guides(config: Config) -> list[Fault]:
+    """The rules whose own guide there is not; such a rule's incidents get that of their place."""
+    known = guides("es", config.words.guides)
+    named = ((rule.spec.name, rule.spec.guide) for rule in config.rules())
+    what = "there is no guide {!r}; vigia guides list names them"
+    return [
+        Fault(f"rule {rule}", "guide", what.format(guide)) for rule, guide in named if guide and not known.get(guide)
+    ]
 
 
 def _section(given: Mapping[str, Any], file: str, key: str, faults: list[Fault]) -> Section:

@@ -83,26 +83,35 @@ class Recurring:
 
 
 Declared = Maintenance | Recurring
+LONGEST = timedelta(days=31)
+"""So long may one time of a cron line be at most."""
 _SECONDS = 86400
 
 
 def cron_trigger(line: str, zone: str) -> CronTrigger:
-    """What a cron line of five fields means in a zone; ValueError says what is wrong with it."""
+    """What a cron line of five fields means in a zone; ValueError says what is wrong with it, or that it never comes."""
     from apscheduler.triggers.cron import CronTrigger  # noqa: PLC0415 - commands that only look need none of it
 
     fields = line.split()
     if len(fields) == _FIELDS and any(sign.isdigit() for sign in fields[-1]):
         raise ValueError("write the weekday as a name, such as SUN: tools disagree on which one 0 is")
-    return CronTrigger.from_crontab(line, timezone=ZoneInfo(zone))
+    trigger = CronTrigger.from_crontab(line, timezone=ZoneInfo(zone))
+    if trigger.get_next_fire_time(None, _SOME_TIME) is None:
+        raise ValueError("never comes")
+    return trigger
 
 
 _FIELDS = 5
+_SOME_TIME = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+_trigger = lru_cache(maxsize=256)(cron_trigger)
 
 
 @lru_cache(maxsize=4096)
 def _starts(line: str, zone: str, day: int) -> tuple[datetime, ...]:
     """When it begins in a UTC day (since the epoch): the days do not depend on each other, however the time is cut."""
-    trigger, begin = cron_trigger(line, zone), datetime.fromtimestamp(day * _SECONDS, UTC)
+    trigger, begin = _trigger(line, zone), datetime.fromtimestamp(day * _SECONDS, UTC)
     found: list[datetime] = []
     time = begin
     while (fire := trigger.get_next_fire_time(None, time)) and (at := fire.astimezone(UTC)) < begin + timedelta(days=1):
@@ -180,6 +189,8 @@ def read_maintenance(given: Any, zone: str, file: str, faults: list[Fault]) -> t
             except ValueError as error:
                 faults.append(Fault(file, f"{key}.cron", f"{error}: write it as 0 2 * * SUN"))
                 continue
+            if block.lasts and block.lasts > LONGEST:
+                faults.append(Fault(file, f"{key}.lasts", "must be 31d at most"))
             found.append(Recurring(block.cron, block.lasts or timedelta(0), zone, *where, start, until))
         elif block.lasts:
             faults.append(Fault(file, f"{key}.lasts", "needs a `cron`"))

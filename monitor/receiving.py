@@ -52,6 +52,7 @@ class Refreshing:
         self, config: Config, store: Store, receivers: Mapping[str, Receiver], clock: Callable[[], datetime]
     ) -> None:
         self.config, self.store, self.clock = config, store, clock
+        self.errors: dict[str, str] = {}
         self._receivers: dict[str, Any] = {
             name: receiver for name, receiver in receivers.items() if hasattr(receiver, "refresh")
         }
@@ -61,13 +62,16 @@ class Refreshing:
         return iter(self._receivers)
 
     def refresh(self, name: str) -> None:
-        """Tell it again. What goes wrong is logged: the next one is a minute away."""
+        """Tell it again. What goes wrong is logged and kept in `errors`: the next one is a minute away."""
         now, receiver = self.clock(), self._receivers[name]
         notices = [notice(self.config, row) for row in self._newest(name, now)]
         try:
             receiver.refresh(notices, now)
         except SourceError as error:
+            self.errors[name] = str(error)
             log.warning("not refreshed", receiver=name, error=str(error))
+        else:
+            self.errors.pop(name, None)
 
     def _newest(self, name: str, now: datetime) -> list[dict[str, Any]]:
         thread, o = t.threads.c, t.outbox.c

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, Self, cast
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from alerts.routing import LEAD, TEAM, WORDS, Hours, Route, Team
+from connectors.kinds import load
 from monitor.blocks import Block, Monitor
 from monitor.business import Outside, ServiceHours
 from monitor.calendar import Calendar
@@ -33,6 +34,12 @@ def _times(given: list[str]) -> list[str]:
             time.fromisoformat(text)
         except ValueError:
             raise ValueError("must be times of the day, such as 07:30") from None
+    return given
+
+
+def _some(given: list[str]) -> list[str]:
+    if not given:
+        raise ValueError("must name incident, fault or breach; without the key, it is of incidents")
     return given
 
 
@@ -66,7 +73,7 @@ class RouteBlock(Block):
     segments: list[Literal["corporativo", "empresarial", "pyme"]] = Field(default_factory=list)
     teams: Words | None = None
     severity: Literal["minor", "major", "critical"] = "minor"
-    news: list[Literal["incident", "fault", "breach"]] = Field(default=["incident"], min_length=1)
+    news: Annotated[list[Literal["incident", "fault", "breach"]], AfterValidator(_some)] = Field(default=["incident"])
     during: str | None = None
     outside: str | None = None
     after: Duration = NONE
@@ -104,6 +111,8 @@ def read_routing(tables: Mapping[str, Any], monitor: Monitor, file: str, faults:
     """
     receivers = tables.get("receivers")
     there = list(receivers) if isinstance(receivers, dict) else []
+    named = tables.get("teams")
+    written_teams = list(named) if isinstance(named, dict) else []
     teams = []
     for name, given in named_blocks(tables, "teams", file, faults):
         if block := cast("TeamBlock | None", read_block(TeamBlock, given, file, f"teams.{name}", faults)):
@@ -127,12 +136,22 @@ def read_routing(tables: Mapping[str, Any], monitor: Monitor, file: str, faults:
             faults += explained(error, file, key, known)
             continue
         if read.receiver not in there:
-            named = f"there are {', '.join(there)}" if there else "there is no [receivers.NAME]"
-            faults.append(Fault(file, f"{key}.receiver", f"no such receiver; {named}"))
+            others = f"there are {', '.join(there)}" if there else "there is no [receivers.NAME]"
+            faults.append(Fault(file, f"{key}.receiver", f"no such receiver; {others}"))
+        elif read.to and _read_by_many(tables["receivers"][read.receiver]):
+            faults.append(Fault(file, f"{key}.to", f"{read.receiver} has one place for all: leave `to` out"))
         hours = _hours(read, services, file, key, faults)
-        faults += _of_teams(read, teams, tables.get("teams") or {}, file, key)
+        faults += _of_teams(read, teams, written_teams, file, key)
         routes.append(_route(read, hours))
     return Routing(tuple(routes), tuple(teams))
+
+
+def _read_by_many(block: Any) -> bool:
+    """Whether this [receivers.NAME] cannot reach one recipient alone; of a kind that there is not, that is told elsewhere."""
+    try:
+        return not getattr(load("receivers", block["kind"]), "personal", False)
+    except (LookupError, ImportError, TypeError):
+        return False
 
 
 def _services(tables: Mapping[str, Any], monitor: Monitor) -> dict[str, ServiceHours | None]:

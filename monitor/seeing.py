@@ -13,15 +13,17 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, is_dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
 from connectors.nit import check_digit
 from monitor import tables as t
-from monitor.access import User
 from monitor.standing import only, rows
 from monitor.store import Store
+
+if TYPE_CHECKING:
+    from monitor.access import User
 
 COVERED = "•••"
 HELD = timedelta(minutes=5)

@@ -16,13 +16,11 @@ from threading import Event, Thread
 from time import perf_counter
 
 import structlog
-from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_EXECUTED, EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED
-from apscheduler.schedulers.background import BackgroundScheduler
 
 from connectors import SourceError
 from monitor.config import Config
-from monitor.heartbeat import Pulse
 from monitor.intake import Intake, Rows
+from monitor.jobs import scheduled
 from monitor.judge import EVENTS, Done, Down, Judge, Stopped
 from monitor.leading import reported
 from monitor.metrics import Metrics
@@ -31,6 +29,7 @@ from monitor.receiving import Refreshing, made, tellers
 from monitor.sending import Sending
 from monitor.sla import LATELY, keep_clocks
 from monitor.store import Store
+from monitor.trail import HEAD
 from monitor.troubles import Runs, troubles
 from monitor.windows import time_of
 
@@ -40,11 +39,6 @@ QUEUE = 64
 """Polls that may wait to be judged; past that, pollers wait."""
 TOLD = 5
 """Rows left out of one poll that are told one by one."""
-DELIVERY = timedelta(seconds=2)
-NOTICES = timedelta(seconds=5)
-"""How often it is asked whether somebody is to be told something."""
-WATCH = timedelta(minutes=1)
-"""How often the promises of open cases are looked at."""
 LAST = 20.0
 """Seconds that what is being asked may take when all ends."""
 STALE = timedelta(minutes=2)
@@ -242,7 +236,7 @@ class Service:
         """Until `stop` is set; then what was fetched is judged, what is due is sent, and all is closed."""
         judging = Thread(target=self._judge_forever, name="judging")
         judging.start()
-        scheduler = self._scheduled()
+        scheduler = scheduled(self)
         scheduler.start()
         started()
         stop.wait()
@@ -257,47 +251,23 @@ class Service:
         judging.join()
         self.sending.rest()
 
+    def ending(self) -> bool:
+        """Whether it is time to end."""
+        return self._ending.is_set()
+
     @property
     def hanging(self) -> list[str]:
         """The sources and desks that are being asked this moment; after the end of `run`, that have not answered in time."""
         return sorted(self._asking) + self.sending.hanging
 
-    def _scheduled(self) -> BackgroundScheduler:
-        defaults = {"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
-        scheduler = BackgroundScheduler(
-            timezone=UTC, job_defaults=defaults, executors={"default": {"type": "threadpool", "max_workers": 32}}
-        )
-        for name, source in self.config.sources.items():
-            every = source.block.every.total_seconds()
-            begins = datetime.now(UTC)
-            scheduler.add_job(
-                self._fetch, "interval", seconds=every, args=[name], id=f"poll {name}", next_run_time=begins
-            )
-        for desk in self.sending:
-            job = f"deliver {desk or 'to desks of the past'}"
-            how = [desk, self._ending.is_set]
-            scheduler.add_job(self.sending.to, "interval", seconds=DELIVERY.total_seconds(), args=how, id=job)
-        notify = {"seconds": NOTICES.total_seconds(), "id": "notices", "next_run_time": datetime.now(UTC)}
-        scheduler.add_job(self.notices.tell, "interval", **notify)
-        for name in self.refreshing:
-            scheduler.add_job(self.refreshing.refresh, "interval", minutes=1, args=[name], id=f"refresh {name}")
-        watch = {"seconds": WATCH.total_seconds(), "id": "promises", "next_run_time": datetime.now(UTC)}
-        scheduler.add_job(self.watch_promises, "interval", **watch)
-        scheduler.add_job(self.housekeep, "interval", hours=1, id="housekeep")
-        if heart := self.config.heartbeat:
-            pulse = Pulse(heart.url, self.ready, self.metrics)
-            scheduler.add_job(pulse.beat, "interval", seconds=heart.every.total_seconds(), id="heartbeat")
-        scheduler.add_listener(self._missed, EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES)
-        scheduler.add_listener(lambda event: self.runs.ran(event.job_id), EVENT_JOB_EXECUTED)
-        scheduler.add_listener(lambda event: self.runs.failed(event.job_id, event.exception), EVENT_JOB_ERROR)
-        return scheduler
-
-    def _missed(self, event: object) -> None:
+    def missed(self, event: object) -> None:
+        """The scheduler skipped a run."""
         self.metrics.missed_run()
         self.runs.skipped(getattr(event, "job_id", ""))
         log.debug("a run was skipped, the one before still works", job=getattr(event, "job_id", ""))
 
-    def _fetch(self, name: str) -> None:
+    def fetch(self, name: str) -> None:
+        """Poll a source until it is drained, and hand what it brings to the judging thread."""
         self._asking.add(name)
         try:
             self._drain(self._intakes[name], name)
@@ -369,7 +339,7 @@ class Service:
             "incidents": now - kept.incidents, "clients": now - kept.clients, "outbox": now - kept.outbox,
         }  # fmt: skip
         dropped, joined = self.store.prune(limits), self.store.compact(now - timedelta(days=1))
-        log.info("housekeeping", dropped=dropped, joined=joined)
+        log.info("housekeeping", dropped=dropped, joined=joined, acts_head=self.store.marks().get(HEAD, ""))
 
     @property
     def failures(self) -> tuple[int, str]:

@@ -17,6 +17,8 @@ from monitor.trail import repeated
 
 LONGEST = timedelta(days=7)
 """What lasts longer needs to be forced."""
+FARTHEST = timedelta(days=366)
+"""None lasts longer, forced or not."""
 SEVERITIES = ("minor", "major", "critical")
 
 
@@ -56,8 +58,8 @@ def add(
     )
     if earlier := repeated(store, act):
         return _one(store, earlier.about, now)
-    if until <= now:
-        raise Refused("el final del silencio ya pasó")
+    if not now < until <= now + FARTHEST:
+        raise Refused("el final del silencio ya pasó" if until <= now else "el silencio dura más de un año")
     if not force:
         _not_too_much(store, wanted, until - now)
     made = Silence(number, wanted, reason.strip(), who.strip(), now, now, until)

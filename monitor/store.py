@@ -236,7 +236,7 @@ class Store(Database):
                 t.works,
                 sa.func.coalesce(t.works.c.ended_at, t.works.c.until) < min(limits["cells"], limits["incidents"]),
             ),
-            (t.handovers, t.handovers.c.at < limits["incidents"]),
+            (t.handovers, t.handovers.c.at < limits["clients"]),
             (t.reads, t.reads.c.at < limits["clients"]),
             (t.incidents, over < limits["incidents"]),
             (t.escalations, t.escalations.c.last_at < limits["incidents"]),

@@ -86,10 +86,13 @@ def _sources(service: Service, since: Since) -> Found:
 def _outbox(service: Service, now: datetime, since: Since) -> Found:
     o, errors = t.outbox.c, dict(service.errors)
     waits = t.outbox.select().where(o.state.in_(("due", "sending")))
-    refused = rows(service.store, waits.with_only_columns(o.desk).where(o.error.not_in(("",))).distinct())
-    for name in sorted(row["desk"] for row in refused if f"desk {row['desk']}" in errors):
+    waited = rows(service.store, waits.with_only_columns(o.desk).distinct())
+    for name in sorted(row["desk"] for row in waited if f"desk {row['desk']}" in errors):
         key, who = _place(name)
         yield Trouble(key, "major", since(key), f"{who} no recibe: {errors[f'desk {name}']}"), SILENT
+    for name, error in dict(service.refreshing.errors).items():
+        key, who = _place(f"{PREFIX}{name}")
+        yield Trouble(key, "major", since(key), f"{who} no recibe lo que sigue: {error}"), SILENT
     if oldest := rows(service.store, waits.with_only_columns(o.created_at).order_by(o.id).limit(1)):
         began = oldest[0]["created_at"]
         minutes = int((now - began).total_seconds() // 60)

@@ -1,4 +1,4 @@
-"""Facts to words: subject, text and HTML of a notice, in its language, by the bank's templates or else by the shipped ones.
+"""Facts to words: subject, text and HTML of a notice, in its language, by the bank's own templates where there are some.
 
 A template is LANGUAGE/NEWS.WORDS.PART (es/incident.plain.html) or, where all words are alike, LANGUAGE/NEWS.PART. One that cannot be used
 (it does not parse, names what is not there, fails) leaves its part to the shipped one, and is told; nobody is left untold because of it.
@@ -6,11 +6,12 @@ A template is LANGUAGE/NEWS.WORDS.PART (es/incident.plain.html) or, where all wo
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from decimal import Decimal
 from functools import cache
+from itertools import takewhile
 from pathlib import Path
 from traceback import extract_tb
 from typing import Any, Literal, get_args
@@ -30,6 +31,8 @@ BOGOTA = ZoneInfo("America/Bogota")
 TONES = {"critical": "#a3211b", "major": "#9a5200", "minor": "#4c5a68", "over": "#1f6b45"}
 """The colour behind a message's title, dark enough for white letters; over: of what has ended."""
 _TIMES = frozenset({"at", "since", "from", "until"})
+PARTIALS = ("own.html", "letter.text", "list.text", "list.html", "phrases.text", "frame.html", "parts.html")
+"""What templates are put together from; the bank may have its own of these, too."""
 _EMPTY: Mapping[str, Any] = {"event": "first", "why": (), "incident": {"state": ""}, "next_at": None}
 
 log = structlog.get_logger()
@@ -45,14 +48,14 @@ class Rendered:
     faults: tuple[Fault, ...] = ()
 
 
-def rendered(facts: Mapping[str, Any], words: blocks.Words, *, zone: tzinfo = BOGOTA) -> Rendered:
-    """The notice's words. facts: of `monitor.facts`, with what routing adds (event, why). zone: the bank's."""
+def rendered(facts: Mapping[str, Any], words: blocks.Words, *, zone: tzinfo = BOGOTA, quiet: bool = False) -> Rendered:
+    """The notice's words. facts: of `monitor.facts`, with what routing adds. zone: the bank's. quiet: faults are not logged."""
     faults: list[Fault] = []
     seen = _seen(facts, words, zone)
     seen["letter"] = _part("letter", seen, words, faults).split("\n\n") if _is_letter(seen) else []
     subject, text, html = (_part(part, seen, words, faults) for part in get_args(Part))
     told = tuple(dict.fromkeys(faults))
-    for fault in told:
+    for fault in () if quiet else told:
         log.warning("template not used", template=fault.file, where=fault.key, error=fault.what)
     return Rendered(" ".join(subject.split()), text, html, told)
 
@@ -70,6 +73,18 @@ def _part(part: str, seen: Mapping[str, Any], words: blocks.Words, faults: list[
     return _bare(part, seen)
 
 
+class Shelves(FileSystemLoader):
+    """Folders of templates, the first that has a file goes: also one that is put there later."""
+
+    def get_source(self, environment: Environment, template: str) -> tuple[str, str, Callable[[], bool]]:
+        """As the face of Jinja has it."""
+        source, file, fresh = super().get_source(environment, template)
+        before = list(
+            takewhile(lambda path: path != Path(file), (Path(folder) / template for folder in self.searchpath))
+        )
+        return source, file, lambda: fresh() and not any(path.exists() for path in before)
+
+
 @cache
 def environment(language: languages.Code, folder: str = "", *, html: bool) -> Environment:
     """Where templates are rendered: in a sandbox where the folder is the bank's own."""
@@ -79,7 +94,7 @@ def environment(language: languages.Code, folder: str = "", *, html: bool) -> En
         shelves, kind = [Path(folder) / language, *shelves], ImmutableSandboxedEnvironment
     # What is said alike is a template of text in HTML, too: it is compiled apart for each, so that names are escaped there.
     made = kind(
-        loader=FileSystemLoader(shelves),
+        loader=Shelves(shelves),
         autoescape=html,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -10,6 +10,7 @@ from hashlib import blake2s
 from typing import Any
 
 from monitor import tables as t
+from monitor.maintenance import LONGEST as LONGEST_TIME
 from monitor.maintenance import Declared, Maintenance, Recurring, cron_trigger
 from monitor.people import Conflict, Refused, Unknown
 from monitor.standing import Row, rows
@@ -20,6 +21,8 @@ WORKS = ("maintenance", "end_maintenance")
 """The acts that change what is declared."""
 LONGEST = timedelta(days=7)
 """What lasts longer needs to be forced."""
+FARTHEST = timedelta(days=3653)
+"""Nothing is declared for later than this."""
 LONGEST_RECURRING = timedelta(days=1)
 AHEAD = timedelta(days=366)
 """How far ahead the next time of a cron line is looked for."""
@@ -83,7 +86,7 @@ def add(
     )
     if earlier := repeated(store, act):
         return earlier.about
-    _sensible(cron, lasts, begins, until, zone)
+    _sensible(cron, lasts, begins, until, now, zone)
     if not force:
         _not_too_much(product, channel, lasts, begins, until)
     row = {
@@ -94,7 +97,11 @@ def add(
     return store.act(act, also=[(t.works, row)])[0].about
 
 
-def _sensible(cron: str, lasts: timedelta | None, begins: datetime, until: datetime | None, zone: str) -> None:
+def _sensible(
+    cron: str, lasts: timedelta | None, begins: datetime, until: datetime | None, now: datetime, zone: str
+) -> None:
+    if begins > now + FARTHEST or (until and until > now + FARTHEST):
+        raise Refused("queda a más de diez años")
     if until and until <= begins:
         raise Refused("el final debe ser posterior al comienzo, y no haber pasado ya")
     if not cron:
@@ -103,13 +110,13 @@ def _sensible(cron: str, lasts: timedelta | None, begins: datetime, until: datet
         if not until:
             raise Refused("falta hasta cuándo")
         return
-    if not lasts or lasts < _MINUTE:
-        raise Refused("falta cuánto dura cada vez, de un minuto en adelante")
+    if not lasts or not _MINUTE <= lasts <= LONGEST_TIME:
+        raise Refused("falta cuánto dura cada vez, de un minuto a 31 días")
     try:
         cron_trigger(cron, zone)
     except ValueError:
         raise Refused(
-            f"«{cron}» no es una línea cron de cinco campos con el día por su nombre, como «0 2 * * SUN»"
+            f"«{cron}» no es una línea cron de cinco campos que llegue alguna vez, con el día por su nombre, como «0 2 * * SUN»"
         ) from None
 
 

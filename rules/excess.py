@@ -78,7 +78,7 @@ class Excess:
         if budget <= 0:
             raise ValueError(f"budget: must be above 0, not {budget}")
         bins = measure == "slow"
-        self.shown = self.measure = measure
+        self.measure, self.shown = measure, f"{measure}_rate"  # what it says is hits of trials
         self.levels = tuple(by for by in chosen if not bins or "client_id" not in by)
         by = tuple(n for n in DIMENSIONS[:3] if n in PAIR or (n == "client_id" and not bins))
         self.spec = replace(spec, grain=replace(spec.grain, by=by, everyone=True, heard=True))

@@ -153,7 +153,8 @@ class _Instance:
                 was = old["labels"]
                 ours = {name: value for name, value in was.items() if name not in OURS} == labels
                 if ours and named.get(_identity(was), was) != was:
-                    past.append(_alert(was, datetime.fromisoformat(old["startsAt"]), now))
+                    ended = _alert(was, datetime.fromisoformat(old["startsAt"]), now)
+                    past.append(ended | {"annotations": old["annotations"]})
         except (KeyError, TypeError, ValueError, AttributeError):
             raise SourceError(f"{self.session.shown}: its alerts are not as API v2 has them") from None
         self.session.ask("POST", f"{self.url}/alerts", body=[*past, *alerts], repeat=False, parse=False)

@@ -39,6 +39,8 @@ class Email:
     has the thread's, to which the later ones refer. What the server says stands in no error, but for its codes.
     """
 
+    personal = True
+
     def __init__(
         self,
         *,

@@ -30,6 +30,8 @@ class Webhook:
     one can be refused), `X-Vigia-Event: first|update|end`, and `Idempotency-Key`, the same each time a notice is sent again.
     """
 
+    personal = True
+
     def __init__(
         self,
         *,

@@ -108,11 +108,11 @@ def act(what: str, incident: str, who: str, text: str, config: Path, about: str 
 
 
 def length(text: str | None, option: str) -> timedelta | None:
-    """A length of time from the command line, such as 2h or 30m."""
+    """A length of time from the command line, such as 2h or 30m; years at most."""
     from monitor.kinds import duration
 
     try:
-        return None if text is None else duration(text)
+        return None if text is None else min(duration(text), timedelta(days=36500))
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint=option) from None
 

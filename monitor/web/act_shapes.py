@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from monitor.kinds import Duration
 from monitor.web.followed import Urgent
@@ -14,9 +14,21 @@ from monitor.web.shapes import Act, Incident, Words
 Written = Annotated[str, Field(max_length=4000, pattern=r"^[^\x00]*$")]
 Short = Annotated[str, Field(max_length=200, pattern=r"^[^\x00]*$")]
 By = Annotated[Short, Field(description="Who does it; where users are named, the one who asks, whatever stands here.")]
+Length = Annotated[Duration, Field(le=timedelta(days=3653))]
 Lasts = Annotated[
-    Duration | None, Field(json_schema_extra={"type": "string"}, description="A length of time, such as 2h.")
+    Length | None,
+    Field(json_schema_extra={"type": "string"}, description="A length of time, such as 2h; ten years at most."),
 ]
+_FIRST, _LAST = 1970, 2200
+
+
+def _of_our_time(time: datetime) -> datetime:
+    if not _FIRST <= time.year <= _LAST:
+        raise ValueError("debe ser de nuestro tiempo")
+    return time
+
+
+Time = Annotated[AwareDatetime, AfterValidator(_of_our_time), Field(description="With offset.")]
 Force = Annotated[bool, Field(description="Also where it is very wide or long.")]
 
 
@@ -56,7 +68,7 @@ class NewSilence(Body):
     ]
     reason: Written
     by: By = ""
-    until: AwareDatetime | None = None
+    until: Time | None = None
     lasts: Lasts = None
     force: Force = False
 
@@ -90,8 +102,8 @@ class NewMaintenance(Body):
     channel: Short = ""
     reason: Written
     by: By = ""
-    starts_at: AwareDatetime | None = None
-    until: AwareDatetime | None = None
+    starts_at: Time | None = None
+    until: Time | None = None
     cron: Short = ""
     lasts: Lasts = None
     force: Force = False

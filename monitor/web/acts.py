@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Query, Request
-from pydantic import AwareDatetime
 
 from monitor import casework, people, trail
 from monitor.standing import Row
@@ -47,7 +46,7 @@ def routes(store: Store, clock: Callable[[], datetime]) -> APIRouter:
     @router.get("/acts", response_model=list[Act], tags=["acts"])
     def acts(
         incident: str | None = None,
-        since: Annotated[AwareDatetime | None, Query(description="With offset.")] = None,
+        since: Annotated[s.Time | None, Query(description="With offset.")] = None,
         limit: Annotated[int | None, Query(ge=1, description="At most so many.")] = None,
     ) -> list[Row]:
         """The audit trail, newest first: who did what and when."""

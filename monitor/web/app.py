@@ -24,7 +24,21 @@ from monitor.people import Conflict, Refused, Unknown
 from monitor.portrait import Outlook
 from monitor.seeing import Hidden
 from monitor.store import Store, StoreError
-from monitor.web import acts, api, board, entry, followed, forms, handover, indicators, leads, quiet, reference, shapes
+from monitor.web import (
+    acts,
+    api,
+    board,
+    entry,
+    followed,
+    forms,
+    guides,
+    handover,
+    indicators,
+    leads,
+    quiet,
+    reference,
+    shapes,
+)
 from monitor.web.gate import Gate
 from monitor.web.sessions import Patience, Sessions
 from monitor.web.viewer import Forbidden, impersonal, viewer, watch_every_way_out
@@ -76,6 +90,7 @@ def app(
     maintenance: tuple[Declared, ...] = (),
     access: Access | None = None,
     monitor: Monitor | None = None,
+    own_guides: str = "",
 ) -> FastAPI:
     """The web face of one service.
 
@@ -85,6 +100,7 @@ def app(
     outlook: what of the configuration a client's page is seen by. losses: what clients are expected to be compensated.
     maintenance: what the configuration declares.
     access: who may do what, where [monitor] says that it listens; without users everybody who reaches it may do everything.
+    own_guides: the folder of the bank's guides.
     """
     seen, may = outlook or Outlook(), access or Access()
     sessions, patience = Sessions(store, may, clock), Patience(clock)
@@ -103,6 +119,7 @@ def app(
     made.include_router(quiet.routes(store, clock, maintenance))
     made.include_router(forms.pages(store, clock))
     made.include_router(handover.pages(store, clock, promises or Promises(), maintenance))
+    made.include_router(guides.pages(own_guides))
     made.include_router(reference.page(made))
     made.include_router(entry.pages(may, sessions, patience))
 

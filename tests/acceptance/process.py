@@ -8,14 +8,14 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from threading import Event, Thread
 
-from monitor import service
+from monitor import jobs
 from monitor.config import read_config
 from monitor.logs import log_to_stderr
 from monitor.service import Service
 from monitor.store import Store
 
 # A minute of the clock that is injected passes in a moment.
-service.NOTICES = service.DELIVERY = timedelta(seconds=0.2)
+jobs.NOTICES = jobs.DELIVERY = timedelta(seconds=0.2)
 
 
 def main(config: Path, clock: Path) -> None:

@@ -241,6 +241,35 @@ def test_a_receiver_that_is_down_for_an_hour_is_told_everything_once_it_is_back(
     nothing_twice(evening)
 
 
+def test_what_is_silenced_or_maintained_is_told_as_it_is_when_that_ends(evening: Evening):
+    until = (evening.at + 20 * MINUTE).isoformat()
+    why = ("--reason", "prueba de contingencia", "--who", "turno")
+    evening.does("silence", "add", "product=pagos", "--until", until, *why, "--force")
+    evening.does("maintenance", "add", "--product", "recaudos", "--until", until, *why)
+    evening.pays(15, at_once=3, share=1, pagos=0.9, recaudos=0.9)
+    assert evening.incident("pagos")
+    assert evening.ask("SELECT id FROM incidents WHERE product = 'recaudos'") == [], "maintenance: it is no news"
+    assert (evening.torre.took, evening.mail.mails) == ([], [])
+    evening.kill()
+    evening.pays(12, at_once=2, share=1, pagos=0.9, recaudos=0.9)
+    assert of(evening.torre.took, "pagos") == [("first", ["new"])], "the silence is over, and it goes on"
+    assert of(evening.torre.took, "recaudos") == [("first", ["new"])], "so is the maintenance"
+
+    pagos = evening.incident("pagos")
+    evening.does("incidents", "resolve", pagos, "--who", "turno")
+    evening.pays(2, share=1, pagos=0.9, recaudos=0.9)
+    assert of(evening.torre.took, "pagos")[-1] == ("end", ["end"])
+    evening.does("incidents", "reopen", pagos, "--who", "turno", "--text", "no había terminado")
+    evening.pays(7, share=1, pagos=0.9, recaudos=0.9)
+    assert of(evening.torre.took, "pagos")[-1] == ("update", ["again"])
+    assert evening.incident("pagos") == pagos
+    evening.pays(10, at_once=2)
+    for product in PRODUCTS:
+        assert of(evening.torre.took, product)[-1][0] == "end"
+    nothing_twice(evening)
+    assert "4 actos, íntegros" in evening.does("audit", "verify")
+
+
 def nothing_twice(evening: Evening) -> None:
     """No message has come to anybody a second time, and none waits."""
     assert max(Counter(evening.torre.keys).values()) == 1

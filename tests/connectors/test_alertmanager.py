@@ -59,6 +59,10 @@ def told(hook: FakeHook, incident: str) -> list[tuple[str, str]]:
     ]
 
 
+def _over(alert: dict[str, Any], incident: str) -> bool:
+    return (alert["status"], alert["labels"].get("incident")) == ("resolved", incident)
+
+
 def test_an_incident_is_an_alert_with_identity_alone_as_labels(real: str) -> None:
     incident = new_incident()
     notice = incident_notice(incident, channel="sucursal_digital")
@@ -105,6 +109,8 @@ def test_another_severity_takes_the_place_of_the_first(real: str, hook: FakeHook
     assert alert["labels"]["severity"] == "critical"
     until(lambda: len(told(hook, incident)) == 3)
     assert sorted(told(hook, incident)) == [("firing", "critical"), ("firing", "major"), ("resolved", "major")]
+    (over,) = [one for asked in hook.taken for one in asked.body["alerts"] if _over(one, incident)]
+    assert over["annotations"]["summary"] == incident_notice(incident).subject
 
 
 def test_a_refresh_mends_labels_too_and_leaves_others_alone(real: str) -> None:

@@ -142,6 +142,7 @@ def test_one_that_is_vouched_for_gets_it(receiver: Plugin) -> None:
 @every_receiver
 def test_what_one_recipient_may_read_does_not_go_to_a_place_of_many(receiver: Plugin) -> None:
     notice = replace(incident_notice(), to="ana@banco.example")
+    assert getattr(load("receivers", receiver.kind), "personal", False) is not receiver.setup.one_place
     if receiver.setup.one_place:
         assert fault(receiver, made(receiver), notice).permanent
         assert receiver.setup.arrived(notice) == 0

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from monitor.business import ServiceHours
+from monitor.business import Outside, ServiceHours
 from monitor.calendar import Calendar
 from tests.characters import at
 
@@ -126,3 +126,24 @@ def test_a_day_of_service_is_from_opening_to_closing():
 def test_hours_that_are_none_are_refused(opens, closes):
     with pytest.raises(ValueError, match="must open before it closes"):
         ServiceHours(BOGOTA, opens=opens, closes=closes)
+
+
+# ---- opening and closing ----------------------------------------------------------------------------------------------
+
+spans = st.tuples(st.integers(0, 23), st.integers(1, 24), st.booleans()).filter(lambda h: h[0] < h[1])
+
+
+@given(hours=spans, start=st.integers(0, 60 * 24 * 20))
+def test_the_first_moment_in_and_out_of_service_is_the_first(hours: tuple[int, int, bool], start: int) -> None:
+    opens, closes, business = hours
+    service = ServiceHours(BOGOTA, opens=opens * 60, closes=closes * 60, business_days=business)
+    now = datetime(2026, 12, 20, tzinfo=UTC) + timedelta(minutes=start)
+    second = timedelta(seconds=1)
+    opening = service.opening(now)
+    assert service.between(opening, opening + second) == second
+    assert service.between(now, opening) == timedelta(0)
+    assert service.always == (hours == (0, 24, False))
+    if not service.always:
+        closing = Outside(service).opening(now)
+        assert service.between(closing, closing + second) == timedelta(0)
+        assert service.between(now, closing) == closing - now

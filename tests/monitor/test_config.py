@@ -106,6 +106,22 @@ CONFIGS: dict[str, list[str]] = {
         "rests[6].product: must have at least 1 character",
         "rests[6].on: must name what it rests on",
     ],
+    "bad_routes": [
+        "teams.pagos.membres: no such key; did you mean 'members'?",
+        "route[0].to: has 'postsale', which is no address; did you mean 'post_sale'?",
+        "route[1].words: must be 'technical' or 'plain'",
+        "route[1].news: must name incident, fault or breach; without the key, it is of incidents",
+        "route[1].after: must be a length of time such as 10s, 5m, 1h30m or 30d",
+        "route[2]: give at most one of during and outside",
+        "route[3].at: must be times of the day, such as 07:30",
+        "route[4]: a digest (at) is of incidents alone, and takes no `after`",
+        "route[5]: a promise is told as it comes: give `breach` a route of its own, without `after`",
+        "route[6]: a fault of Vigía's own has no manager: give `fault` a route of its own, without it",
+        "route[7].teams: must name something; without the key, it asks nothing",
+        "route[7].severity: must be 'minor', 'major' or 'critical'",
+        "route[7].product: no such key; did you mean 'products'?",
+        "route[8].to: must be addresses; without the key, it is the receiver's own",
+    ],
     "bad_source_zone": [
         "sources.core.timezone: there is no time zone 'Bogota'; write it as America/Bogota",
         "sources.core.client_form: must be 'nit' or 'nit_dv'",
@@ -207,6 +223,19 @@ CONFIGS: dict[str, list[str]] = {
     "rests_is_no_list": [
         "rests: must be a list of tables: write [[rests]]",
     ],
+    "route_is_no_list": [
+        "route: must be a list of tables: write [[route]]",
+    ],
+    "routes_without_what_they_name": [
+        "route[0].receiver: no such receiver; there is no [receivers.NAME]",
+        "route[0].during: no such calendar; there are siempre",
+        "route[1].receiver: no such receiver; there is no [receivers.NAME]",
+        "route[1].outside: siempre never closes: nothing would ever be told",
+        "teams.giros.members: is missing: route[1] tells them",
+        "teams.giros.lead: is missing: route[1] tells them",
+        "route[2].receiver: no such receiver; there is no [receivers.NAME]",
+        "route[2].teams: no team 'canales'; there are giros",
+    ],
     "rules_without_match": [
         "monitor.rules[0]: no file matches 'nowhere/*.toml'",
         "monitor.rules[1]: no file matches ''",
@@ -237,6 +266,10 @@ CONFIGS: dict[str, list[str]] = {
         "sources.core.columns.nit: clients have no such column; there are client_id, name, segment,...",
         "sources.core.defaults.segmento: clients have no such column; there are client_id, name, segment,...",
         "sources.core.defaults.id_type: clients have no such column; there are client_id, name, segment,...",
+    ],
+    "team_is_no_block": [
+        "teams.pagos: must be a block, as in [teams.pagos]",
+        "route[0].receiver: no such receiver; there is no [receivers.NAME]",
     ],
     "two_desks_for_the_rest": [
         "desks.segundo.products: is missing: desk primero takes all that no other takes already",

@@ -10,6 +10,7 @@ import structlog
 
 from monitor.config import read_config
 from monitor.heartbeat import Pulse
+from monitor.jobs import scheduled
 from monitor.metrics import Metrics
 from monitor.service import Service
 from monitor.store import Store
@@ -72,7 +73,7 @@ def test_the_daemon_beats_as_often_as_it_is_told(tmp_path: Path, block: str, eve
     config = read_config(tmp_path / "config.toml")
     store = Store(config.monitor.database)
     store.migrate()
-    jobs = {job.id: job for job in Service(config, store)._scheduled().get_jobs()}
+    jobs = {job.id: job for job in scheduled(Service(config, store)).get_jobs()}
     store.close()
     assert ("heartbeat" in jobs) is (every is not None)
     assert every is None or jobs["heartbeat"].trigger.interval.total_seconds() == every

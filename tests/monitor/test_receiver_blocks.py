@@ -74,9 +74,13 @@ def test_a_ca_file_lies_beside_the_configuration(tmp_path: Path, monkeypatch: py
         assert receiver.check().endswith("answers over STARTTLS, and lets us in")
 
 
+ROUTE = '\n[[route]]\nreceiver = "canal"\nto = ["post_sale"]\n'
+
+
 @pytest.mark.parametrize(
     ("old", "new", "fault"),
     [
+        ("[receivers.chat]", f"{ROUTE}[receivers.chat]", "route[0].to: canal has one place for all: leave `to` out"),
         ('ca_file = "ca.pem"', 'ca_file = "nowhere.pem"', "receivers.correo.ca_file: no such file"),
         ('timeout = "10s"', 'tls = "none"', "receivers.correo.tls: a password goes over no open line"),
         ('timeout = "10s"', 'tls = "ssl"', "receivers.correo.tls: must be 'starttls', 'tls' or 'none'"),
@@ -97,3 +101,12 @@ def test_each_fault_is_told_with_its_key_and_without_a_secret(
         read_config(written(tmp_path, ALL.replace(old, new)))
     assert f"config.toml: {fault}" in str(error.value)
     assert "s3cret-of" not in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["correo", "bus"])
+def test_a_route_to_single_people_goes_where_they_can_be_reached(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv("SECRET", "s3cret-of-the-receivers")
+    (route,) = read_config(written(tmp_path, ALL + ROUTE.replace("canal", name))).routing.routes
+    assert route.to == ("post_sale",)

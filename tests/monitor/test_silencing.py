@@ -133,6 +133,7 @@ def test_all_that_is_open_and_more_than_half_of_the_places(store: Store) -> None
         ({"product": "pagos"}, " ", "x", NOW + HOUR, "quién"),
         ({"product": "pagos"}, "Ana", " ", NOW + HOUR, "razón"),
         ({"product": "pagos"}, "Ana", "x", NOW, "ya pasó"),
+        ({"product": "pagos"}, "Ana", "x", NOW + 367 * 24 * HOUR, "más de un año"),
         ({"client": "900"}, "Ana", "x", NOW + HOUR, "no se puede silenciar por «client»"),
         ({"severity": "grave"}, "Ana", "x", NOW + HOUR, "no hay una severidad «grave»"),
     ],

@@ -13,12 +13,15 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from connectors import SourceError
 from monitor.config import read_config
+from monitor.jobs import scheduled
 from monitor.metrics import Metrics
 from monitor.sending import Sending
 from monitor.service import Service
 from monitor.store import Message, Store
 from monitor.troubles import Trouble, troubles
 from tests.characters import ACEROS, at
+from tests.fake_api import Said
+from tests.fake_hook import FakeHook
 
 CONFIG = """
 [monitor]
@@ -153,6 +156,13 @@ def test_who_does_not_answer_for_five_minutes_is_told(vigia: Watched, desk: str,
     assert vigia.until("12:21:00") == {}
 
 
+def test_a_message_that_was_given_up_is_no_fault_that_lasts(vigia: Watched) -> None:
+    vigia.send("past", "k1")
+    vigia.store.put_off(vigia.store.claim(vigia.now, timedelta(minutes=2))["id"], "gone", vigia.now, dead=True)
+    vigia.service.errors["desk past"] = "gone"
+    assert vigia.until("12:06:00") == {}
+
+
 def test_what_a_tool_says_of_a_client_is_not_told_on(vigia: Watched) -> None:
     vigia.answers["crm"] = "no case 2026/900123456 for 900123456"
     vigia.send("crm", "2026/900123456")
@@ -217,6 +227,16 @@ def test_a_receiver_that_never_answers_at_all_is_told_as_such(vigia: Watched) ->
     assert found["receiver:torre"].what == "el receptor torre sigue trabajando cuando ya debería empezar de nuevo"
 
 
+def test_a_receiver_that_does_not_hear_what_stands_is_told(vigia: Watched) -> None:
+    vigia.service.refreshing.errors["guardia"] = "http://am-2:9093: no connection: refused"
+    vigia.until("12:01:10", cycle=False)
+    found = vigia.until("12:06:10", cycle=True)["receiver:guardia"]
+    assert (found.severity, found.since) == ("major", at("12:00:20"))
+    assert found.what == "el receptor guardia no recibe lo que sigue: http://am-2:9093: no connection: refused"
+    del vigia.service.refreshing.errors["guardia"]
+    assert vigia.look() == {}
+
+
 def test_the_scheduler_tells_of_jobs_that_fail_hang_and_run_again(vigia: Watched, monkeypatch: Any) -> None:
     failing, hanging = Event(), Event()
     failing.set()
@@ -230,7 +250,7 @@ def test_the_scheduler_tells_of_jobs_that_fail_hang_and_run_again(vigia: Watched
 
     monkeypatch.setattr(vigia.service, "watch_promises", watch)
     monkeypatch.setattr(vigia.service, "housekeep", beat)
-    scheduler: BackgroundScheduler = vigia.service._scheduled()
+    scheduler: BackgroundScheduler = scheduled(vigia.service)
     for job in scheduler.get_jobs():
         if job.id in ("promises", "housekeep"):
             scheduler.reschedule_job(job.id, trigger="interval", seconds=0.02)
@@ -245,6 +265,29 @@ def test_the_scheduler_tells_of_jobs_that_fail_hang_and_run_again(vigia: Watched
     finally:
         hanging.set()
         scheduler.shutdown()
+
+
+def test_a_receivers_own_trouble_is_told_by_the_others(tmp_path: Path) -> None:
+    now = at("12:00:10")
+    with FakeHook() as well, FakeHook() as ill:
+        blocks = (
+            f'[receivers.{name}]\nkind = "webhook"\nurl = "{hook.url}"\nsecret = "un secreto de pruebas"\n'
+            for name, hook in (("bien", well), ("mal", ill))
+        )
+        (tmp_path / "config.toml").write_text(CONFIG + "\n".join(blocks))
+        (tmp_path / "clientes.csv").write_text("client_id\n")
+        config = read_config(tmp_path / "config.toml")
+        store = Store(config.monitor.database)
+        store.migrate()
+        service = Service(config, store, clock=lambda: now)
+        service.cycle()
+        ill.faults = [Said(400)] * 1000
+        for _ in range(60):  # pagos.csv is missing: a fault to be told by both
+            now += timedelta(seconds=10)
+            service.cycle()
+        store.close()
+    told = [asked.body["fault"]["key"] for asked in well.taken]
+    assert (sorted(told), ill.taken) == (["receiver:mal", "source:core"], [])
 
 
 def _until(there: Any) -> None:

@@ -1,0 +1,58 @@
+"""What columns are made of, and what queries that are built elsewhere may ask of them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import BigInteger, ColumnElement, DateTime, Integer, Numeric, Text, cast, func, types
+from sqlalchemy.engine import Dialect
+
+counting = func.count
+"""For queries that are built elsewhere: how many values of a column."""
+SERIAL = BigInteger().with_variant(Integer, "sqlite")
+
+
+class Utc(types.TypeDecorator[datetime]):
+    """An aware time, kept in UTC also where the database forgets zones."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002, D102 - the face of SQLAlchemy
+        return None if value is None else value.astimezone(UTC)
+
+    def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002, D102 - as above
+        return None if value is None else value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Money(types.TypeDecorator[Decimal]):
+    """An amount to the cent; as text where the database has no decimals and would round it."""
+
+    impl = Numeric(38, 2)
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> types.TypeEngine[Any]:  # noqa: D102 - the face of SQLAlchemy
+        return dialect.type_descriptor(Text() if dialect.name == "sqlite" else Numeric(38, 2))
+
+    def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> Decimal | str | None:  # noqa: D102 - as above
+        return f"{value:.2f}" if dialect.name == "sqlite" and value is not None else value
+
+    def process_result_value(self, value: Any | None, dialect: Dialect) -> Decimal | None:  # noqa: ARG002, D102 - as above
+        return None if value is None else Decimal(value)
+
+
+def written(column: ColumnElement[Any]) -> ColumnElement[str]:
+    """Likewise: a number as text."""
+    return cast(column, Text)
+
+
+def different(column: Any) -> Any:
+    """How many values a query finds there, each counted once."""
+    return func.count(column.distinct())
+
+
+def highest(column: Any) -> Any:
+    """The highest value that a query finds there; None where it finds none."""
+    return func.max(column)

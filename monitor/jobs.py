@@ -1,0 +1,52 @@
+"""What a service does at its times: polls, deliveries, notices, promises, housekeeping, the heartbeat."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_EXECUTED, EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED
+from apscheduler.schedulers.background import BackgroundScheduler
+
+from monitor.heartbeat import Pulse
+
+if TYPE_CHECKING:
+    from monitor.service import Service
+
+DELIVERY = timedelta(seconds=2)
+NOTICES = timedelta(seconds=5)
+"""How often it is asked whether somebody is to be told something."""
+WATCH = timedelta(minutes=1)
+"""How often the promises of open cases are looked at."""
+
+
+def scheduled(service: Service) -> BackgroundScheduler:
+    """The jobs of a service, not yet started."""
+    defaults = {"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
+    scheduler = BackgroundScheduler(
+        timezone=UTC, job_defaults=defaults, executors={"default": {"type": "threadpool", "max_workers": 32}}
+    )
+    for name, source in service.config.sources.items():
+        every = source.block.every.total_seconds()
+        begins = datetime.now(UTC)
+        scheduler.add_job(
+            service.fetch, "interval", seconds=every, args=[name], id=f"poll {name}", next_run_time=begins
+        )
+    for desk in service.sending:
+        job = f"deliver {desk or 'to desks of the past'}"
+        how = [desk, service.ending]
+        scheduler.add_job(service.sending.to, "interval", seconds=DELIVERY.total_seconds(), args=how, id=job)
+    notify = {"seconds": NOTICES.total_seconds(), "id": "notices", "next_run_time": datetime.now(UTC)}
+    scheduler.add_job(service.notices.tell, "interval", **notify)
+    for name in service.refreshing:
+        scheduler.add_job(service.refreshing.refresh, "interval", minutes=1, args=[name], id=f"refresh {name}")
+    watch = {"seconds": WATCH.total_seconds(), "id": "promises", "next_run_time": datetime.now(UTC)}
+    scheduler.add_job(service.watch_promises, "interval", **watch)
+    scheduler.add_job(service.housekeep, "interval", hours=1, id="housekeep")
+    if heart := service.config.heartbeat:
+        pulse = Pulse(heart.url, service.ready, service.metrics)
+        scheduler.add_job(pulse.beat, "interval", seconds=heart.every.total_seconds(), id="heartbeat")
+    scheduler.add_listener(service.missed, EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES)
+    scheduler.add_listener(lambda event: service.runs.ran(event.job_id), EVENT_JOB_EXECUTED)
+    scheduler.add_listener(lambda event: service.runs.failed(event.job_id, event.exception), EVENT_JOB_ERROR)
+    return scheduler

@@ -1,0 +1,157 @@
+"""Guides: the right one for an incident, the bank's own before the shipped ones, found by their words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import requests
+from fastapi import FastAPI
+
+from monitor.guides import SECTIONS, Guides
+from monitor.languages import words
+from monitor.people import Unknown
+from monitor.rehearsal import LANGUAGES
+from monitor.spanish import NAMES
+from monitor.web import board, guides, serve
+from rules.catalog import __file__ as catalog
+
+
+def web() -> FastAPI:
+    """The guides' pages alone."""
+    made = FastAPI()
+    made.include_router(guides.pages())
+    made.add_exception_handler(Unknown, lambda _, error: board.trouble(str(error.args[0]), 404))
+    return made
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_product_and_channel_has_a_guide_for_every_way(language: str) -> None:
+    known = Guides(language)
+    assert known.faults == []
+    for place in ("general", *NAMES):
+        for section in SECTIONS.values():
+            guide = known.get(f"{place}/{section}")
+            assert guide, (place, section)
+            assert guide.title
+            assert all((guide.solution, guide.escalation, guide.contingency, guide.client)), guide.id
+            assert place == "general" or guide.title.startswith(words(language).name(place)), guide.title
+
+
+def test_both_languages_have_the_same_guides_with_as_many_steps() -> None:
+    es, en = ({guide.id: guide for guide in Guides(language)} for language in LANGUAGES)
+    assert es.keys() == en.keys()
+    for key, guide in es.items():
+        there = en[key]
+        steps = [(len(g.solution), len(g.escalation), len(g.contingency), bool(g.client)) for g in (guide, there)]
+        assert steps[0] == steps[1], key
+
+
+@pytest.mark.parametrize(
+    ("incident", "guide"),
+    [
+        (
+            {"guide": "general/fallas", "kind": "failed", "product": "pagos", "channel": "conexion_directa"},
+            "pagos/fallas",
+        ),
+        (
+            {"guide": "general/fallas", "kind": "failed", "product": "", "channel": "sucursal_digital"},
+            "sucursal_digital/fallas",
+        ),
+        ({"guide": "general/fallas", "kind": "failed", "product": "nomina", "channel": "h2h"}, "general/fallas"),
+        (
+            {"guide": "general/fallas", "kind": "failed", "product": "nomina", "channel": "conexion_directa"},
+            "conexion_directa/fallas",
+        ),
+        ({"guide": "general/lotes", "kind": "missing", "product": "nomina", "channel": ""}, "general/lotes"),
+        ({"guide": "swift/pendientes", "kind": "failed", "product": "pagos", "channel": ""}, "swift/pendientes"),
+        ({"guide": "no/hay", "kind": "slow", "product": "pagos", "channel": ""}, "pagos/lentitud"),
+        ({"guide": "", "kind": "value", "product": "", "channel": "", "series": "cpu"}, "general/indicador"),
+        ({"guide": None, "kind": "nuevo"}, "general/fallas"),
+    ],
+)
+def test_the_guide_of_an_incident(incident: dict[str, str], guide: str) -> None:
+    assert Guides().of(incident).id == guide
+
+
+def test_where_one_channel_fails_the_other_is_offered_first() -> None:
+    known = Guides()
+    row = {"guide": "general/fallas", "kind": "failed", "product": "pagos"}
+    direct = known.of(row | {"channel": "conexion_directa"})
+    assert "Sucursal Digital" in direct.contingency[0]
+    assert "Sucursal Digital" in direct.client
+    assert "oficina" in known.of(row | {"channel": ""}).client
+    assert "no repita" in known.of(row | {"guide": "", "kind": "pending", "channel": "conexion_directa"}).client
+
+
+def test_the_catalog_names_guides_that_there_are() -> None:
+    text = (Path(catalog).parent / "productos.toml").read_text(encoding="utf-8")
+    named = {line.split('"')[1] for line in text.splitlines() if line.startswith("guide")}
+    assert named
+    assert [name for name in named if not Guides().get(name)] == []
+
+
+def test_words_are_found_without_accents_or_capitals() -> None:
+    found = [guide.id for guide in Guides().search("DEPOSITOS reversos")]
+    assert found[0] == "depositos/reversos"
+    assert Guides().search("  ") == []
+    assert Guides().search("zzz") == []
+
+
+def test_the_banks_place_goes_before_the_shipped_one(tmp_path: Path) -> None:
+    (tmp_path / "es").mkdir()
+    (tmp_path / "es" / "pagos.toml").write_text(
+        'title = "Pagos"\nclient = "Llámenos."\n[fallas]\nsolution = ["Uno."]\n'
+    )
+    (tmp_path / "es" / "nomina.toml").write_text('title = "Nómina"\n[fallas]\ntitle = "Nómina caída"\n')
+    known = Guides("es", str(tmp_path))
+    assert known.faults == []
+    own = known.get("pagos/fallas")
+    assert own
+    assert (own.solution, own.client, own.title) == (("Uno.",), "Llámenos.", "Pagos: fallas por encima de lo normal")
+    assert own.escalation == Guides().get("general/fallas").escalation, "what it leaves out is general's"  # type: ignore[union-attr]
+    assert known.of({"kind": "failed", "product": "nomina"}).title == "Nómina caída"
+    assert known.get("recaudos/fallas") == Guides().get("recaudos/fallas")
+
+
+@pytest.mark.parametrize(
+    ("source", "fault"),
+    [
+        ("title = ", "es/pagos.toml: is not TOML"),
+        ('client = "x"', "es/pagos.toml: title: is missing"),
+        (
+            'title = "P"\n[fallas]\nsolucion = ["x"]',
+            "es/pagos.toml: fallas.solucion: no such key; did you mean 'solution'?",
+        ),
+        ('title = "P"\nsolution = "x"', "es/pagos.toml: solution: must be a list"),
+    ],
+)
+def test_a_bad_guide_is_told_and_the_shipped_one_stands(tmp_path: Path, source: str, fault: str) -> None:
+    (tmp_path / "es").mkdir()
+    (tmp_path / "es" / "pagos.toml").write_text(source)
+    known = Guides("es", str(tmp_path))
+    (told,) = known.faults
+    assert str(told).startswith(fault)
+    assert known.get("pagos/fallas") == Guides().get("pagos/fallas")
+
+
+def test_pages_of_all_guides_and_of_one() -> None:
+    server = serve(web(), "127.0.0.1:0")
+
+    def page(path: str) -> requests.Response:
+        return requests.get(server.address + path, timeout=10)
+
+    try:
+        every, some, one, missing = map(
+            page, ("/guias", "/guias?q=depositos+reversos", "/guias/pagos/fallas", "/guias/no/hay")
+        )
+    finally:
+        server.stop()
+    assert every.status_code == 200
+    assert 'href="/guias/pagos/fallas"' in every.text
+    assert "depositos/reversos" in some.text
+    assert "swift" not in some.text
+    assert "Primera solución" in one.text
+    assert "antes de la hora de corte" in one.text
+    assert missing.status_code == 404
+    assert "no hay una guía" in missing.text
