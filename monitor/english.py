@@ -101,7 +101,6 @@ WHYS = {
     "": "",
 }
 TOUCHES = {"affected": "Affected", "exposed": "Exposed", "": "—"}
-NAMED = {"yes": "yes", "no": "no"}
 """What an act on an incident names, where it is no person and no id."""
 TERMS = {
     "segment": "segment",

@@ -360,7 +360,17 @@ def test_the_reference_names_every_call_and_shape(face: Face) -> None:
     schema = face.get("/api/openapi.json").json()
     for path in schema["paths"]:
         assert path in html
-    calls = ("incidents", "incidents/{incident_id}", "cases", "clients", "clients/{nit}", "causes", "sla", "leads")
+    calls = (
+        "incidents",
+        "incidents/{incident_id}",
+        "cases",
+        "clients",
+        "clients/{nit}",
+        "causes",
+        "sla",
+        "leads",
+        "indicators",
+    )
     calls += ("acts", "incidents/{incident_id}/{act}", "cases/{name}/{act}", "silences", "silences/{silence_id}")
     calls += ("maintenance", "maintenance/{maintenance_id}", "handover")
     assert set(schema["paths"]) == {f"/api/v1/{call}" for call in calls}
