@@ -32,8 +32,11 @@ from monitor.web.viewer import Forbidden, impersonal, viewer, watch_every_way_ou
 NO_LOSSES = Losses()
 HERE = Path(__file__).parent
 REFUSALS: dict[int | str, dict[str, Any]] = {
+    400: {"model": shapes.Trouble, "description": "Headers that no honest program sends."},
     401: {"model": shapes.Trouble, "description": "Nobody whom the configuration knows asks."},
     403: {"model": shapes.Trouble, "description": "Whoever asks may not."},
+    413: {"model": shapes.Trouble, "description": "More than 256 KiB."},
+    421: {"model": shapes.Trouble, "description": "For another host's name."},
     422: {"model": shapes.Trouble, "description": "It cannot be done, or not so."},
     429: {"model": shapes.Trouble, "description": "Too many wrong tokens from there."},
     503: {"model": shapes.Trouble, "description": "The state cannot be used."},
