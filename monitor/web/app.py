@@ -55,8 +55,11 @@ HERE = Path(__file__).parent
 SECTIONS = ("/", "/casos", "/clientes", "/reglas", "/guias", "/turno")
 """What every page leads to, where it is served."""
 REFUSALS: dict[int | str, dict[str, Any]] = {
+    400: {"model": shapes.Trouble, "description": "Headers that no honest program sends."},
     401: {"model": shapes.Trouble, "description": "Nobody whom the configuration knows asks."},
     403: {"model": shapes.Trouble, "description": "Whoever asks may not."},
+    413: {"model": shapes.Trouble, "description": "More than 256 KiB."},
+    421: {"model": shapes.Trouble, "description": "For another host's name."},
     422: {"model": shapes.Trouble, "description": "It cannot be done, or not so."},
     429: {"model": shapes.Trouble, "description": "Too many wrong tokens from there."},
     503: {"model": shapes.Trouble, "description": "The state cannot be used."},

@@ -320,7 +320,7 @@ def test_a_form_needs_our_own_page_and_its_mark(face: Guarded) -> None:
     person.enter(TOKENS["beto"])
     other.enter(TOKENS["carla"])
     mark = person.form("/", "/salir")
-    path = f"/incidents/{PAYMENTS}/nope"  # nothing answers there: 404 and 405 are through the gate
+    path = f"/incidents/{PAYMENTS}/no/pe"  # nothing answers there: 404 and 405 are through the gate
     through = (404, 405)
     assert person.post(path, mark).status_code in through
     for origin in (
@@ -354,7 +354,7 @@ def test_the_log_in_is_guarded_too(face: Guarded) -> None:
 
 
 def test_without_users_a_foreign_page_does_nothing_either(local: Guarded) -> None:
-    path = f"/incidents/{PAYMENTS}/nope"
+    path = f"/incidents/{PAYMENTS}/no/pe"
     assert local.ask("POST", path).status_code == 403
     assert local.ask("POST", path, json={}).status_code == 403
     assert local.ask("POST", path, json={}, headers={"Origin": "https://evil.example"}).status_code == 403
@@ -366,7 +366,7 @@ def test_our_public_address_is_our_own_page(store: Store) -> None:
     face = Guarded(store, monitor=Monitor(address="https://vigia.banco.example"))
     person = Browser(face)
     person.enter(TOKENS["beto"])
-    path, mark = f"/incidents/{PAYMENTS}/nope", person.form("/", "/salir")
+    path, mark = f"/incidents/{PAYMENTS}/no/pe", person.form("/", "/salir")
     assert person.post(path, mark, "https://vigia.banco.example").status_code in (404, 405)
     assert person.post(path, mark, "https://vigia.banco.example.evil.example").status_code == 403
     face.server.stop()

@@ -62,6 +62,7 @@ def paths(application: FastAPI, **known: str) -> list[str]:
 
 
 KNOWN = {
+    "guide_id": "general/fallas",
     "nit": ACEROS,
     "guide_id": "general/fallas",
     "incident_id": PAYMENTS,
@@ -279,3 +280,20 @@ def test_whether_an_answer_names_somebody() -> None:
     assert names_somebody({"rows": [{"a": 1}, {"client_id": ACEROS}]})
     assert names_somebody([Client(ACEROS)])
     assert not names_somebody({"rows": [{"client_id": ""}], "properties": {"client_id": {"type": "string"}}})
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"cases/VG-{PAYMENTS}-{MOLINOS}/informed",
+        "cases/VG-nope/informed",
+        f"incidents/{ALONE}/ack",
+        "incidents/AF-nope/ack",
+    ],
+)
+def test_an_act_on_anothers_is_answered_as_on_nobodys(face: Guarded, path: str) -> None:
+    before = len(face.store.acts())
+    answer = face.ask("POST", f"/api/v1/{path}", user="diana", json={})
+    assert answer.status_code == 404
+    assert MOLINOS not in answer.text
+    assert len(face.store.acts()) == before
