@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from fastapi.staticfiles import StaticFiles
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 from alerts.causes import Escalating
@@ -86,6 +87,8 @@ UNFIT = {
     "extra_forbidden": "no se conoce",
 }
 """By the beginning of pydantic's names of what is wrong."""
+NOT_THERE = {404: "aquí no hay nada", 405: "eso no se hace aquí"}
+"""Of paths and methods that nothing answers."""
 
 
 def app(
@@ -160,6 +163,7 @@ def app(
     ):
         made.add_exception_handler(error, _told(status))
     made.add_exception_handler(RequestValidationError, _unfit)
+    made.add_exception_handler(HTTPException, _not_there)
     watch_every_way_out(made)
     served = frozenset(path for path in SECTIONS if _serves(made, path))
 
@@ -191,6 +195,14 @@ def _told(status: int) -> Callable[[Request, Exception], Response]:
             return JSONResponse({"detail": words}, status)
         return trouble(words, status)
 
+    return answer
+
+
+def _not_there(request: Request, error: Exception) -> Response:
+    """No such page, or nothing that is done to it so; never with what was asked for."""
+    status, headers = (error.status_code, error.headers) if isinstance(error, HTTPException) else (500, None)
+    answer = _told(status)(request, Refused(NOT_THERE.get(status, "no se puede")))
+    answer.headers.update(headers or {})
     return answer
 
 
