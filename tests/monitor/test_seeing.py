@@ -70,7 +70,6 @@ def paths(application: FastAPI, **known: str) -> list[str]:
 KNOWN = {
     "guide_id": "general/fallas",
     "nit": ACEROS,
-    "guide_id": "general/fallas",
     "incident_id": PAYMENTS,
     "key": f"VG-{PAYMENTS}-{ACEROS}",
     "case_key": f"VG-{PAYMENTS}-{ACEROS}",
