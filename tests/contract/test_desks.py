@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import threading
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
@@ -13,9 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from typer.testing import CliRunner
 
 from connectors import Case, SourceError
 from connectors.kinds import kinds, load
+from monitor.__main__ import app
 from monitor.faults import Fault
 from monitor.intake import Intake
 from monitor.plugs import read_source
@@ -191,6 +194,18 @@ def test_an_answer_that_breaks_off_once_the_tool_has_written_leaves_one_case(too
     assert tool.count(CASE.key) == 1
 
 
+@pytest.mark.parametrize("tool", sorted({*KINDS} - {"local", "pair"}), indirect=True)
+def test_an_answer_that_comes_too_late_leaves_one_case(tool: Tool) -> None:
+    slow = threading.Event()
+    desk = desk_of(tool, timeout=timedelta(seconds=0.5))
+    tool.fake.after = [Said(wait=slow)]
+    with suppress(SourceError):
+        desk.open(CASE)
+    slow.set()
+    assert desk.open(CASE) == desk_of(tool).open(CASE)
+    assert tool.count(CASE.key) == 1
+
+
 @every_server
 @pytest.mark.parametrize(
     ("said", "permanent"),
@@ -240,6 +255,44 @@ def others() -> Iterator[list[ProcessPoolExecutor]]:
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, spawn) as one, ProcessPoolExecutor(1, spawn) as two:
         yield [one, two]
+
+
+def toml(value: Any) -> str:
+    """A value as TOML has it, in one line."""
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{json.dumps(name)} = {toml(one)}" for name, one in value.items()) + " }"
+    return json.dumps(value, ensure_ascii=False)
+
+
+def checked(tool: Tool, folder: Path, desk: dict[str, Any]) -> tuple[int, str]:
+    """Exit code and output of `vigia check --connect` with the tool as source of cases and as desk."""
+    blocks = {
+        "sources": {"role": "cases", "kind": tool.kind, "start": "9999d", **tool.source},
+        "desks": {"kind": tool.kind, **desk},
+    }
+    lines = [f"{kind}.tool = {toml(block)}" for kind, block in blocks.items()]
+    config = folder / "config.toml"
+    config.write_text("\n".join(lines), encoding="utf-8")
+    done = CliRunner().invoke(app, ["check", "--connect", "--config", str(config)])
+    return done.exit_code, done.output
+
+
+@every_tool
+def test_vigia_check_asks_it_as_source_and_as_desk(tool: Tool, tmp_path: Path) -> None:
+    tool.add([0, 1])
+    code, said = checked(tool, tmp_path, tool.desk)
+    assert code == 0, said
+    assert "source tool: 2 rows can be used" in said
+    assert "desk tool: " in said
+
+
+@every_server
+def test_vigia_check_says_why_it_cannot_be_used(tool: Tool, tmp_path: Path) -> None:
+    code, said = checked(tool, tmp_path, tool.broken)
+    assert code == 1
+    (line,) = (line for line in said.splitlines() if line.startswith("desk tool: "))
+    assert not any(secret in said for secret in ("s3cret", "wr0ng"))
+    assert len(line) > len(f"desk tool: {tool.fake.url}")
 
 
 def _open_all(kind: str, options: dict[str, Any], keys: list[str]) -> dict[str, str]:
