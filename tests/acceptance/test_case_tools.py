@@ -6,7 +6,7 @@ import csv
 import importlib
 import json
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -35,11 +35,12 @@ def toml(value: Any) -> str:
 
 
 class Bank:
-    """A folder with payments and a case tool; every cycle is a service started anew."""
+    """A folder with payments and a case tool, and the service, which may be started again; tokens end between two cycles."""
 
     def __init__(self, folder: Path, tool: Tool) -> None:
         self.folder, self.tool = folder, tool
         self.stores: list[Store] = []
+        self.now = at("12:00")
         blocks = {
             "monitor": {"database": "sqlite:///vigia.db", "rules": ["rules.toml"]},
             "sources.pagos": {"role": "transactions", "kind": "file", "path": "pagos.csv"},
@@ -64,18 +65,24 @@ class Bank:
                     )
                 minute += timedelta(minutes=1)
 
-    def cycle(self, now: datetime) -> tuple[bool, Store]:
-        if self.tool.fake:
-            self.tool.fake.expire()
+    def start(self) -> None:
         config = read_config(self.folder / "config.toml")
-        store = Store(config.monitor.database)
-        store.migrate()
-        self.stores.append(store)
-        service = Service(config, store, clock=lambda: now)
-        for desk in service.sending.desks.values():
+        self.stores.append(Store(config.monitor.database))
+        self.store.migrate()
+        self.service = Service(config, self.store, clock=lambda: self.now)
+        for desk in self.service.sending.desks.values():
             if hasattr(desk, "session"):
                 desk.session.sleep = lambda _: None
-        return service.cycle(), store
+
+    @property
+    def store(self) -> Store:
+        return self.stores[-1]
+
+    def cycle(self, clock: str) -> bool:
+        self.now = at(clock)
+        if self.tool.fake:
+            self.tool.fake.expire()
+        return self.service.cycle()
 
 
 @pytest.fixture
@@ -91,25 +98,26 @@ def bank(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bank]:
 
 @pytest.mark.parametrize("bank", kinds("desks"), indirect=True)
 def test_a_failure_is_a_case_of_each_client_in_the_tool_from_end_to_end(bank: Bank) -> None:
-    bank.pay("11:30", "12:00")
-    assert bank.cycle(at("12:00:15"))[0]
+    bank.pay("11:45", "12:00")
+    bank.start()
+    assert bank.cycle("12:00:15")
     bank.pay("12:00", "12:10", failing=0.9)
     if bank.tool.fake:
         bank.tool.fake.after = [Said(500)]  # the first answer is lost once the case is there
-    bank.cycle(at("12:10:15"))
-    for minute in (11, 12, 13):  # told again, and read back
+    bank.cycle("12:10:15")
+    bank.start()
+    for minute in (11, 12):  # told again, and read back
         bank.pay(f"12:{minute - 1}", f"12:{minute}", failing=0.9)
-        _, store = bank.cycle(at(f"12:{minute}:15"))
-    decisions = store.decisions()
+        bank.cycle(f"12:{minute}:15")
+    decisions = bank.store.decisions()
     assert {decision.client_id for decision in decisions} == {client.nit for client in CAST}
     assert all(decision.action is Action.OPEN and not decision.linked_case_id for decision in decisions)
     assert [bank.tool.count(decision.key) for decision in decisions] == [1] * len(CAST)
-    theirs = store.their_cases()
+    theirs = bank.store.their_cases()
     assert [case.reported_by for case in theirs] == ["monitor"] * len(CAST)
-    assert {case.case_id for case in theirs} == {sent["reference"] for sent in rows(store, OPENED)}
-    bank.pay("12:13", "12:40")
-    for minute in (40, 41):
-        done, store = bank.cycle(at(f"12:{minute}:15"))
-    assert done
-    assert store.waiting() == []
+    assert {case.case_id for case in theirs} == {sent["reference"] for sent in rows(bank.store, OPENED)}
+    bank.pay("12:12", "12:30")
+    assert bank.cycle("12:30:15")
+    assert bank.cycle("12:31:15")
+    assert bank.store.waiting() == []
     assert [bank.tool.count(decision.key) for decision in decisions] == [1] * len(CAST)
