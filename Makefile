@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: run test lint bench boards lock clean
+.PHONY: run test lint bench boards pictures lock clean
 
 run: $(VENV)/.run          ## the daemon with a simulated bank; Ctrl-C ends it
 	@$(BIN)/vigia run --config config.toml
@@ -21,6 +21,9 @@ bench: $(VENV)/.dev        ## speed, memory and detection figures, printed
 
 boards: $(VENV)/.dev       ## Grafana's boards from deploy/grafana/boards
 	$(BIN)/python deploy/grafana/build.py
+
+pictures: $(VENV)/.dev     ## the README's pictures of the board, of a real run (six minutes; needs Chromium)
+	$(BIN)/python -m tests.pictures
 
 lock: $(VENV)/.dev         ## renew the pins from pyproject.toml
 	$(BIN)/pip install --quiet uv

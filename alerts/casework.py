@@ -1,4 +1,4 @@
-"""What people do with a case: approve, withdraw, confirm, undo and attribute its link, inform the client, promote it.
+"""What people do with a case: approve, withdraw, reinstate, confirm, undo and attribute its link, inform the client, promote it.
 
 One act on one decision, and what comes of it. An act that makes no sense (any more) changes nothing, so that it may be taken in
 again, and so that a list can show what the judging thread has not taken in yet.
@@ -15,7 +15,7 @@ from alerts.confidence import SURE
 from alerts.reasons import APPROVAL, BUDGET, FEW, OBSERVED, THEIRS, UNDONE, WITHDRAWN, waits
 from alerts.ties import linked_to, unlinked
 
-WHOLE = ("approve", "withdraw")
+WHOLE = ("approve", "withdraw", "reinstate")
 """What can be done with all cases of an incident at once; it also holds for those that come later."""
 ACTS = (*WHOLE, "confirm", "undo", "attribute", "informed", "promote")
 
@@ -36,6 +36,8 @@ def _told(decision: Decision, action: str, who: str, at: datetime) -> dict[str, 
             return {"approved_by": who, "reason": BUDGET if decision.reason == APPROVAL else decision.reason}
         case "withdraw":
             return {"withdrawn_at": at, "reason": WITHDRAWN if waits(decision) else decision.reason}
+        case "reinstate":
+            return {"withdrawn_at": None, "reason": UNDONE}
         case "confirm":
             return {"confidence": SURE, "confirmed_by": who}
         case _:
@@ -48,6 +50,7 @@ def may(decision: Decision, action: str) -> bool:
     return {
         "approve": waits(decision) and decision.reason in (APPROVAL, FEW) and not decision.approved_by,
         "withdraw": waits(decision) or (decision.action is Action.OPEN and not decision.withdrawn_at),
+        "reinstate": decision.action is Action.NONE and decision.reason == WITHDRAWN,
         "confirm": bool(decision.linked_case_id) and not decision.confirmed_by,
         "undo": bool(decision.linked_case_id),
         "informed": decision.informed_at is None and not decision.withdrawn_at,

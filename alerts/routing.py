@@ -43,8 +43,8 @@ class Route:
     """What is told there, of what, and to whom.
 
     to: addresses, or some of WORDS; none: the receiver's own address. products to teams: one of these, where any is named. hours: when it
-    tells (None: at any time). after: from the detection on, told only if by then nobody has taken it on. at: times of the bank's day
-    at which what happened since the last one is told as a digest, instead of one by one.
+    tells (None: at any time). after: from the detection (or reopening) on, told only if by then nobody has taken it on. at: times of the
+    bank's day at which what happened since the last one is told as a digest, instead of one by one.
     """
 
     receiver: str
@@ -130,13 +130,18 @@ def counted(hits: Iterable[Hit]) -> int:
     return sum(hit.clients for hit in hits)
 
 
+def stands_since(incident: Incident) -> datetime:
+    """From when on it is to be told: its detection, or when somebody opened it anew."""
+    return incident.reopened_at or incident.detected_at
+
+
 def due(route: Route, incident: Incident, theirs: Sequence[Hit], acknowledged_at: datetime | None) -> datetime | None:
     """From when on somebody is to be told of it by this route; None: it was taken on, or over, before.
 
     theirs: the clients that they answer for; once all of them are informed, it is taken on.
     It does not depend on when this is asked: a Vigía that was down tells in the end what it would have told.
     """
-    at = incident.detected_at + route.after
+    at = stands_since(incident) + route.after
     if not route.after:
         return at
     over = incident.resolved_at is not None and incident.resolved_at <= at

@@ -15,6 +15,8 @@ from rules import Severity
 
 GAP = timedelta(minutes=5)
 """At most one update in so long, but for a worse severity and the end."""
+SOON = timedelta(minutes=5)
+"""So long before the moment that was promised, whoever waits for news is told how it stands."""
 SUMMARY = timedelta(minutes=15)
 """At most one summary in so long; one with something critical and new in it waits for GAP alone."""
 HOUR = timedelta(hours=1)
@@ -22,8 +24,8 @@ LONG_AGO = datetime.min.replace(tzinfo=UTC)
 FEW = 50
 """Up to so many clients of their own, each one more is news; else a count that has doubled, and by SOME at least."""
 SOME = 10
-NEW, END, AGAIN, MERGED, SEVERITY, SCOPE, CLIENTS, ESCALATED = (
-    "new", "end", "again", "merged", "severity", "scope", "clients", "escalated",
+NEW, END, AGAIN, MERGED, SEVERITY, SCOPE, CLIENTS, ESCALATED, PROMISED = (
+    "new", "end", "again", "merged", "severity", "scope", "clients", "escalated", "promised",
 )  # fmt: skip
 
 
@@ -43,7 +45,10 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What a recipient was last told, as `threads.told` keeps it. summed: in a summary; basis: how they are told (words, role, ...)."""
+    """What a recipient was last told, as `threads.told` keeps it.
+
+    summed: in a summary; basis: how they are told (words, role, ...); promised: by when the message says that the next news comes.
+    """
 
     severity: str
     open: bool
@@ -51,6 +56,7 @@ class Told:
     affected: int
     summed: bool
     basis: Mapping[str, Any]
+    promised: datetime | None = None
 
     @classmethod
     def of(cls, standing: Standing, basis: Mapping[str, Any], *, summed: bool) -> Self:
@@ -60,11 +66,15 @@ class Told:
     @classmethod
     def read(cls, kept: Mapping[str, Any]) -> Self:
         """From its JSON."""
-        return cls(**dict(kept) | {"place": tuple(kept["place"])})
+        promised = kept.get("promised")
+        return cls(
+            **dict(kept) | {"place": tuple(kept["place"]), "promised": promised and datetime.fromisoformat(promised)}
+        )
 
     def kept(self) -> dict[str, Any]:
         """As JSON."""
-        return asdict(self) | {"place": list(self.place), "basis": dict(self.basis)}
+        promised = self.promised and self.promised.isoformat()
+        return asdict(self) | {"place": list(self.place), "basis": dict(self.basis), "promised": promised}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +99,9 @@ def owed(told: Told | None, told_at: datetime | None, now: Standing, *, escalate
         return Owed("update", (AGAIN, *((SEVERITY,) if worse else ())), told_at + GAP)
     whys = {SEVERITY: worse, CLIENTS: _more(told, now), SCOPE: now.place != told.place}
     why = tuple(name for name, holds in whys.items() if holds)
-    return Owed("update", why, told_at if worse else told_at + GAP) if why else None
+    if why:
+        return Owed("update", why, told_at if worse else told_at + GAP)
+    return Owed("update", (PROMISED,), told.promised - SOON) if told.promised else None
 
 
 def _more(told: Told, now: Standing) -> bool:

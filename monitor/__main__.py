@@ -29,6 +29,7 @@ from monitor.cli import (
     guides,
     handover,
     incidents,
+    indicators,
     leads,
     maintenance,
     now,
@@ -181,6 +182,7 @@ app.command("causes")(causes.causes)
 app.command("sla")(sla.sla)
 app.command("clients")(clients.clients)
 app.command("leads")(leads.leads)
+app.command("indicators")(indicators.indicators)
 app.command("rests")(rests.rests)
 app.command("search")(guides.search)
 

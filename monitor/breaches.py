@@ -12,8 +12,8 @@ from alerts.threads import GAP, LONG_AGO
 from monitor import sla
 from monitor import tables as t
 from monitor.config import Config
-from monitor.news import breach_facts
-from monitor.recipients import message, recipient, thread_row
+from monitor.facts import breach_facts
+from monitor.recipients import board, message, recipient, thread_row
 from monitor.standing import Row, rows
 from monitor.store import Store
 from rules import Severity
@@ -88,10 +88,8 @@ class Breaches:
     def _write(self, who: Addressee, route: Route, cases: Mapping[str, Row], held: Threads, now: datetime) -> None:
         before = held.get((TOGETHER, who.receiver, who.name))
         sequence = before["sequence"] + 1 if before else 1
-        nobody = {} if who.role else {"client_id": "", "client": ""}
         to = recipient(self.config, who, {"words": route.words, "segments": sorted(route.segments)})
-        listed: Sequence[Row] = [case | nobody for case in cases.values()]
-        facts = breach_facts(listed, to, now, address=self.config.monitor.address)
+        facts = breach_facts(self.store, self._tied([*cases.values()]), to, now, address=board(self.config))
         threads = [thread_row(TOGETHER, who, sequence, {}, now)]
         for subject, case in cases.items():
             known = held.get((subject, who.receiver, who.name))
@@ -99,6 +97,26 @@ class Breaches:
                 thread_row(subject, who, known["sequence"] + 1 if known else 1, {"clock": case["clock"]}, now)
             )
         self.store.tell(threads, [message(TOGETHER, who, sequence, facts | {"event": "first", "why": ["new"]})], now)
+
+    def _tied(self, cases: Sequence[Row]) -> list[Row]:
+        """With the incident that each is tied to ('' where there is none), and when post-sale told the client."""
+        numbers = {case["case_id"] for case in cases}
+        ours = {number: key for key, number in self.store.opened_as(numbers)}
+        d = t.decisions.c
+        decided = self.store.decisions(d.linked_case_id.in_(numbers) | d.key.in_({*numbers, *ours.values()}))
+        by = {one.linked_case_id or one.key: one for one in decided} | {one.key: one for one in decided}
+        tied = []
+        for case in cases:
+            number = str(case["case_id"])
+            one = by.get(ours.get(number, number))
+            about = (
+                {"incident_id": one.incident_id, "informed_at": one.informed_at, "priority": one.priority}
+                if one
+                else {}
+            )
+            nothing = {"incident_id": "", "informed_at": None, "priority": None}
+            tied.append(case | nothing | about | {"reference": case["case_id"]})
+        return tied
 
 
 def _new(row: Row | None, clock: str) -> bool:

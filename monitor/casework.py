@@ -27,7 +27,7 @@ SOME = 3
 def do(
     store: Store, action: str, names: Sequence[str], who: str, text: str, now: datetime, *, request_key: str = ""
 ) -> list[str]:
-    """Approve, withdraw, confirm, undo, informed or promote: of each name what comes of it. All of them, or none.
+    """Approve, withdraw, reinstate, confirm, undo, informed or promote: of each name what comes of it. All of them, or none.
 
     A repeat within seconds, or with the same request_key, is one.
     """
@@ -52,7 +52,9 @@ def do(
             if not many and action == "approve":
                 raise Conflict(f"en la afectación {incident.id} no hay casos por aprobar")
             told.append(f"{incident.id}: {es.count(many, 'caso')}")
-        if action == "approve" and incident.state is not IncidentState.FIRING:
+            if action == "reinstate" and not _taken_back(store, incident):
+                raise Conflict(f"la afectación {incident.id} no está retirada")
+        if action in ("approve", "reinstate") and incident.state is not IncidentState.FIRING:
             raise Conflict(_over(incident))
         acts.append(act)
     store.act(*acts)
@@ -76,6 +78,12 @@ def attribute(store: Store, name: str, case_id: str, who: str, now: datetime, *,
             raise Conflict(f"el caso {decision.key} ya está enlazado a {named(case)}")
         store.act(act)
     return key
+
+
+def _taken_back(store: Store, incident: Incident) -> bool:
+    """Whether all of it was withdrawn last."""
+    whole = [act for act in store.acts(incident_id=incident.id) if act.action in WHOLE and not act.case_key]
+    return bool(whole) and whole[-1].action == "withdraw"
 
 
 def incident_of(store: Store, name: str) -> str:
@@ -138,6 +146,9 @@ def _over(incident: Incident) -> str:
 
 def _why_not(decision: Decision, action: str) -> str:
     """Why the act makes no sense for the case."""
+    if action == "reinstate":
+        told = "ya se retiró en su mesa: si hace falta, ábralo allá" if decision.withdrawn_at else "no se ha retirado"
+        return f"el caso {decision.key} {told}"
     if action in ("confirm", "undo"):
         done = decision.linked_case_id and f"ya lo confirmó {decision.confirmed_by}"
         return f"el caso {decision.key} {done or 'no está enlazado a ningún caso del cliente'}"

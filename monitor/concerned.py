@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from alerts import Incident, IncidentState
-from alerts.routing import ROLES, Addressee, Hit, Route, addressed, concerns, counted, due, opening
+from alerts.routing import ROLES, Addressee, Hit, Route, addressed, concerns, counted, due, opening, stands_since
 from alerts.rows import plain
 from alerts.silences import Silence
 from alerts.threads import Owed, Standing, Told, owed
@@ -162,7 +162,7 @@ class Concerned:
         self._quiet = {one.id: self._quiet[one.id] for one in found if one.id in self._quiet}
         found = [one for one in found if not self._is_quiet(one.id, one, now, wake)]
         ids = [one.id for one in found]
-        counts, acknowledged = hits(self.store, ids, **self._how), self._acknowledged(ids)
+        counts, acknowledged = hits(self.store, ids, **self._how), self._acknowledged(found)
         looks = []
         for one in found:
             row = plain(one)
@@ -170,13 +170,12 @@ class Concerned:
             looks.append(Look(one, row, counts.get(one.id, ()), acknowledged.get(one.id), mine))
         return looks
 
-    def _acknowledged(self, ids: Sequence[str]) -> dict[str, datetime]:
-        """When each was first acknowledged."""
-        a, found = t.acts.c, {}
-        query = t.acts.select().where(a.incident_id.in_(ids), a.action == "ack").order_by(a.id.desc())
-        for row in rows(self.store, query):
-            found[row["incident_id"]] = row["at"]
-        return found
+    def _acknowledged(self, found: Sequence[Incident]) -> dict[str, datetime]:
+        """When each was first acknowledged since it began, or was opened anew."""
+        a, began = t.acts.c, {one.id: stands_since(one) for one in found}
+        query = t.acts.select().where(a.incident_id.in_(began), a.action == "ack").order_by(a.id.desc())
+        acks = [(row["incident_id"], row["at"]) for row in rows(self.store, query)]
+        return {incident_id: at for incident_id, at in acks if at >= began[incident_id]}
 
     def _of(
         self, look: Look, told: Mapping[Addressee, Thread], now: datetime, began: Mapping[str, datetime], wake: Wake

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import fcntl
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -61,6 +61,13 @@ class Database:
     def __init__(self, url: str) -> None:
         self.engine = connect(url)
         self.shown = self.engine.url.render_as_string()
+        self.changed: dict[str, int] = {}
+        """How often each incident was changed since this process began, for who keeps what was counted of it."""
+
+    def note(self, incidents: Iterable[str]) -> None:
+        """These were changed."""
+        for key in incidents:
+            self.changed[key] = self.changed.get(key, 0) + 1
 
     def close(self) -> None:
         """Let go of the database."""

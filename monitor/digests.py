@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import datetime, time, timedelta
-from typing import Any
+from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from alerts import Incident, IncidentState
-from alerts.routing import ROLES, Addressee, Route, addressed, concerns, counted
+from alerts.routing import ROLES, Addressee, Route, addressed, concerns
+from alerts.rows import plain
 from alerts.silences import Silence
 from monitor import tables as t
 from monitor.concerned import Wake
 from monitor.config import Config
-from monitor.hits import hits, own_clients
-from monitor.news import digest_facts
-from monitor.recipients import message, recipient, thread_row
-from monitor.standing import Row, as_acted, rows, told
+from monitor.facts import digest_facts
+from monitor.hits import hits
+from monitor.recipients import board, message, recipient, thread_row
+from monitor.standing import Row, as_acted, rows
 from monitor.store import Message, Store
 
 
@@ -60,8 +60,8 @@ class Digests:
             return 0
         found = self._found(since, last, now, silences)
         messages = [
-            self._message(receiver, who, words, mine, since, last, now=now)
-            for (who, words), mine in self._shared(routes, found, now).items()
+            self._message(who, words, mine, since, last, now)
+            for (who, words), mine in self._shared(routes, found).items()
         ]
         until = thread_row(
             subject, Addressee(receiver), mark["sequence"] + 1 if mark else 1, {"until": last.isoformat()}, now
@@ -75,47 +75,32 @@ class Digests:
         there = self.store.incidents((i.state == IncidentState.FIRING) | (i.resolved_at >= since))
         found = [one for one in as_acted(self.store, there) if _happened(one, since, until)]
         held = [silence for silence in silences if silence.holds(now)]
-        return [row for row in told(self.store, found, now) if not any(silence.matches(row) for silence in held)]
+        return [row for row in map(plain, found) if not any(silence.matches(row) for silence in held)]
 
-    def _shared(
-        self, routes: Sequence[Route], found: Sequence[Row], now: datetime
-    ) -> dict[tuple[Addressee, Route], list[Row]]:
-        """What each is told, by the first of the routes that tells them of it; with how many affected clients are theirs."""
-        del now
-        words = {word for route in routes for word in route.to}
+    def _shared(self, routes: Sequence[Route], found: Sequence[Row]) -> dict[tuple[Addressee, Route], list[str]]:
+        """The incidents that each is told of, by the first of the routes that tells them."""
+        words, teams = {word for route in routes for word in route.to}, self.config.routing.teams
         segments = any(route.segments for route in routes)
         counts = hits(
             self.store, [row["id"] for row in found], roles=words & {*ROLES}, segments=segments, informed=False
         )
         first: dict[Addressee, Route] = {}
-        mine: dict[Addressee, dict[str, Row]] = defaultdict(dict)
+        mine: dict[Addressee, dict[str, None]] = defaultdict(dict)
         for route in routes:
-            for row in found:
-                if concerns(route, row, self.config.routing.teams):
-                    reached = addressed(route, row, self.config.routing.teams, counts.get(row["id"], ()))
-                    for who, theirs in reached.items():
-                        first.setdefault(who, route)
-                        mine[who].setdefault(row["id"], row | {"own": counted(theirs) if who.role else None})
-        return {(who, first[who]): list(listed.values()) for who, listed in mine.items()}
+            for row in (row for row in found if concerns(route, row, teams)):
+                for who in addressed(route, row, teams, counts.get(row["id"], ())):
+                    first.setdefault(who, route)
+                    mine[who][row["id"]] = None
+        return {(who, first[who]): list(listed) for who, listed in mine.items()}
 
     def _message(
-        self,
-        receiver: str,
-        who: Addressee,
-        route: Route,
-        found: Sequence[Row],
-        since: datetime,
-        until: datetime,
-        *,
-        now: datetime,
+        self, who: Addressee, route: Route, found: Sequence[str], since: datetime, until: datetime, now: datetime
     ) -> Message:
-        basis: dict[str, Any] = {"words": route.words, "segments": sorted(route.segments)}
-        listed = own_clients(self.store, [row["id"] for row in found], who.role, who.to) if who.role else {}
-        shown = [row | ({"clients": listed.get(row["id"], [])} if who.role else {}) for row in found]
-        to = recipient(self.config, who, basis)
-        facts = digest_facts(shown, since, until, to, now, address=self.config.monitor.address)
+        to = recipient(self.config, who, {"words": route.words, "segments": sorted(route.segments)})
+        address = board(self.config)
+        facts = digest_facts(self.store, found, since, until, to, now, address=address)
         subject = f"digest {until.astimezone(self._zone):%Y-%m-%d %H:%M}"
-        return message(subject, Addressee(receiver, who.to, who.role), 1, facts | {"event": "first", "why": []})
+        return message(subject, who, 1, facts | {"event": "first", "why": []})
 
 
 def _happened(one: Incident, since: datetime, until: datetime) -> bool:
@@ -130,6 +115,6 @@ def _around(now: datetime, at: Sequence[time], zone: ZoneInfo) -> tuple[datetime
     """The last two of these times of the day that have come, and the next one."""
     today = now.astimezone(zone).date()
     days = [today + timedelta(days=n) for n in (-2, -1, 0, 1, 2)]
-    times = [datetime.combine(day, each, zone) for day in days for each in at]
+    times = [datetime.combine(day, each, zone).astimezone(UTC) for day in days for each in at]
     gone = [moment for moment in times if moment <= now]
     return gone[-2], gone[-1], times[len(gone)]

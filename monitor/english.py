@@ -69,16 +69,27 @@ CLOCKS = {
 }
 ACTS = {
     "ack": "Takes it on",
+    "unack": "No longer takes it on",
+    "assign": "Assigned it",
     "resolve": "Called it over",
+    "reopen": "Reopened it",
+    "useful": "Said whether it was useful",
     "note": "Note",
+    "silence": "Silenced it",
+    "end_silence": "Ended the silence",
+    "maintenance": "Declared maintenance",
+    "end_maintenance": "Ended the maintenance",
+    "handover": "Signed the hand-over",
     "approve": "Approved",
     "withdraw": "Withdrew",
+    "reinstate": "Took it in again",
     "confirm": "Confirmed the link",
     "undo": "Undid the link",
     "attribute": "Linked to the case",
     "informed": "Told the client",
     "promote": "Promoted to incidente",
 }
+NAMED = {"yes": "yes", "no": "no"}
 DOUBTS = {"pending": "Pending", "reversed": "Reversed", "duplicated": "Possibly doubled"}
 SETTLED = {"ok": "went through", "failed": "failed", "rejected": "was rejected", "reversed": "was reversed"}
 NO_DOUBTS = {False: "None.", True: "They are told when it ends."}
@@ -90,6 +101,7 @@ WHYS = {
     "": "",
 }
 TOUCHES = {"affected": "Affected", "exposed": "Exposed", "": "—"}
+"""What an act on an incident names, where it is no person and no id."""
 TERMS = {
     "segment": "segment",
     "impact": "impact",
@@ -99,6 +111,7 @@ TERMS = {
     "typology": "typology",
 }
 _SMALL = 1000
+_LEAST = 0.001
 
 
 def name(identifier: str) -> str:
@@ -226,11 +239,30 @@ def _day(local: datetime) -> str:
 
 def state(row: Mapping[str, Any]) -> str:
     """Of an incident, with who acted on it: «Open (N. N. takes it on)»."""
-    if row["state"] == "firing" and row["acknowledged_by"]:
-        return f"Open ({row['acknowledged_by']} takes it on)"
+    if row["state"] == "firing":
+        who = [f"{row['acknowledged_by']} takes it on"] if row["acknowledged_by"] else []
+        who += [f"assigned to {row['assigned_to']}"] if row["assigned_to"] else []
+        who += ["silenced"] if row.get("silenced_until") else []
+        return f"Open ({', '.join(who)})" if who else STATES["firing"]
     if row["state"] == "resolved" and row["resolved_by"]:
         return f"Resolved (by {row['resolved_by']})"
     return f"Joined to {row['parent_id']}" if row["parent_id"] else STATES[row["state"]]
+
+
+def act(row: Mapping[str, Any]) -> str:
+    """What somebody did, and what they named: «Assigned it to N. N.», «Said whether it was useful: yes»."""
+    told = ACTS.get(row["action"], row["action"])
+    if row["action"] == "assign":
+        return f"{told} to {row['about']}" if row["about"] else "Took the assignment back"
+    return f"{told}: {NAMED.get(row['about'], row['about'])}" if row["about"] else told
+
+
+def useful(told: Iterable[Mapping[str, Any]]) -> str:
+    """Whether people found it useful: «yes (N. N.), no (M. M.: it was a planned closing)»."""
+    words = (
+        f"{'yes' if one['useful'] else 'no'} ({': '.join(filter(None, (one['who'], one['text'])))})" for one in told
+    )
+    return ", ".join(words) or NOTHING
 
 
 def number(value: float | Decimal | None) -> str:
@@ -238,6 +270,8 @@ def number(value: float | Decimal | None) -> str:
     if value is None or isnan(value):
         return NOTHING
     exact, size = value == int(value), abs(float(value))
+    if 0 < value < _LEAST:
+        return "< 0.001"
     return format(value, ",.0f" if exact or size >= _SMALL else ".3g" if size < 1 else ",.1f")
 
 

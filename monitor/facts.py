@@ -119,7 +119,7 @@ def breach_facts(
             {key: case.get(key) for key in kept}
             | {"reference": case.get("reference") or case.get("linked_case_id") or "", "segment": segment}
             | {"client_id": case["client_id"] if mine else "", "client": case.get("client", "") if mine else ""}
-            | {"link": f"{address}/incidents/{case['incident_id']}"}
+            | {"link": f"{address}/incidents/{case['incident_id']}" if case["incident_id"] else f"{address}/"}
         )
     return _facts("breach", recipient, now) | _written({"cases": told, "links": {"board": f"{address}/"}})
 
@@ -197,17 +197,17 @@ def _signals(store: Store, incident_id: str) -> list[Row]:
 def _done(store: Store, incident_id: str, named: Mapping[str, str]) -> list[Row]:
     """What people did, in order: to the incident, and to the recipient's own clients' cases; of those of others, how many."""
     acts = store.acts(incident_id=incident_id)
-    texts = masked(store, [act.text for act in acts], named)
+    texts = masked(store, [said for act in acts for said in (act.text, act.about)], named)
     told: list[Row] = []
-    for act, text in zip(acts, texts, strict=True):
-        row: Row = {"at": act.at, "who": act.who, "action": act.action, "text": text, "cases": 0}
+    for act, text, about in zip(acts, texts[::2], texts[1::2], strict=True):
+        row: Row = {"at": act.at, "who": act.who, "action": act.action, "text": text, "about": about, "cases": 0}
         if not act.case_key or act.case_key.endswith(tuple(named)):
             told.append(row)
             continue
         alike = (one for one in told if one["cases"] and (one["who"], one["action"]) == (act.who, act.action))
         if (before := next(alike, None)) is not None:
             told.remove(before)
-        told.append(row | {"text": "", "cases": 1 + (before["cases"] if before else 0)})
+        told.append(row | {"text": "", "about": "", "cases": 1 + (before["cases"] if before else 0)})
     return told
 
 

@@ -6,9 +6,10 @@ themselves: `again`, without transactions.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import reduce
 from operator import and_
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -101,6 +102,70 @@ def quarters(db: duckdb.DuckDBPyConnection, scope: Scope, start: int, end: int, 
             FROM cells WHERE known >= ? AND known < ? {where} {left_out} GROUP BY ALL HAVING sum(n) <> 0 ORDER BY ALL""",
         params=[start, end, *values, *when],
     ).to_arrow_table()
+
+
+def minutes(
+    db: duckdb.DuckDBPyConnection, start: int, end: int, clients: Sequence[str] | None = None
+) -> dict[str, list[Any]]:
+    """What became known in each minute of [start, end), of all or some clients: m, product, channel, client_id, status, bin, n, again."""
+    who, where, named = _of(clients)
+    return db.sql(
+        f"""SELECT known AS m, product, channel, {who} AS client_id, status, coalesce(bin, -1)::INTEGER AS bin, {_MANY}
+            FROM cells WHERE known >= ? AND known < ? {where} GROUP BY ALL""",
+        params=[start, end, *named],
+    ).fetchnumpy()
+
+
+def volumes(
+    db: duckdb.DuckDBPyConnection, start: int, end: int, clients: Sequence[str] | None = None
+) -> dict[str, list[Any]]:
+    """The same by quarters of an hour since the epoch, whatever became of it: q, product, channel, client_id, n."""
+    who, where, named = _of(clients)
+    return db.sql(
+        f"""SELECT known // 15 AS q, product, channel, {who} AS client_id, sum(n)::BIGINT AS n
+            FROM cells WHERE known >= ? AND known < ? {where} GROUP BY ALL""",
+        params=[start, end, *named],
+    ).fetchnumpy()
+
+
+def totals(
+    db: duckdb.DuckDBPyConnection, start: int, end: int, clients: Sequence[str] | None = None
+) -> dict[str, list[Any]]:
+    """The same over all of the time: product, channel, client_id, status, bin, n, again."""
+    who, where, named = _of(clients)
+    return db.sql(
+        f"""SELECT product, channel, {who} AS client_id, status, coalesce(bin, -1)::INTEGER AS bin, {_MANY}
+            FROM cells WHERE known >= ? AND known < ? {where} GROUP BY ALL""",
+        params=[start, end, *named],
+    ).fetchnumpy()
+
+
+def readings(db: duckdb.DuckDBPyConnection, scope: Scope, start: int, end: int) -> dict[str, list[Any]]:
+    """A metric minute by minute: m, value (the mean of its readings)."""
+    held = [
+        (name, value) for name, value in zip(DIMENSIONS, scope.values, strict=True) if value and name != "client_id"
+    ]
+    where = "".join(f" AND {name} = ?" for name, _ in held)
+    return db.sql(
+        f"""SELECT known AS m, sum(value) / nullif(sum(n), 0) AS value FROM metrics
+            WHERE known >= ? AND known < ? {where} GROUP BY ALL ORDER BY ALL""",
+        params=[start, end, *(value for _, value in held)],
+    ).fetchnumpy()
+
+
+def unheard(db: duckdb.DuckDBPyConnection, start: int, end: int) -> list[tuple[str, str, str, int, int]]:
+    """What did not tell in [start, end): product, channel, series, from, until."""
+    return db.execute(
+        """SELECT DISTINCT product, channel, series, gaps.start, gaps.stop FROM pairs JOIN gaps USING (source)
+           WHERE gaps.start < ? AND gaps.stop > ?""",
+        [end, start],
+    ).fetchall()
+
+
+def _of(clients: Sequence[str] | None) -> tuple[str, str, list[list[str]]]:
+    if clients is None:
+        return "''", "", []
+    return "client_id", "AND list_contains(?, client_id)", [list(clients)]
 
 
 def _held(scope: Scope) -> list[tuple[str, str]]:

@@ -70,14 +70,3 @@ def _informed(store: Store, ids: Collection[str]) -> dict[tuple[str, str], datet
         key = (row["incident_id"], row["client_id"])
         found[key] = min(row["at"], found.get(key, row["at"]))
     return found
-
-
-def own_clients(store: Store, ids: Collection[str], role: str, to: str) -> dict[str, list[dict[str, str]]]:
-    """By incident: the affected clients that somebody answers for, those with the highest priority first."""
-    i, c = t.impacts.c, t.clients.c
-    touched = t.impacts.join(t.clients, c.client_id == i.client_id).select()
-    touched = touched.with_only_columns(i.incident_id, i.client_id, c.name).order_by(i.priority.desc(), i.client_id)
-    found: dict[str, dict[str, str]] = defaultdict(dict)
-    for row in rows(store, touched.where(i.incident_id.in_(ids), i.touch == Touch.AFFECTED, c[role] == to)):
-        found[row["incident_id"]].setdefault(row["client_id"], row["name"])
-    return {one: [{"client_id": nit, "client": name} for nit, name in mine.items()] for one, mine in found.items()}

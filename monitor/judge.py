@@ -28,6 +28,7 @@ from monitor.pipeline import Pipeline
 from monitor.portfolio import Portfolio
 from monitor.store import Step, Store
 from monitor.telling import messages
+from monitor.traces import Traces
 from monitor.unsettled import recall as recall_doubts
 from monitor.verdicts import STANDS, Said, summed
 from monitor.windows import DAY, HISTORY, Windows, minute_of, time_of
@@ -128,6 +129,7 @@ class Judge:
             book=CaseBook(declared=config.declared),
         )
         self._promotions = Promotions()
+        self._traces = Traces(self.windows, calendar)
         self.sources = {name: Standing() for name, source in config.sources.items() if source.block.role in EVENTS}
         self._began = clock()
         self._unheard = set(config.sources)
@@ -337,6 +339,8 @@ class Judge:
         self.windows.release(until, self.pipeline.doubts_since())
         _merge(step.changes, changes)
         self.judged_until = until
+        shown = {**self.pipeline.incidents.open, **step.changes.incidents}
+        step.traces = self._traces.drawn(shown.values(), until)
         ways = {rule.spec.name: rule.ways for rule in self.pipeline.rules}
         said = summed(self.pipeline.status.values(), ways, until, self.windows.dark(until - STANDS, until))
         if said != self._said:

@@ -31,7 +31,7 @@ def remember(pipeline: Pipeline, acts: Iterable[Act]) -> None:
             book.withdrawn.discard(act.incident_id)
             if act.action == "approve":
                 book.approved[act.incident_id] = act.who
-            else:
+            elif act.action == "withdraw":
                 book.withdrawn.add(act.incident_id)
 
 

@@ -189,6 +189,11 @@ class Metrics:
         self._cells.set(cells)
 
     @property
+    def said(self) -> list[Status]:
+        """What every rule last said, one a rule, product and channel."""
+        return list(self._now.statuses.values())
+
+    @property
     def watched(self) -> tuple[int, int]:
         """How many places the rules watch (a rule, product and channel each), and of how many they cannot say."""
         verdicts = [status.verdict for status in self._now.statuses.values()]

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from datetime import datetime, timedelta
+from typing import Any
 
-from alerts import Incident
+import structlog
+
 from alerts.routing import Addressee
 from alerts.silences import Silence
 from alerts.threads import LONG_AGO, NEW, Tally, Told, free, ordered
@@ -20,15 +21,16 @@ from monitor.breaches import Breaches
 from monitor.concerned import LATELY, Concerned, News
 from monitor.config import Config
 from monitor.digests import Digests
-from monitor.facts import incident_facts
+from monitor.facts import fault_facts, incident_facts, summary_facts
 from monitor.fault_news import fault_news
-from monitor.news import fault_facts, summary_facts
-from monitor.people import Unknown
-from monitor.recipients import message, recipient, thread_row
-from monitor.standing import Row, rows, told
+from monitor.guides import guides
+from monitor.recipients import board, message, recipient, thread_row
+from monitor.standing import Row, rows
 from monitor.store import Message, Store
 from monitor.troubles import Trouble
 from rules import Severity
+
+log = structlog.get_logger()
 
 LONGEST = timedelta(seconds=30)
 """Between two looks at everything, though nothing new is seen."""
@@ -57,11 +59,15 @@ class Notices:
         self.digests = Digests(config, store)
         self.breaches = Breaches(config, store)
         self._per_hour = {name: None if name in uncapped else r.block.per_hour for name, r in config.receivers.items()}
+        self._measures = {rule.spec.name: rule.shown for rule in config.rules()}
+        self._once: dict[Any, Any] = {}
         self._seen: object = None
         self._wake = LONG_AGO
 
     def begin(self) -> Mapping[str, datetime]:
         """Since when each receiver is told anything: what was over before the first pass that knew of it is no news."""
+        if not self.config.receivers:
+            return {}
         mark = t.threads.c.subject == "", t.threads.c.recipient == ""
         known = {row["receiver"]: row["began_at"] for row in rows(self.store, t.threads.select().where(*mark))}
         now = self.clock()
@@ -81,7 +87,7 @@ class Notices:
         seen = (self._newest(), silences, [(trouble.key, trouble.severity) for trouble in troubles])
         if seen == self._seen and now < self._wake:
             return 0
-        began, self._wake = self.begin(), now + LONGEST
+        began, self._wake, self._once = self.begin(), now + LONGEST, {}
         news: dict[Addressee, list[News]] = defaultdict(list)
         for one in self.concerned.news(now, began, silences, self._wake_at):
             news[one.who].append(one)
@@ -119,7 +125,7 @@ class Notices:
             due = tally.summary_due(now, critical=any(_critical(one) for one in held))
             if due <= now:
                 summary_at = now
-                summary = self._summary(who, held, sequence + 1, now)
+                summary = self._summary(held, sequence + 1, now)
                 threads += [_thread(one, now, summed=True) for one in held]
                 messages.append(summary)
             else:
@@ -133,34 +139,33 @@ class Notices:
         return len(messages)
 
     def _written(self, news: News, now: datetime) -> tuple[Row, Message] | None:
-        """The thread as it is from now on, and the message; None where it has gone meanwhile."""
+        """The thread as it is from now on, and the message; None where it cannot be told."""
         row = _thread(news, now)
         to = recipient(self.config, news.who, news.basis)
-        address = self.config.monitor.address
-        with suppress(Unknown):
+        address = board(self.config)
+        try:
             if isinstance(news.fact, Trouble):
-                facts = fault_facts(news.fact, to, now, address=address)
+                facts = fault_facts(news.basis["fault"], to, now, address=address)
             else:
-                facts = incident_facts(self.store, news.subject, to, now, address=address)
-            said = {"event": news.owed.event, "why": list(news.owed.why)}
-            return row, message(news.subject, news.who, row["sequence"], facts | said)
-        return None
+                known, once = guides(to.language, self.config.words.guides), self._once
+                facts = incident_facts(
+                    self.store, news.subject, to, now, address=address, measures=self._measures, known=known, once=once
+                )
+        except Exception:
+            # One that cannot be told must not keep the others from being told; it is tried again.
+            log.exception("not told", subject=news.subject, receiver=news.who.receiver)
+            return None
+        if to.words == "plain":
+            row["told"]["promised"] = facts.get("next_at")  # whoever forwards it has given the bank's word
+        said = {"event": news.owed.event, "why": list(news.owed.why)}
+        return row, message(news.subject, news.who, row["sequence"], facts | said)
 
-    def _summary(self, who: Addressee, held: Sequence[News], sequence: int, now: datetime) -> Message:
-        """All that is held back, in one message: incidents as rows, the worst first; the daemon's faults as they are told."""
-        found = {one.subject: one.fact for one in held if isinstance(one.fact, Incident)}
-        shown = {row["id"]: row for row in told(self.store, list(found.values()), now)}
-        listed = [
-            shown[one.subject]
-            | {"own": one.standing.affected if one.standing.own else None}
-            | {"event": one.owed.event, "why": list(one.owed.why)}
-            for one in held
-            if one.subject in found
-        ]
-        to = recipient(self.config, who, held[0].basis)
-        facts = summary_facts(listed, to, now, address=self.config.monitor.address)
-        faults = [one.basis["fault"] for one in held if isinstance(one.fact, Trouble)]
-        return message("summary", who, sequence, facts | {"faults": faults, "event": "first", "why": []})
+    def _summary(self, held: Sequence[News], sequence: int, now: datetime) -> Message:
+        """All that is held back, in one message."""
+        who, basis = held[0].who, held[0].basis
+        to, incidents = recipient(self.config, who, basis), list(dict.fromkeys(one.subject for one in held))
+        facts = summary_facts(self.store, incidents, to, now, address=board(self.config))
+        return message("summary", Addressee(who.receiver, who.to), sequence, facts | {"event": "first", "why": []})
 
     def _tallies(self) -> dict[Addressee, tuple[int, Tally]]:
         found = {}
@@ -181,7 +186,8 @@ def _by_address(news: Mapping[Addressee, list[News]]) -> list[tuple[Addressee, l
 
 
 def _free(news: News) -> bool:
-    return free(news.thread.told if news.thread else None, news.owed, news.standing)
+    """Whether no cap holds it back; the daemon's own faults are few."""
+    return isinstance(news.fact, Trouble) or free(news.thread.told if news.thread else None, news.owed, news.standing)
 
 
 def _critical(news: News) -> bool:

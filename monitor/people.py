@@ -18,6 +18,7 @@ from alerts.reasons import APPROVAL, BUDGET, FEW, OBSERVED
 from alerts.rows import plain
 from alerts.standing import with_standing
 from monitor import tables as t
+from monitor.counts import touched, until_changed
 from monitor.seeing import seen
 from monitor.standing import Row, as_acted, as_worked, only, rows, told
 from monitor.store import Act, Store
@@ -106,20 +107,25 @@ def figures(store: Store, since: datetime) -> Row:
 
     reported: clients who have told of it themselves; first: those of them who had our case before; lead: median, s.
     """
+    return until_changed(store, "figures", int(since.timestamp() // 60), lambda: _figures(store, since))
+
+
+def _figures(store: Store, since: datetime) -> Row:
     firing = as_acted(store, store.incidents(t.incidents.c.state == IncidentState.FIRING))
-    i = t.impacts.c
-    here = i.incident_id.in_([incident.id for incident in firing if incident.state is IncidentState.FIRING])
-    touched = rows(store, t.impacts.select().with_only_columns(i.client_id, i.touch).where(here).distinct())
-    affected = {row["client_id"] for row in touched if row["touch"] == Touch.AFFECTED}
-    decided = as_worked(store, store.decisions(t.decisions.c.opened_at >= since))
-    spoke = [decision for decision in with_standing(decided) if decision.client_reported_at]
-    leads = [decision.lead_seconds for decision in spoke if decision.lead_seconds is not None]
+    affected, exposed = touched(store, [i.id for i in firing if i.state is IncidentState.FIRING])
+    d = t.decisions.c
+    spoke = only(t.decisions, "client_id", d.opened_at >= since, d.client_reported_at.is_not(None))
+    ours = d.action != Action.NONE
+    # of who has neither spoken nor a case nothing is told: there may be very many
+    decided = as_worked(store, store.decisions(d.opened_at >= since, ours | d.client_id.in_(spoke)))
+    reported = [decision for decision in with_standing(decided) if decision.client_reported_at]
+    leads = [decision.lead_seconds for decision in reported if decision.lead_seconds is not None]
     return {
-        "affected": len(affected),
-        "exposed": len({row["client_id"] for row in touched} - affected),
+        "affected": affected,
+        "exposed": exposed,
         "opened": sum(decision.action is Action.OPEN and not decision.withdrawn_at for decision in decided),
         "linked": sum(decision.action is Action.LINK for decision in decided),
-        "reported": len(spoke),
+        "reported": len(reported),
         "first": sum(lead > 0 for lead in leads),
         "lead": round(median(leads)) if leads else None,
     }

@@ -27,8 +27,8 @@ from monitor.people import Refused
 from monitor.portrait import identity
 from monitor.standing import Row, only, rows
 from monitor.store import Act, Store
+from monitor.trail import BEFORE, PURGE, reseal, verify
 
-ACT = "purge"
 NAMELESS = "cliente suprimido"
 SETTLED = timedelta(days=1)
 """For so long after an incident's end a client's own case may still be tied to it."""
@@ -93,6 +93,9 @@ def purge(store: Store, nit: str, reason: str, by: str, now: datetime) -> Purged
     found = store.clients(t.clients.c.client_id == client_id)
     alias = f"x{secrets.token_hex(8)}"
     traces = _Traces(client_id, found[0].name if found else "", alias)
+    whole = verify(store)
+    before = f"{BEFORE} {whole.head}; " if whole.head else ""
+    before += f"la bitácora ya no estaba íntegra ({whole.broken}); " if whole.broken else ""
     touched = {"cells": _cells(store, traces, alias)}
     with store.writing() as connection:
         if store.engine.dialect.name == "sqlite":
@@ -105,16 +108,8 @@ def purge(store: Store, nit: str, reason: str, by: str, now: datetime) -> Purged
         for table in t.metadata.sorted_tables:
             if table is not t.cells:
                 touched[table.name] = touched.get(table.name, 0) + _searched(connection, table, traces)
-        text = traces.out_of(f"{alias}: {reason.strip()}; {_proof(client_id)}")
-        act = {
-            "incident_id": "",
-            "at": now,
-            "who": traces.out_of(by.strip()),
-            "action": ACT,
-            "text": text,
-            "case_key": "",
-        }
-        connection.execute(t.acts.insert().values(act))
+        text = traces.out_of(f"{alias}: {reason.strip()}; {before}{_proof(client_id)}")
+        reseal(connection, Act("", now, traces.out_of(by.strip()), PURGE, text))
     if store.engine.dialect.name == "sqlite":
         with store.engine.connect() as connection:
             raw = connection.connection.driver_connection

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import structlog
 
@@ -38,7 +39,7 @@ def tellers(config: Config, receivers: Mapping[str, Receiver]) -> dict[str, Tell
 def notice(config: Config, row: Mapping[str, Any]) -> Notice:
     """A message of the outbox, ready to be sent."""
     facts = row["payload"]
-    words = rendered(facts, config.words)
+    words = rendered(facts, config.words, zone=ZoneInfo(config.monitor.timezone))
     at = datetime.fromisoformat(facts["at"])
     return Notice(
         row["key"], row["case_key"], facts["event"], facts["to"], at, words.subject, words.text, words.html, facts

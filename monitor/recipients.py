@@ -21,6 +21,11 @@ def recipient(config: Config, who: Addressee, basis: Mapping[str, Any]) -> Recip
     return Recipient(who.receiver, who.to, basis["words"], language, role, frozenset(basis["segments"]))
 
 
+def board(config: Config) -> str:
+    """Where people reach the board, for links."""
+    return config.monitor.address or f"http://{config.monitor.listen}"
+
+
 def message(subject: str, who: Addressee, sequence: int, facts: Mapping[str, Any]) -> Message:
     """What goes to the outbox; what is of one thread goes out in order."""
     thread = f"{subject}:{who.receiver}:{who.name}"

@@ -37,6 +37,7 @@ _INCIDENT: Mapping[str, Any] = {
     "one_client": False, "kind": "failed", "ways": ["failed"], "severity": "critical", "state": "firing", "started_at": _AT,
     "detected_at": _AT, "ended_at": None, "resolved_at": None, "minutes": 25, "rules": ["fallas"], "value": 0.231, "expected": 0.012,
     "measure": "failed_rate", "guide": "general/fallas", "parent_id": "", "acknowledged_by": "", "assigned_to": "", "resolved_by": "",
+    "reopened_at": None,
     "shares": [["channel", "conexion_directa", 0.92], ["error_code", "E504", 0.92]], "reach": ["pagos", "", "", ""],
     "symptoms": [["recaudos", "", "", ""]], "affected": 2, "exposed": 1, "priority": 83, "cases_opened": 1, "cases_linked": 1,
     "cases_left": 0,
@@ -82,7 +83,7 @@ def sample_incident(way: str, severity: str, event: str) -> dict[str, Any]:
         if event == "end"
         else {}
     )
-    done = {"at": _AT, "who": "Mesa", "action": "note", "text": "…", "cases": 0}
+    done = {"at": _AT, "who": "Mesa", "action": "note", "text": "…", "about": "", "cases": 0}
     return {
         "news": "incident",
         "incident": dict(_INCIDENT) | {"kind": way, "ways": [way], "severity": severity} | over,

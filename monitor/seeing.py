@@ -86,7 +86,8 @@ class Veil:
 
     def __init__(self, store: Store, clock: Callable[[], datetime]) -> None:
         self._store, self._clock = store, clock
-        self._names: dict[str, list[tuple[tuple[str, ...], str]]] = {}
+        self._names: dict[tuple[str, ...], list[str]] = {}
+        self._lengths: dict[str, list[int]] = {}
         self._read: datetime | None = None
 
     def over(self, answer: Any, sight: Sight, typed: frozenset[str] = frozenset()) -> Any:
@@ -121,14 +122,16 @@ class Veil:
         now = self._clock()
         if self._read and now - self._read < HELD:
             return
-        c, names = t.clients.c, defaultdict(list)
+        c = t.clients.c
+        names: dict[tuple[str, ...], list[str]] = defaultdict(list)
+        lengths: dict[str, set[int]] = defaultdict(set)
         for row in rows(self._store, t.clients.select().with_only_columns(c.client_id, c.name)):
             for text in (row["name"], "" if row["client_id"].isdigit() else row["client_id"]):
                 if words := tuple(word.casefold() for word in re.findall(r"\w+", text)):
-                    names[words[0]].append((words, row["client_id"]))
-        for found in names.values():
-            found.sort(key=lambda name: -len(name[0]))
+                    names[words].append(row["client_id"])
+                    lengths[words[0]].add(len(words))
         self._names, self._read = dict(names), now
+        self._lengths = {word: sorted(found, reverse=True) for word, found in lengths.items()}
 
     def _without(self, text: str, others: set[str], sight: Sight) -> str:
         def number(found: re.Match[str]) -> str:
@@ -149,12 +152,10 @@ class Veil:
 
     def _name_at(self, folded: list[str], at: int, sight: Sight) -> tuple[int, bool]:
         """How many words the longest client's name that stands here has, and whether they may be seen."""
-        here = [
-            (len(words), client_id in sight)
-            for words, client_id in self._names.get(folded[at], ())
-            if tuple(folded[at : at + len(words)]) == words
-        ]
-        return max(here, default=(0, True))
+        for length in self._lengths.get(folded[at], ()):
+            if owners := self._names.get(tuple(folded[at : at + length])):
+                return length, any(owner in sight for owner in owners)
+        return 0, True
 
 
 def unsaid(words: str) -> str:

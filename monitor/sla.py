@@ -69,6 +69,13 @@ def standing(store: Store, promises: Promises, now: datetime) -> Row:
     }
 
 
+def still_open(store: Store, promises: Promises, now: datetime) -> list[Row]:
+    """Every open case with its clock, the first due first; those of which nothing is promised stand last. ours: whether Vigía opened it."""
+    found = [one for one in stood(store, promises, now, now) if not one.over(now)]
+    found.sort(key=lambda one: (one.clock is None, one.clock.due_at if one.clock else now, one.case.case_id))
+    return [_row(one, now) | {"ours": one.case.reported_by == "monitor"} for one in found]
+
+
 def keep_clocks(store: Store, promises: Promises, now: datetime) -> dict[tuple[str, str], tuple[int, int]]:
     """By product and segment of the open cases: how many are at risk, and how many are late.
 

@@ -77,6 +77,7 @@ ACTS = {
     "handover": "Firmó la entrega de turno",
     "approve": "Aprobó",
     "withdraw": "Retiró",
+    "reinstate": "Volvió a incluir",
     "confirm": "Confirmó el enlace",
     "undo": "Deshizo el enlace",
     "attribute": "Enlazó al caso",
@@ -111,6 +112,7 @@ NOTHING = "—"
 _SHORT = 90
 _DAY = 1440
 _SMALL = 1000
+_LEAST = 0.001
 
 
 def name(identifier: str) -> str:
@@ -289,6 +291,8 @@ def number(value: float | Decimal | None) -> str:
     if value is None or isnan(value):
         return NOTHING
     exact, size = value == int(value), abs(float(value))
+    if 0 < value < _LEAST:
+        return "< 0,001"
     figures = ",.0f" if exact or size >= _SMALL else ".3g" if size < 1 else ",.1f"
     text = format(value, figures)
     return text.replace(",", " ").replace(".", ",").replace(" ", ".")

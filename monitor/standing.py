@@ -11,29 +11,28 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from alerts import Action, Decision, Incident, IncidentState, TheirCase, Touch
+from alerts import Decision, Incident, IncidentState, TheirCase
 from alerts.casework import ACTS, acted
 from alerts.rows import plain
 from alerts.silences import Silence, matches
 from monitor import tables as t
+from monitor.counts import counts
 from monitor.store import Act, Store
 
 Row = dict[str, Any]
-_COUNTED = {Action.OPEN: "cases_opened", Action.LINK: "cases_linked", Action.NONE: "cases_left"}
-_NOTHING = dict.fromkeys(("affected", "exposed", "priority", *_COUNTED.values()), 0)
 
 
 def told(store: Store, found: Sequence[Incident], now: datetime) -> list[Row]:
     """Each as a row. minutes: how long it has lasted, or lasted; client: the name, if it is about one alone; silenced_until: or None."""
     quiet = in_force(store, now)
-    counts = _counts(store, [incident.id for incident in found])
+    many = counts(store, [incident.id for incident in found])
     about = {incident.scope.client_id for incident in found if incident.scope.client_id}
     names = {c.client_id: c.name for c in store.clients(t.clients.c.client_id.in_(about))} if about else {}
     return [
         (row := plain(incident))
         | {"client": names.get(incident.scope.client_id, ""), "minutes": lasted(incident, now)}
         | {"silenced_until": silenced_until(quiet, row)}
-        | counts.get(incident.id, _NOTHING)
+        | many[incident.id]
         for incident in found
     ]
 
@@ -135,24 +134,3 @@ def _acted(incident: Incident, acts: Sequence[Row], last: int) -> Incident:
             }
             incident = replace(incident, reopened_at=at, **(fires if incident.resolved_by else {}))
     return incident
-
-
-def _counts(store: Store, ids: Sequence[str]) -> dict[str, Row]:
-    """By incident: clients affected and exposed, the highest priority among the affected, cases by what was decided."""
-    i, d = t.impacts.c, t.decisions.c
-    found: dict[str, Row] = defaultdict(lambda: dict(_NOTHING))
-    clients: dict[str, dict[str, set[str]]] = defaultdict(lambda: {str(touch): set() for touch in Touch})
-    few = t.impacts.select().with_only_columns(i.incident_id, i.client_id, i.touch, i.priority)
-    for impact in rows(store, few.where(i.incident_id.in_(ids))):
-        clients[impact["incident_id"]][impact["touch"]].add(impact["client_id"])
-        if impact["touch"] == Touch.AFFECTED:
-            mine = found[impact["incident_id"]]
-            mine["priority"] = max(mine["priority"], impact["priority"])
-    for incident_id, touched in clients.items():
-        affected = touched[Touch.AFFECTED]
-        found[incident_id] |= {"affected": len(affected), "exposed": len(touched[Touch.EXPOSED] - affected)}
-    actions = t.decisions.select().with_only_columns(d.incident_id, d.action, d.withdrawn_at)
-    for decision in rows(store, actions.where(d.incident_id.in_(ids))):
-        kept = Action.NONE if decision["withdrawn_at"] else Action(decision["action"])
-        found[decision["incident_id"]][_COUNTED[kept]] += 1
-    return found

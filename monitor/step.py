@@ -59,3 +59,4 @@ class Step:
     marks: dict[str, str] = field(default_factory=dict)
     verdicts: list[dict[str, Any]] | None = None
     """All of them anew, or None where they are as they were."""
+    traces: list[dict[str, Any]] = field(default_factory=list)

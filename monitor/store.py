@@ -57,12 +57,15 @@ class Store(Database):
             if step.verdicts is not None:
                 c.execute(sa.delete(t.verdicts))
                 self._put(c, t.verdicts, step.verdicts)
+            self._put(c, t.traces, step.traces)
             self._changes(c, step.changes)
             self._case_changes(c, step.cases, now)
             self._put(c, t.their_cases, [plain(case) for case in step.cases])
             self._put(c, t.clients, [plain(client) for client in step.clients])
             self._put(c, t.holdings, [plain(holding) for holding in step.holdings])
             self._send(c, step.messages, now)
+        of = step.changes
+        self.note({*of.incidents, *(key[0] for key in of.impacts), *(d.incident_id for d in of.decisions.values())})
 
     def tell(self, threads: Sequence[Mapping[str, Any]], messages: Iterable[Message], now: datetime) -> None:
         """What recipients are told (rows of `threads`), with the messages that tell them.
@@ -224,6 +227,7 @@ class Store(Database):
             (t.impacts, t.impacts.c.incident_id.in_(gone)),
             (t.decisions, t.decisions.c.incident_id.in_(gone)),
             (t.doubts, t.doubts.c.incident_id.in_(gone)),
+            (t.traces, t.traces.c.incident_id.in_(gone)),
             (t.threads, t.threads.c.subject.in_(gone)),
             (t.threads, t.threads.c.ended_at < limits["outbox"]),
             (

@@ -2,7 +2,23 @@
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, BigInteger, Column, Float, Index, Integer, LargeBinary, MetaData, Table, Text
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    Float,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    case,
+    func,
+    select,
+)
 
 from monitor.columns import SERIAL, Money, Utc, counting, different, highest, written
 
@@ -322,3 +338,27 @@ traces = Table(
     Column("curves", JSON, nullable=False),
 )
 """What an incident looks like minute by minute from `start` on: seen, expected, lower, upper (see `monitor.traces`)."""
+
+
+def by_touch(where: Any, *keys: Any) -> Any:
+    """How many clients are affected (or, failing that, exposed), and their highest priority, by keys: touch, n, top."""
+    i = impacts.c
+    hit = case((i.touch == "affected", i.priority), else_=0)
+    # 'affected' comes before 'exposed': who is both is affected
+    inner = select(*keys, i.client_id, func.min(i.touch).label("touch"), func.max(hit).label("top")).where(where)
+    of = inner.group_by(*keys, i.client_id).subquery()
+    named = [of.c[key.name] for key in keys]
+    return select(*named, of.c.touch, func.count().label("n"), func.max(of.c.top).label("top")).group_by(
+        *named, of.c.touch
+    )
+
+
+def by_action(where: Any) -> Any:
+    """How many decisions there are, by incident, what was decided, and whether it was withdrawn: incident_id, action, withdrawn, n."""
+    d = decisions.c
+    keys = (d.incident_id, d.action, d.withdrawn_at.is_not(None))
+    return (
+        select(d.incident_id, d.action, keys[2].label("withdrawn"), func.count().label("n"))
+        .where(where)
+        .group_by(*keys)
+    )

@@ -3,6 +3,7 @@
 Each act's hash is made of the act and of the hash before it. Of what retention drops, the last hash stays as the anchor; the newest
 stands apart as the head. Who can write to the database can write a whole new chain: note the head elsewhere now and then (the daemon
 logs it, a signed hand-over carries it) and `vigia audit verify --head` tells whether it still belongs to the chain.
+Taking a client out of the state rewrites what names them: the chain is made anew then, and the purge's act carries the seal before.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ AGAIN = timedelta(seconds=10)
 """The same act of the same person within this is a double click."""
 HEAD, ANCHOR = "acts_head", "acts_anchor"
 """Marks of the state: the newest hash, and the last of those that retention has dropped."""
+PURGE, BEFORE = "purge", "sello anterior"
+"""The act after which the chain was made anew, and what its text calls the seal before."""
 MADE = ("silence", "maintenance", "handover")
 """Acts that make something: `about` is its id, made of the time."""
 _CHUNK = 1000
@@ -47,8 +50,7 @@ def sealed(act: Act, before: str) -> str:
 
 def append(c: Any, acts: Sequence[Act]) -> tuple[list[Act], bool]:
     """Note them in a transaction that writes: each as noted, or the earlier one that it repeats; and whether any is new."""
-    if c.dialect.name == "postgresql":  # one at a time, or two would follow the same one; on SQLite it is so already
-        c.exec_driver_sql("LOCK TABLE acts IN SHARE ROW EXCLUSIVE MODE")
+    _lock(c)
     a, noted, fresh = t.acts.c, [], False
     last = c.execute(t.acts.select().with_only_columns(a.hash).order_by(a.id.desc()).limit(1)).scalar() or ""
     for act in acts:
@@ -106,7 +108,7 @@ def verify(store: Database, head: str = "") -> Verified:
                     )
                 else:
                     last = act.hash
-                    seen = seen or last.startswith(head)
+                    seen = seen or last.startswith(head) or (act.action == PURGE and f"{BEFORE} {head}" in act.text)
     broken = "faltan los últimos actos" if last != marks.get(HEAD, last) else ""
     return Verified(acts, unsealed, last, broken or ("" if seen else f"no está el sello {head}"))
 
@@ -139,6 +141,25 @@ def forget(store: Database, before: datetime, step: int) -> int:
             _mark(c, ANCHOR, gone[-1].hash)
             dropped += c.execute(t.acts.delete().where(a.id <= gone[-1].id)).rowcount
     return dropped
+
+
+def reseal(c: Any, act: Act) -> None:
+    """The chain anew, in a transaction that writes, over what stands now that a client was taken out of it; `act` says so at its end.
+
+    The seals before it are gone with what they were made of: the act's text should carry the last one (see `BEFORE`).
+    """
+    _lock(c)
+    last = c.execute(t.meta.select().with_only_columns(t.meta.c.value).where(t.meta.c.key == ANCHOR)).scalar() or ""
+    for row in c.execute(t.acts.select().order_by(t.acts.c.id)).mappings().all():
+        if row["hash"] or last:
+            last = sealed(Act(**row), last)
+            c.execute(t.acts.update().where(t.acts.c.id == row["id"]).values(hash=last))
+    append(c, [act])
+
+
+def _lock(c: Any) -> None:
+    if c.dialect.name == "postgresql":  # one at a time, or two would follow the same one; on SQLite it is so already
+        c.exec_driver_sql("LOCK TABLE acts IN SHARE ROW EXCLUSIVE MODE")
 
 
 def _mark(c: Any, key: str, value: str) -> None:

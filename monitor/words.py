@@ -67,7 +67,8 @@ def _part(part: str, seen: Mapping[str, Any], words: blocks.Words, faults: list[
     for folder in dict.fromkeys((words.templates, "")):
         try:
             room = environment(seen["language"], folder, html=part == "html")
-            return _tidy(room.select_template(named).render(**seen))
+            told = _tidy(room.select_template(named).render(**seen))
+            return told.replace("$ ", "$&nbsp;") if part == "html" else told  # an amount is never broken
         except Exception as error:  # noqa: BLE001 - whatever a template does, its reader is told
             faults.append(fault_of(error, named[-1]))
     return _bare(part, seen)

@@ -11,7 +11,7 @@ from monitor.cli import CONFIG, AsJson, ConfigPath, Who, found, now, show, store
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="The preventive cases: list, approve, withdraw, informed, promote, confirm, undo, attribute.",
+    help="The preventive cases: list, approve, withdraw, reinstate, informed, promote, confirm, undo, attribute.",
 )
 Names = Annotated[list[str], typer.Argument(metavar="INCIDENT|KEY...", help="All of an incident, or single cases.")]
 Key = Annotated[str, typer.Argument(metavar="KEY", help="The case, or as much of its key as no other shares.")]
@@ -46,6 +46,12 @@ def cases_approve(names: Names, who: Who, config: ConfigPath = CONFIG, text: Tex
 def cases_withdraw(names: Names, who: Who, config: ConfigPath = CONFIG, text: Text = "") -> None:
     """Take back what we opened, and what waits; of an incident, nothing is opened any more."""
     _do("withdraw", names, who, text, config)
+
+
+@app.command("reinstate")
+def cases_reinstate(names: Names, who: Who, config: ConfigPath = CONFIG, text: Text = "") -> None:
+    """Take back a withdrawal while the incident is open: who waited, and who is hit from now on, are decided anew."""
+    _do("reinstate", names, who, text, config)
 
 
 @app.command("informed")

@@ -21,7 +21,7 @@ WHY_NOT: dict[int | str, dict[str, Any]] = {
     422: {"model": Trouble, "description": "It cannot be done, or not so."},
 }
 OnIncident = Literal["ack", "unack", "note", "assign", "resolve", "reopen", "useful"]
-OnCase = Literal["approve", "withdraw", "informed", "promote", "confirm", "undo", "attribute"]
+OnCase = Literal["approve", "withdraw", "reinstate", "informed", "promote", "confirm", "undo", "attribute"]
 Key = Annotated[
     str,
     Header(
@@ -62,7 +62,7 @@ def routes(store: Store, clock: Callable[[], datetime]) -> APIRouter:
 
     @router.post("/cases/{name}/{act}", response_model=s.CasesDone, tags=["acts"])
     def on_case(name: str, act: OnCase, deed: s.Deed, request: Request, key: Key = "") -> Row:
-        """Of a case, by its key; approve and withdraw also of all of an incident."""
+        """Of a case, by its key; approve, withdraw and reinstate also of all of an incident."""
         return {"told": do_case(store, act, name, deed, who(request) or deed.by, clock(), key)}
 
     return router

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,8 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from fastapi.staticfiles import StaticFiles
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from alerts.causes import Escalating
 from alerts.losses import Losses
@@ -24,16 +26,41 @@ from monitor.people import Conflict, Refused, Unknown
 from monitor.portrait import Outlook
 from monitor.seeing import Hidden
 from monitor.store import Store, StoreError
-from monitor.web import acts, api, board, entry, followed, forms, guides, handover, leads, quiet, reference, shapes
+from monitor.web import (
+    acts,
+    api,
+    board,
+    cases,
+    clients,
+    entry,
+    followed,
+    forms,
+    guides,
+    handover,
+    incidents,
+    indicators,
+    leads,
+    quiet,
+    reference,
+    rules,
+    shapes,
+)
+from monitor.web.face import Face, trouble
 from monitor.web.gate import Gate
+from monitor.web.page import LOOK, looked, remember
 from monitor.web.sessions import Patience, Sessions
 from monitor.web.viewer import Forbidden, impersonal, viewer, watch_every_way_out
 
 NO_LOSSES = Losses()
 HERE = Path(__file__).parent
+SECTIONS = ("/", "/casos", "/clientes", "/reglas", "/guias", "/turno")
+"""What every page leads to, where it is served."""
 REFUSALS: dict[int | str, dict[str, Any]] = {
+    400: {"model": shapes.Trouble, "description": "Headers that no honest program sends."},
     401: {"model": shapes.Trouble, "description": "Nobody whom the configuration knows asks."},
     403: {"model": shapes.Trouble, "description": "Whoever asks may not."},
+    413: {"model": shapes.Trouble, "description": "More than 256 KiB."},
+    421: {"model": shapes.Trouble, "description": "For another host's name."},
     422: {"model": shapes.Trouble, "description": "It cannot be done, or not so."},
     429: {"model": shapes.Trouble, "description": "Too many wrong tokens from there."},
     503: {"model": shapes.Trouble, "description": "The state cannot be used."},
@@ -60,6 +87,8 @@ UNFIT = {
     "extra_forbidden": "no se conoce",
 }
 """By the beginning of pydantic's names of what is wrong."""
+NOT_THERE = {404: "aquí no hay nada", 405: "eso no se hace aquí"}
+"""Of paths and methods that nothing answers."""
 
 
 def app(
@@ -97,8 +126,12 @@ def app(
     made.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
     made.include_router(followed.routes(store, clock, escalating or Escalating(), promises or Promises()))
     made.include_router(api.routes(store, clock, seen))
-    made.include_router(board.pages(store, metrics, ready, clock, measures or {}, seen))
+    face = Face(store, metrics, ready, clock, measures or {}, seen)
+    for part in (board, incidents, clients, cases, rules):
+        made.include_router(part.pages(face))
     made.include_router(leads.routes(store, losses))
+    repeated = (escalating or Escalating()).recurrence
+    made.include_router(indicators.routes(store, clock, promises or Promises(), losses, repeated))
     made.include_router(acts.routes(store, clock))
     made.include_router(quiet.routes(store, clock, maintenance))
     made.include_router(forms.pages(store, clock))
@@ -130,11 +163,27 @@ def app(
     ):
         made.add_exception_handler(error, _told(status))
     made.add_exception_handler(RequestValidationError, _unfit)
+    made.add_exception_handler(HTTPException, _not_there)
     watch_every_way_out(made)
+    served = frozenset(path for path in SECTIONS if _serves(made, path))
+
+    @made.middleware("http")
+    async def looks(request: Request, answer: Callable[[Request], Awaitable[Response]]) -> Response:
+        look = looked(request, served)
+        LOOK.set(look)
+        response = await answer(request)
+        remember(request, response, look)
+        return response
+
     made.add_middleware(
         Gate, store=store, access=may, monitor=monitor or Monitor(), sessions=sessions, patience=patience, clock=clock
     )
     return made
+
+
+def _serves(made: FastAPI, path: str) -> bool:
+    scope = {"type": "http", "path": path, "root_path": "", "method": "GET", "headers": []}
+    return any(route.matches(scope)[0] is Match.FULL for route in made.routes)
 
 
 def _told(status: int) -> Callable[[Request, Exception], Response]:
@@ -144,8 +193,16 @@ def _told(status: int) -> Callable[[Request, Exception], Response]:
         words = viewer().unsaid(str(error.args[0]))
         if request.url.path.startswith(("/api/", "/-/")):
             return JSONResponse({"detail": words}, status)
-        return board.trouble(words, status)
+        return trouble(words, status)
 
+    return answer
+
+
+def _not_there(request: Request, error: Exception) -> Response:
+    """No such page, or nothing that is done to it so; never with what was asked for."""
+    status, headers = (error.status_code, error.headers) if isinstance(error, HTTPException) else (500, None)
+    answer = _told(status)(request, Refused(NOT_THERE.get(status, "no se puede")))
+    answer.headers.update(headers or {})
     return answer
 
 

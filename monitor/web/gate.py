@@ -43,6 +43,8 @@ HEADERS = {
 }
 """Nothing from elsewhere, nothing inline, in nobody's frame; pages name clients, so no copy stays behind. (Without any referrer browsers
 would not say of our own forms where they come from.)"""
+NOTHING = (b"\0", b"%00", rb"\u0000")
+"""The sign that no database keeps in a text, as it may be written."""
 HTTPS_ALONE = "max-age=31536000"
 LOCAL, ANYBODY = "local", "anybody"
 """What guards forms where there are no users, and before a log-in."""
@@ -109,6 +111,7 @@ class Gate:
             self._addressed(asked)
             body = await _body(asked, receive)
             here = await run_in_threadpool(self._admitted, asked, scope, body)
+            _written(asked, scope["query_string"] + (body or b""))
         except (Refusal, Malformed, StoreError) as error:
             await _no(asked, error)(scope, receive, guarded)
             return
@@ -218,6 +221,17 @@ def _looked_through(scope: Scope, here: Viewer, status: int) -> bool:
 
 def _unknown() -> Refusal:
     return Refusal(401, "hace falta identificarse", WWW_Authenticate="Bearer")
+
+
+def _written(asked: Asked, said: bytes) -> None:
+    """Refused where it has the sign that no text has."""
+    if "\0" in asked.path or any(sign in said for sign in NOTHING):
+        raise Refusal(422, "trae un carácter que no es de ningún texto")
+    if asked.content == "application/json":
+        try:
+            said.decode()
+        except UnicodeDecodeError:
+            raise Refusal(422, "el cuerpo debe ser JSON en UTF-8") from None
 
 
 async def _body(asked: Asked, receive: Receive) -> bytes | None:

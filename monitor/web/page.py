@@ -1,61 +1,130 @@
-"""Templates to pages: Spanish words at hand, everything escaped, a name that is missing is an error."""
+"""Templates to pages: in the reader's language and light, everything escaped, a name that is missing is an error."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
+from hashlib import md5
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
-from fastapi import Request
+from fastapi import Request, Response
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import escape
 
-from monitor import spanish
+from monitor.languages import Code, Language, words
 from monitor.reads import Door, Reader
+from monitor.web import charts
 from monitor.web.viewer import impersonal, viewer, who
+from monitor.web.wording import plural_in, worded
 
-__all__ = ["reader", "rendered", "who"]
+__all__ = ["LOOK", "Look", "looked", "part", "reader", "remember", "rendered", "who"]
 
-_pages = Environment(
-    loader=FileSystemLoader(Path(__file__).parent / "templates"),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
-_pages.globals["es"] = spanish
-_FORM = re.compile(r'<form\b[^>]*\bmethod="post"[^>]*>', re.IGNORECASE)
+LANGUAGES: tuple[Code, ...] = ("es", "en")
+LIGHTS = ("auto", "light", "dark")
+YEAR = 365 * 86400
+HERE = Path(__file__).parent
+_FORM = re.compile(r"""<form\b[^>]*\bmethod=["']?post\b[^>]*>""", re.IGNORECASE)
 
 
-def whole(rows: Sequence[Any]) -> int:
-    """How many there are, with those whom the viewer may not see."""
-    return getattr(rows, "whole", len(rows))
+@dataclass(frozen=True)
+class Look:
+    """How a reader wants a page (`lang`, `theme`), and which one it is: its path and query.
+
+    served: the sections that there are; held: the tag of the page that its reader has already.
+    """
+
+    lang: Code = "es"
+    theme: str = "auto"
+    path: str = "/"
+    query: tuple[tuple[str, str], ...] = ()
+    served: frozenset[str] = frozenset()
+    held: str = ""
+
+    @property
+    def words(self) -> Language:
+        """Those of its language."""
+        return words(self.lang)
+
+    def home(self, **query: str) -> str:
+        """The first page, with this query."""
+        return f"/?{urlencode(query)}"
+
+    def link(self, **changes: Any) -> str:
+        """The same page with some of its query changed; None takes a key away."""
+        kept = [(key, value) for key, value in self.query if key not in changes]
+        text = urlencode(kept + [(key, str(value)) for key, value in changes.items() if value is not None])
+        return f"{self.path}?{text}" if text else self.path
+
+    def asked(self, key: str) -> str:
+        """What the query says of a key, '' where nothing."""
+        return next((value for name, value in self.query if name == key), "")
 
 
-def theirs(rows: Sequence[Mapping[str, Any]]) -> str:
-    """How many of the clients counted are the viewer's, where that is not all: `; 3 suyos`."""
-    many = len({row["client_id"] for row in rows})
-    told = f"{spanish.number(many)} suyos" if many > 1 else "1 suyo" if many else "ninguno suyo"
-    return f"; {told}" if viewer().partial else ""
+LOOK: ContextVar[Look] = ContextVar("look", default=Look())  # noqa: B039 - frozen
+"""Of the page that is being made."""
+
+
+def looked(request: Request, served: frozenset[str] = frozenset()) -> Look:
+    """What the query says, else the cookies; `lang` and `theme` are no part of the page's own query."""
+    pairs = request.query_params.multi_items()
+    wish = {name: request.query_params.get(name) or request.cookies.get(name, "") for name in ("lang", "theme")}
+    return Look(
+        "en" if wish["lang"] == "en" else "es",
+        wish["theme"] if wish["theme"] in LIGHTS else "auto",
+        request.url.path,
+        tuple((key, value) for key, value in pairs if key not in wish),
+        served,
+        request.headers.get("if-none-match", ""),
+    )
+
+
+def remember(request: Request, response: Response, look: Look) -> None:
+    """Keep what the query asked for, for the pages to come."""
+    for name, value in (("lang", str(look.lang)), ("theme", look.theme)):
+        if request.query_params.get(name) == value:
+            response.set_cookie(name, value, max_age=YEAR, samesite="lax", httponly=True)
+
+
+def _environment(lang: Code) -> Environment:
+    made = Environment(
+        loader=FileSystemLoader(HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
+    )
+    made.install_gettext_callables(worded(lang), plural_in(lang), newstyle=True)  # type: ignore[attr-defined]  # of the extension
+    made.globals |= {"es": words(lang), "charts": charts, "lang": lang}
+    return made
+
+
+_pages = {lang: _environment(lang) for lang in LANGUAGES}
 
 
 def rendered(template: str, status: int = 200, **values: Any) -> HTMLResponse:
     """The page that a template makes of these values, as far as whoever asks may see them; they are there as `viewer`.
 
-    Each form that posts gets the mark that guards it against other pages.
+    Each form that posts gets the mark that guards it against other pages. What the reader has already is not sent again.
     """
-    here = viewer()
-    page = _pages.get_template(template).render(viewer=here, **here.out(values))
+    look, here = LOOK.get(), viewer()
+    if status != HTTPStatus.OK:
+        look = replace(look, path="/", query=())  # why there is no page must not tell what was asked for
+    page = _pages[look.lang].get_template(template).render(look=look, viewer=here, **here.out(values))
     guarded = _FORM.sub(
         lambda form: f'{form.group()}<input type="hidden" name="csrf" value="{escape(here.csrf())}">', page
     )
-    answer: HTMLResponse = impersonal(HTMLResponse(guarded, status))
+    tag = f'"{md5(guarded.encode(), usedforsecurity=False).hexdigest()}"'
+    same = status == HTTPStatus.OK and look.held == tag
+    made = HTMLResponse("" if same else guarded, HTTPStatus.NOT_MODIFIED if same else status, {"ETag": tag})
+    answer: HTMLResponse = impersonal(made)
     return answer
-
-
-_pages.globals |= {"theirs": theirs, "whole": whole}
 
 
 def reader(request: Request, door: Door) -> Reader:
@@ -63,3 +132,17 @@ def reader(request: Request, door: Door) -> Reader:
     here = viewer()
     here.noted = True
     return Reader(here.who or (request.client.host if request.client else ""), door)
+
+
+def part(rows: Sequence[Mapping[str, Any]], key: str = "page", size: int = 50) -> dict[str, Any]:
+    """The page of a long list that the query asks for by `key`, of those rows that whoever asks may see.
+
+    rows: of this page; number: which of how many `pages` (from 1); many: how many rows there are in all, and `seen` of these.
+    """
+    sight = viewer().sight
+    seen = [row for row in rows if row.get("client_id", "") in sight]
+    wish = LOOK.get().asked(key)
+    pages = max(1, -(-len(seen) // size))
+    number = min(max(int(wish), 1), pages) if wish.isascii() and wish.isdigit() else 1
+    shown = seen[(number - 1) * size : number * size]
+    return {"rows": shown, "number": number, "pages": pages, "many": len(rows), "seen": len(seen), "key": key}

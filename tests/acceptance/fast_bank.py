@@ -1,8 +1,8 @@
-"""The real daemon on the simulated bank, with a clock that runs ahead: `python fast_bank.py CONFIG SPEED HOURS`.
+"""The real daemon on the simulated bank, in a hurry: `python fast_bank.py CONFIG MINUTES`.
 
-The clock begins some hours before now and goes SPEED times as fast as the real one; history before it is the bank's own. Everything else is
-as `vigia run` has it: the bank writes its database, its case tool answers, the daemon polls, judges, delivers and serves its faces. The
-case tool goes away while the file `away` lies beside the configuration.
+The clock begins some minutes before now and goes as fast as the bank writes and the daemon judges, until it has caught up with the real
+one; history before it is the bank's own. Everything else is as `vigia run` has it: the bank writes its database, its case tool answers,
+the daemon polls, judges, delivers and serves its faces. The case tool goes away while the file `away` lies beside the configuration.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import time
 from datetime import datetime, timedelta
 from pathlib import Path
 from threading import Event, Thread
@@ -23,41 +22,60 @@ from monitor.demo.feed import follow, preload
 from monitor.logs import log_to_stderr
 from monitor.service import Service, wall
 from monitor.store import Store
+from monitor.windows import time_of
 
 HISTORY = 26
 """Hours of the bank's past."""
+STEP, AHEAD = timedelta(seconds=20), timedelta(minutes=3)
+"""What the bank writes at once, and how far the clock may be ahead of what is judged: further than the patience with a source."""
 
 
-def main(config: Path, speed: float, minutes: float) -> None:
-    began, real = wall() - timedelta(minutes=minutes), time.monotonic()
+class Hurry:
+    """now: what the daemon takes for the time; all before it is written. It waits for the daemon: no load changes the story."""
 
-    def clock() -> datetime:
-        """Ahead until it has caught up with the real one."""
-        return min(began + (time.monotonic() - real) * timedelta(seconds=speed), wall())
+    def __init__(self, began: datetime, stop: Event) -> None:
+        self.now, self.stop = began, stop
+        self.daemon: Service | None = None
+        self._next = began
 
+    def clock(self) -> datetime:
+        return self.now
+
+    def bank(self) -> datetime:
+        """Until when the bank writes next."""
+        self._next = min(self._next + STEP, wall())
+        return self._next
+
+    def written(self, _: float) -> bool:
+        """It has; whether to end."""
+        self.now = self._next
+        while not self.stop.wait(0.02 if self.now + STEP < wall() else 0.2):
+            judged = self.daemon.judge.judged_until if self.daemon else None
+            if judged is not None and self.now - time_of(judged) < AHEAD:
+                return False
+        return True
+
+
+def main(config: Path, minutes: float) -> None:
     settings = read_config(config)
     assert settings.demo
     assert settings.demo.cases
     bank, stop = Path(settings.demo.database), Event()
+    hurry = Hurry(wall() - timedelta(minutes=minutes), stop)
     services.WATCH = timedelta(seconds=1)
-    services.wall = clock
     log_to_stderr()
     bank.parent.mkdir(parents=True, exist_ok=True)
-    preload(bank, clock(), HISTORY)
-    real = time.monotonic()  # what that took is not the clock's
-    Thread(
-        target=tool, args=(CaseTool(bank, clock), settings.demo.cases, config.parent / "away", stop), daemon=True
-    ).start()
-    Thread(target=follow, args=(bank, clock, lambda _: stop.wait(0.1)), daemon=True).start()
+    preload(bank, hurry.now, HISTORY)
+    told = (CaseTool(bank, hurry.clock), settings.demo.cases, config.parent / "away", stop)
+    Thread(target=tool, args=told, daemon=True).start()
     store = Store(settings.monitor.database)
     with store.alone():
         store.migrate()
-        daemon = Service(settings, store, clock=clock)
+        hurry.daemon = Service(settings, store, clock=hurry.clock)
+        Thread(target=follow, args=(bank, hurry.bank, hurry.written), daemon=True).start()
         signal.signal(signal.SIGTERM, lambda *_: Thread(target=stop.set).start())
-        with board(daemon, store, settings.monitor.listen) as address:
-            sys.stdout.write(f"board at {address}\n")
-            sys.stdout.flush()
-            daemon.run(stop)
+        with board(hurry.daemon, store, settings.monitor.listen):
+            hurry.daemon.run(stop)
     store.close()
 
 
@@ -73,4 +91,4 @@ def tool(cases: CaseTool, address: str, away: Path, stop: Event) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), float(sys.argv[2]), float(sys.argv[3]))
+    main(Path(sys.argv[1]), float(sys.argv[2]))

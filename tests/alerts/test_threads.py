@@ -108,3 +108,17 @@ def test_what_a_tally_leaves_room_for() -> None:
 def test_the_worst_and_widest_goes_first() -> None:
     found = [(HERE, "b"), (replace(HERE, severity="critical"), "c"), (replace(HERE, affected=99), "d"), (HERE, "a")]
     assert [found[i][1] for i in ordered(found)] == ["c", "d", "a", "b"]
+
+
+def test_the_next_news_comes_before_the_moment_that_was_promised() -> None:
+    then = replace(told(HERE), promised=NOW + 30 * MINUTE)
+    assert Told.read(then.kept()) == then
+    news = owed(then, NOW, HERE)
+    assert news is not None
+    assert (news.event, news.why, news.at) == ("update", ("promised",), NOW + 25 * MINUTE)
+    worse = owed(then, NOW, replace(HERE, severity="critical"))
+    assert worse is not None
+    assert (worse.why, worse.at) == (("severity",), NOW), "what is news by itself does not wait"
+    over = owed(then, NOW, replace(HERE, open=False))
+    assert over is not None
+    assert over.why == ("end",)

@@ -10,7 +10,8 @@ import pytest
 
 from alerts import Changes, IncidentState
 from alerts.incidents import Incidents
-from monitor import people, spanish
+from alerts.reasons import BUDGET
+from monitor import casework, people, spanish
 from monitor.maintenance import Maintenance
 from monitor.store import Store
 from tests.characters import CAST, at, minute
@@ -18,6 +19,13 @@ from tests.monitor.conftest import NOW, PART, PAYMENTS, SLOW, ago
 from tests.monitor.test_maintenance import fails, piped
 from tests.monitor.test_mending import desk
 from tests.monitor.test_service import Bank, live
+
+DESK = """
+[desks.local]
+kind = "local"
+path = "var/casos.csv"
+per_hour = 1
+"""
 
 
 def row(store: Store, name: str = PAYMENTS) -> people.Row:
@@ -226,3 +234,30 @@ def test_closed_and_reopened_in_one_step_nobody_is_told(failing: Bank) -> None:
     failing.services[-1].judge.step([])
     assert failing.store.incidents()[0].state is IncidentState.FIRING
     assert len(failing.store.waiting()) == before
+
+
+def test_a_withdrawn_incident_is_reinstated_and_the_cases_that_waited_are_opened(tmp_path: Path) -> None:
+    bank = Bank(tmp_path, at("12:00:10"))
+    (tmp_path / "config.toml").write_text((tmp_path / "config.toml").read_text() + DESK)
+    bank.pay("11:00", "12:00")
+    bank.start().cycle()
+    live(bank, "12:00", "12:04", failing=0.8)
+    (incident,) = bank.store.incidents()
+    with pytest.raises(people.Conflict, match="no está retirada"):
+        casework.do(bank.store, "reinstate", [incident.id], "Ana", "", bank.now)
+    assert desk(bank) == {"abierto": 1}, "the others wait for room"
+    casework.do(bank.store, "withdraw", [incident.id], "Ana", "falsa", bank.now)
+    live(bank, "12:04", "12:05", failing=0.8)
+    bank.start()
+    casework.do(bank.store, "reinstate", [incident.id], "Ana", "no era falsa", bank.now)
+    live(bank, "12:05", "12:06", failing=0.8)
+    assert sorted(d.reason for d in bank.store.decisions() if not d.withdrawn_at) == [BUDGET, BUDGET]
+    gone = next(d.key for d in bank.store.decisions() if d.withdrawn_at)
+    with pytest.raises(people.Conflict, match="ya se retiró en su mesa"):
+        casework.do(bank.store, "reinstate", [gone], "Ana", "", bank.now)
+    live(bank, "12:06", "12:20")
+    casework.do(bank.store, "withdraw", [incident.id], "Ana", "", bank.now)
+    with pytest.raises(people.Conflict, match="ya terminó"):
+        casework.do(bank.store, "reinstate", [incident.id], "Ana", "", bank.now)
+    bank.services[0].store.close()
+    bank.store.close()

@@ -41,7 +41,8 @@ def test_help_costs_nothing(folder: Path) -> None:
     helped = vigia(folder, "--help")
     assert helped.returncode == DONE
     commands = ("run", "once", "check", "backtest", "score", "rules", "incidents", "cases", "client", "clients")
-    for command in (*commands, "causes", "sla", "leads", "rests"):
+    commands += ("causes", "sla", "leads", "rests", "alerts", "guides", "search", "silence", "maintenance", "handover")
+    for command in (*commands, "audit", "reads"):
         assert f"\n  {command} " in helped.stdout
 
 

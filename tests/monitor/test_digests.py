@@ -15,6 +15,7 @@ from alerts.routing import Route
 from monitor.business import Outside, ServiceHours
 from monitor.calendar import Calendar
 from monitor.step import Step
+from monitor.words import rendered
 from rules import Severity
 from tests.monitor.told import ACEROS, CAFE, MINA, MINUTE, NOW, OTHER, TEXTILES, Told, bank, incident, over
 
@@ -46,10 +47,9 @@ def test_a_digest_says_at_its_time_what_began_or_ended_or_stands_since_the_last(
     assert sorted(here.told()) == [("correo", "g1@banco.example", "first", ()), ("torre", "", "first", ())]
     mine, all_ = sorted((p for p in here.payloads()[-2:]), key=lambda p: p["to"] == "")
     assert [i["id"] for i in mine["incidents"]] == ["AF-1"]
-    assert mine["incidents"][0]["own"] == 1
-    assert mine["incidents"][0]["clients"] == [{"client_id": ACEROS, "client": "Aceros del Istmo"}]
+    assert [(c["client_id"], c["client"]) for c in mine["incidents"][0]["own"]] == [(ACEROS, "Aceros del Istmo")]
     assert {i["id"] for i in all_["incidents"]} == {"AF-1", "AF-2"}
-    assert not any("clients" in i for i in all_["incidents"])
+    assert not any(i["own"] for i in all_["incidents"])
     assert (all_["from"], all_["until"]) == ("2026-03-04T00:00:00+00:00", NEXT.isoformat())
     here.restart()
     assert here.told(after=1) == []
@@ -114,7 +114,7 @@ def test_a_promise_is_told_when_it_is_at_risk_and_when_it_is_broken_to_those_who
     )
     assert here.told(after=239) == []
     assert here.told(after=1) == [("correo", MINA, "first", ("new",))]
-    assert [(c["case_id"], c["client"], c["clock"]) for c in here.payloads()[-1]["cases"]] == [
+    assert [(c["reference"], c["client"], c["clock"]) for c in here.payloads()[-1]["cases"]] == [
         ("C-0", "Aceros del Istmo", "at_risk")
     ]
     assert here.told(after=4) == [("correo", OTHER, "first", ("new",))]
@@ -122,6 +122,7 @@ def test_a_promise_is_told_when_it_is_at_risk_and_when_it_is_broken_to_those_who
     assert here.told(after=30) == []
     here.now = NOW + timedelta(hours=5, minutes=10)
     assert sorted((r, to) for r, to, *_ in here.told()) == [("correo", MINA), ("correo", OTHER), ("torre", "")]
+    assert all(rendered(payload, here.config.words).faults == () for payload in here.payloads())
     assert {(c["client"], c["client_id"]) for c in here.payloads()[-1]["cases"]} == {("", "")}, (
         "whose, is not the tower's"
     )
@@ -139,5 +140,5 @@ def test_a_case_that_was_solved_and_is_late_anew_is_news_again(tmp_path: Path) -
     assert here.told(after=31) == []
     here.store.commit(Step(cases=[replace(case, updated_at=here.now, reopened=1)]), here.now)
     assert here.told(after=31) == [("torre", "", "first", ("new",))]
-    assert [c["case_id"] for c in here.payloads()[-1]["cases"]] == ["C-0"]
+    assert [c["reference"] for c in here.payloads()[-1]["cases"]] == ["C-0"]
     here.store.close()

@@ -13,7 +13,7 @@ from monitor.languages import words
 from monitor.people import Unknown
 from monitor.rehearsal import LANGUAGES
 from monitor.spanish import NAMES
-from monitor.web import board, guides, serve
+from monitor.web import face, guides, serve
 from rules.catalog import __file__ as catalog
 
 
@@ -21,7 +21,7 @@ def web() -> FastAPI:
     """The guides' pages alone."""
     made = FastAPI()
     made.include_router(guides.pages())
-    made.add_exception_handler(Unknown, lambda _, error: board.trouble(str(error.args[0]), 404))
+    made.add_exception_handler(Unknown, lambda _, error: face.trouble(str(error.args[0]), 404))
     return made
 
 

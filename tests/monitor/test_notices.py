@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field, replace
+from datetime import datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +17,33 @@ from hypothesis import strategies as st
 from alerts import Action, Changes, Decision, IncidentState
 from alerts.routing import Route, Team
 from alerts.threads import GAP
+from connectors import Notice
+from monitor import notices
 from monitor import tables as t
 from monitor.business import Outside, ServiceHours
 from monitor.calendar import Calendar
+from monitor.receiving import Refreshing
 from monitor.standing import rows
 from monitor.step import Step
 from monitor.store import Store
 from monitor.troubles import Trouble
+from monitor.words import rendered
 from rules import Severity
-from tests.monitor.told import ACEROS, CAFE, MINA, MINUTE, NOW, OTHER, RAUL, TEXTILES, Told, bank, incident, over
+from tests.monitor.told import (
+    ACEROS,
+    CAFE,
+    MINA,
+    MINUTE,
+    NOW,
+    OTHER,
+    RAUL,
+    TEXTILES,
+    Receiver,
+    Told,
+    bank,
+    incident,
+    over,
+)
 
 HABIL = ServiceHours(Calendar("America/Bogota"), opens=8 * 60, closes=18 * 60)
 ALL = Route("torre", news=frozenset({"incident", "fault", "breach"}))
@@ -145,7 +163,10 @@ def test_escalation_by_level_until_somebody_takes_it_on(told: Bank) -> None:
     assert here.told(after=14.9) == []
     assert here.told(after=0.1) == [("correo", RAUL, "first", ("new", "escalated"))]
     here.act(one.id, "ack")
-    assert here.told(after=60) == []
+    assert here.told(after=9) == []
+    later = here.told(after=50)
+    assert later == [("correo", who, "update", ("promised",)) for who in (MINA, RAUL)], "the bank has given its word"
+    assert here.told() == []
     here.put(over(one, here.now))
     assert {to for _, to, *_ in here.told()} == {MINA, RAUL}
 
@@ -158,6 +179,16 @@ def test_unacknowledged_it_reaches_the_lead_of_the_team_that_it_concerns(told: B
     here, one = told(LEAD, teams=teams), incident()
     here.put(one)
     assert here.told(after=31) == [("correo", "lider@banco.example", "first", ("new", "escalated"))]
+
+
+def test_what_is_opened_anew_is_to_be_taken_on_anew(told: Bank) -> None:
+    here, one = told(STAND_IN), incident()
+    here.put(one, hit={one.id: [ACEROS]})
+    here.act(one.id, "ack")
+    assert here.told(after=40) == []
+    here.put(replace(one, reopened_at=here.now))
+    assert here.told(after=14) == []
+    assert here.told(after=1) == [("correo", RAUL, "first", ("new", "escalated"))]
 
 
 def test_an_informed_client_counts_as_taken_on_for_those_who_answer_for_clients(told: Bank) -> None:
@@ -288,7 +319,7 @@ def test_the_cap_is_of_each_recipient(told: Bank) -> None:
         (to, event) for to in (MINA, OTHER) for event in ("first", "summary")
     )
     (summary,) = [p for p in here.payloads() if p["news"] == "summary" and p["to"] == MINA]
-    assert [(i["own"], i["affected"], "client_id" in i) for i in summary["incidents"]] == [(1, 2, False)] * 2
+    assert [([c["client_id"] for c in i["own"]], i["affected"]) for i in summary["incidents"]] == [([ACEROS], 2)] * 2
 
 
 # ---- restarts, crashes, two of them --------------------------------------------------------------------------------
@@ -394,6 +425,19 @@ def test_the_daemons_own_faults_are_told_once_and_their_end_too(told: Bank) -> N
     assert here.told(after=4) == [("torre", "", "update", ("again",))]
 
 
+def test_every_kind_of_news_has_its_words(told: Bank) -> None:
+    here = told(replace(ALL, news=frozenset({"incident", "fault"})), N1, Route("torre", at=(time(10, 5),)), per_hour=1)
+    here.troubles = lambda _now: [Trouble("source:core", "critical", NOW, "no answer")]
+    for n in range(3):
+        here.put(incident(f"AF-{n}", channel=f"c{n}"), hit={f"AF-{n}": [ACEROS]})
+    here.told()
+    here.put(over(incident("AF-0", channel="c0"), here.now))
+    here.told(after=5)
+    assert {p["news"] for p in here.payloads()} == {"incident", "summary", "fault", "digest"}
+    for payload in here.payloads():
+        assert rendered(payload, here.config.words).faults == ()
+
+
 def test_a_receivers_own_fault_is_told_by_the_others(told: Bank) -> None:
     here = told(ALL, replace(ALL, receiver="correo"))
     here.troubles = lambda _now: [Trouble("receiver:torre", "major", NOW, "no answer")]
@@ -405,7 +449,7 @@ def test_a_receivers_own_fault_is_told_by_the_others(told: Bank) -> None:
 CHANGES = ("severity", "client", "end", "again", "silence", "ack")
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     happens=st.lists(st.tuples(st.integers(1, 40), st.sampled_from(CHANGES)), max_size=5),
     looks=st.sets(st.integers(0, 60), max_size=10),
@@ -455,7 +499,7 @@ def _happened(here: Told, one: Any, what: str) -> Any:
     return one
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     arrive=st.lists(st.tuples(st.integers(0, 50), st.sampled_from(list(Severity))), min_size=1, max_size=25),
     per_hour=st.integers(1, 6),
@@ -489,24 +533,52 @@ def test_a_purge_drops_threads_of_incidents_that_are_gone(told: Bank) -> None:
     assert here.outbox() == []
 
 
-def test_the_state_knows_threads_in_postgres_too(postgres: str) -> None:
+def test_the_same_on_postgres(postgres: str, tmp_path: Path) -> None:
     engine = sa.create_engine(postgres)
     with engine.begin() as c:
         c.execute(sa.text("DROP SCHEMA public CASCADE; CREATE SCHEMA public"))
     engine.dispose()
     store = Store(postgres)
     store.migrate()
-    row = {
-        "subject": "AF-1",
-        "receiver": "x",
-        "recipient": "",
-        "sequence": 2,
-        "told": {"n": 2},
-        "began_at": NOW,
-        "told_at": NOW,
-    }
-    store.tell([row | {"ended_at": None}], (), NOW)
-    store.tell([row | {"ended_at": NOW, "told": {"n": 1}}], (), NOW)
-    (kept,) = rows(store, t.threads.select())
     store.close()
-    assert (kept["told"], kept["ended_at"]) == ({"n": 2}, None)
+    here = bank(tmp_path, ALL, replace(N1, segments=frozenset({"corporativo"})), STAND_IN, url=postgres)
+    one = incident()
+    decided = Decision("VG-1", one.id, ACEROS, "pagos", Action.OPEN, "", NOW)
+    here.store.commit(Step(changes=Changes(decisions={decided.key: decided})), NOW)
+    here.put(one, hit={one.id: [ACEROS, TEXTILES]})
+    here.act(one.id, "informed", "VG-1")
+    assert here.told() == [("correo", MINA, "first", ("new",)), ("torre", "", "first", ("new",))]
+    heard = Heard()
+    Refreshing(here.config, here.store, {"torre": heard}, lambda: here.now).refresh("torre")
+    assert heard.keys == ["AF-1:torre::1"]
+    assert here.told(after=20) == [("correo", MINA, "first", ("new", "escalated"))]
+    mine = t.threads.select().where(t.threads.c.receiver == "torre", t.threads.c.subject == one.id)
+    (row,) = rows(here.store, mine)
+    here.store.tell([row | {"told": {}}], (), NOW)
+    assert rows(here.store, mine) == [row], "what somebody else has taken as far stays"
+    here.store.close()
+
+
+@dataclass
+class Heard(Receiver):
+    """Remembers what it was told again."""
+
+    keys: list[str] = field(default_factory=list)
+
+    def refresh(self, notices: Sequence[Notice], _now: datetime) -> None:
+        self.keys += [notice.key for notice in notices]
+
+
+def test_one_that_cannot_be_told_keeps_no_other_from_being_told(told: Bank, monkeypatch: pytest.MonkeyPatch) -> None:
+    here, whole = told(ALL), notices.incident_facts
+
+    def broken(store: Store, incident_id: str, *given: Any, **more: Any) -> dict[str, Any]:
+        if incident_id == "AF-1":
+            raise KeyError(incident_id)
+        return whole(store, incident_id, *given, **more)
+
+    monkeypatch.setattr(notices, "incident_facts", broken)
+    here.put(incident("AF-1"), incident("AF-2", channel="app"))
+    assert len(here.told()) == 1
+    monkeypatch.setattr(notices, "incident_facts", whole)
+    assert len(here.told(after=1)) == 1

@@ -18,10 +18,11 @@ from monitor import tables as t
 from monitor.blobs import unpacked
 from monitor.cells import CELLS, LEDGER
 from monitor.people import Refused, Unknown
-from monitor.purge import ACT, _Traces, proves, purge
+from monitor.purge import _Traces, proves, purge
 from monitor.reads import Reader, noted, reads
 from monitor.standing import rows
 from monitor.store import Message, Step, Store
+from monitor.trail import PURGE, verify
 from rules import Scope
 from tests.monitor.conftest import (
     ACEROS,
@@ -160,13 +161,24 @@ def test_nothing_tells_of_them_and_every_figure_stands(store: Store) -> None:
 
 
 def test_the_act_is_in_the_trail_and_tells_who_it_was_only_to_who_knows(store: Store) -> None:
+    head = verify(store).head
     done = purge(store, ACEROS, "habeas data", "Oficial de datos", LATER)
-    (act,) = [act for act in store.acts() if act.action == ACT]
+    (act,) = [act for act in store.acts() if act.action == PURGE]
     assert (act.who, act.at, act.incident_id) == ("Oficial de datos", LATER, "")
-    assert act.text.startswith(f"{done.alias}: habeas data; scrypt ")
+    assert act.text.startswith(f"{done.alias}: habeas data; sello anterior {head}; scrypt ")
     assert proves(act, "900.123.456-8")
     assert not proves(act, MOLINOS)
     assert not proves(store.acts()[0], ACEROS)
+
+
+def test_the_trail_is_sealed_anew_and_the_seal_before_is_still_known(store: Store) -> None:
+    head = verify(store).head
+    purge(store, ACEROS, "habeas data", "Oficial de datos", LATER)
+    assert (verify(store).broken, verify(store, head).broken, verify(store).unsealed) == ("", "", 0)
+    with store.writing() as c:
+        c.execute(t.acts.update().where(t.acts.c.action != PURGE).values(who="otro"))
+    purge(store, MOLINOS, "habeas data", "Oficial de datos", LATER)
+    assert "la bitácora ya no estaba íntegra (no cuadra desde el acto" in store.acts()[-1].text, "no purge covers it up"
 
 
 def test_it_is_refused_while_something_goes_on(store: Store) -> None:

@@ -11,7 +11,8 @@ import pytest
 
 from alerts.routing import Route
 from connectors import Notice, SourceError
-from monitor import connect, service
+from monitor import connect
+from monitor.jobs import NOTICES, scheduled
 from monitor.receiving import Refreshing
 from monitor.service import Service
 from tests.monitor.told import MINUTE, NOW, Receiver, Told, bank, incident, over
@@ -95,8 +96,8 @@ def test_one_cycle_tells_and_sends(here: Told) -> None:
 
 def test_the_daemon_asks_every_five_seconds_and_refreshes_every_minute(here: Told) -> None:
     config = replace(here.config, receivers={"torre": replace(here.config.receivers["torre"], make=Paging)})
-    jobs = {job.id: job.trigger.interval for job in Service(config, here.store)._scheduled().get_jobs()}
-    assert (jobs["notices"], jobs["refresh torre"]) == (service.NOTICES, MINUTE)
+    jobs = {job.id: job.trigger.interval for job in scheduled(Service(config, here.store)).get_jobs()}
+    assert (jobs["notices"], jobs["refresh torre"]) == (NOTICES, MINUTE)
     assert "deliver receivers.torre" in jobs
 
 

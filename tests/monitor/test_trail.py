@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from monitor import tables as t
 from monitor.store import Act, Store
@@ -21,16 +22,18 @@ LIMITS = dict.fromkeys(("cells", "ledger", "incidents", "clients", "outbox"), ag
 @pytest.fixture(params=["sqlite", "postgresql"])
 def acted(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     """Nine acts, one a minute."""
-    url = f"sqlite:///{tmp_path / 'vigia.db'}" if request.param == "sqlite" else request.getfixturevalue("postgres")
+    url = f"sqlite:///{tmp_path / 'vigia.db'}"
+    if request.param == "postgresql":
+        server = sa.make_url(request.getfixturevalue("postgres"))
+        with sa.create_engine(server, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool).connect() as connection:
+            connection.execute(sa.text("DROP DATABASE IF EXISTS trailed"))
+            connection.execute(sa.text("CREATE DATABASE trailed"))
+        url = server.set(database="trailed").render_as_string(hide_password=False)
     store = Store(url)
-    t.metadata.drop_all(store.engine)
-    with store.writing() as c:
-        c.exec_driver_sql("DROP TABLE IF EXISTS alembic_version")
     store.migrate()
     for minute in range(9, 0, -1):
         store.act(Act(f"AF-{minute % 2}", ago(minute), "Aña", "note", f"nota {minute}"))
     yield store
-    t.metadata.drop_all(store.engine)
     store.close()
 
 
@@ -49,18 +52,22 @@ def test_whole_and_its_newest_seal_stays_in_it(acted: Store) -> None:
 
 
 @pytest.mark.parametrize(
-    "change",
+    ("acted", "change"),
     [
-        t.acts.update().where(t.acts.c.text == "nota 5").values(text="nota 6"),
-        t.acts.update().where(t.acts.c.text == "nota 5").values(who="Luis"),
-        t.acts.update().where(t.acts.c.text == "nota 5").values(at=ago(4.5)),
-        t.acts.update().where(t.acts.c.text == "nota 5").values(hash=""),
-        t.acts.update().values(hash=""),
-        t.acts.delete().where(t.acts.c.text == "nota 9"),
-        t.acts.delete().where(t.acts.c.text == "nota 5"),
-        t.acts.delete().where(t.acts.c.text == "nota 1"),
-        t.acts.insert().values(incident_id="AF-0", at=ago(0), who="Luis", action="note", text="x", hash="0" * 64),
+        ("sqlite", change)
+        for change in (
+            t.acts.update().where(t.acts.c.text == "nota 5").values(text="nota 6"),
+            t.acts.update().where(t.acts.c.text == "nota 5").values(who="Luis"),
+            t.acts.update().where(t.acts.c.text == "nota 5").values(at=ago(4.5)),
+            t.acts.update().where(t.acts.c.text == "nota 5").values(hash=""),
+            t.acts.update().values(hash=""),
+            t.acts.delete().where(t.acts.c.text == "nota 9"),
+            t.acts.delete().where(t.acts.c.text == "nota 5"),
+            t.acts.delete().where(t.acts.c.text == "nota 1"),
+            t.acts.insert().values(incident_id="AF-0", at=ago(0), who="Luis", action="note", text="x", hash="0" * 64),
+        )
     ],
+    indirect=["acted"],
 )
 def test_any_tampering_is_seen(acted: Store, change: Any) -> None:
     write(acted, change)
@@ -79,6 +86,26 @@ def test_retention_drops_the_oldest_in_order_and_the_rest_can_be_verified(acted:
     assert verify(acted).broken
     acted.prune(LIMITS | {"incidents": NOW + timedelta(days=1)})
     assert len(acted.acts()) == 1, "the newest stays, for the numbers go on from it"
+
+
+def test_retention_drops_what_was_over_long_ago_and_keeps_what_holds(acted: Store) -> None:
+    text = dict.fromkeys(("reason", "author", "ended_by", "product", "channel", "cron"), "")
+    quiet = {name: text[name] for name in ("reason", "author", "ended_by")} | {
+        "matchers": {},
+        "created_at": ago(99),
+        "starts_at": ago(99),
+    }
+    for name, until, ended in (("old", ago(9), None), ("ended", NOW, ago(9)), ("new", NOW, None)):
+        acted.put(t.silences, [quiet | {"id": name, "until": until, "ended_at": ended}])
+        times = {"created_at": ago(99), "starts_at": ago(99), "until": until, "ended_at": ended, "minutes": None}
+        acted.put(t.works, [text | times | {"id": name}])
+    acted.put(t.works, [text | times | {"id": "nightly", "cron": "0 2 * * *", "until": None, "minutes": 60}])
+    shift = {"author": "Ana", "to": "", "text": "", "told": "x", "since": ago(99)}
+    acted.put(t.handovers, [shift | {"id": name, "at": at} for name, at in (("old", ago(9)), ("new", ago(1)))])
+    acted.prune(LIMITS | dict.fromkeys(("cells", "incidents", "clients"), ago(5)))
+    with acted.reading() as c:
+        left = {table.name: sorted(c.execute(table.select()).scalars()) for table in (t.silences, t.works, t.handovers)}
+    assert left == {"silences": ["new"], "works": ["new", "nightly"], "handovers": ["new"]}
 
 
 def test_many_at_once_are_one_chain_and_a_double_click_is_one_act(acted: Store) -> None:

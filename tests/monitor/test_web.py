@@ -103,12 +103,15 @@ def test_not_ready_says_why(face: Face) -> None:
 def test_the_board_says_what_happens_in_the_banks_time(face: Face) -> None:
     text = face.text("/")
     for words in (
-        "Vigía · Torre de control", "En vivo", "Último ciclo 10:29:54", "Fuente core: hace 10 s", "Crítica",
-        "Pagos · Conexión Directa", "Fallas, volumen caído o sin transacciones", "10:05 hace 25 min",
-        "1 abierto 1 enlazado", "Resueltas en las últimas 24 horas", "Recaudos Lentitud", "Se normalizó",
+        "1 afectación abierta", "En vivo", "Último ciclo 10:29:54", "Fuente core: al día", "Crítica",
+        "Pagos · Conexión Directa", "Fallas, volumen caído o sin transacciones", "desde 10:05 · hace 25 min",
+        "Afectados 2", "Expuestos 1", "Prioridad 83", "Nadie la atiende aún", "Aún sin curva",
+        "Resueltas en las últimas 24 horas 1", "Recaudos Lentitud", "se normalizó",
     ):  # fmt: skip
         assert words in text, words
     assert "Todo en orden" not in text
+    people.acknowledge(face.store, PAYMENTS, "Mesa", "", NOW)
+    assert "La atiende Mesa" in face.text("/")
 
 
 def test_all_is_well_only_if_vigia_can_know(face: Face) -> None:
@@ -145,12 +148,17 @@ def test_an_incidents_page(face: Face) -> None:
     people.note(face.store, PAYMENTS, "Mesa de turno", "N2 revisa el enlace", ago(3))
     text = face.text(f"/incidents/{PAYMENTS}")
     for words in (
-        "Desde 03/03/2026 10:05:00", "fallas_inusuales", "41 %", "1,1 %", "NIT 900.123.456", "$ 98.450.000",
-        "10 min antes", "60 s después", "segmento 30 + impacto 21,5", "C-000001", "SP-75", "Textiles Nube Alta",
+        "Desde 03/03/2026 10:05:00", "fallas_inusuales", "41 %", "1,1 %", "NIT 900.123.456", "$ 98.450.000", "La atiendo",
+        "10 min antes", "60 s después", "segmento 30 + impacto 21,5", "C-000001", "SP-75",
         "N2 revisa el enlace", "92 % de las fallas: Conexión Directa, código E504; 60 %: Pagos",
+        "Primera falla de un cliente: Aceros del Istmo", "Vigía la detectó 3 min después",
+        "Primer cliente que lo reporta: Molinos Borovanda 60 s antes de nuestro caso · 2 lo han reportado",
     ):  # fmt: skip
         assert words in text, words
-    assert text.index("Aceros del Istmo") < text.index("Molinos Borovanda")
+    clients = text.partition("Clientes afectados, por prioridad (2)")[2]
+    assert clients.index("Aceros del Istmo") < clients.index("Molinos Borovanda")
+    assert "Textiles Nube Alta" in face.text(f"/incidents/{PAYMENTS}?touch=exposed")
+    assert "Ninguno con ese nombre." in face.text(f"/incidents/{PAYMENTS}?q=nadie")
 
 
 def test_a_clients_page(face: Face) -> None:
@@ -327,7 +335,9 @@ def test_every_answer_is_guarded(face: Face, path: str) -> None:
     assert headers["cache-control"] == "no-store"
 
 
-@pytest.mark.parametrize("path", ["/", f"/incidents/{PAYMENTS}", f"/clientes/{ACEROS}", "/clientes", "/api/docs"])
+@pytest.mark.parametrize(
+    "path", ["/", f"/incidents/{PAYMENTS}", f"/clientes/{ACEROS}", "/clientes", "/casos", "/reglas", "/api/docs"]
+)
 def test_a_page_loads_nothing_from_elsewhere_and_all_that_it_names(face: Face, path: str) -> None:
     html = face.get(path).text
     assert "//" not in " ".join(re.findall(r'(?:src|href)="([^"]*)"', html))
@@ -339,7 +349,7 @@ def test_a_page_loads_nothing_from_elsewhere_and_all_that_it_names(face: Face, p
 
 def test_a_page_can_be_read_aloud(face: Face) -> None:
     html = face.get(f"/incidents/{PAYMENTS}").text
-    assert '<html lang="es">' in html
+    assert '<html lang="es"' in html
     for landmark in ("<header", "<main", "<footer", "<h1"):
         assert html.count(landmark) == 1, landmark
     assert html.count("<th ") == html.count('<th scope="')
@@ -350,11 +360,108 @@ def test_the_reference_names_every_call_and_shape(face: Face) -> None:
     schema = face.get("/api/openapi.json").json()
     for path in schema["paths"]:
         assert path in html
-    calls = ("incidents", "incidents/{incident_id}", "cases", "clients", "clients/{nit}", "causes", "sla", "leads")
+    calls = (
+        "incidents",
+        "incidents/{incident_id}",
+        "cases",
+        "clients",
+        "clients/{nit}",
+        "causes",
+        "sla",
+        "leads",
+        "indicators",
+    )
     calls += ("acts", "incidents/{incident_id}/{act}", "cases/{name}/{act}", "silences", "silences/{silence_id}")
     calls += ("maintenance", "maintenance/{maintenance_id}", "handover")
     assert set(schema["paths"]) == {f"/api/v1/{call}" for call in calls}
     assert "lead_seconds" in html
+
+
+def trace(incident_id: str, seen: list[float | None]) -> dict[str, Any]:
+    """Curves that begin an hour before."""
+    flat = {name: [level] * len(seen) for name, level in (("expected", 1.0), ("lower", 0.0), ("upper", 3.0))}
+    curves = {"kind": "failed", "step": 1, "seen": seen, **flat}
+    return {"incident_id": incident_id, "start": int(ago(85).timestamp() // 60), "curves": curves}
+
+
+def test_a_spark_is_drawn_and_told_in_words(face: Face) -> None:
+    face.store.commit(Step(traces=[trace(PAYMENTS, [1.0] * 60 + [None, 8.0, 9.0])]), NOW)
+    html = face.get("/").text
+    assert "Fallas por minuto: 9 ahora, se esperaba 1, lo normal va de 0 a 3; lo más alto fue 9" in html
+    assert html.count('class="seen"') == 1
+    chart = face.get(f"/incidents/{PAYMENTS}").text
+    assert 'data-points="[[' in chart
+    assert "Primer minuto malo" in chart
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("", 1), ("product=pagos", 1), ("product=swift", 0), ("channel=conexion_directa", 1), ("severity=minor", 0),
+        ("segment=corporativo", 1), ("segment=pyme", 0), ("by=-", 1), ("by=Mesa", 0),
+    ],
+)  # fmt: skip
+def test_the_board_is_filtered_by_its_query(face: Face, query: str, found: int) -> None:
+    html = face.get(f"/?{query}").text
+    assert html.count('class="card') == found
+    assert ("Quitar el filtro" in html) is bool(query)
+
+
+def test_of_many_incidents_the_worst_are_drawn_and_the_others_are_a_link_away(face: Face) -> None:
+    many = [replace(INCIDENTS[0], id=f"AF-{n}", scope=Scope("pagos", f"canal_{n}")) for n in range(30)]
+    face.store.commit(Step(changes=Changes(incidents={one.id: one for one in many})), NOW)
+    html = face.get("/").text
+    assert html.count('class="card') == 8
+    assert "31 afectaciones abiertas" in html
+    assert "Ver las otras 23" in html
+    assert face.get("/?all=1").text.count('class="card') == 31
+
+
+def test_places_are_never_well_unless_a_rule_says_so(face: Face) -> None:
+    said = [("pagos", "web", 1, 0, 0), ("swift", "web", 0, 1, 0), ("recaudos", "web", 0, 0, 1)]
+    rows_ = [dict(zip(("product", "channel", "healthy", "unknown", "breach"), row, strict=True)) for row in said]
+    face.store.commit(Step(verdicts=rows_, judged_until=int(NOW.timestamp() // 60)), NOW)
+    assert [word for word in ("sano", "con fallas", "sin veredicto") if word in face.text("/")]
+    table = face.get("/").text.partition('class="matrix"')[2].partition("</table>")[0]
+    shown = re.findall(r'scope="row">(\w+)</th>.*?class="cell (\w+)"', table, re.DOTALL)
+    assert shown == [("Pagos", "well"), ("Recaudos", "critical"), ("Swift", "unknown")]
+    face.store.commit(Step(judged_until=int(ago(60).timestamp() // 60)), NOW)
+    assert "cell well" not in face.get("/").text.partition('class="matrix"')[2].partition("</table>")[0]
+
+
+def test_the_cases_with_their_clocks(face: Face) -> None:
+    text = face.text("/casos")
+    for words in ("Casos abiertos y su promesa", "A tiempo", "Aceros del Istmo", "SP-77", "sharepoint"):
+        assert words in text, words
+    assert "SP-77" not in face.text("/casos?q=Molinos")
+    assert "Ninguno con ese filtro." in face.text("/casos?clock=breached&q=nadie")
+
+
+def test_what_the_rules_say(face: Face) -> None:
+    said = Status("fallas_inusuales", Scope("pagos", "web"), Verdict.BREACH, 0.4, 0.01, 0.99)
+    learning = replace(said, scope=Scope("swift"), verdict=Verdict.UNKNOWN)
+    face.metrics.statuses([said, learning])
+    text = face.text("/reglas")
+    for words in ("fallas_inusuales", "1 en alerta", "1 sin veredicto", "Pagos · Web 40 %, se esperaba 1 %", "99 %"):
+        assert words in text, words
+
+
+def test_a_page_that_is_as_before_is_not_sent_again(face: Face) -> None:
+    url = face.server.address + "/reglas"
+    tag = requests.get(url, timeout=10).headers["etag"]
+    assert requests.get(url, timeout=10, headers={"If-None-Match": tag}).status_code == 304
+
+
+def test_english_and_light_are_asked_for_once(face: Face) -> None:
+    session = requests.Session()
+    asked = session.get(f"{face.server.address}/?lang=en&theme=dark&severity=critical", timeout=10).text
+    assert '<html lang="en" data-theme="dark">' in asked
+    assert "1 open incident" in asked
+    assert 'href="/?severity=critical&amp;lang=es"' in asked or 'href="/?severity=critical&lang=es"' in asked
+    later = session.get(face.server.address, timeout=10, headers={"Accept-Language": "es"}).text
+    assert "Products and channels" in later
+    assert "Payments · Direct Connection" in later
+    assert '<html lang="es" data-theme="auto">' in face.get("/?lang=xx&theme=nope").text
 
 
 def test_no_log_names_a_client(face: Face, caplog: pytest.LogCaptureFixture) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import timedelta
+from functools import cached_property
 from typing import Any
 
 import pytest
@@ -23,12 +25,23 @@ OPENED, WAITING = f"VG-{PAYMENTS}-{ACEROS}", f"VG-{PAYMENTS}-{NUBE}"
 class Hand(Face):
     """The served application, and whoever acts on it."""
 
-    def send(self, method: str, path: str, **told: Any) -> requests.Response:
-        return requests.request(method, self.server.address + path, timeout=10, allow_redirects=False, **told)
+    def send(self, method: str, path: str, *, key: str = "", **told: Any) -> requests.Response:
+        """As a browser on one of our own pages."""
+        headers = {"Origin": self.server.address, "X-CSRF-Token": self.guard} | (
+            {"Idempotency-Key": key} if key else {}
+        )
+        address = self.server.address + path
+        return requests.request(method, address, timeout=10, allow_redirects=False, headers=headers, **told)
 
     def post(self, path: str, body: dict[str, Any], key: str = "") -> requests.Response:
-        headers = {"Idempotency-Key": key} if key else {}
-        return self.send("POST", f"/api/v1/{path}", json=body, headers=headers)
+        return self.send("POST", f"/api/v1/{path}", json=body, key=key)
+
+    @cached_property
+    def guard(self) -> str:
+        """What our own forms carry."""
+        found = re.search(r'name="csrf" value="([^"]+)"', self.get("/turno").text)
+        assert found
+        return found[1]
 
 
 @pytest.fixture
@@ -69,50 +82,49 @@ def test_every_act_on_cases(hand: Hand) -> None:
     assert [act.action for act in hand.store.acts()] == [act for _, act, _ in acts]
 
 
-@pytest.mark.parametrize(
-    ("path", "body", "status", "words"),
-    [
-        ("incidents/AF-9/ack", {"by": "Ana"}, 404, "no hay una afectación «AF-9»"),
-        (f"incidents/{SLOW}/ack", {"by": "Ana"}, 409, "ya terminó"),
-        (f"incidents/{PART}/ack", {"by": "Ana"}, 409, f"hace parte de {PAYMENTS}"),
-        (f"incidents/{PAYMENTS}/reopen", {"by": "Ana"}, 409, "sigue abierta"),
-        (f"incidents/{PAYMENTS}/ack", {}, 422, "falta quién lo hace"),
-        (f"incidents/{PAYMENTS}/note", {"by": "Ana"}, 422, "la nota está vacía"),
-        (f"incidents/{PAYMENTS}/useful", {"by": "Ana", "to": "sí"}, 422, "yes o no"),
-        (f"incidents/{PAYMENTS}/explode", {"by": "Ana"}, 422, "act"),
-        (f"incidents/{PAYMENTS}/ack", {"by": "Ana", "note": "x"}, 422, "note"),
-        ("cases/VG-9/informed", {"by": "Ana"}, 404, "no hay un caso «VG-9»"),
-        (f"cases/{OPENED}/approve", {"by": "Ana"}, 409, "ya está abierto"),
-        (f"cases/VG-{PAYMENTS}-{MOLINOS}/withdraw", {"by": "Ana"}, 409, "del propio cliente"),
-        (f"cases/{OPENED}/attribute", {"by": "Ana", "to": "SP-0"}, 404, "SP-0"),
-        ("silences", {"by": "Ana", "matchers": {}, "reason": "x", "lasts": "2h"}, 422, "se silencia todo"),
-        ("silences", {"by": "Ana", "matchers": {"product": "pagos"}, "reason": "x"}, 422, "uno de los dos"),
-        ("silences", {"by": "Ana", "matchers": {"nit": "9"}, "reason": "x", "lasts": "2h"}, 422, "matchers"),
-        ("silences", {"by": "Ana", "matchers": {"product": "pagos"}, "reason": "x", "lasts": "two"}, 422, "lasts"),
-        ("maintenance", {"by": "Ana", "reason": "x", "until": "2026-03-04T00:00:00Z"}, 422, "todo el banco"),
-        ("maintenance", {"by": "Ana", "reason": "x", "product": "pagos", "cron": "a", "lasts": "2h"}, 422, "cron"),
-        (
-            "silences",
-            {"by": "A", "matchers": {"product": "p"}, "reason": "x", "until": "9999-12-31T23:59:59-12:00"},
-            422,
-            "until",
-        ),
-        ("silences", {"by": "A", "matchers": {"product": "p"}, "reason": "x", "lasts": "99999999d"}, 422, "lasts"),
-        (
-            "maintenance",
-            {"by": "A", "reason": "x", "product": "p", "cron": "0 2 * * *", "lasts": "99d", "force": True},
-            422,
-            "31",
-        ),
-        ("handover", {"hours": 8}, 422, "quién entrega"),
-        ("handover", {"by": "A\u0000", "hours": 8}, 422, "by"),
-    ],
-)
-def test_refused_in_words_with_the_status_that_says_why(
-    hand: Hand, path: str, body: dict[str, Any], status: int, words: str
-) -> None:
-    answer = hand.post(path, body)
-    assert (answer.status_code, words in answer.text) == (status, True), answer.text
+REFUSED: list[tuple[str, dict[str, Any], int, str]] = [
+    ("incidents/AF-9/ack", {"by": "Ana"}, 404, "no hay una afectación «AF-9»"),
+    (f"incidents/{SLOW}/ack", {"by": "Ana"}, 409, "ya terminó"),
+    (f"incidents/{PART}/ack", {"by": "Ana"}, 409, f"hace parte de {PAYMENTS}"),
+    (f"incidents/{PAYMENTS}/reopen", {"by": "Ana"}, 409, "sigue abierta"),
+    (f"incidents/{PAYMENTS}/ack", {}, 422, "falta quién lo hace"),
+    (f"incidents/{PAYMENTS}/note", {"by": "Ana"}, 422, "la nota está vacía"),
+    (f"incidents/{PAYMENTS}/useful", {"by": "Ana", "to": "sí"}, 422, "yes o no"),
+    (f"incidents/{PAYMENTS}/explode", {"by": "Ana"}, 422, "act"),
+    (f"incidents/{PAYMENTS}/ack", {"by": "Ana", "note": "x"}, 422, "note"),
+    ("cases/VG-9/informed", {"by": "Ana"}, 404, "no hay un caso «VG-9»"),
+    (f"cases/{OPENED}/approve", {"by": "Ana"}, 409, "ya está abierto"),
+    (f"cases/VG-{PAYMENTS}-{MOLINOS}/withdraw", {"by": "Ana"}, 409, "del propio cliente"),
+    (f"cases/{OPENED}/attribute", {"by": "Ana", "to": "SP-0"}, 404, "SP-0"),
+    ("silences", {"by": "Ana", "matchers": {}, "reason": "x", "lasts": "2h"}, 422, "se silencia todo"),
+    ("silences", {"by": "Ana", "matchers": {"product": "pagos"}, "reason": "x"}, 422, "uno de los dos"),
+    ("silences", {"by": "Ana", "matchers": {"nit": "9"}, "reason": "x", "lasts": "2h"}, 422, "matchers"),
+    ("silences", {"by": "Ana", "matchers": {"product": "pagos"}, "reason": "x", "lasts": "two"}, 422, "lasts"),
+    ("maintenance", {"by": "Ana", "reason": "x", "until": "2026-03-04T00:00:00Z"}, 422, "todo el banco"),
+    ("maintenance", {"by": "Ana", "reason": "x", "product": "pagos", "cron": "a", "lasts": "2h"}, 422, "cron"),
+    (
+        "silences",
+        {"by": "A", "matchers": {"product": "p"}, "reason": "x", "until": "9999-12-31T23:59:59-12:00"},
+        422,
+        "until",
+    ),
+    ("silences", {"by": "A", "matchers": {"product": "p"}, "reason": "x", "lasts": "99999999d"}, 422, "lasts"),
+    (
+        "maintenance",
+        {"by": "A", "reason": "x", "product": "p", "cron": "0 2 * * *", "lasts": "99d", "force": True},
+        422,
+        "31",
+    ),
+    ("handover", {"hours": 8}, 422, "quién entrega"),
+    ("handover", {"by": "A\u0000", "hours": 8}, 422, "by"),
+]
+"""Path, body, and the status and words of the answer."""
+
+
+def test_refused_in_words_with_the_status_that_says_why(hand: Hand) -> None:
+    for path, body, status, words in REFUSED:
+        answer = hand.post(path, body)
+        assert (answer.status_code, words in answer.text) == (status, True), (path, body, answer.text)
     assert hand.store.acts() == []
 
 

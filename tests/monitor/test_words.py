@@ -148,6 +148,8 @@ def test_the_samples_have_the_keys_of_true_facts(store: Store) -> None:
     assert made["clients"].keys() == true["clients"].keys()
     assert made["clients"]["own"][0].keys() == true["clients"]["own"][0].keys()
     assert made["clients"]["own"][0]["case"].keys() == true["clients"]["own"][0]["case"].keys()
+    people.acknowledge(store, PAYMENTS, "Ana", "", NOW)
+    assert made["done"][0].keys() == incident_facts(store, PAYMENTS, n1, NOW)["done"][0].keys()
     assert made.keys() == true.keys() - {"schema", "words", "language", "at"}
     assert made["incident"]["signals"][0].keys() - {"client_id"} == true["incident"]["signals"][0].keys()
     late = [case | {"clock": "breached", "due_at": ago(1)} for case in people.cases(store)]

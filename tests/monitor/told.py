@@ -111,7 +111,7 @@ class Told:
             impacts={(i.incident_id, i.client_id, i.product): i for i in impacts},
         )
         self._steps += 1
-        self.store.commit(Step(changes=changes, marks={"judged_until": str(self._steps)}), self.now)
+        self.store.commit(Step(changes=changes, marks={"steps": str(self._steps)}), self.now)
 
     def act(self, incident_id: str, action: str, case_key: str = "") -> None:
         self.store.act(Act(incident_id, self.now, "ana", action, case_key=case_key))
@@ -154,12 +154,12 @@ def _empty() -> bytes:
         return Path(folder, "vigia.db").read_bytes()
 
 
-def bank(folder: Path, *routes: Route, per_hour: int = 60, **routing: Any) -> Told:
+def bank(folder: Path, *routes: Route, per_hour: int = 60, url: str = "", **routing: Any) -> Told:
     """A new state with the three clients, and a receiver for each that the routes name. Told once, so that all receivers are known."""
     file = folder / "config.toml"
     file.write_text('[sources.core]\nrole = "transactions"\nkind = "file"\npath = "x.csv"\n')
-    (folder / "vigia.db").write_bytes(_empty())
-    store = Store(f"sqlite:///{folder / 'vigia.db'}")
+    (folder / "vigia.db").write_bytes(b"" if url else _empty())
+    store = Store(url or f"sqlite:///{folder / 'vigia.db'}")
     store.commit(Step(clients=CLIENTS), NOW)
     receivers = {route.receiver: Receiver() for route in routes}
 

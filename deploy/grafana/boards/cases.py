@@ -56,9 +56,9 @@ def build() -> Any:
     promised = "k.state IN ('met', 'breached')"
     solved = f"SELECT avg(k.seconds) {OVER} AND k.kind IN ('soporte', 'incidente')"
     repeated = (
-        "SELECT (count(*) FILTER (WHERE EXISTS (SELECT 1 FROM v_clocks b WHERE b.client_id = k.client_id AND b.product = k.product"
+        "SELECT (count(*) FILTER (WHERE EXISTS (SELECT 1 FROM v_clocks b WHERE b.client_id = k.client_id AND b.product = k.product AND b.reported_by <> 'monitor'"
         " AND b.opened_at < k.opened_at AND b.opened_at > k.opened_at - interval '30 days')))::double precision / nullif(count(*), 0)"
-        f" FROM v_clocks k WHERE $__timeFilter(k.opened_at) AND k.client_id <> '' AND {HERE}"
+        f" FROM v_clocks k WHERE $__timeFilter(k.opened_at) AND k.client_id <> '' AND k.reported_by <> 'monitor' AND {HERE}"
     )
     first = share("k.level = 'N1' AND k.returns = 0", "k.level <> ''", OVER)
     goal = ((None, RED), (0.85, YELLOW), (0.95, GREEN))
@@ -86,7 +86,7 @@ def build() -> Any:
                sql=True, unit="percentunit", steps=goal, empty="Nada se resolvió"),
         number("Tiempo promedio de resolución", "De la primera palabra del cliente a la solución, en soporte e incidente.", solved, sql=True, unit="s",
                empty="Nada se resolvió"),
-        number("Reincidencia", "Casos de un cliente que ya tuvo otro del mismo producto en los 30 días anteriores / casos abiertos en este rango.", repeated,
+        number("Reincidencia", "Casos de un cliente que ya tuvo otro suyo del mismo producto en los 30 días anteriores / casos de clientes abiertos en este rango.", repeated,
                sql=True, unit="percentunit", steps=((None, GREEN), (0.1, YELLOW), (0.2, RED)), empty="Sin casos"),
         number("Resueltos en primera instancia", "Resueltos en N1 sin devolución / resueltos cuyo nivel dice la herramienta.", first, sql=True,
                unit="percentunit", steps=((None, RED), (0.6, YELLOW), (0.8, GREEN)), empty="Ninguna herramienta dice el nivel"),

@@ -294,8 +294,11 @@ def board(
         .url("${vigia}/")
         .target_blank(True)
     )
+    number = 0
     for title, panels in content:
-        made = made.with_row(dashboard.Row(title))
+        number += 1
+        made = made.with_row(dashboard.Row(title).id(number))
         for panel in panels:
-            made = made.with_panel(panel)
+            number += 1
+            made = made.with_panel(panel.id(number))
     return made

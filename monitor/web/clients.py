@@ -1,0 +1,49 @@
+"""The pages of clients: who is touched now, and one of them across all that they hold."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse
+
+from monitor import portrait
+from monitor.past import days
+from monitor.standing import Row
+from monitor.web.face import Face
+from monitor.web.page import LOOK, part, reader
+
+
+def pages(face: Face) -> APIRouter:
+    """/clientes and /clientes/{nit} (also by /clients)."""
+    router = APIRouter(default_response_class=HTMLResponse, include_in_schema=False)
+
+    @router.get("/clients")
+    @router.get("/clientes")
+    def clients() -> HTMLResponse:
+        now, wanted = face.clock(), LOOK.get().asked("q")
+        found = [row for row in portrait.clients(face.store, now) if named(row["name"], row["client_id"], wanted)]
+        touched = [row for row in found if row["touch"]]
+        crossed = [row for row in found if row["marks"] and not row["touch"]]
+        others = [row for row in found if not row["touch"] and not row["marks"]] if wanted else []
+        return face.shown(
+            "clients.html",
+            now,
+            touched=part(touched, "page"),
+            crossed=part(crossed, "again"),
+            others=part(others, "others"),
+            wanted=wanted,
+        )
+
+    @router.get("/clients/{nit}")
+    @router.get("/clientes/{nit}")
+    def client(nit: str, request: Request) -> HTMLResponse:
+        now = face.clock()
+        found: Row = portrait.client(face.store, nit, now, reader(request, "page"), face.outlook)
+        return face.shown("client.html", now, client=found, days=days(found["history"], now))
+
+    return router
+
+
+def named(name: str, client_id: str, wanted: str) -> bool:
+    """Whether a client is meant: by a part of the name, or the beginning of the NIT, dots or not."""
+    digits = "".join(sign for sign in wanted if sign.isdigit())
+    return wanted.casefold() in name.casefold() or bool(digits and client_id.startswith(digits[:9]))
