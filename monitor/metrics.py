@@ -86,6 +86,7 @@ class Metrics:
         kinds |= {name: f"{name}_rows" for name in ("rejected", "late", "too_late", "repeated")}
         self._rows = {name: counter(r, f"source_{known}") for name, known in kinds.items()}
         self._source_errors, self._source_up = counter(r, "source_errors"), gauge(r, "source_up")
+        self._source_circuit, self._desk_circuit = gauge(r, "source_circuit_open"), gauge(r, "desk_circuit_open")
         self._source_lag, self._poll = gauge(r, "source_lag_seconds"), histogram(r, "poll_seconds")
         self._missed, self._judged = counter(r, "missed_runs"), counter(r, "judged_seconds")
         self._judging_lag, self._step = gauge(r, "judging_lag_seconds"), histogram(r, "step_seconds")
@@ -158,6 +159,11 @@ class Metrics:
     def source_error(self, source: str) -> None:
         """A poll failed."""
         self._source_errors.labels(source).inc()
+
+    def circuits(self, *, source: str = "", desk: str = "", state: str) -> None:
+        """Whether the server of a source or desk is left alone: its circuit's state, if it is not closed."""
+        gauge_, name = (self._source_circuit, source) if source else (self._desk_circuit, desk)
+        gauge_.labels(name).set(state != "closed")
 
     def missed_run(self) -> None:
         """The scheduler skipped a run."""

@@ -123,6 +123,8 @@ class Service:
             # One broken source must not stop the others.
             log.exception("a poll failed", source=intake.name)
             return self._down(intake, repr(error))
+        finally:
+            self.metrics.circuits(source=intake.name, state=intake.circuit)
         if rows.useless:
             self.metrics.counted(intake.name, rows=rows.table.num_rows, rejected=len(rows.rejects))
             if intake.name not in self.errors:
