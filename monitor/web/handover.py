@@ -10,9 +10,9 @@ from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from alerts.promises import Promises
-from monitor.handover import OWED, as_text, handover, sign, signed
+from monitor.handover import as_text, handover, sign, signed
 from monitor.maintenance import Declared
-from monitor.shift_listing import STATES, matchers
+from monitor.shift_listing import matchers
 from monitor.standing import Row
 from monitor.store import Store
 from monitor.web import act_shapes as s
@@ -39,7 +39,7 @@ def pages(store: Store, clock: Callable[[], datetime], promises: Promises, writt
         row = of(now, hours)
         return rendered(
             "handover.html", now=now, shift=row, hours=hours, signed=signed(store, SHOWN), text=as_text(row, now.tzinfo),
-            owed=OWED, states=STATES, matchers=matchers,
+            matchers=matchers,
         )  # fmt: skip
 
     @router.post("/turno/sign", **PEOPLE)
