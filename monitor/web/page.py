@@ -21,7 +21,7 @@ from monitor.languages import Code, Language, words
 from monitor.reads import Door, Reader
 from monitor.web import charts
 from monitor.web.viewer import impersonal, viewer, who
-from monitor.web.wording import plural_in, worded
+from monitor.web.wording import explained, plural_in, worded
 
 __all__ = ["LOOK", "Look", "act_as", "looked", "part", "reader", "remember", "rendered", "who"]
 
@@ -116,7 +116,7 @@ def _environment(lang: Code) -> Environment:
         extensions=["jinja2.ext.i18n"],
     )
     made.install_gettext_callables(worded(lang), plural_in(lang), newstyle=True)  # type: ignore[attr-defined]  # of the extension
-    made.globals |= {"es": words(lang), "charts": charts, "lang": lang}
+    made.globals |= {"es": words(lang), "charts": charts, "lang": lang, "explained": explained(lang)}
     return made
 
 
