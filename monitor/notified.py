@@ -16,7 +16,7 @@ SOME = 500
 
 
 def notified(store: Store, incident_id: str) -> list[Row]:
-    """A row for each recipient of each receiver, in the order in which they were to be told.
+    """A row for each recipient of each receiver, whoever was to be told first first.
 
     receiver, recipient ('' where the receiver has one place for all), role (whose clients are theirs, '' nobody's); n: messages that went
     out; first_at, last_at: of these (None: none yet); told_at: when the newest was written. state: of the newest message (waiting: not
@@ -24,7 +24,11 @@ def notified(store: Store, incident_id: str) -> list[Row]:
     among others); event: first, update or end.
     """
     h = t.threads.c
-    threads = rows(store, t.threads.select().where(h.subject == incident_id).order_by(h.began_at, h.receiver, h.recipient))
+    threads = rows(
+        store, t.threads.select().where(h.subject == incident_id).order_by(h.began_at, h.receiver, h.recipient)
+    )
+    began = {row["receiver"]: row["began_at"] for row in reversed(threads)}
+    threads.sort(key=lambda row: (began[row["receiver"]], row["receiver"]))
     names = [f"{row['subject']}:{row['receiver']}:{row['recipient']}" for row in threads]
     messages = _messages(store, names)
     return [_told(row, messages[name]) for row, name in zip(threads, names, strict=True)]

@@ -17,7 +17,7 @@ from monitor.standing import Row
 from monitor.store import Store
 from monitor.web import act_shapes as s
 from monitor.web.acts import WHY_NOT, Key
-from monitor.web.page import rendered, who
+from monitor.web.page import act_as, rendered, who
 
 Hours = Annotated[float, Query(gt=0, le=168, description="How long the shift was.")]
 PEOPLE: dict[str, Any] = {"response_class": HTMLResponse, "include_in_schema": False}
@@ -52,7 +52,10 @@ def pages(store: Store, clock: Callable[[], datetime], promises: Promises, writt
     ) -> RedirectResponse:
         now = clock()
         sign(store, of(now, hours), now.tzinfo, who(request) or by, now, to=to, text=text)
-        return RedirectResponse("/turno", 303)
+        answer = RedirectResponse("/turno", 303)
+        if not who(request):
+            act_as(answer, by)
+        return answer
 
     @router.get("/api/v1/handover", response_model=s.Handover, responses=WHY_NOT, **PROGRAMS)
     def shift(hours: Hours = 8) -> Row:

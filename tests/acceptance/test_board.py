@@ -191,7 +191,9 @@ def test_the_navigation_is_one_line_on_a_phone(browser: Browser, bank: Bank):
     page = context.new_page()
     for lang in ("es", "en"):
         page.goto(f"/?lang={lang}")
-        tops = page.evaluate("[...document.querySelectorAll('header nav li')].map((li) => li.getBoundingClientRect().top)")
+        tops = page.evaluate(
+            "[...document.querySelectorAll('header nav li')].map((li) => li.getBoundingClientRect().top)"
+        )
         assert len(set(tops)) == 1
         ul = page.locator("header nav ul")
         assert ul.evaluate("(node) => node.scrollWidth <= node.clientWidth"), f"{lang}: not all of it is in sight"

@@ -79,7 +79,9 @@ def test_what_was_given_up_is_not_tried_again(store: Store) -> None:
 
 
 def test_what_was_told_in_a_summary_has_no_message_of_its_own(store: Store) -> None:
-    store.tell([thread_row(PAYMENTS, ANA, 1, {"summed": True, "basis": {"to": ANA.to, "role": ANA.role}}, ago(9))], (), ago(9))
+    store.tell(
+        [thread_row(PAYMENTS, ANA, 1, {"summed": True, "basis": {"to": ANA.to, "role": ANA.role}}, ago(9))], (), ago(9)
+    )
     told = of(store, "correo")
     assert (told["state"], told["told_at"], told["n"]) == ("summed", ago(9), 0)
 

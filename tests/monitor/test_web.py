@@ -178,7 +178,9 @@ def test_who_was_told_is_told(face: Face) -> None:
     path = f"/incidents/{PAYMENTS}"
     assert "Vigía no ha avisado a nadie de esta afectación." in face.text(path)
     tower = Addressee("torre")
-    face.store.tell([thread_row(PAYMENTS, tower, 1, {}, ago(21))], [message(PAYMENTS, tower, 1, {"event": "first"})], ago(21))
+    face.store.tell(
+        [thread_row(PAYMENTS, tower, 1, {}, ago(21))], [message(PAYMENTS, tower, 1, {"event": "first"})], ago(21)
+    )
     assert "torre En espera desde 10:09:00" in face.text(path)
     sent = face.store.claim(NOW, timedelta(minutes=2), only="receivers.torre")
     assert sent
@@ -393,7 +395,19 @@ def test_every_answer_is_guarded(face: Face, path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/", f"/incidents/{PAYMENTS}", f"/clientes/{ACEROS}", "/clientes", "/casos", "/reglas", "/api/docs", "/guias", "/guias/pagos/fallas", "/turno"]
+    "path",
+    [
+        "/",
+        f"/incidents/{PAYMENTS}",
+        f"/clientes/{ACEROS}",
+        "/clientes",
+        "/casos",
+        "/reglas",
+        "/api/docs",
+        "/guias",
+        "/guias/pagos/fallas",
+        "/turno",
+    ],
 )
 def test_a_page_loads_nothing_from_elsewhere_and_all_that_it_names(face: Face, path: str) -> None:
     html = face.get(path).text

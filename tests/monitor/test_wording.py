@@ -10,7 +10,17 @@ from jinja2 import Environment
 from monitor.web.page import HERE
 from monitor.web.wording import catalogue, explained, worded
 
-SAID_IN = ("handover.py", "people.py", "casework.py", "portrait.py", "seeing.py", "web/guides.py", "web/gate.py", "web/viewer.py", "web/asked.py")
+SAID_IN = (
+    "handover.py",
+    "people.py",
+    "casework.py",
+    "portrait.py",
+    "seeing.py",
+    "web/guides.py",
+    "web/gate.py",
+    "web/viewer.py",
+    "web/asked.py",
+)
 """The modules whose refusals people read on a page."""
 REFUSALS = {"Refused", "Unknown", "Conflict", "Hidden", "Forbidden", "Refusal", "Malformed"}
 
