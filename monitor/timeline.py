@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from monitor import tables as t
+from monitor.notified import first_told
 from monitor.standing import Row, rows
 from monitor.store import Store
 
@@ -15,8 +16,8 @@ MARKED = ("detected", "cases", "reported", "informed", "ended")
 """Steps that the chart has marks for."""
 
 
-def timeline(store: Store, incident: Row) -> list[Row]:
-    """The steps of an incident (a row of `people.incident`), in order of time.
+def timeline(store: Store, incident: Row, told: Sequence[Row]) -> list[Row]:
+    """The steps of an incident (a row of `people.incident`), in order of time. told: who was told of it (`monitor.notified`).
 
     Each has `at`, `what` and what its sentence needs: n (of how many), who, text, client, client_id, lead.
     what: began, failed, detected, told, cases, sent, reported, informed, promoted, act, ended or resolved.
@@ -27,7 +28,7 @@ def timeline(store: Store, incident: Row) -> list[Row]:
     if hit:
         first = min(hit, key=lambda row: (row["first_failure_at"], row["client_id"]))
         steps.append(_step("failed", first["first_failure_at"], client=_who(first), client_id=first["client_id"]))
-    steps += _opened(cases) + _sent(store, cases) + _told(store, incident["id"]) + _reported(cases)
+    steps += _opened(cases) + _sent(store, cases) + _told(told) + _reported(cases)
     for what in ("informed", "promoted"):
         times = [row[f"{what}_at"] for row in cases if row[f"{what}_at"]]
         if times:
@@ -86,14 +87,9 @@ def _sent(store: Store, cases: Sequence[Row]) -> list[Row]:
     return [_step("sent", min(row["sent_at"] for row in found), n=len(keys))] if found else []
 
 
-def _told(store: Store, incident_id: str) -> list[Row]:
-    """When each receiver was first told."""
-    h = t.threads.c
-    found = rows(store, t.threads.select().where(h.subject == incident_id).order_by(h.began_at))
-    by_receiver: dict[str, list[datetime]] = {}
-    for row in found:
-        by_receiver.setdefault(row["receiver"], []).append(row["began_at"])
-    return [_step("told", min(times), n=len(times), who=receiver) for receiver, times in by_receiver.items()]
+def _told(told: Sequence[Row]) -> list[Row]:
+    """When each receiver had told the first of its recipients."""
+    return [_step("told", one["at"], n=one["n"], who=one["receiver"]) for one in first_told(told)]
 
 
 def _reported(cases: Sequence[Row]) -> list[Row]:

@@ -57,6 +57,7 @@ def pages(face: Face) -> APIRouter:
             tone="critical" if not ok else told_of[0]["severity"] if told_of else "well" if well else "major",
             rows=drawn,
             matching=len(matching),
+            guides={row["id"]: face.guide(row) for row in drawn},
             traces=traces(store, [row["id"] for row in drawn]),
             asked=asked,
             filtered=any(asked.values()),

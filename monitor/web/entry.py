@@ -30,7 +30,7 @@ def pages(access: Access, sessions: Sessions, patience: Patience) -> APIRouter:
         if viewer().name or not access.users:
             return RedirectResponse(inside(next), 303)
         outside = request.headers.get("sec-fetch-site") == "cross-site" and not de
-        return rendered("entrar.html", next=inside(next), words="", again=AGAIN if outside else "")
+        return rendered("entrar.html", next=inside(next), wait=0, wrong=False, again=AGAIN if outside else "")
 
     @router.post("/entrar")
     def entered(
@@ -40,15 +40,14 @@ def pages(access: Access, sessions: Sessions, patience: Patience) -> APIRouter:
     ) -> Response:
         address = viewer().address
         if wait := patience.wait(address):
-            words = f"Demasiados intentos fallidos: espere {wait} segundos."
-            page = rendered("entrar.html", 429, next=inside(next), words=words, again="")
+            page = rendered("entrar.html", 429, next=inside(next), wait=wait, wrong=False, again="")
             page.headers["Retry-After"] = str(wait)
             return page
         user = access.by_token(token.strip())
         if user is None:
             patience.wrong(address)
             log.warning("a log-in failed", address=address)
-            return rendered("entrar.html", 401, next=inside(next), words="Ese token no es de nadie.", again="")
+            return rendered("entrar.html", 401, next=inside(next), wait=0, wrong=True, again="")
         log.info("logged in", user=user.name, address=address)
         answer = RedirectResponse(inside(next), 303)
         https = request.scope["vigia_https"]

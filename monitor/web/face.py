@@ -9,15 +9,19 @@ from typing import Any
 
 from fastapi.responses import HTMLResponse
 
+from monitor.guides import Guide, guides
 from monitor.metrics import Metrics
 from monitor.portrait import Outlook
 from monitor.store import Store
-from monitor.web.page import rendered
+from monitor.web.page import LOOK, rendered
 
 
 @dataclass(frozen=True)
 class Face:
-    """ready: whether a full cycle has ended lately, and why not; clock: now, in the bank's zone; measures: what each rule measures."""
+    """ready: whether a full cycle has ended lately, and why not; clock: now, in the bank's zone; measures: what each rule measures.
+
+    own_guides: the folder of the bank's guides.
+    """
 
     store: Store
     metrics: Metrics
@@ -25,6 +29,11 @@ class Face:
     clock: Callable[[], datetime]
     measures: Mapping[str, str]
     outlook: Outlook
+    own_guides: str = ""
+
+    def guide(self, row: Mapping[str, Any]) -> Guide:
+        """What is done first about an incident (its row), in the reader's language."""
+        return guides(LOOK.get().lang, self.own_guides).of(row)
 
     def shown(self, template: str, now: datetime, **values: Any) -> HTMLResponse:
         """A page with the state of Vigía itself on it."""

@@ -9,7 +9,7 @@ from fastapi.responses import HTMLResponse
 
 from monitor.guides import GENERAL, guides
 from monitor.people import Unknown
-from monitor.web.page import rendered
+from monitor.web.page import LOOK, rendered
 
 
 def pages(folder: str = "") -> APIRouter:
@@ -18,7 +18,7 @@ def pages(folder: str = "") -> APIRouter:
 
     @router.get("/guias")
     def every(q: str = "") -> HTMLResponse:
-        known = guides("es", folder)
+        known = guides(LOOK.get().lang, folder)
         found = sorted(known.search(q) if q.strip() else known, key=lambda guide: _place(guide.id))
         places = [
             (_place(place)[1], list(some))
@@ -28,7 +28,7 @@ def pages(folder: str = "") -> APIRouter:
 
     @router.get("/guias/{guide_id:path}")
     def one(guide_id: str) -> HTMLResponse:
-        found = guides("es", folder).get(guide_id)
+        found = guides(LOOK.get().lang, folder).get(guide_id)
         if found is None:
             raise Unknown(f"no hay una guía «{guide_id}»")
         return rendered("guide.html", guide=found)

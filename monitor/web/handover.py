@@ -10,14 +10,14 @@ from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from alerts.promises import Promises
-from monitor.handover import OWED, as_text, handover, sign, signed
+from monitor.handover import as_text, handover, sign, signed
 from monitor.maintenance import Declared
-from monitor.shift_listing import STATES, matchers
+from monitor.shift_listing import matchers
 from monitor.standing import Row
 from monitor.store import Store
 from monitor.web import act_shapes as s
 from monitor.web.acts import WHY_NOT, Key
-from monitor.web.page import rendered, who
+from monitor.web.page import act_as, rendered, who
 from monitor.web.viewer import viewer
 
 Hours = Annotated[float, Query(gt=0, le=168, description="How long the shift was.")]
@@ -43,7 +43,7 @@ def pages(store: Store, clock: Callable[[], datetime], promises: Promises, writt
         row = of(now, hours)
         return rendered(
             "handover.html", now=now, shift=row, hours=hours, signed=signed(store, SHOWN), text=as_text(row, now.tzinfo),
-            owed=OWED, states=STATES, matchers=matchers,
+            matchers=matchers,
         )  # fmt: skip
 
     @router.post("/turno/sign", **PEOPLE)
@@ -56,7 +56,10 @@ def pages(store: Store, clock: Callable[[], datetime], promises: Promises, writt
     ) -> RedirectResponse:
         now = clock()
         sign(store, of(now, hours), now.tzinfo, who(request) or by, now, to=to, text=text)
-        return RedirectResponse("/turno", 303)
+        answer = RedirectResponse("/turno", 303)
+        if not who(request):
+            act_as(answer, by)
+        return answer
 
     @router.get("/api/v1/handover", response_model=s.Handover, responses=WHY_NOT, **PROGRAMS)
     def shift(hours: Hours = 8) -> Row:

@@ -10,7 +10,7 @@ from hashlib import md5
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, unquote, urlencode
 
 from fastapi import Request, Response
 from fastapi.responses import HTMLResponse
@@ -21,13 +21,17 @@ from monitor.languages import Code, Language, words
 from monitor.reads import Door, Reader
 from monitor.web import charts
 from monitor.web.viewer import impersonal, viewer, who
-from monitor.web.wording import plural_in, worded
+from monitor.web.wording import explained, plural_in, worded
 
-__all__ = ["LOOK", "Look", "looked", "part", "reader", "remember", "rendered", "who"]
+__all__ = ["LOOK", "Look", "act_as", "looked", "part", "reader", "remember", "rendered", "who"]
 
 LANGUAGES: tuple[Code, ...] = ("es", "en")
 LIGHTS = ("auto", "light", "dark")
 YEAR = 365 * 86400
+SHIFT = 12 * 3600
+"""For how long a browser remembers who acts: the desk's machine is somebody else's by then."""
+LONGEST = 200
+"""Signs of a name."""
 HERE = Path(__file__).parent
 _FORM = re.compile(r"""<form\b[^>]*\bmethod=["']?post\b[^>]*>""", re.IGNORECASE)
 
@@ -36,7 +40,8 @@ _FORM = re.compile(r"""<form\b[^>]*\bmethod=["']?post\b[^>]*>""", re.IGNORECASE)
 class Look:
     """How a reader wants a page (`lang`, `theme`), and which one it is: its path and query.
 
-    served: the sections that there are; held: the tag of the page that its reader has already.
+    served: the sections that there are; held: the tag of the page that its reader has already; by: who acts, by their own word, where
+    the configuration has no users ('': they have not said).
     """
 
     lang: Code = "es"
@@ -45,6 +50,7 @@ class Look:
     query: tuple[tuple[str, str], ...] = ()
     served: frozenset[str] = frozenset()
     held: str = ""
+    by: str = ""
 
     @property
     def words(self) -> Language:
@@ -81,6 +87,7 @@ def looked(request: Request, served: frozenset[str] = frozenset()) -> Look:
         tuple((key, value) for key, value in pairs if key not in wish),
         served,
         request.headers.get("if-none-match", ""),
+        unquote(request.cookies.get("by", ""))[:LONGEST].strip(),
     )
 
 
@@ -89,6 +96,14 @@ def remember(request: Request, response: Response, look: Look) -> None:
     for name, value in (("lang", str(look.lang)), ("theme", look.theme)):
         if request.query_params.get(name) == value:
             response.set_cookie(name, value, max_age=YEAR, samesite="lax", httponly=True)
+
+
+def act_as(response: Response, by: str) -> None:
+    """Remember who acts from this browser, so that it is asked once; '' forgets."""
+    if by := by.strip()[:LONGEST]:
+        response.set_cookie("by", quote(by, safe=""), max_age=SHIFT, samesite="lax", httponly=True)
+    else:
+        response.delete_cookie("by", samesite="lax", httponly=True)
 
 
 def _environment(lang: Code) -> Environment:
@@ -101,7 +116,7 @@ def _environment(lang: Code) -> Environment:
         extensions=["jinja2.ext.i18n"],
     )
     made.install_gettext_callables(worded(lang), plural_in(lang), newstyle=True)  # type: ignore[attr-defined]  # of the extension
-    made.globals |= {"es": words(lang), "charts": charts, "lang": lang}
+    made.globals |= {"es": words(lang), "charts": charts, "lang": lang, "explained": explained(lang)}
     return made
 
 

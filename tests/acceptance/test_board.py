@@ -102,6 +102,9 @@ def pages(bank: Bank) -> list[str]:
         "/clientes",
         f"/clientes/{client}",
         "/reglas",
+        "/guias",
+        "/guias/pagos/fallas",
+        "/turno",
         "/api/docs",
     ]
 
@@ -157,16 +160,44 @@ def test_somebody_takes_it_on_notes_and_calls_it_over(page: Page, bank: Bank):
     expect(page.locator("#head")).to_contain_text("la atiende Mesa de turno")
     page.locator("#act-note summary").click()
     page.locator("#act-note textarea").fill("N2 revisa el enlace")
-    page.locator("#act-note").get_by_label("Quién lo hace").fill("Mesa de turno")
+    expect(page.locator("#act-note")).to_contain_text("A nombre de Mesa de turno")
     page.locator("#act-note").get_by_role("button").click()
     expect(page.locator(".timeline")).to_contain_text("N2 revisa el enlace")
     page.locator("#act-resolve summary").click()
-    page.locator("#act-resolve").get_by_label("Quién lo hace").fill("Mesa de turno")
     page.locator("#act-resolve").get_by_role("button").click()
     expect(page.locator("#head .badge")).to_have_text("Resuelta")
     page.goto("/")
     expect(page.locator("h1")).to_have_text("10 afectaciones abiertas")
     expect(page.locator("#lately")).to_contain_text("la cerró Mesa de turno")
+
+
+def test_whoever_informs_clients_says_once_who_they_are(page: Page, bank: Bank):
+    with_cases = next(i for i in bank.ids if people.incident(bank.store, i, NOW)["cases"])
+    page.goto(f"/incidents/{with_cases}")
+    expect(page.get_by_role("button", name="Ya se le informó")).to_have_count(0)
+    page.locator("#who-informs summary").click()
+    page.get_by_label("Su nombre").fill("Mesa de turno")
+    page.get_by_role("button", name="Seguir").click()
+    told = page.get_by_role("button", name="Ya se le informó")
+    many = told.count()
+    assert many > 0
+    told.first.click()
+    expect(told).to_have_count(many - 1)
+    expect(page.locator(".timeline")).to_contain_text("1 cliente informado")
+
+
+def test_the_navigation_is_one_line_on_a_phone(browser: Browser, bank: Bank):
+    context = browser.new_context(viewport=PHONE, base_url=bank.server.address)
+    page = context.new_page()
+    for lang in ("es", "en"):
+        page.goto(f"/?lang={lang}")
+        tops = page.evaluate(
+            "[...document.querySelectorAll('header nav li')].map((li) => li.getBoundingClientRect().top)"
+        )
+        assert len(set(tops)) == 1
+        ul = page.locator("header nav ul")
+        assert ul.evaluate("(node) => node.scrollWidth <= node.clientWidth"), f"{lang}: not all of it is in sight"
+    context.close()
 
 
 def test_a_filter_leaves_what_it_says(page: Page):

@@ -17,6 +17,7 @@ import requests
 
 from alerts import Changes, Client, Impact, Touch
 from alerts.promises import Promise, Promises
+from alerts.routing import Addressee
 from monitor import people, portrait
 from monitor import tables as t
 from monitor.business import ServiceHours
@@ -25,6 +26,7 @@ from monitor.metrics import Metrics
 from monitor.pipeline import Status
 from monitor.portrait import Outlook
 from monitor.reads import Reader
+from monitor.recipients import message, thread_row
 from monitor.standing import rows
 from monitor.store import Step, Store
 from monitor.web import Server, app, serve
@@ -159,6 +161,63 @@ def test_an_incidents_page(face: Face) -> None:
     assert clients.index("Aceros del Istmo") < clients.index("Molinos Borovanda")
     assert "Textiles Nube Alta" in face.text(f"/incidents/{PAYMENTS}?touch=exposed")
     assert "Ninguno con ese nombre." in face.text(f"/incidents/{PAYMENTS}?q=nadie")
+
+
+def test_an_incident_leads_to_the_guide_that_is_meant(face: Face) -> None:
+    """Its row names general/fallas; of a product with a guide of its own, that one."""
+    for path in ("/", f"/incidents/{PAYMENTS}"):
+        assert 'href="/guias/pagos/fallas"' in face.get(path).text, path
+    text = face.text(f"/incidents/{PAYMENTS}")
+    assert "Pagos: fallas por encima de lo normal Mire si las fallas son" in text
+    assert "Payments: failures above normal" in face.text(f"/incidents/{PAYMENTS}?lang=en")
+    assert face.text("/guias/pagos/fallas?lang=en").startswith("To the content")
+    assert "Payments: failures above normal" in face.text("/guias?lang=en&q=above")
+
+
+def test_who_was_told_is_told(face: Face) -> None:
+    path = f"/incidents/{PAYMENTS}"
+    assert "Vigía no ha avisado a nadie de esta afectación." in face.text(path)
+    tower = Addressee("torre")
+    face.store.tell(
+        [thread_row(PAYMENTS, tower, 1, {}, ago(21))], [message(PAYMENTS, tower, 1, {"event": "first"})], ago(21)
+    )
+    assert "torre En espera desde 10:09:00" in face.text(path)
+    sent = face.store.claim(NOW, timedelta(minutes=2), only="receivers.torre")
+    assert sent
+    face.store.confirm(sent["id"], "", ago(20.5))
+    text = face.text(path)
+    assert "torre Avisado 10:09:30" in text
+    assert "10:09:30 Se avisó a torre" in text
+
+
+def test_who_acts_is_asked_once(face: Face) -> None:
+    session, path = requests.Session(), f"{face.server.address}/incidents/{PAYMENTS}"
+
+    def post(action: str, **fields: str) -> int:
+        mark = re.search(r'name="csrf" value="([^"]*)"', session.get(path, timeout=10).text)
+        assert mark
+        sent = fields | {"csrf": mark[1], "back": f"/incidents/{PAYMENTS}"}
+        headers = {"Origin": face.server.address}
+        return session.post(face.server.address + action, sent, headers=headers, timeout=10).status_code
+
+    before = session.get(path, timeout=10).text
+    assert "Ya se le informó" not in before
+    assert before.count("Diga quién es para marcar") == 1
+    assert post("/turno/quien", by="Mesa de turno «Ñ»") == 200
+    after = session.get(path, timeout=10).text
+    assert 'name="by" required' not in after
+    assert after.count("Ya se le informó") == 2
+    assert 'name="by" value="Mesa de turno «Ñ»"' in after
+    assert post("/turno/quien", by="") == 200
+    assert post(f"/incidents/{PAYMENTS}/note", by="Otra <b>persona</b>", text="una nota") == 200
+    after = session.get(path, timeout=10).text
+    assert "A nombre de Otra &lt;b&gt;persona&lt;/b&gt;" in after
+    assert [act.who for act in face.store.acts(incident_id=PAYMENTS)] == ["Otra <b>persona</b>"]
+
+
+def test_why_there_is_no_page_is_told_in_its_readers_language(face: Face) -> None:
+    assert "there is no incident “nope”" in face.get("/incidents/nope?lang=en").text
+    assert "no hay una afectación «nope»" in face.get("/incidents/nope").text
 
 
 def test_a_clients_page(face: Face) -> None:
@@ -336,7 +395,19 @@ def test_every_answer_is_guarded(face: Face, path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/", f"/incidents/{PAYMENTS}", f"/clientes/{ACEROS}", "/clientes", "/casos", "/reglas", "/api/docs"]
+    "path",
+    [
+        "/",
+        f"/incidents/{PAYMENTS}",
+        f"/clientes/{ACEROS}",
+        "/clientes",
+        "/casos",
+        "/reglas",
+        "/api/docs",
+        "/guias",
+        "/guias/pagos/fallas",
+        "/turno",
+    ],
 )
 def test_a_page_loads_nothing_from_elsewhere_and_all_that_it_names(face: Face, path: str) -> None:
     html = face.get(path).text

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import ast
 import re
 
 from jinja2 import Environment
 
 from monitor.web.page import HERE
-from monitor.web.wording import catalogue, worded
+from monitor.web.wording import catalogue, explained, worded
 
-ONE_LANGUAGE = {"reference.html", "entrar.html", "guide.html", "guides.html", "handover.html"}
-"""In English, as the API is; and what is in Spanish alone, as the bank's guides are."""
+SAID_IN = (
+    "handover.py",
+    "people.py",
+    "casework.py",
+    "portrait.py",
+    "seeing.py",
+    "web/guides.py",
+    "web/gate.py",
+    "web/viewer.py",
+    "web/asked.py",
+)
+"""The modules whose refusals people read on a page."""
+REFUSALS = {"Refused", "Unknown", "Conflict", "Hidden", "Forbidden", "Refusal", "Malformed"}
 
 
 def texts() -> set[str]:
@@ -40,8 +52,37 @@ def test_a_text_without_english_stays_spanish() -> None:
 
 def test_no_spanish_stands_bare_in_a_template() -> None:
     for template in (HERE / "templates").glob("*.html"):
-        if template.name in ONE_LANGUAGE:
-            continue
         bare = re.sub(r"{[{%#].*?[}%#]}", "", template.read_text(encoding="utf-8"), flags=re.DOTALL)
         words = re.findall(r">[^<>]*?([A-Za-zÁ-ú]{4,})[^<>]*?<", bare)
-        assert set(words) <= {"Vigía", "Enter", "Español", "English"}, template.name
+        assert set(words) <= {"Vigía", "Enter", "Español", "English", "openapi"}, template.name
+
+
+def refusals() -> set[str]:
+    """What the code says of why something cannot be, with `x1`, `x2`, ... for what it fills in."""
+    found = set()
+    for name in SAID_IN:
+        for node in ast.walk(ast.parse((HERE.parent / name).read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in REFUSALS:
+                (words,) = [arg for arg in node.args if isinstance(arg, ast.JoinedStr) or _text(arg)] or [None]
+                if isinstance(words, ast.JoinedStr):
+                    parts = [str(_text(part)) if _text(part) else f"x{n}" for n, part in enumerate(words.values)]
+                    found.add("".join(parts))
+                elif words:
+                    found.add(str(_text(words)))
+    return found
+
+
+def _text(node: ast.expr) -> object:
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
+
+
+def test_why_something_cannot_be_is_told_in_english_too() -> None:
+    said = refusals()
+    assert len(said) > 30
+    assert {words for words in said if explained("en")(words) is None} == set()
+
+
+def test_what_a_refusal_names_stays_in_it() -> None:
+    assert explained("en")("no hay una afectación «AF-1»") == "there is no incident “AF-1”"
+    assert explained("es")("no hay una afectación «AF-1»") == "no hay una afectación «AF-1»"
+    assert explained("en")("algo que no está") is None
