@@ -131,6 +131,10 @@ NAMES: dict[str, Named] = {
     "desk_circuit_open": _gauge("1 while its server is left alone after failures in a row, else 0.", *DESK),
     "heartbeats": _counter("Heartbeats that were taken."),
     "heartbeat_errors": _counter("Heartbeats that were not taken."),
+    "config_last_reload_successful": _gauge(
+        "Whether the configuration was good when it was read last: 1, or 0 where it stays as it was."
+    ),
+    "config_last_reload_timestamp_seconds": _gauge("When the configuration that is in force was read.", unit="seconds"),
     "build_version": _gauge("Vigía's version as a number: major x 10000 + minor x 100 + patch."),
 }
 """By the name without the prefix; a counter's ends in `_total` as well."""

@@ -100,6 +100,8 @@ class Metrics:
         self._sent, self._send_errors = counter(r, "outbox_sent"), counter(r, "outbox_errors")
         self._heartbeats, self._heartbeat_errors = counter(r, "heartbeats"), counter(r, "heartbeat_errors")
         self._cycle = gauge(r, "last_cycle_timestamp_seconds")
+        self._reload_taken = gauge(r, "config_last_reload_successful")
+        self._reloaded = gauge(r, "config_last_reload_timestamp_seconds")
         gauge(r, "build_version").set(_build())
         self._leads = LeadMetrics(r)
         r.register(self._now)
@@ -286,6 +288,12 @@ class Metrics:
     def delivery_error(self, desk: str) -> None:
         """A desk or receiver did not take a message."""
         self._send_errors.labels(desk).inc()
+
+    def reloaded(self, now: datetime, *, taken: bool) -> None:
+        """The configuration was read, and taken or not."""
+        self._reload_taken.set(taken)
+        if taken:
+            self._reloaded.set(now.timestamp())
 
     def heartbeat(self, *, taken: bool) -> None:
         """The address of the dead man's switch was asked."""

@@ -45,6 +45,7 @@ from monitor.web import (
     rules,
     shapes,
 )
+from monitor.web import reload as reloading
 from monitor.web.face import Face, trouble
 from monitor.web.gate import Gate
 from monitor.web.page import LOOK, looked, remember
@@ -106,6 +107,7 @@ def app(
     access: Access | None = None,
     monitor: Monitor | None = None,
     own_guides: str = "",
+    reload: Callable[[], None] | None = None,
 ) -> FastAPI:
     """The web face of one service.
 
@@ -115,7 +117,7 @@ def app(
     outlook: what of the configuration a client's page is seen by. losses: what clients are expected to be compensated.
     maintenance: what the configuration declares.
     access: who may do what, where [monitor] says that it listens; without users everybody who reaches it may do everything.
-    own_guides: the folder of the bank's guides.
+    own_guides: the folder of the bank's guides. reload: what POST /-/reload does, where there is something to be read anew.
     """
     seen, may = outlook or Outlook(), access or Access()
     sessions, patience = Sessions(store, may, clock), Patience(clock)
@@ -139,6 +141,9 @@ def app(
     made.include_router(guides.pages(own_guides))
     made.include_router(reference.page(made))
     made.include_router(entry.pages(may, sessions, patience))
+
+    if reload:
+        made.include_router(reloading.routes(reload))
 
     @made.get("/-/healthy", response_class=PlainTextResponse, include_in_schema=False)
     def healthy() -> str:
