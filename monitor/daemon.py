@@ -12,6 +12,7 @@ from datetime import datetime
 from threading import Event, Thread
 from zoneinfo import ZoneInfo
 
+import structlog
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
@@ -26,6 +27,8 @@ from monitor.service import Service, wall
 from monitor.store import Store
 from monitor.web import app, serve
 
+log = structlog.get_logger()
+
 
 class CannotListen(Exception):  # noqa: N818 - it says what happened
     """The board's address is not to be had, in words."""
@@ -39,7 +42,7 @@ def run_daemon(config: Config, store: Store, *, clock: Callable[[], datetime] = 
     """Until SIGTERM or SIGINT; SIGHUP reads the configuration anew."""
     log_to_stderr()
     stop = Event()
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # what is being read is new
+    signal.signal(signal.SIGHUP, lambda *_: Thread(target=_too_early).start())
     with store.alone():
         store.migrate()
         with simulated_bank(config, stop):
@@ -59,6 +62,10 @@ def run_daemon(config: Config, store: Store, *, clock: Callable[[], datetime] = 
         store.close()
         sys.stderr.flush()
         os._exit(0)
+
+
+def _too_early() -> None:
+    log.warning("the configuration was not read anew", why="Vigía comienza: inténtelo cuando esté en pie")
 
 
 def pages(service: Service, reload: Callable[[], None]) -> FastAPI:

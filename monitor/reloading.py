@@ -62,8 +62,11 @@ class Live:
 
     def hang_up(self) -> None:
         """SIGHUP: as `reload`; what is wrong is told in the log alone."""
-        with suppress(ConfigError, Conflict):
-            self.reload()
+        try:
+            with suppress(ConfigError):
+                self.reload()
+        except Conflict as error:
+            log.warning("the configuration was not read anew", why=str(error))
 
     def reload(self) -> None:
         """Read the configuration anew and put it in force, whole. Raises ConfigError or Conflict, and all is as it was."""
