@@ -11,11 +11,14 @@ MATCHERS = ("product", "channel", "severity", "kind", "rule", "incident")
 
 
 def matches(matchers: Mapping[str, str], incident: Mapping[str, Any]) -> bool:
-    """Whether an incident (a row: see `alerts.rows.plain`) is as all the matchers say; `rule`: any of its rules."""
+    """Whether an incident (a row: see `alerts.rows.plain`) is as all the matchers say.
+
+    `rule`: all of its rules are that one. What others see as well is told: quieting a noisy rule hides nothing of theirs.
+    """
 
     def said(name: str, wanted: str) -> bool:
         if name == "rule":
-            return wanted in incident["rules"]
+            return set(incident["rules"]) == {wanted}
         return bool(incident["id" if name == "incident" else name] == wanted)
 
     return all(said(name, wanted) for name, wanted in matchers.items())

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from connectors import SPARSE
+from connectors import SPARSE, SourceError
 from connectors.values import column
 
 if TYPE_CHECKING:
@@ -38,6 +38,24 @@ def names(thing: Any) -> str:
         return f"it has: {', '.join(map(str, thing))}" if thing else "it is empty"
     kinds = {list: "a list", str: "a text", bool: "true or false", int: "a number", float: "a number"}
     return f"it is {kinds.get(type(thing), 'nothing')}"
+
+
+def objects(thing: Any, path: str, place: str) -> list[dict[str, Any]]:
+    """The list of objects at `path`; raises SourceError, which begins with `place`, if it is something else."""
+    found = reached(thing, path)
+    if not isinstance(found, list):
+        raise SourceError(f"{place}: the answer has no list {path!r}: {names(thing)}", permanent=True)
+    if not all(isinstance(one, dict) for one in found):
+        raise SourceError(f"{place}: {path!r} holds what is no JSON object", permanent=True)
+    return found
+
+
+def needed(thing: Any, path: str, place: str) -> str:
+    """What lies at `path`, as text; raises SourceError, which begins with `place`, if there is nothing."""
+    found = reached(thing, path)
+    if found in (None, "") or isinstance(found, dict | list):
+        raise SourceError(f"{place}: the answer has no {path!r}: {names(thing)}", permanent=True)
+    return str(found)
 
 
 def table(rows: Sequence[dict[str, Any]]) -> pa.Table:

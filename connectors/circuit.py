@@ -15,6 +15,12 @@ LONGEST = 120.0
 """but no longer than this."""
 
 
+def state_of(thing: object) -> State:
+    """Of the circuit to a source's or desk's server; what has no server is always in reach."""
+    session = getattr(thing, "session", None)
+    return session.circuit.state if session is not None else "closed"
+
+
 class Circuit:
     """Closed: requests pass. Open: none does. Half-open: its time has come, and one passes to see.
 

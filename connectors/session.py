@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
 import time
 from base64 import b64encode
-from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
-from http.client import responses
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 import requests
 from requests.auth import HTTPBasicAuth
@@ -24,6 +20,7 @@ from urllib3.exceptions import HTTPError
 from connectors import SourceError
 from connectors.circuit import Circuit
 from connectors.login import Login, credentials, sendable
+from connectors.refused import TemporaryError, UnauthorizedError, fault, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Mapping
@@ -32,20 +29,13 @@ LIMIT = 64 << 20
 """Bytes of one answer."""
 TRIES = 4
 PATIENCE = 30.0
-"""Seconds within which the last try begins; a server that asks for more is left alone until then (`_TemporaryError.after`)."""
+"""Seconds within which the last try begins; a server that asks for more is left alone until then (`TemporaryError.after`)."""
 LONGEST = 600.0
 """Seconds that a server is left alone at most, whatever it asks for."""
 CONNECT = 10.0
 """Seconds for a connection, if an answer may take longer."""
-TEMPORARY = (429, 502, 503, 504)
 ANY = range(100, 600)
-TIMEOUT, UNAUTHORIZED, SERVER = 408, 401, 500
-PASSING = ("REQUEST_LIMIT_EXCEEDED", "UNABLE_TO_LOCK_ROW")
-"""Words of errors that pass by themselves, whatever their status says (Salesforce)."""
 _BACKOFF = wait_exponential(multiplier=0.5, max=8) + wait_random(0, 1)
-_WORD = re.compile(r"[A-Za-z][A-Za-z_.]{1,40}|0x[0-9a-f]{8}|[0-9]{2,5}")
-_WORDS = ("error", "errorCode", "messageNumber", "code")
-"""Where servers put their own word for an error."""
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -59,18 +49,6 @@ class Answer:
     text: bytes = b""
     place: str = ""
     """The Location header."""
-
-
-class _TemporaryError(SourceError):
-    """Worth another try at once, or `after` so many seconds."""
-
-    def __init__(self, message: str, after: float | None = None) -> None:
-        super().__init__(message)
-        self.after = after
-
-
-class _UnauthorizedError(SourceError):
-    """The token is not, or no longer, good."""
 
 
 class Session:
@@ -172,7 +150,7 @@ class Session:
 
         try:
             return self._patiently(once, TRIES if repeat else 1)
-        except _UnauthorizedError:
+        except UnauthorizedError:
             if not self._login:
                 raise
             self._login.refused(used[0].partition(" ")[2])  # withdrawn before its time: one more
@@ -191,7 +169,7 @@ class Session:
         if (left := self.circuit.left()) > 0:
             raise SourceError(f"{self.shown}: has failed again and again; asked again in {left:.0f} s")
         tries = Retrying(
-            retry=retry_if_exception_type(_TemporaryError),
+            retry=retry_if_exception_type(TemporaryError),
             wait=_wait,
             stop=stop_after_attempt(1 if probing else times) | stop_before_delay(PATIENCE),
             sleep=lambda seconds: self.sleep(seconds),  # noqa: PLW0108 - a test puts its own in its place
@@ -201,7 +179,7 @@ class Session:
         try:
             answer = tries(once)
             well = True
-        except _TemporaryError as error:
+        except TemporaryError as error:
             if error.after:
                 self._not_before = self.clock() + min(error.after, LONGEST)
             raise
@@ -244,12 +222,12 @@ class Session:
                 raise SourceError(f"{place}: its certificate cannot be verified", permanent=True) from None
             if isinstance(error, ValueError):
                 raise SourceError(f"{place}: an address that cannot be asked", permanent=True) from None
-            raise _TemporaryError(f"{place}: {self._words(error)}") from None
+            raise TemporaryError(f"{place}: {self._words(error)}") from None
         status = response.status_code
         if not response.ok or response.is_redirect:
             if status in accept:
                 return Answer(status, None, text=text, place=response.headers.get("Location", ""))
-            raise _fault(place, response, text, path=self._path_shown)
+            raise fault(place, response, text, path=self._path_shown)
         link = str(response.links.get("next", {}).get("url", ""))
         try:
             body = json.loads(text) if parse and text.strip() else None
@@ -286,12 +264,6 @@ class Session:
         return "the connection broke off"
 
 
-def shown(url: str, *, path: bool = True) -> str:
-    """The address as people may see it: without query, name and password, and without its path where that is a secret."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path if path else '/...'}"
-
-
 def _origin(url: str) -> tuple[str, str | None, int | None]:
     parts = urlsplit(url)
     return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
@@ -320,45 +292,5 @@ def _signing(signature: str) -> Callable[[requests.PreparedRequest], requests.Pr
 
 def _wait(state: RetryCallState) -> float:
     error = state.outcome.exception() if state.outcome else None
-    after = error.after if isinstance(error, _TemporaryError) else None
+    after = error.after if isinstance(error, TemporaryError) else None
     return _BACKOFF(state) if after is None else after
-
-
-def _fault(place: str, response: requests.Response, text: bytes, *, path: bool) -> SourceError:
-    """What a status that was not wanted means."""
-    status = response.status_code
-    if response.is_redirect:
-        return SourceError(
-            f"{place}: {status}, moved to {shown(urljoin(response.url, response.headers['Location']), path=path)}",
-            permanent=True,
-        )
-    words = " ".join(part for part in (f"{place}: {status}", responses.get(status, ""), _code(text)) if part)
-    if status in TEMPORARY:
-        return _TemporaryError(words, _after(response.headers.get("Retry-After", "")))
-    if status == UNAUTHORIZED:
-        return _UnauthorizedError(words, permanent=True)
-    passing = any(f"({word})" in words for word in PASSING)
-    return SourceError(words, permanent=status < SERVER and status != TIMEOUT and not passing)
-
-
-def _code(text: bytes) -> str:
-    """The server's own word for the error, as in OAuth2, where it is one word: never a text, which may name a client."""
-    with suppress(ValueError, RecursionError):
-        found = json.loads(text)
-        found = found[0] if isinstance(found, list) and found else found
-        said = (found.get(name) for name in _WORDS) if isinstance(found, dict) else iter(())
-        found = next((word for word in said if word), None)
-        found = found.get("code") if isinstance(found, dict) else found
-        if isinstance(found, str | int) and _WORD.fullmatch(str(found)):
-            return f"({found})"
-    return ""
-
-
-def _after(text: str) -> float | None:
-    """Seconds that a Retry-After asks for, given in seconds or as a date; None if it does not say."""
-    with suppress(ValueError):
-        return max(0.0, float(int(text)))
-    with suppress(ValueError):
-        when = parsedate_to_datetime(text)
-        return max(0.0, ((when if when.tzinfo else when.replace(tzinfo=UTC)) - datetime.now(UTC)).total_seconds())
-    return None

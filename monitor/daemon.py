@@ -6,10 +6,14 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from threading import Event, Thread
 from zoneinfo import ZoneInfo
+
+from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from monitor.blocks import DEMO_SECRETS
 from monitor.config import Config
@@ -17,6 +21,7 @@ from monitor.ending import SIGNALS
 from monitor.judge import Stopped
 from monitor.logs import log_to_stderr
 from monitor.portrait import outlook
+from monitor.reloading import Live
 from monitor.service import Service, wall
 from monitor.store import Store
 from monitor.web import app, serve
@@ -30,10 +35,11 @@ class NoBank(Exception):  # noqa: N818 - as above
     """The simulated bank did not start, and has said why on stderr; or it has ended, in words."""
 
 
-def run_daemon(config: Config, store: Store) -> None:
-    """Until SIGTERM or SIGINT."""
+def run_daemon(config: Config, store: Store, *, clock: Callable[[], datetime] = wall) -> None:
+    """Until SIGTERM or SIGINT; SIGHUP reads the configuration anew."""
     log_to_stderr()
     stop = Event()
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # what is being read is new
     with store.alone():
         store.migrate()
         with simulated_bank(config, stop):
@@ -41,41 +47,46 @@ def run_daemon(config: Config, store: Store) -> None:
                 # From a thread of its own: a handler interrupts the thread that may be waiting on this very event.
                 signal.signal(number, lambda *_: Thread(target=stop.set).start())
             try:
-                service = Service(config, store, ending=stop.is_set)
+                live = Live(Service(config, store, clock=clock, ending=stop.is_set), pages, stop)
             except Stopped:
                 return
-            with board(service, store, config.monitor.listen) as address:
+            signal.signal(signal.SIGHUP, lambda *_: Thread(target=live.hang_up).start())
+            with board(live, config.monitor.listen) as address:
                 print(f"Vigía: board at {address} (Ctrl-C ends it)", flush=True)  # noqa: T201 - what the user waits for
-                service.run(stop)
-    if service.hanging:
+                live.run()
+    if live.hanging:
         # All is committed and closed, but Python would wait for a thread that may never come back.
         store.close()
         sys.stderr.flush()
         os._exit(0)
 
 
-@contextmanager
-def board(service: Service, store: Store, listen: str) -> Iterator[str]:
-    """The board and the API, served while the daemon lives."""
-    zone = ZoneInfo(service.config.monitor.timezone)
-    measures = {rule.spec.name: rule.shown for rule in service.judge.pipeline.rules}
-    pages = app(
-        store,
+def pages(service: Service, reload: Callable[[], None]) -> FastAPI:
+    """The board and the API of a service."""
+    config, zone = service.config, ZoneInfo(service.config.monitor.timezone)
+    return app(
+        service.store,
         service.metrics,
         service.ready,
-        lambda: wall().astimezone(zone),
-        measures=measures,
-        escalating=service.config.causes.escalating,
-        promises=service.config.promises,
-        outlook=outlook(service.config),
-        losses=service.config.losses,
-        maintenance=service.config.maintenance,
-        access=service.config.access,
-        monitor=service.config.monitor,
-        own_guides=service.config.words.guides,
+        lambda: service.clock().astimezone(zone),
+        measures={rule.spec.name: rule.shown for rule in service.judge.pipeline.rules},
+        escalating=config.causes.escalating,
+        promises=config.promises,
+        outlook=outlook(config),
+        losses=config.losses,
+        maintenance=config.maintenance,
+        access=config.access,
+        monitor=config.monitor,
+        own_guides=config.words.guides,
+        reload=reload,
     )
+
+
+@contextmanager
+def board(web: ASGIApp, listen: str) -> Iterator[str]:
+    """The board and the API, served while the daemon lives."""
     try:
-        server = serve(pages, listen)
+        server = serve(web, listen)
     except OSError as error:
         raise CannotListen(f"cannot listen on {listen} (monitor.listen): {os.strerror(error.errno or 0)}") from None
     try:

@@ -40,22 +40,37 @@ def without_clients(row: Row, named: Mapping[str, str]) -> Row:
     }
 
 
-def masked(store: Store, texts: Sequence[str], named: Mapping[str, str]) -> list[str]:
-    """Texts that people have written, without the names and NITs of clients who are not of `named`."""
+def mentioned(store: Store, texts: Sequence[str]) -> dict[str, str]:
+    """The clients who may be meant somewhere in these texts, each with their name ('' where none is known)."""
     if not any(texts):
-        return list(texts)
+        return {}
     whole = "\n".join(texts)
     folded = whole.casefold()
+    numbers = {digits for match in _NUMBER.finditer(whole) for digits in _read(match.group())}
     wanted = t.clients.select().with_only_columns(t.clients.c.client_id, t.clients.c.name)
-    others = [row for row in rows(store, wanted) if row["client_id"] not in named]
-    said = [word for row in others for word in row.values() if len(word) >= SHORTEST and word.casefold() in folded]
+    found = {
+        row["client_id"]: row["name"]
+        for row in rows(store, wanted)
+        if row["client_id"] in numbers or _said_in(folded, row["name"]) or _said_in(folded, row["client_id"])
+    }
+    touched = rows(store, only(t.impacts, "client_id", t.impacts.c.client_id.in_(numbers)).distinct())
+    return {row["client_id"]: "" for row in touched} | found
+
+
+def _said_in(folded: str, word: str) -> bool:
+    return len(word) >= SHORTEST and word.casefold() in folded
+
+
+def masked(texts: Sequence[str], among: Mapping[str, str], named: Mapping[str, str]) -> list[str]:
+    """Texts that people have written, without the names and NITs of clients who are not of `named`. among: those `mentioned` there."""
+    if not any(texts):
+        return list(texts)
+    folded = "\n".join(texts).casefold()
+    others = {client_id: name for client_id, name in among.items() if client_id not in named}
+    said = [word for pair in others.items() for word in pair if _said_in(folded, word)]
     longest = sorted(said, key=len, reverse=True)
     names = re.compile("|".join(map(re.escape, longest)), re.IGNORECASE) if said else None
-    numbers = {digits for match in _NUMBER.finditer(whole) for digits in _read(match.group())}
-    theirs = {row["client_id"] for row in others} & numbers
-    theirs |= {
-        row["client_id"] for row in rows(store, only(t.impacts, "client_id", t.impacts.c.client_id.in_(numbers)))
-    }
+    theirs = among.keys()
 
     def number(match: re.Match[str]) -> str:
         return HIDDEN if theirs & (_read(match.group()) - named.keys()) else match.group()

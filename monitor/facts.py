@@ -16,12 +16,12 @@ from typing import Any, Literal
 from alerts import Incident, IncidentState
 from alerts.rows import plain
 from monitor import tables as t
-from monitor.discretion import masked, without_clients
+from monitor.discretion import masked, mentioned, without_clients
 from monitor.guides import Guides, guides
 from monitor.people import as_json, found_incident
 from monitor.standing import Row, as_acted, lasted, rows
-from monitor.store import Store
-from monitor.touching import counts, own, segments
+from monitor.store import Act, Store
+from monitor.touching import asked, counts, own, segments
 
 SCHEMA = "vigia.notice/1"
 NEXT = {"critical": timedelta(minutes=30), "major": timedelta(hours=1), "minor": timedelta(hours=2)}
@@ -63,16 +63,16 @@ def incident_facts(
     measures: what each rule measures, by its name, for the unit of its values (without it they are plain numbers); known: the guides (None:
     the shipped ones). once: kept by whoever tells many recipients at one moment, so that what is the same for all is asked once.
     """
-    (incident,) = as_acted(store, [found_incident(store, incident_id)])
     once = {} if once is None else once
-    if (alike := (incident.id, recipient.segments)) not in once:
-        once[alike] = counts(store, *alike), segments(store, *alike)
-    many, by_segment = once[alike]
-    theirs, more = own(store, incident.id, recipient)
+    (incident,) = asked(once, incident_id, lambda: as_acted(store, [found_incident(store, incident_id)]))
+    alike = incident.id, recipient.segments
+    many, by_segment = asked(once, alike, lambda: (counts(store, *alike), segments(store, *alike)))
+    theirs, more = own(store, incident.id, recipient, once)
     told = _told(incident, many, {row["client_id"]: row["client"] for row in theirs}, now)
     measures = measures or {}
     told["measure"] = measures.get(incident.rules[0], "") if incident.rules else ""
-    told["signals"] = [row | {"measure": measures.get(row["rule"], "")} for row in _signals(store, incident.id)]
+    signals = asked(once, ("signals", incident.id), lambda: _signals(store, incident.id))
+    told["signals"] = [row | {"measure": measures.get(row["rule"], "")} for row in signals]
     guide = (known or guides(recipient.language)).of(told)
     return _facts("incident", recipient, now) | _written(
         {
@@ -85,7 +85,7 @@ def incident_facts(
                 "own_more": more,
                 "others": many["affected"] + many["exposed"] - len(theirs) - more,
             },
-            "done": _done(store, incident.id, {row["client_id"]: row["client"] for row in theirs}),
+            "done": _done(store, incident.id, {row["client_id"]: row["client"] for row in theirs}, once),
             "links": {
                 "incident": f"{address}/incidents/{incident.id}",
                 "guide": f"{address}/guias/{guide.id}",
@@ -194,10 +194,10 @@ def _signals(store: Store, incident_id: str) -> list[Row]:
     return [{key: row[key] for key in kept} for row in rows(store, few.limit(SIGNALS))]
 
 
-def _done(store: Store, incident_id: str, named: Mapping[str, str]) -> list[Row]:
+def _done(store: Store, incident_id: str, named: Mapping[str, str], once: dict[Any, Any]) -> list[Row]:
     """What people did, in order: to the incident, and to the recipient's own clients' cases; of those of others, how many."""
-    acts = store.acts(incident_id=incident_id)
-    texts = masked(store, [said for act in acts for said in (act.text, act.about)], named)
+    acts, said, others = asked(once, ("done", incident_id), lambda: _said(store, incident_id))
+    texts = masked(said, others, named)
     told: list[Row] = []
     for act, text, about in zip(acts, texts[::2], texts[1::2], strict=True):
         row: Row = {"at": act.at, "who": act.who, "action": act.action, "text": text, "about": about, "cases": 0}
@@ -209,6 +209,13 @@ def _done(store: Store, incident_id: str, named: Mapping[str, str]) -> list[Row]
             told.remove(before)
         told.append(row | {"text": "", "about": "", "cases": 1 + (before["cases"] if before else 0)})
     return told
+
+
+def _said(store: Store, incident_id: str) -> tuple[list[Act], list[str], Mapping[str, str]]:
+    """What people did, what they wrote with it, and the clients who may be meant there."""
+    acts = store.acts(incident_id=incident_id)
+    said = [text for act in acts for text in (act.text, act.about)]
+    return acts, said, mentioned(store, said)
 
 
 def _next(incident: Incident, now: datetime) -> datetime | None:
@@ -225,5 +232,5 @@ def _of(cases: Sequence[Row]) -> Any:
 
 def _written(facts: Row) -> Row:
     """As JSON has it."""
-    told: Row = json.loads(as_json(facts))
+    told: Row = json.loads(as_json(facts, indent=None))
     return told

@@ -131,7 +131,7 @@ OWED = {"unacknowledged": "nadie la atiende", "unassigned": "sin asignar"}
 
 
 def as_text(row: Mapping[str, Any], zone: tzinfo | None) -> str:
-    """The hand-over as a plain text, to be pasted into a mail."""
+    """The hand-over as a plain text, to be pasted into a mail. It says how many lines of other clients' a veil has taken out."""
 
     def time(value: datetime | None) -> str:
         return es.moment(value, zone)[:16]
@@ -167,6 +167,8 @@ def as_text(row: Mapping[str, Any], zone: tzinfo | None) -> str:
         f"ENTREGA DE TURNO · {time(row['since'])} a {time(row['until'])}",
         f"Juzgado hasta {time(row['judged_until'])}",
     ]
+    hidden = sum(getattr(told, "whole", len(told)) - len(told) for told in row.values() if isinstance(told, list))
+    lines += [f"Sin {es.count(hidden, 'renglón', 'renglones')} de clientes que quien la pide no ve"] if hidden else []
     for title, told in parts:
         lines += ["", f"{title} ({len(told)})" if told else f"{title}: no hay", *(f"- {line}" for line in told)]
     return "\n".join(lines) + "\n"

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from alerts import Client, Holding, TheirCase
 from connectors import AHEAD, Cursor, Reject
+from connectors.circuit import state_of
 from monitor.plugs import SourceConfig
 
 ENDLESS = datetime(9999, 1, 1, tzinfo=UTC)
@@ -77,6 +78,11 @@ class Intake:
             return table, []
         told = [Reject(f"a row of {time.isoformat()}", "lies ahead of now") for time in wrong["timestamp"].to_pylist()]
         return table.filter(pc.invert(ahead)), told
+
+    @property
+    def circuit(self) -> str:
+        """The state of the circuit to its server."""
+        return state_of(self._source)
 
     def drain(self, now: datetime, since: datetime | None = None) -> Iterator[Rows]:
         """Poll until nothing more is waiting."""

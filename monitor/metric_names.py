@@ -113,6 +113,7 @@ NAMES: dict[str, Named] = {
     "source_errors": _counter("Polls that failed.", *SOURCE),
     "source_up": _gauge("1 if the last poll was answered, else 0.", *SOURCE),
     "source_lag_seconds": _gauge("Age of the time until which the source is complete.", *SOURCE, unit="seconds"),
+    "source_circuit_open": _gauge("1 while its server is left alone after failures in a row, else 0.", *SOURCE),
     "poll_seconds": _seconds("Time a poll took.", *SOURCE),
     # ---- Vigía itself
     "missed_runs": _counter("Scheduled runs skipped because the one before still worked."),
@@ -127,8 +128,13 @@ NAMES: dict[str, Named] = {
     "outbox_oldest_age_seconds": _gauge("Age of the oldest message that waits to be sent.", unit="seconds"),
     "outbox_sent": _counter("Messages that a desk or receiver took.", *DESK),
     "outbox_errors": _counter("Deliveries that failed; most are tried again.", *DESK),
+    "desk_circuit_open": _gauge("1 while its server is left alone after failures in a row, else 0.", *DESK),
     "heartbeats": _counter("Heartbeats that were taken."),
     "heartbeat_errors": _counter("Heartbeats that were not taken."),
+    "config_last_reload_successful": _gauge(
+        "Whether the configuration was good when it was read last: 1, or 0 where it stays as it was."
+    ),
+    "config_last_reload_timestamp_seconds": _gauge("When the configuration that is in force was read.", unit="seconds"),
     "build_version": _gauge("Vigía's version as a number: major x 10000 + minor x 100 + patch."),
 }
 """By the name without the prefix; a counter's ends in `_total` as well."""

@@ -86,6 +86,7 @@ class Metrics:
         kinds |= {name: f"{name}_rows" for name in ("rejected", "late", "too_late", "repeated")}
         self._rows = {name: counter(r, f"source_{known}") for name, known in kinds.items()}
         self._source_errors, self._source_up = counter(r, "source_errors"), gauge(r, "source_up")
+        self._source_circuit, self._desk_circuit = gauge(r, "source_circuit_open"), gauge(r, "desk_circuit_open")
         self._source_lag, self._poll = gauge(r, "source_lag_seconds"), histogram(r, "poll_seconds")
         self._missed, self._judged = counter(r, "missed_runs"), counter(r, "judged_seconds")
         self._judging_lag, self._step = gauge(r, "judging_lag_seconds"), histogram(r, "step_seconds")
@@ -99,6 +100,8 @@ class Metrics:
         self._sent, self._send_errors = counter(r, "outbox_sent"), counter(r, "outbox_errors")
         self._heartbeats, self._heartbeat_errors = counter(r, "heartbeats"), counter(r, "heartbeat_errors")
         self._cycle = gauge(r, "last_cycle_timestamp_seconds")
+        self._reload_taken = gauge(r, "config_last_reload_successful")
+        self._reloaded = gauge(r, "config_last_reload_timestamp_seconds")
         gauge(r, "build_version").set(_build())
         self._leads = LeadMetrics(r)
         r.register(self._now)
@@ -158,6 +161,11 @@ class Metrics:
     def source_error(self, source: str) -> None:
         """A poll failed."""
         self._source_errors.labels(source).inc()
+
+    def circuits(self, *, source: str = "", desk: str = "", state: str) -> None:
+        """Whether the server of a source or desk is left alone: its circuit's state, if it is not closed."""
+        gauge_, name = (self._source_circuit, source) if source else (self._desk_circuit, desk)
+        gauge_.labels(name).set(state != "closed")
 
     def missed_run(self) -> None:
         """The scheduler skipped a run."""
@@ -280,6 +288,12 @@ class Metrics:
     def delivery_error(self, desk: str) -> None:
         """A desk or receiver did not take a message."""
         self._send_errors.labels(desk).inc()
+
+    def reloaded(self, now: datetime, *, taken: bool) -> None:
+        """The configuration was read, and taken or not."""
+        self._reload_taken.set(taken)
+        if taken:
+            self._reloaded.set(now.timestamp())
 
     def heartbeat(self, *, taken: bool) -> None:
         """The address of the dead man's switch was asked."""

@@ -319,9 +319,9 @@ def rules_useful(store: Store) -> dict[str, tuple[int, int]]:
 # ---- writing -------------------------------------------------------------------------------------------
 
 
-def as_json(answer: Any) -> str:
-    """Any of these answers as JSON: times as ISO 8601, money as text."""
-    return json.dumps(answer, ensure_ascii=False, indent=2, default=_written)
+def as_json(answer: Any, indent: int | None = 2) -> str:
+    """Any of these answers as JSON: times as ISO 8601, money as text. indent: None for programs, who get it ten times as fast."""
+    return json.dumps(answer, ensure_ascii=False, indent=indent, default=_written)
 
 
 def _written(value: Any) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from threading import Lock
 
+from connectors.circuit import state_of
 from monitor.config import Config
 from monitor.metrics import Metrics
 from monitor.outbox import Tell, deliver
@@ -44,6 +45,8 @@ class Sending:
             sent = deliver(
                 self.store, self.desks, self.clock, self._sent, receivers=self.receivers, only=name, but=but, stop=stop
             )
+            if name in self.desks:
+                self.metrics.circuits(desk=name, state=state_of(self.desks[name]))
             waiting = self.store.waiting()
             self.metrics.outbox(len(waiting), (self.clock() - waiting[0]).total_seconds() if waiting else 0.0)
             return sent

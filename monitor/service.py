@@ -68,6 +68,7 @@ class Service:
         """ending: whether it is time to end before it has begun; raises Stopped then, while what is stored is read."""
         self.config, self.store, self.clock = config, store, clock
         self.metrics = Metrics.of(config)
+        self.metrics.reloaded(clock(), taken=True)
         self.errors: dict[str, str] = {}
         receivers = made(config)
         self.sending = Sending(config, store, clock, self.metrics, self.errors, tellers(config, receivers))
@@ -123,6 +124,8 @@ class Service:
             # One broken source must not stop the others.
             log.exception("a poll failed", source=intake.name)
             return self._down(intake, repr(error))
+        finally:
+            self.metrics.circuits(source=intake.name, state=intake.circuit)
         if rows.useless:
             self.metrics.counted(intake.name, rows=rows.table.num_rows, rejected=len(rows.rejects))
             if intake.name not in self.errors:
@@ -234,22 +237,33 @@ class Service:
 
     def run(self, stop: Event, started: Callable[[], None] = lambda: None) -> None:
         """Until `stop` is set; then what was fetched is judged, what is due is sent, and all is closed."""
-        judging = Thread(target=self._judge_forever, name="judging")
-        judging.start()
-        scheduler = scheduled(self)
-        scheduler.start()
+        self.begin()
         started()
         stop.wait()
         log.info("stopping")
+        self.pause()
+        self.sending.rest()
+
+    def begin(self, *, anew: bool = False) -> None:
+        """Poll, judge and deliver, in threads of its own, until `pause`. anew: from what is committed, whatever memory holds."""
+        self._ending.clear()
+        self._stopping.clear()
+        self._judging = Thread(target=self._judge_forever, args=[anew], name="judging")
+        self._judging.start()
+        self._scheduler = scheduled(self)
+        self.runs.keep(job.id for job in self._scheduler.get_jobs())
+        self._scheduler.start()
+
+    def pause(self) -> None:
+        """Wait for what is being asked and sent, judge and commit what was fetched; nothing works then, until `begin`."""
         self._ending.set()
-        ending = Thread(target=scheduler.shutdown, daemon=True)
+        ending = Thread(target=self._scheduler.shutdown, daemon=True)
         ending.start()
         ending.join(LAST)
         if self.hanging:
             log.warning("not waited for any longer", hanging=self.hanging)
         self._stopping.set()
-        judging.join()
-        self.sending.rest()
+        self._judging.join()
 
     def ending(self) -> bool:
         """Whether it is time to end."""
@@ -284,7 +298,9 @@ class Service:
             if arrived.drained:
                 return
 
-    def _judge_forever(self) -> None:
+    def _judge_forever(self, anew: bool) -> None:  # noqa: FBT001 - a thread's
+        if anew and not self._rebuild():
+            return
         while not (self._stopping.is_set() and self._queue.empty()):
             waiting: list[tuple[Intake, Rows | Down]] = []
             with contextlib.suppress(Empty):

@@ -80,13 +80,16 @@ def attributed(store: Store, act: Act) -> TheirCase | None:
     return next(iter(store.their_cases(theirs.source == source, theirs.case_id == number)), None)
 
 
+def untaken(store: Store) -> list[Act]:
+    """What people did to cases that the judging thread has not taken in yet, in order."""
+    last = int(store.marks().get("last_act", 0))
+    return [act for act in store.acts(after=last) if act.action in ACTS]
+
+
 def as_worked(store: Store, found: Sequence[Decision]) -> list[Decision]:
     """Decisions with what people did to them that the judging thread has not taken in yet."""
-    last = int(store.marks().get("last_act", 0))
     newest = {decision.key: decision for decision in found}
-    for act in store.acts(after=last):
-        if act.action not in ACTS:
-            continue
+    for act in untaken(store):
         case = attributed(store, act) if act.action == "attribute" else None
         for key, decision in newest.items():
             if key == act.case_key or (not act.case_key and decision.incident_id == act.incident_id):
@@ -99,7 +102,15 @@ def as_worked(store: Store, found: Sequence[Decision]) -> list[Decision]:
 def rows(store: Store, query: Any) -> list[Row]:
     """What a query of the state's tables brings, for questions that need less than whole facts."""
     with store.reading() as connection:
-        return [dict(found) for found in connection.execute(query).mappings()]
+        found = connection.execute(query)
+        names = tuple(found.keys())
+        return [dict(zip(names, row, strict=True)) for row in found]
+
+
+def tuples(store: Store, query: Any) -> list[Any]:
+    """The same, each with its columns in order: for who asks for a hundred thousand."""
+    with store.reading() as connection:
+        return list(connection.execute(query))
 
 
 def only(table: Any, column: str, *where: Any) -> Any:

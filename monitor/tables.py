@@ -146,7 +146,7 @@ decisions = Table(
     _text("approved_by"),
     Column("undone", JSON),
     _text("waited"),
-    Index("decisions_by_incident", "incident_id"),
+    Index("decisions_by_incident", "incident_id", "client_id"),
     Index("decisions_by_client", "client_id"),
 )
 
@@ -185,6 +185,7 @@ clients = Table(
     *(_text(name) for name in ("name", "segment", "post_sale", "substitute", "manager", "group_id", "sector")),
     Column("value_rank", BigInteger),
     Column("sensitivity", Float),
+    *(Index(f"clients_by_{role}", role) for role in ("post_sale", "substitute", "manager")),
 )
 
 holdings = Table(

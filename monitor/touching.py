@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from alerts import Action, Touch
-from alerts.rows import plain
 from monitor import tables as t
-from monitor.standing import Row, as_worked, only, rows
-from monitor.store import Store
+from monitor.standing import Row, as_worked, only, rows, untaken
+from monitor.store import Act, Store
 from monitor.unsettled import doubts
 
 if TYPE_CHECKING:
@@ -19,6 +18,15 @@ if TYPE_CHECKING:
 MOST = 200
 """Of a recipient's own clients, those listed in one notice, the highest priority first; the others are a count and a link."""
 _COUNTED = {Action.OPEN: "cases_opened", Action.LINK: "cases_linked", Action.NONE: "cases_left"}
+
+
+def asked(once: dict[Any, Any] | None, key: object, ask: Callable[[], Any]) -> Any:
+    """What `ask` says, or has said before in the same pass."""
+    if once is None:
+        return ask()
+    if key not in once:
+        once[key] = ask()
+    return once[key]
 
 
 def counts(store: Store, incident_id: str, among: Collection[str] = ()) -> Row:
@@ -55,8 +63,13 @@ def segments(store: Store, incident_id: str, among: Collection[str] = ()) -> dic
     return dict(sorted(many.items(), key=lambda pair: (-pair[1], pair[0]))) | ({"": unknown} if unknown else {})
 
 
-def own(store: Store, incident_id: str, recipient: Recipient) -> tuple[list[Row], int]:
-    """The recipient's clients whom it touches: the affected first, by priority; and how many more than MOST there are."""
+def own(
+    store: Store, incident_id: str, recipient: Recipient, once: dict[Any, Any] | None = None
+) -> tuple[list[Row], int]:
+    """The recipient's clients whom it touches: the affected first, by priority; and how many more than MOST there are.
+
+    once: as `monitor.facts.incident_facts` has it.
+    """
     if not recipient.role or not recipient.to:
         return [], 0
     i, c = t.impacts.c, t.clients.c
@@ -64,22 +77,29 @@ def own(store: Store, incident_id: str, recipient: Recipient) -> tuple[list[Row]
         c[recipient.role] == recipient.to,
         *([c.segment.in_(list(recipient.segments))] if recipient.segments else []),
     ]
-    both = t.impacts.join(t.clients, i.client_id == c.client_id).select().where(i.incident_id == incident_id, *mine)
+    # Asked from the few who are theirs: among an incident's clients there may be 100,000 of others.
+    theirs = i.client_id.in_(only(t.clients, "client_id", *mine))
+    both = t.impacts.join(t.clients, i.client_id == c.client_id).select().where(i.incident_id == incident_id, theirs)
     columns = [
         i[name]
         for name in ("client_id", "product", "touch", "failures", "missing", "amount", "first_failure_at", "priority")
     ]
-    found: dict[str, Row] = {}
-    ordered = both.with_only_columns(*columns, c.name, c.segment).order_by(
-        i.touch, i.priority.desc(), c.name, i.client_id, i.product
-    )
-    for row in rows(store, ordered):  # the affected first: whoever is both is affected
-        one = found.setdefault(row["client_id"], _blank(row))
+    touched = rows(store, both.with_only_columns(*columns, c.name, c.segment))
+    touched.sort(key=lambda row: (row["touch"], -row["priority"], row["name"], row["client_id"], row["product"]))
+    every = list(dict.fromkeys(row["client_id"] for row in touched))
+    found: dict[str, Row] = dict.fromkeys(every[:MOST], {})
+    for row in touched:  # the affected first: whoever is both is affected
+        if (one := found.get(row["client_id"])) is None:
+            continue
+        one = found[row["client_id"]] = one or _blank(row)
         if row["touch"] == one["touch"]:
             _add(one, row)
-    listed = list(found.values())[:MOST]
+    listed = list(found.values())
+    if not listed:
+        return [], 0
     ids = [row["client_id"] for row in listed]
-    decided = {case["client_id"]: case for case in _cases(store, incident_id, ids)}
+    fresh = asked(once, "untaken", lambda: untaken(store))
+    decided = {case["client_id"]: case for case in _cases(store, incident_id, ids, fresh)}
     open_: dict[str, list[Row]] = {}
     for doubt in doubts(store, t.doubts.c.incident_id == incident_id, t.doubts.c.client_id.in_(ids)):
         if not doubt["settled_at"]:
@@ -90,17 +110,27 @@ def own(store: Store, incident_id: str, recipient: Recipient) -> tuple[list[Row]
         row["case"] = case and {key: case[key] for key in ("key", "action", "reason", "reference")}
         row["informed_at"] = case["informed_at"] if case else None
         row["doubts"] = open_.get(row["client_id"], [])
-    return listed, len(found) - len(listed)
+    return listed, len(every) - len(listed)
 
 
-def _cases(store: Store, incident_id: str, ids: Collection[str]) -> list[Row]:
-    """What was decided on these clients' cases, with what people did to them a moment ago; of several, what counts stands last."""
+def _cases(store: Store, incident_id: str, ids: Collection[str], fresh: Collection[Act]) -> list[Row]:
+    """What was decided on these clients' cases, with what people did to them a moment ago; of several, what counts stands last.
+
+    fresh: what the judging thread has not taken in yet.
+    """
     d, o = t.decisions.c, t.outbox.c
-    decided = as_worked(store, store.decisions(d.incident_id == incident_id, d.client_id.in_(ids)))
-    keys = [decision.key for decision in decided]
+    here = (d.incident_id == incident_id, d.client_id.in_(ids))
+    kept = ("key", "client_id", "action", "reason", "opened_at", "informed_at", "linked_case_id")
+    if fresh:
+        found = [{name: getattr(one, name) for name in kept} for one in as_worked(store, store.decisions(*here))]
+    else:
+        newest = t.decisions.select().where(*here).order_by(d.opened_at.desc(), d.priority.desc(), d.key)
+        found = rows(store, newest.with_only_columns(*(d[name] for name in kept)))
+    keys = [row["key"] for row in found]
     opening = t.outbox.select().with_only_columns(o.key, o.reference).where(o.action == "open", o.key.in_(keys))
-    numbers = {row["key"]: row["reference"] for row in rows(store, opening)}
-    found = [plain(one) | {"reference": numbers.get(one.key) or one.linked_case_id} for one in decided]
+    numbers = {row["key"]: row["reference"] for row in rows(store, opening)} if keys else {}
+    for row in found:
+        row["reference"] = numbers.get(row["key"]) or row["linked_case_id"]
     return sorted(found, key=lambda case: (case["action"] != Action.NONE, case["opened_at"]))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -47,6 +47,11 @@ class Runs:
         """It ended otherwise. Of the error only its kind is kept: its text may name a client."""
         since, _ = self.wrong.get(job, (self.clock(), ""))
         self.wrong[job] = (since, f"falla: {type(error).__name__}")
+
+    def keep(self, jobs: Iterable[str]) -> None:
+        """These are the jobs that there are now."""
+        known = set(jobs)
+        self.wrong = {job: how for job, how in self.wrong.items() if job in known}
 
     def skipped(self, job: str) -> None:
         """It could not begin, for it still works."""

@@ -21,24 +21,35 @@ CASES = 1000
 """Clients whose case was opened: for the others there was no room."""
 
 
-def crowd(store: Store, now: datetime, *, incidents: int, clients: int, over: int = 6) -> None:
-    """Fill the state: each client is touched by one incident; `over` incidents were resolved an hour ago."""
+def crowd(
+    store: Store, now: datetime, *, incidents: int, clients: int, over: int = 6, wide: bool = False, assistants: int = 0
+) -> None:
+    """Fill the state: each client is touched by one incident; `over` incidents were resolved an hour ago.
+
+    wide: the first incident affects all of them as well; assistants: among how many the clients are shared out (see `assistant`).
+    """
     rng = np.random.default_rng(7)
     step, changes = Step(judged_until=_minute(now)), Changes()
-    known = [Client(str(900_000_000 + n), f"Cliente Inventado {n}", SEGMENTS[n % 3], n) for n in range(clients)]
+    known = [
+        Client(
+            str(900_000_000 + n), f"Cliente Inventado {n}", SEGMENTS[n % 3], n,
+            post_sale=assistant(n % assistants) if assistants else "",
+        )
+        for n in range(clients)
+    ]  # fmt: skip
     opened = [_incident(n, now) for n in range(incidents)]
     ended = [_resolved(_incident(incidents + n, now), now) for n in range(over)]
     changes.incidents = {one.id: one for one in (*opened, *ended)}
     for n, client in enumerate(known if opened else []):
-        incident = opened[n % incidents]
-        told = Impact(
-            incident.id, client.client_id, incident.scope.product, Touch.AFFECTED if n % 3 else Touch.EXPOSED, n % 40, 0,
-            Decimal(1000 * (n % 90)), incident.started_at, n % 100, TERMS,
-        )  # fmt: skip
-        changes.impacts[incident.id, client.client_id, told.product] = told
-        if told.touch is Touch.AFFECTED:
-            decision = _decided(n, told, incident)
-            changes.decisions[decision.key] = decision
+        for incident in dict.fromkeys((opened[n % incidents], opened[0] if wide else opened[n % incidents])):
+            told = Impact(
+                incident.id, client.client_id, incident.scope.product, Touch.AFFECTED if n % 3 else Touch.EXPOSED, n % 40, 0,
+                Decimal(1000 * (n % 90)), incident.started_at, n % 100, TERMS,
+            )  # fmt: skip
+            changes.impacts[incident.id, client.client_id, told.product] = told
+            if told.touch is Touch.AFFECTED:
+                decision = _decided(n, told, incident)
+                changes.decisions[decision.key] = decision
     step.cases = [
         TheirCase(
             f"SP-{n}", "sharepoint", client.client_id, now - timedelta(minutes=20), now - timedelta(minutes=20), "pagos"
@@ -52,6 +63,11 @@ def crowd(store: Store, now: datetime, *, incidents: int, clients: int, over: in
         for n, (product, channel) in enumerate((p, c) for p in PRODUCTS for c in CHANNELS)
     ]
     store.commit(step, now)
+
+
+def assistant(n: int) -> str:
+    """Who answers for every n-th client."""
+    return f"asistente{n}@banco.example"
 
 
 def _minute(time: datetime) -> int:

@@ -62,7 +62,7 @@ class Bizagi:
         cursor = cursor or {}
         held: dict[str, str] = dict(cursor.get("open", {}))
         page = self._pages.fresh(self._new, cursor.get("new"), now, since)
-        found = {str(row["id"]): _flat(row) for _, row in page.rows}
+        found = {answers.needed(row, "id", self.session.shown): _flat(row) for _, row in page.rows}
         if page.until:
             # Those that are still open go to the end of the line.
             asked = [name for name in held if name not in found][: self.again]
@@ -87,7 +87,7 @@ class Bizagi:
                 found = self._read(case.key)
         if found is None:
             raise SourceError(f"{self.session.shown}: what was started is not found by {self.fields.key!r}")
-        return str(found["caseNumber"])
+        return answers.needed(found, "caseNumber", self.session.shown)
 
     def update(self, case: Case) -> None:
         """Save status and note with the case's first open activity."""
@@ -99,10 +99,11 @@ class Bizagi:
             return
         items = self._listed(f"{self._cases}({found['id']})/workitems")
         if not items:
-            raise SourceError(f"{self.session.shown}: case {found['caseNumber']} has no open activity", permanent=True)
-        self.session.ask(
-            "POST", f"{self._cases}({found['id']})/workitems({items[0]['id']})/save", body=_parameters(sent)
-        )
+            raise SourceError(
+                f"{self.session.shown}: case {found.get('caseNumber')} has no open activity", permanent=True
+            )
+        item = answers.needed(items[0], "id", self.session.shown)
+        self.session.ask("POST", f"{self._cases}({found['id']})/workitems({item})/save", body=_parameters(sent))
 
     def check(self) -> str:
         """Whether it answers, asked for a case that it does not have."""
@@ -115,21 +116,23 @@ class Bizagi:
         rows = [_flat(row) for row in self._listed(self._cases, {"$filter": f"{self.fields.key} eq '{quoted}'"})]
         # Whoever does not know the filter answers with all cases.
         return min(
-            (row for row in rows if row.get(self.fields.key) == key), key=lambda row: int(row["id"]), default=None
+            (row for row in rows if row.get(self.fields.key) == key),
+            key=lambda row: int(answers.needed(row, "id", self.session.shown)),
+            default=None,
         )
 
     def _listed(self, url: str, params: dict[str, str] | None = None) -> list[dict[str, Any]]:
-        body = self.session.ask("GET", url, params=params).body
-        found = answers.reached(body, "value")
-        if not isinstance(found, list):
-            raise SourceError(f"{self.session.shown}: the answer has no 'value': {answers.names(body)}", permanent=True)
-        return found
+        return answers.objects(self.session.ask("GET", url, params=params).body, "value", self.session.shown)
 
 
 def _flat(row: dict[str, Any]) -> dict[str, Any]:
     """A case with its attributes beside its properties."""
     about = {name: value for name, value in row.items() if name != "parameters" and not name.startswith("@")}
-    return about | {one["xpath"]: one.get("value") for one in row.get("parameters", ()) if "xpath" in one}
+    return about | {
+        one["xpath"]: one.get("value")
+        for one in row.get("parameters") or ()
+        if isinstance(one, dict) and "xpath" in one
+    }
 
 
 def _open(row: dict[str, Any]) -> bool:

@@ -146,9 +146,10 @@ class Helix:
         names = ",".join(filter(None, (NUMBER, self.fields.key, self._other)))
         for entry in self._found(FORM, f"'{self.fields.key}' = {_quoted(key)}", f"values({names})", NUMBER):
             if answers.reached(entry, f"values.{self.fields.key}") == key:
-                link = entry.get("_links", {}).get("self", [{}])[0].get("href", "")
-                values = entry["values"]
-                return _Found(str(values[NUMBER]), unquote(link.rpartition("/")[2]), str(values.get(self._other) or ""))
+                values, links = entry["values"], answers.objects(entry, "_links.self", self.session.shown)
+                link = answers.needed(links[0] if links else None, "href", self.session.shown)
+                number = answers.needed(values, NUMBER, self.session.shown)
+                return _Found(number, unquote(link.rpartition("/")[2]), str(values.get(self._other) or ""))
         return None
 
     def _put(self, entry: str, values: dict[str, Any]) -> None:
@@ -167,12 +168,7 @@ class Helix:
     def _found(self, form: str, where: str, fields: str, sort: str) -> list[dict[str, Any]]:
         params = {"q": where, "fields": fields, "sort": f"{sort}.asc"}
         body = self.session.ask("GET", f"{self._entries}/{form}", params=params).body
-        found = answers.reached(body, "entries")
-        if not isinstance(found, list):
-            raise SourceError(
-                f"{self.session.shown}: the answer has no 'entries': {answers.names(body)}", permanent=True
-            )
-        return found
+        return answers.objects(body, "entries", self.session.shown)
 
 
 def _jwt(text: bytes) -> tuple[str, float]:

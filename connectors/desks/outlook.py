@@ -136,15 +136,18 @@ class Outlook:
         where = f"singleValueExtendedProperties/Any(ep: ep/id eq '{PROPERTY}' and ep/value eq '{quoted}')"
         found = self._listed(self._ours, {"$filter": where, "$select": "id,internetMessageId,isDraft"})
         return min(
-            found, key=lambda message: (bool(message.get("isDraft")), str(message["internetMessageId"])), default=None
+            found,
+            key=lambda message: (
+                bool(message.get("isDraft")),
+                answers.needed(message, "internetMessageId", self.session.shown),
+            ),
+            default=None,
         )
 
     def _listed(self, url: str, params: dict[str, str]) -> list[dict[str, Any]]:
         body = self.session.ask("GET", url, params=params, headers=SAME_IDS).body
-        found = answers.reached(body, "value")
-        if not isinstance(found, list):
-            raise SourceError(f"{self.session.shown}: the answer has no 'value': {answers.names(body)}", permanent=True)
-        return found
+        found = answers.objects(body, "value", self.session.shown)
+        return [message | {"id": answers.needed(message, "id", self.session.shown)} for message in found]
 
 
 def _answers(index: Any) -> bool:

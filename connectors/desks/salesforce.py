@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
-from connectors import Batch, Case, Cursor, SourceError
+from connectors import Batch, Case, Cursor, SourceError, answers
 from connectors.fields import Fields
 from connectors.login import credentials
 from connectors.pages import Pages
@@ -80,10 +80,7 @@ class Salesforce:
             sent = {name: value for name, value in self.fields.opening(case).items() if name != self.fields.key}
             self.session.ask("PATCH", self._at(case.key), body=sent)  # the key stands in the address alone
             found = self._read(case.key)
-        number = found and found.get(self.fields.reads["case_id"])
-        if not number:
-            raise SourceError(f"{self.session.shown}: the case has no {self.fields.reads['case_id']}", permanent=True)
-        return str(number)
+        return answers.needed(found, self.fields.reads["case_id"], self.session.shown)
 
     def update(self, case: Case) -> None:
         """Write status and note into the case with this key."""
@@ -115,7 +112,10 @@ class Salesforce:
             raise SourceError(
                 f"{self.session.shown}: {self.fields.key} is not unique: several cases have one key", permanent=True
             )
-        return answer.body if isinstance(answer.body, dict) else None
+        if answer.status == ABSENT:
+            return None
+        id_ = answers.needed(answer.body, "Id", self.session.shown)
+        return {**answer.body, "Id": id_}
 
     def _at(self, key: str) -> str:
         return f"{self._records}/{self.fields.key}/{quote(key, safe='')}"

@@ -93,8 +93,10 @@ class Sharepoint:
         quoted = key.replace("'", "''")
         params = {"$filter": f"fields/{self.fields.key} eq '{quoted}'", "$expand": f"fields($select={self.fields.key})"}
         body = self.session.ask("GET", self._items, params=params, headers=UNINDEXED).body
-        found = answers.reached(body, "value")
-        if not isinstance(found, list):
-            raise SourceError(f"{self.session.shown}: the answer has no 'value': {answers.names(body)}", permanent=True)
-        ours = (str(item["id"]) for item in found if answers.reached(item, f"fields.{self.fields.key}") == key)
+        found = answers.objects(body, "value", self.session.shown)
+        ours = (
+            answers.needed(item, "id", self.session.shown)
+            for item in found
+            if answers.reached(item, f"fields.{self.fields.key}") == key
+        )
         return min(ours, key=lambda id_: (len(id_), id_), default=None)

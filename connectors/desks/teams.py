@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urljoin
@@ -94,7 +95,11 @@ class Teams:
         subject = str(message.get("subject") or "") or Page(content).text.partition("\n")[0]
         about = {"case_id": message.get("id"), "opened_at": message.get("createdDateTime")}
         about |= {"updated_at": message.get("lastModifiedDateTime")}
-        reactions = [one for one in message.get("reactions") or () if one.get("reactionType") in self._done]
+        reactions = [
+            one
+            for one in message.get("reactions") or ()
+            if isinstance(one, dict) and one.get("reactionType") in self._done and one.get("createdDateTime")
+        ]
         about["resolved_at"] = min((str(one["createdDateTime"]) for one in reactions), default=None)
         return self._letters.read(subject, content) | about
 
@@ -104,12 +109,12 @@ class Teams:
         url, params = self._messages, {"$top": "50"}
         for _ in range(MOST):
             body = self.session.ask("GET", url, params=params).body
-            page = answers.reached(body, "value")
-            if not isinstance(page, list):
-                raise SourceError(
-                    f"{self.session.shown}: the answer has no 'value': {answers.names(body)}", permanent=True
-                )
-            found += [(str(m.get("createdDateTime")), str(m["id"])) for m in page if self._key(m) == case.key]
+            page = answers.objects(body, "value", self.session.shown)
+            found += [
+                (str(m.get("createdDateTime")), answers.needed(m, "id", self.session.shown))
+                for m in page
+                if self._key(m) == case.key
+            ]
             after = answers.reached(body, NEXT)
             if not after or all(_older(message, case.opened_at - SLACK) for message in page):
                 break
@@ -125,4 +130,6 @@ def _written(case: Case) -> dict[str, Any]:
 
 
 def _older(message: dict[str, Any], time: datetime) -> bool:
-    return datetime.fromisoformat(str(message["lastModifiedDateTime"])) < time
+    with suppress(ValueError, TypeError):
+        return datetime.fromisoformat(str(message.get("lastModifiedDateTime"))) < time
+    return False

@@ -11,7 +11,8 @@ from connectors.changed import changed
 from connectors.fields import Fields
 from connectors.login import Login
 from connectors.page import Form, Page
-from connectors.session import Session, shown
+from connectors.refused import shown
+from connectors.session import Session
 from connectors.turns import turn
 
 MOVED = (301, 302, 303)

@@ -16,7 +16,8 @@ def silence_add(
     matchers: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="NAME=VALUE...", help="By product, channel, severity, kind, rule or incident; all must hold."
+            metavar="NAME=VALUE...",
+            help="By product, channel, severity, kind, rule (and no other rule sees it) or incident; all must hold.",
         ),
     ] = None,
     *,

@@ -29,7 +29,7 @@ def _of_our_time(time: datetime) -> datetime:
 
 
 Time = Annotated[AwareDatetime, AfterValidator(_of_our_time), Field(description="With offset.")]
-Force = Annotated[bool, Field(description="Also where it is very wide or long.")]
+Force = Annotated[bool, Field(description="Also where it is very wide or long; for who administers.")]
 
 
 class Body(BaseModel):

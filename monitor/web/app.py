@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from fastapi.staticfiles import StaticFiles
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 from alerts.causes import Escalating
@@ -44,6 +45,7 @@ from monitor.web import (
     rules,
     shapes,
 )
+from monitor.web import reload as reloading
 from monitor.web.face import Face, trouble
 from monitor.web.gate import Gate
 from monitor.web.page import LOOK, looked, remember
@@ -55,8 +57,11 @@ HERE = Path(__file__).parent
 SECTIONS = ("/", "/casos", "/clientes", "/reglas", "/guias", "/turno")
 """What every page leads to, where it is served."""
 REFUSALS: dict[int | str, dict[str, Any]] = {
+    400: {"model": shapes.Trouble, "description": "Headers that no honest program sends."},
     401: {"model": shapes.Trouble, "description": "Nobody whom the configuration knows asks."},
     403: {"model": shapes.Trouble, "description": "Whoever asks may not."},
+    413: {"model": shapes.Trouble, "description": "More than 256 KiB."},
+    421: {"model": shapes.Trouble, "description": "For another host's name."},
     422: {"model": shapes.Trouble, "description": "It cannot be done, or not so."},
     429: {"model": shapes.Trouble, "description": "Too many wrong tokens from there."},
     503: {"model": shapes.Trouble, "description": "The state cannot be used."},
@@ -83,6 +88,8 @@ UNFIT = {
     "extra_forbidden": "no se conoce",
 }
 """By the beginning of pydantic's names of what is wrong."""
+NOT_THERE = {404: "aquí no hay nada", 405: "eso no se hace aquí"}
+"""Of paths and methods that nothing answers."""
 
 
 def app(
@@ -100,6 +107,7 @@ def app(
     access: Access | None = None,
     monitor: Monitor | None = None,
     own_guides: str = "",
+    reload: Callable[[], None] | None = None,
 ) -> FastAPI:
     """The web face of one service.
 
@@ -109,7 +117,7 @@ def app(
     outlook: what of the configuration a client's page is seen by. losses: what clients are expected to be compensated.
     maintenance: what the configuration declares.
     access: who may do what, where [monitor] says that it listens; without users everybody who reaches it may do everything.
-    own_guides: the folder of the bank's guides.
+    own_guides: the folder of the bank's guides. reload: what POST /-/reload does, where there is something to be read anew.
     """
     seen, may = outlook or Outlook(), access or Access()
     sessions, patience = Sessions(store, may, clock), Patience(clock)
@@ -134,6 +142,9 @@ def app(
     made.include_router(reference.page(made))
     made.include_router(entry.pages(may, sessions, patience))
 
+    if reload:
+        made.include_router(reloading.routes(reload))
+
     @made.get("/-/healthy", response_class=PlainTextResponse, include_in_schema=False)
     def healthy() -> str:
         return "Vigía is up.\n"
@@ -157,6 +168,7 @@ def app(
     ):
         made.add_exception_handler(error, _told(status))
     made.add_exception_handler(RequestValidationError, _unfit)
+    made.add_exception_handler(HTTPException, _not_there)
     watch_every_way_out(made)
     served = frozenset(path for path in SECTIONS if _serves(made, path))
 
@@ -188,6 +200,14 @@ def _told(status: int) -> Callable[[Request, Exception], Response]:
             return JSONResponse({"detail": words}, status)
         return trouble(words, status)
 
+    return answer
+
+
+def _not_there(request: Request, error: Exception) -> Response:
+    """No such page, or nothing that is done to it so; never with what was asked for."""
+    status, headers = (error.status_code, error.headers) if isinstance(error, HTTPException) else (500, None)
+    answer = _told(status)(request, Refused(NOT_THERE.get(status, "no se puede")))
+    answer.headers.update(headers or {})
     return answer
 
 

@@ -110,8 +110,8 @@ class Gate:
             https = asked.https
             self._addressed(asked)
             body = await _body(asked, receive)
-            _written(asked, scope["query_string"] + (body or b""))
             here = await run_in_threadpool(self._admitted, asked, scope, body)
+            _written(asked, scope["query_string"] + (body or b""))
         except (Refusal, Malformed, StoreError) as error:
             await _no(asked, error)(scope, receive, guarded)
             return
@@ -227,6 +227,11 @@ def _written(asked: Asked, said: bytes) -> None:
     """Refused where it has the sign that no text has."""
     if "\0" in asked.path or any(sign in said for sign in NOTHING):
         raise Refusal(422, "trae un carácter que no es de ningún texto")
+    if asked.content == "application/json":
+        try:
+            said.decode()
+        except UnicodeDecodeError:
+            raise Refusal(422, "el cuerpo debe ser JSON en UTF-8") from None
 
 
 async def _body(asked: Asked, receive: Receive) -> bytes | None:

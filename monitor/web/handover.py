@@ -18,6 +18,7 @@ from monitor.store import Store
 from monitor.web import act_shapes as s
 from monitor.web.acts import WHY_NOT, Key
 from monitor.web.page import act_as, rendered, who
+from monitor.web.viewer import viewer
 
 Hours = Annotated[float, Query(gt=0, le=168, description="How long the shift was.")]
 PEOPLE: dict[str, Any] = {"response_class": HTMLResponse, "include_in_schema": False}
@@ -31,7 +32,10 @@ def pages(store: Store, clock: Callable[[], datetime], promises: Promises, writt
     router = APIRouter()
 
     def of(now: datetime, hours: float) -> Row:
-        return handover(store, promises, written, str(now.tzinfo), now, now - timedelta(hours=hours))
+        """As far as whoever asks may see it, before it becomes a text; and so it is signed: nobody signs what they have not seen."""
+        whole = handover(store, promises, written, str(now.tzinfo), now, now - timedelta(hours=hours))
+        seen: Row = viewer().out(whole)
+        return seen
 
     @router.get("/turno", **PEOPLE)
     def page(hours: Hours = 8) -> HTMLResponse:

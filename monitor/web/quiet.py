@@ -9,6 +9,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 
 from monitor import silencing, works
+from monitor.access import Role
 from monitor.maintenance import Declared
 from monitor.people import Refused
 from monitor.standing import Row
@@ -16,6 +17,7 @@ from monitor.store import Store
 from monitor.web import act_shapes as s
 from monitor.web.acts import WHY_NOT, Key
 from monitor.web.page import who
+from monitor.web.viewer import must
 
 By = Annotated[s.By, Query(description="Who does it.")]
 Whole = Annotated[bool, Query(alias="all", description="What is over as well.")]
@@ -33,7 +35,8 @@ def routes(store: Store, clock: Callable[[], datetime], written: tuple[Declared,
 
     @router.post("/silences", response_model=s.Silence, tags=["silences"])
     def silence(new: s.NewSilence, request: Request, key: Key = "") -> Row:
-        """Make one; what would keep quiet too much is refused without `force`."""
+        """Make one; what would keep quiet too much is refused without `force`, which is for who administers."""
+        _may_force(force=new.force)
         now, author = clock(), who(request) or new.by
         if (new.until is None) == (new.lasts is None):
             raise Refused("diga hasta cuándo (until) o por cuánto tiempo (lasts), uno de los dos")
@@ -61,7 +64,8 @@ def routes(store: Store, clock: Callable[[], datetime], written: tuple[Declared,
 
     @router.post("/maintenance", response_model=s.Named, tags=["maintenance"])
     def declare(new: s.NewMaintenance, request: Request, key: Key = "") -> Row:
-        """Declare it; what is very wide or long is refused without `force`."""
+        """Declare it; what is very wide or long is refused without `force`, which is for who administers."""
+        _may_force(force=new.force)
         made = works.add(
             store, who(request) or new.by, new.reason, clock(), zone, product=new.product, channel=new.channel, start=new.starts_at,
             until=new.until, cron=new.cron, lasts=new.lasts, force=new.force, request_key=key,
@@ -74,3 +78,8 @@ def routes(store: Store, clock: Callable[[], datetime], written: tuple[Declared,
         return {"id": works.end(store, maintenance_id, who(request) or by, clock(), request_key=key)}
 
     return router
+
+
+def _may_force(*, force: bool) -> None:
+    if force:
+        must(Role.ADMINISTER)

@@ -8,7 +8,7 @@ import time
 from threading import Thread
 
 import uvicorn
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 PATIENCE = 5.0
 """Seconds to wait for the start, and for open requests at the end."""
@@ -17,7 +17,7 @@ PATIENCE = 5.0
 class Server:
     """Serves from when it is made until `stop`. address: http://host:port, with the port that was found for port 0."""
 
-    def __init__(self, app: FastAPI, host: str, port: int) -> None:
+    def __init__(self, app: ASGIApp, host: str, port: int) -> None:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._socket = socket.create_server((host, port), family=family)
         shown = f"[{host}]" if ":" in host else host
@@ -51,7 +51,7 @@ class Server:
         self._socket.close()
 
 
-def serve(app: FastAPI, listen: str) -> Server:
+def serve(app: ASGIApp, listen: str) -> Server:
     """Serve at host:port; port 0 finds a free one. OSError where the port is taken."""
     host, _, port = listen.rpartition(":")
     return Server(app, host.strip("[]"), int(port))

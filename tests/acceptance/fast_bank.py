@@ -1,8 +1,9 @@
 """The real daemon on the simulated bank, in a hurry: `python fast_bank.py CONFIG MINUTES`.
 
 The clock begins some minutes before now and goes as fast as the bank writes and the daemon judges, until it has caught up with the real
-one; history before it is the bank's own. Everything else is as `vigia run` has it: the bank writes its database, its case tool answers,
-the daemon polls, judges, delivers and serves its faces. The case tool goes away while the file `away` lies beside the configuration.
+one; history before it is the bank's own. After HELD it stands until the file `go` lies beside the configuration. Everything else is as
+`vigia run` has it: the bank writes its database, its case tool answers, the daemon polls, judges, delivers and serves its faces. The
+case tool goes away while the file `away` lies beside the configuration.
 """
 
 from __future__ import annotations
@@ -26,15 +27,18 @@ from monitor.windows import time_of
 
 HISTORY = 26
 """Hours of the bank's past."""
-STEP, AHEAD = timedelta(seconds=20), timedelta(minutes=3)
+STEP, AHEAD = timedelta(seconds=20), timedelta(minutes=5)
 """What the bank writes at once, and how far the clock may be ahead of what is judged: further than the patience with a source."""
+
+
+HELD = timedelta(minutes=26)
 
 
 class Hurry:
     """now: what the daemon takes for the time; all before it is written. It waits for the daemon: no load changes the story."""
 
-    def __init__(self, began: datetime, stop: Event) -> None:
-        self.now, self.stop = began, stop
+    def __init__(self, began: datetime, stop: Event, go: Path) -> None:
+        self.now, self.stop, self.go, self.until = began, stop, go, began + HELD
         self.daemon: Service | None = None
         self._next = began
 
@@ -50,6 +54,8 @@ class Hurry:
         """It has; whether to end."""
         self.now = self._next
         while not self.stop.wait(0.02 if self.now + STEP < wall() else 0.2):
+            if self.now > self.until and not self.go.exists():
+                continue
             judged = self.daemon.judge.judged_until if self.daemon else None
             if judged is not None and self.now - time_of(judged) < AHEAD:
                 return False
@@ -61,7 +67,7 @@ def main(config: Path, minutes: float) -> None:
     assert settings.demo
     assert settings.demo.cases
     bank, stop = Path(settings.demo.database), Event()
-    hurry = Hurry(wall() - timedelta(minutes=minutes), stop)
+    hurry = Hurry(wall() - timedelta(minutes=minutes), stop, config.parent / "go")
     services.WATCH = timedelta(seconds=1)
     log_to_stderr()
     bank.parent.mkdir(parents=True, exist_ok=True)

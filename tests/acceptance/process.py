@@ -1,4 +1,7 @@
-"""The real daemon with an injected clock: `python process.py CONFIG CLOCK`. The time is what the file CLOCK says (ISO 8601)."""
+"""The real daemon with an injected clock: `python process.py CONFIG CLOCK [served]`. The time is what the file CLOCK says (ISO 8601).
+
+served: with its board, as `vigia run` is.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from threading import Event, Thread
 
 from monitor import jobs
 from monitor.config import read_config
+from monitor.daemon import run_daemon
 from monitor.logs import log_to_stderr
 from monitor.service import Service
 from monitor.store import Store
@@ -18,11 +22,15 @@ from monitor.store import Store
 jobs.NOTICES = jobs.DELIVERY = timedelta(seconds=0.2)
 
 
-def main(config: Path, clock: Path) -> None:
-    stop = Event()
-    signal.signal(signal.SIGTERM, lambda *_: Thread(target=stop.set).start())
+def main(config: Path, clock: Path, *, served: bool) -> None:
     settings = read_config(config)
     store = Store(settings.monitor.database)
+    if served:
+        run_daemon(settings, store, clock=lambda: datetime.fromisoformat(clock.read_text()))
+        store.close()
+        return
+    stop = Event()
+    signal.signal(signal.SIGTERM, lambda *_: Thread(target=stop.set).start())
     log_to_stderr()
     with store.alone():
         store.migrate()
@@ -31,4 +39,4 @@ def main(config: Path, clock: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    main(Path(sys.argv[1]), Path(sys.argv[2]), served=sys.argv[3:] == ["served"])

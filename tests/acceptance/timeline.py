@@ -28,6 +28,7 @@ class Timeline:
     process: subprocess.Popen[bytes] | None = None
     started: int = 0
     lines: dict[str, bool] = field(default_factory=dict)
+    more: tuple[str, ...] = ()
 
     @property
     def clock(self) -> Path:
@@ -59,6 +60,7 @@ class Timeline:
             str(Path(__file__).with_name("process.py")),
             str(self.folder / "config.toml"),
             str(self.clock),
+            *self.more,
         ]
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(command, cwd=ROOT, stderr=log, env={**os.environ, "PYTHONPATH": str(ROOT)})

@@ -35,7 +35,7 @@ def silence(start: int, length: int, ended: int | None = None, **matchers: str) 
         ({"product": "pagos"}, True),
         ({"product": "pagos", "channel": "app"}, False),
         ({"severity": "critical"}, False),
-        ({"kind": "failed", "rule": "caida"}, True),
+        ({"kind": "failed", "rule": "caida"}, False),
         ({"rule": "otra"}, False),
         ({"incident": "AF-1"}, True),
         ({"incident": "AF-2"}, False),
@@ -44,6 +44,13 @@ def silence(start: int, length: int, ended: int | None = None, **matchers: str) 
 def test_all_matchers_must_say_so(matchers: dict[str, str], holds: bool) -> None:  # noqa: FBT001 - a column of the table
     assert matches(matchers, ROW) is holds
     assert silence(0, 1, **matchers).matches(ROW) is holds
+
+
+@pytest.mark.parametrize(
+    ("rules", "holds"), [(["caida"], True), (["caida", "caida"], True), (["caida", "fallas"], False), ([], False)]
+)
+def test_a_noisy_rules_silence_hides_nothing_that_others_see(rules: list[str], holds: bool) -> None:  # noqa: FBT001 - as above
+    assert matches({"kind": "failed", "rule": "caida"}, ROW | {"rules": rules}) is holds
 
 
 def test_it_holds_from_its_start_until_its_end_or_somebodys() -> None:

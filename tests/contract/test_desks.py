@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import threading
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
@@ -13,9 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from typer.testing import CliRunner
 
 from connectors import Case, SourceError
 from connectors.kinds import kinds, load
+from monitor.__main__ import app
 from monitor.faults import Fault
 from monitor.intake import Intake
 from monitor.plugs import read_source
@@ -63,12 +66,12 @@ class Reader:
         assert source
         self.source, self.tool, self.cursor, self.polls = source, tool, None, 0
 
-    def poll(self) -> tuple[list[dict[str, Any]], bool]:
+    def poll(self, *, strict: bool = True) -> tuple[list[dict[str, Any]], bool]:
         intake = Intake(self.source, self.cursor)
         if hasattr(intake._source, "session"):
             intake._source.session.sleep = lambda _: None
         rows = intake.poll(NOW + timedelta(minutes=self.polls))
-        assert rows.rejects == ()
+        assert not strict or rows.rejects == ()
         self.cursor, self.polls = json.loads(json.dumps(rows.cursor)), self.polls + 1
         return rows.table.to_pylist(), rows.drained
 
@@ -191,6 +194,18 @@ def test_an_answer_that_breaks_off_once_the_tool_has_written_leaves_one_case(too
     assert tool.count(CASE.key) == 1
 
 
+@pytest.mark.parametrize("tool", sorted({*KINDS} - {"local", "pair"}), indirect=True)
+def test_an_answer_that_comes_too_late_leaves_one_case(tool: Tool) -> None:
+    slow = threading.Event()
+    desk = desk_of(tool, timeout=timedelta(seconds=0.5))
+    tool.fake.after = [Said(wait=slow)]
+    with suppress(SourceError):
+        desk.open(CASE)
+    slow.set()
+    assert desk.open(CASE) == desk_of(tool).open(CASE)
+    assert tool.count(CASE.key) == 1
+
+
 @every_server
 @pytest.mark.parametrize(
     ("said", "permanent"),
@@ -205,6 +220,34 @@ def test_permanent_is_told_from_temporary(tool: Tool, said: Said, permanent: boo
     assert error.value.permanent is permanent
     assert "\n" not in str(error.value)
     assert tool.fake.url in str(error.value)
+
+
+ROW: dict[str, Any] = {"values": {}, "fields": {}, "body": None, "parameters": None, "_links": None, "reactions": None}
+ODD: list[Any] = [
+    *([], {}, "texto", 7, {"value": 3}, {"value": ["x"], "records": ["x"], "entries": ["x"]}),
+    *(
+        {name: [row] for name in ("value", "records", "entries")}
+        for row in ({}, ROW, {"id": None}, {"id": "x", "values": None})
+    ),
+]
+"""JSON that nobody expects."""
+
+
+@every_server
+def test_json_of_another_form_is_told_in_words(tool: Tool) -> None:
+    for body in ODD:
+        for method in ("open", "update", "check", "poll"):
+            tool.fake.faults = (
+                [None, Said(body=body)] if tool.kind == "bizagi" and method == "poll" else [Said(body=body)] * 2
+            )
+            with suppress(SourceError):
+                if method == "poll":
+                    Reader(tool).poll(strict=False)
+                else:
+                    desk = desk_of(tool)
+                    desk.check() if method == "check" else getattr(desk, method)(
+                        replace(CASE, note="x", status=WITHDRAWN)
+                    )
 
 
 @every_server
@@ -240,6 +283,44 @@ def others() -> Iterator[list[ProcessPoolExecutor]]:
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, spawn) as one, ProcessPoolExecutor(1, spawn) as two:
         yield [one, two]
+
+
+def toml(value: Any) -> str:
+    """A value as TOML has it, in one line."""
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{json.dumps(name)} = {toml(one)}" for name, one in value.items()) + " }"
+    return json.dumps(value, ensure_ascii=False)
+
+
+def checked(tool: Tool, folder: Path, desk: dict[str, Any]) -> tuple[int, str]:
+    """Exit code and output of `vigia check --connect` with the tool as source of cases and as desk."""
+    blocks = {
+        "sources": {"role": "cases", "kind": tool.kind, "start": "9999d", **tool.source},
+        "desks": {"kind": tool.kind, **desk},
+    }
+    lines = [f"{kind}.tool = {toml(block)}" for kind, block in blocks.items()]
+    config = folder / "config.toml"
+    config.write_text("\n".join(lines), encoding="utf-8")
+    done = CliRunner().invoke(app, ["check", "--connect", "--config", str(config)])
+    return done.exit_code, done.output
+
+
+@every_tool
+def test_vigia_check_asks_it_as_source_and_as_desk(tool: Tool, tmp_path: Path) -> None:
+    tool.add([0, 1])
+    code, said = checked(tool, tmp_path, tool.desk)
+    assert code == 0, said
+    assert "source tool: 2 rows can be used" in said
+    assert "desk tool: " in said
+
+
+@every_server
+def test_vigia_check_says_why_it_cannot_be_used(tool: Tool, tmp_path: Path) -> None:
+    code, said = checked(tool, tmp_path, tool.broken)
+    assert code == 1
+    (line,) = (line for line in said.splitlines() if line.startswith("desk tool: "))
+    assert not any(secret in said for secret in ("s3cret", "wr0ng"))
+    assert len(line) > len(f"desk tool: {tool.fake.url}")
 
 
 def _open_all(kind: str, options: dict[str, Any], keys: list[str]) -> dict[str, str]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import requests
 
+from alerts.promises import Promises
 from monitor.access import Access, Role, User, digest
 from monitor.blocks import Monitor
 from monitor.metrics import Metrics
@@ -31,11 +32,17 @@ ACCESS = Access(
 class Guarded:
     """A served application with users; the time stands still until a test moves it."""
 
-    def __init__(self, store: Store, access: Access = ACCESS, monitor: Monitor | None = None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        access: Access = ACCESS,
+        monitor: Monitor | None = None,
+        promises: Promises | None = None,
+    ) -> None:
         self.store, self.now = store, NOW
         self.application = app(
-            store, Metrics(sources=["core"]), lambda: (True, "ready"), self.clock, access=access, monitor=monitor
-        )
+            store, Metrics(sources=["core"]), lambda: (True, "ready"), self.clock, access=access, monitor=monitor, promises=promises,
+        )  # fmt: skip
         self.server: Server = serve(self.application, "127.0.0.1:0")
         self.address = self.server.address
 

@@ -165,7 +165,7 @@ def test_pages_lose_no_case_that_changes_while_they_are_read(
 
 def test_only_who_has_the_token_is_answered(tool: Tool, shipped: tuple[Source, Mapping, CaseDesk]) -> None:
     *_, desk = shipped
-    desk.session._token = "another"  # type: ignore[attr-defined] # noqa: S105 - a wrong one
+    desk.session._fixed = "Bearer another"  # type: ignore[attr-defined]
     with pytest.raises(SourceError, match="401") as error:
         desk.open(case())
     assert error.value.permanent

@@ -97,6 +97,41 @@ def test_who_may_what(face: Guarded, user: str, method: str, path: str, status: 
         assert set(answer.json()) == {"detail"}
 
 
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("silences", {"matchers": {}, "reason": "x", "lasts": "2h"}),
+        ("maintenance", {"reason": "x", "until": (NOW + timedelta(hours=1)).isoformat()}),
+    ],
+)
+def test_who_acts_does_not_force(face: Guarded, path: str, body: dict[str, Any]) -> None:
+    for user, force, status in (("beto", False, 422), ("beto", True, 403), ("carla", False, 422), ("carla", True, 200)):
+        answer = face.ask("POST", f"/api/v1/{path}", user=user, json=body | {"force": force})
+        assert answer.status_code == status, answer.text
+    assert len(face.store.acts()) == 1
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "words"),
+    [
+        ("GET", "/no/hay", 404, "aquí no hay nada"), ("GET", "/api/v1/no", 404, "aquí no hay nada"),
+        ("GET", "/-/no", 404, "aquí no hay nada"),
+        ("GET", "/static/no.css", 404, "aquí no hay nada"), ("PUT", "/api/v1/silences", 405, "eso no se hace aquí"),
+        ("POST", "/clientes", 405, "eso no se hace aquí"),
+    ],
+)  # fmt: skip
+def test_what_is_not_there_is_said_in_words(face: Guarded, method: str, path: str, status: int, words: str) -> None:
+    for user in ("carla", "ana") if method == "GET" and not path.startswith("/-/") else ("carla",):
+        answer = face.ask(method, path, user=user)
+        assert (answer.status_code, answer.headers.get("Allow") is not None) == (status, status == 405)
+        if path.startswith(("/api/", "/-/")):
+            assert answer.json() == {"detail": words}
+        else:
+            assert f"{words}" in answer.text.lower()
+            assert "<html" in answer.text
+            assert "/no/" not in answer.text
+
+
 def test_every_call_that_changes_something_is_in_the_table(face: Guarded) -> None:
     """A new one must be given its role in monitor/web/permits.py, or be for who administers by intention."""
     unsafe = [(m, r.path) for r in endpoints(face.application.router.routes) for m in r.methods - {"GET", "HEAD"}]
@@ -320,7 +355,7 @@ def test_a_form_needs_our_own_page_and_its_mark(face: Guarded) -> None:
     person.enter(TOKENS["beto"])
     other.enter(TOKENS["carla"])
     mark = person.form("/", "/salir")
-    path = f"/incidents/{PAYMENTS}/nope"  # nothing answers there: 404 and 405 are through the gate
+    path = f"/incidents/{PAYMENTS}/no/pe"  # nothing answers there: 404 and 405 are through the gate
     through = (404, 405)
     assert person.post(path, mark).status_code in through
     for origin in (
@@ -354,7 +389,7 @@ def test_the_log_in_is_guarded_too(face: Guarded) -> None:
 
 
 def test_without_users_a_foreign_page_does_nothing_either(local: Guarded) -> None:
-    path = f"/incidents/{PAYMENTS}/nope"
+    path = f"/incidents/{PAYMENTS}/no/pe"
     assert local.ask("POST", path).status_code == 403
     assert local.ask("POST", path, json={}).status_code == 403
     assert local.ask("POST", path, json={}, headers={"Origin": "https://evil.example"}).status_code == 403
@@ -366,7 +401,7 @@ def test_our_public_address_is_our_own_page(store: Store) -> None:
     face = Guarded(store, monitor=Monitor(address="https://vigia.banco.example"))
     person = Browser(face)
     person.enter(TOKENS["beto"])
-    path, mark = f"/incidents/{PAYMENTS}/nope", person.form("/", "/salir")
+    path, mark = f"/incidents/{PAYMENTS}/no/pe", person.form("/", "/salir")
     assert person.post(path, mark, "https://vigia.banco.example").status_code in (404, 405)
     assert person.post(path, mark, "https://vigia.banco.example.evil.example").status_code == 403
     face.server.stop()

@@ -119,6 +119,14 @@ def test_a_source_is_counted_and_its_standing_kept(metrics: Metrics) -> None:
     assert not metrics.sources["bizagi"].up
 
 
+def test_a_server_that_is_left_alone_shows(metrics: Metrics) -> None:
+    for state, shown in (("closed", 0), ("open", 1), ("half-open", 1)):
+        metrics.circuits(source="core", state=state)
+        metrics.circuits(desk="crm", state=state)
+        found = read(metrics)
+        assert (found["vigia_source_circuit_open", "core"], found["vigia_desk_circuit_open", "crm"]) == (shown, shown)
+
+
 def test_rules_show_the_worst_of_a_place_and_forget_what_is_gone(metrics: Metrics) -> None:
     nan = float("nan")
     metrics.statuses(

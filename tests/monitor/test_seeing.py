@@ -13,11 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alerts import Changes, Client
+from alerts.promises import Promise, Promises
 from monitor import casework, people
 from monitor import tables as t
 from monitor.access import Role, User
+from monitor.business import ServiceHours
+from monitor.calendar import Calendar
 from monitor.reads import reads
 from monitor.seeing import COVERED, EVERYONE, SIGHT, Hidden, Sight, Veil, names_somebody, sight_of
+from monitor.standing import rows
 from monitor.store import Step, Store
 from monitor.web.viewer import endpoints
 from rules import Scope
@@ -45,7 +49,9 @@ def face(store: Store) -> Iterator[Guarded]:
     for text in (f"Llamé a molinos  borovanda, NIT 860.555.111-{9}", f"Enlazado a VG-{PAYMENTS}-{MOLINOS}", "Revisado"):
         people.note(store, PAYMENTS, "Mesa", text, ago(3))
     casework.do(store, "informed", [f"VG-{PAYMENTS}-{MOLINOS}"], "Mesa", "", ago(2))
-    made = Guarded(store)
+    hours = ServiceHours(Calendar("America/Bogota"), business_days=False)
+    promised = Promise(timedelta(minutes=10), hours, {"product": frozenset({"pagos"})})
+    made = Guarded(store, promises=Promises((promised,)))
     yield made
     made.server.stop()
 
@@ -62,8 +68,8 @@ def paths(application: FastAPI, **known: str) -> list[str]:
 
 
 KNOWN = {
-    "nit": ACEROS,
     "guide_id": "general/fallas",
+    "nit": ACEROS,
     "incident_id": PAYMENTS,
     "key": f"VG-{PAYMENTS}-{ACEROS}",
     "case_key": f"VG-{PAYMENTS}-{ACEROS}",
@@ -85,6 +91,27 @@ def test_no_answer_of_any_path_tells_of_another_client(face: Guarded) -> None:
         assert everything.status_code in (200, 303, 403), path
     for mark in MOLINOS_MARKS[:2] + MOLINOS_MARKS[3:]:
         assert mark in told, f"{mark}: the walk could not have found it"
+
+
+def test_a_hand_over_tells_and_keeps_what_its_reader_may_see(face: Guarded) -> None:
+    """As a text as well: no line is left of a case that is not theirs, and nobody signs what they have not seen."""
+    mine, everyones = (
+        re.search(r"<textarea readonly.*?>(.*?)</textarea>", face.get("/turno", who).text, re.DOTALL)
+        for who in ("ana", "beto")
+    )
+    assert mine is not None
+    assert everyones is not None
+    assert "SP-75" in everyones[1]
+    assert "SP-75" not in mine[1]
+    assert COVERED not in mine[1].split("Casos en riesgo")[1].split("Notas")[0]
+    assert "de clientes que quien la pide no ve" in mine[1]
+    signed = face.ask("POST", "/api/v1/handover", user="diana", json={"hours": 8}).json()
+    assert signed["told"].startswith("ENTREGA DE TURNO")
+    (kept,) = rows(face.store, t.handovers.select())
+    for mark in (*MOLINOS_MARKS, ACEROS, "Aceros", ALONE):
+        assert mark not in kept["told"], mark
+    whole = face.ask("POST", "/api/v1/handover", user="beto", json={"hours": 8}).json()
+    assert ALONE in whole["told"]
 
 
 def test_ones_own_is_told_whole_and_counts_stay_true(face: Guarded) -> None:
@@ -279,3 +306,20 @@ def test_whether_an_answer_names_somebody() -> None:
     assert names_somebody({"rows": [{"a": 1}, {"client_id": ACEROS}]})
     assert names_somebody([Client(ACEROS)])
     assert not names_somebody({"rows": [{"client_id": ""}], "properties": {"client_id": {"type": "string"}}})
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"cases/VG-{PAYMENTS}-{MOLINOS}/informed",
+        "cases/VG-nope/informed",
+        f"incidents/{ALONE}/ack",
+        "incidents/AF-nope/ack",
+    ],
+)
+def test_an_act_on_anothers_is_answered_as_on_nobodys(face: Guarded, path: str) -> None:
+    before = len(face.store.acts())
+    answer = face.ask("POST", f"/api/v1/{path}", user="diana", json={})
+    assert answer.status_code == 404
+    assert MOLINOS not in answer.text
+    assert len(face.store.acts()) == before
