@@ -86,3 +86,4 @@ def test_what_a_refusal_names_stays_in_it() -> None:
     assert explained("en")("no hay una afectación «AF-1»") == "there is no incident “AF-1”"
     assert explained("es")("no hay una afectación «AF-1»") == "no hay una afectación «AF-1»"
     assert explained("en")("algo que no está") is None
+    assert explained("en")("ninguna fuente responde: core: away") == "no source answers: core: away"
