@@ -60,7 +60,7 @@ class Digests:
             return 0
         found = self._found(since, last, now, silences)
         messages = [
-            self._message(who, words, mine, since, last, now)
+            self._message(subject, who, words, mine, since, last, now)
             for (who, words), mine in self._shared(routes, found).items()
         ]
         until = thread_row(
@@ -94,12 +94,13 @@ class Digests:
         return {(who, first[who]): list(listed) for who, listed in mine.items()}
 
     def _message(
-        self, who: Addressee, route: Route, found: Sequence[str], since: datetime, until: datetime, now: datetime
-    ) -> Message:
+        self, times: str, who: Addressee, route: Route, found: Sequence[str], since: datetime, until: datetime, now: datetime
+    ) -> Message:  # fmt: skip
+        """times: the subject of the mark; two digests of one receiver may come at the same time of the day."""
         to = recipient(self.config, who, {"words": route.words, "segments": sorted(route.segments)})
         address = board(self.config)
         facts = digest_facts(self.store, found, since, until, to, now, address=address)
-        subject = f"digest {until.astimezone(self._zone):%Y-%m-%d %H:%M}"
+        subject = f"{times} {until.astimezone(self._zone):%Y-%m-%d %H:%M}"
         return message(subject, who, 1, facts | {"event": "first", "why": []})
 
 
