@@ -19,6 +19,10 @@ TEAM, LEAD = "team", "team_lead"
 WORDS = (*ROLES, TEAM, LEAD)
 
 
+Held = tuple[datetime, bool]
+"""When somebody took an incident on (True), or took that back."""
+
+
 class Hours(Protocol):
     """When a route tells."""
 
@@ -135,17 +139,17 @@ def stands_since(incident: Incident) -> datetime:
     return incident.reopened_at or incident.detected_at
 
 
-def due(route: Route, incident: Incident, theirs: Sequence[Hit], acknowledged_at: datetime | None) -> datetime | None:
+def due(route: Route, incident: Incident, theirs: Sequence[Hit], held: Sequence[Held]) -> datetime | None:
     """From when on somebody is to be told of it by this route; None: it was taken on, or over, before.
 
-    theirs: the clients that they answer for; once all of them are informed, it is taken on.
+    theirs: the clients that they answer for; once all of them are informed, it is taken on. held: in order; what stands at that time counts.
     It does not depend on when this is asked: a Vigía that was down tells in the end what it would have told.
     """
     at = stands_since(incident) + route.after
     if not route.after:
         return at
     over = incident.resolved_at is not None and incident.resolved_at <= at
-    taken = acknowledged_at is not None and acknowledged_at <= at
+    taken = next((taken for moment, taken in reversed(held) if moment <= at), False)
     informed = bool(theirs) and all(hit.informed_at and hit.informed_at <= at for hit in theirs)
     return None if over or taken or informed else at
 
