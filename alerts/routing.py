@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, time, timedelta
 from typing import Any, Literal, Protocol
 
@@ -21,6 +21,12 @@ WORDS = (*ROLES, TEAM, LEAD)
 
 Held = tuple[datetime, bool]
 """When somebody took an incident on (True), or took that back."""
+
+
+def mailbox(text: str) -> str:
+    """An address as it is compared, in lower case; a name or a word stays as it is written."""
+    text = text.strip()
+    return text.lower() if "@" in text else text
 
 
 class Hours(Protocol):
@@ -129,6 +135,12 @@ def addressed(
     return found
 
 
+def joined(routes: Sequence[Route]) -> Route:
+    """The first of these routes to one recipient, of the segments of all (none: all)."""
+    named = [route.segments for route in routes]
+    return replace(routes[0], segments=frozenset[str]().union(*named) if all(named) else frozenset())
+
+
 def counted(hits: Iterable[Hit]) -> int:
     """How many clients they are."""
     return sum(hit.clients for hit in hits)
@@ -142,7 +154,7 @@ def stands_since(incident: Incident) -> datetime:
 def due(route: Route, incident: Incident, theirs: Sequence[Hit], held: Sequence[Held]) -> datetime | None:
     """From when on somebody is to be told of it by this route; None: it was taken on, or over, before.
 
-    theirs: the clients that they answer for; once all of them are informed, it is taken on. held: in order; what stands at that time counts.
+    theirs: the clients that they answer for; once all of them are informed, it is taken on. held: in order; what stands then counts.
     It does not depend on when this is asked: a Vigía that was down tells in the end what it would have told.
     """
     at = stands_since(incident) + route.after

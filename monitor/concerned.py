@@ -9,7 +9,20 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from alerts import Incident, IncidentState
-from alerts.routing import ROLES, Addressee, Held, Hit, Route, addressed, concerns, counted, due, opening, stands_since
+from alerts.routing import (
+    ROLES,
+    Addressee,
+    Held,
+    Hit,
+    Route,
+    addressed,
+    concerns,
+    counted,
+    due,
+    joined,
+    opening,
+    stands_since,
+)
 from alerts.rows import plain
 from alerts.silences import Silence
 from alerts.threads import Owed, Standing, Told, owed
@@ -23,6 +36,8 @@ from monitor.troubles import Trouble
 LATELY = timedelta(days=4)
 """What began and ended while nobody looked is told if it ended within it: a long weekend."""
 NEVER = datetime.max.replace(tzinfo=UTC)
+Way = tuple[Route, Sequence[Hit], datetime]
+"""A route to somebody, with the affected clients that count for them, and when it opens."""
 Over = tuple[Incident, Sequence[Silence]]
 """One that is over, with the silences that match it: its clients do not change any more."""
 Wake = Callable[[datetime], None]
@@ -107,6 +122,20 @@ class Look:
         first = opening(route, at, self.silences)
         return None if over and first > over else first  # it ended before anybody was to know
 
+    def covered(
+        self, who: Addressee, ways: Sequence[Way], by: Way, now: datetime, wake: Wake
+    ) -> tuple[frozenset[str], int]:
+        """The segments of all routes that tell them by now, open or not, and how many clients count. by: the one that speaks."""
+        mine = []
+        for way in ways:
+            at = due(way[0], self.incident, way[1] if who.role else (), self.held)
+            if way is by or (at and at <= now):
+                mine.append(way)
+            elif at and self.open:
+                wake(at)
+        hits = {id(hit): hit for _, theirs, _ in mine for hit in theirs}
+        return joined([route for route, _, _ in mine]).segments, counted(hits.values())
+
     def standing(self, who: Addressee, many: int) -> Standing:
         """For one of whom so many clients count."""
         one = self.incident
@@ -181,27 +210,30 @@ class Concerned:
     def _of(
         self, look: Look, told: Mapping[Addressee, Thread], now: datetime, began: Mapping[str, datetime], wake: Wake
     ) -> Iterator[News]:
-        """By the first route that tells somebody of it at this time."""
-        reached: set[Addressee] = set()
-        done: set[Addressee] = set()
+        """In the words of the first route that tells somebody of it at this time."""
+        reached: dict[Addressee, list[Way]] = defaultdict(list)
         for route in (route for route in self.routes if concerns(route, look.row, self.routing.teams)):
             opens = opening(route, now, look.silences)
             for who, theirs in addressed(route, look.row, self.routing.teams, look.hits).items():
-                reached.add(who)
-                thread = told.get(who)
-                if who in done or (thread and not thread.told.open and not look.open):
-                    continue
+                reached[who].append((route, theirs, opens))
+        for who, ways in reached.items():
+            thread = told.get(who)
+            if thread and not thread.told.open and not look.open:
+                continue
+            for way in ways:
+                route, theirs, opens = way
                 first = now if thread else look.first(route, theirs if who.role else (), began[route.receiver])
                 if first is None:
                     continue
                 if max(first, opens) > now:
                     wake(max(first, opens))
                     continue
-                done.add(who)
-                basis = {"to": who.to, "role": who.role, "words": route.words, "segments": sorted(route.segments)}
-                standing, late = look.standing(who, counted(theirs)), bool(route.after)
+                segments, many = look.covered(who, ways, way, now, wake)
+                basis = {"to": who.to, "role": who.role, "words": route.words, "segments": sorted(segments)}
+                standing, late = look.standing(who, many), bool(route.after)
                 if news := self._news(look, who, standing, basis, thread, escalated=late, now=now, wake=wake):
                     yield news
+                break
         yield from self._left(look, {who: told[who] for who in told if who not in reached}, now, wake)
 
     def _left(self, look: Look, told: Mapping[Addressee, Thread], now: datetime, wake: Wake) -> Iterator[News]:

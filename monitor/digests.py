@@ -8,7 +8,7 @@ from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from alerts import Incident, IncidentState
-from alerts.routing import ROLES, Addressee, Route, addressed, concerns
+from alerts.routing import ROLES, Addressee, Route, addressed, concerns, joined
 from alerts.rows import plain
 from alerts.silences import Silence
 from monitor import tables as t
@@ -78,20 +78,20 @@ class Digests:
         return [row for row in map(plain, found) if not any(silence.matches(row) for silence in held)]
 
     def _shared(self, routes: Sequence[Route], found: Sequence[Row]) -> dict[tuple[Addressee, Route], list[str]]:
-        """The incidents that each is told of, by the first of the routes that tells them."""
+        """The incidents that each is told of, in the words of the first route that tells them."""
         words, teams = {word for route in routes for word in route.to}, self.config.routing.teams
         segments = any(route.segments for route in routes)
         counts = hits(
             self.store, [row["id"] for row in found], roles=words & {*ROLES}, segments=segments, informed=False
         )
-        first: dict[Addressee, Route] = {}
+        ways: dict[Addressee, list[Route]] = defaultdict(list)
         mine: dict[Addressee, dict[str, None]] = defaultdict(dict)
         for route in routes:
             for row in (row for row in found if concerns(route, row, teams)):
                 for who in addressed(route, row, teams, counts.get(row["id"], ())):
-                    first.setdefault(who, route)
+                    ways[who].append(route)
                     mine[who][row["id"]] = None
-        return {(who, first[who]): list(listed) for who, listed in mine.items()}
+        return {(who, joined(ways[who])): list(listed) for who, listed in mine.items()}
 
     def _message(
         self, times: str, who: Addressee, route: Route, found: Sequence[str], since: datetime, until: datetime, now: datetime

@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
+from alembic import command
 
+from alerts import TheirCase
+from alerts.promises import Promise, Promises
 from alerts.routing import Route
+from connectors import ROLES
+from monitor import migrations
 from monitor import tables as t
+from monitor.blocks import Monitor
+from monitor.faults import Fault
+from monitor.intake import clients_of
+from monitor.routes import read_routing
 from monitor.standing import rows
-from monitor.step import Act
-from tests.monitor.told import ACEROS, Told, bank, incident, over
+from monitor.step import Act, Step
+from monitor.store import Store
+from tests.monitor.test_digests import ALWAYS
+from tests.monitor.told import ACEROS, CAFE, CLIENTS, MINA, NOW, RAUL, TEXTILES, Told, bank, incident, over
 
 MORNING = datetime(2026, 3, 4, 12, 30, tzinfo=UTC)
 """Half past seven of the Wednesday in Bogotá."""
@@ -78,3 +91,96 @@ def test_the_end_is_told_when_its_silence_is_lifted_early(made: Bank) -> None:
     act = Act("", here.now, "ana", "end_silence", silence["id"], about=silence["id"])
     here.store.act(act, also=[(t.silences, lifted)])
     assert here.told(after=1) == [("torre", "", "end", ("end",))]
+
+
+def read_clients(here: Told, **columns: str) -> None:
+    """The bank's file says this of its client Aceros."""
+    row = dict.fromkeys(ROLES["clients"].names, "") | {"client_id": ACEROS, "name": "Aceros del Istmo"}
+    row |= {"value_rank": None, "sensitivity": None} | columns
+    here.store.commit(Step(clients=clients_of(pa.Table.from_pylist([row], ROLES["clients"]))), NOW)
+
+
+def test_a_segment_may_be_written_in_any_way(made: Bank) -> None:
+    large = frozenset({"corporativo"})
+    late = Route("promesas", "plain", ("post_sale",), segments=large, news=frozenset({"breach"}))
+    here = made(Route("correo", "plain", ("post_sale",), segments=large), late)
+    here.config = replace(here.config, promises=Promises((Promise(timedelta(hours=2), ALWAYS),)))
+    here.restart()
+    read_clients(here, segment=" Corporativo ", post_sale=MINA)
+    opened = NOW - timedelta(hours=5)
+    here.store.commit(Step(cases=[TheirCase("C-1", "sp", ACEROS, opened, opened, "pagos", "", "soporte")]), NOW)
+    here.put(incident("AF-1"), hit={"AF-1": [ACEROS]})
+    here.told()
+    one, case = here.payloads()
+    assert (one["incident"]["affected"], [c["client"] for c in one["clients"]["own"]]) == (1, ["Aceros del Istmo"])
+    assert [told["client"] for told in case["cases"]] == ["Aceros del Istmo"]
+
+
+def test_one_mailbox_in_several_spellings_is_told_once(made: Bank) -> None:
+    here = made(Route("correo", "plain", ("post_sale", "substitute")))
+    read_clients(here, post_sale=" Mina@Banco.example", substitute="MINA@banco.example ")
+    here.put(incident("AF-1"), hit={"AF-1": [ACEROS]})
+    assert here.told() == [("correo", MINA, "first", ("new",))]
+
+
+def test_routes_and_teams_spell_addresses_as_clients_do() -> None:
+    tables = {
+        "receivers": {"correo": {"kind": "email"}},
+        "route": [{"receiver": "correo", "to": ["Mina@Banco.example", "mina@banco.example ", "team"]}],
+        "teams": {"torre": {"members": ["RAUL@banco.example"], "lead": " Mina@banco.example"}},
+    }
+    faults: list[Fault] = []
+    found = read_routing(tables, Monitor(), "config.toml", faults)
+    assert faults == []
+    assert found.routes[0].to == (MINA, "team")
+    assert (found.teams[0].members, found.teams[0].lead) == ((RAUL,), MINA)
+
+
+def test_a_state_from_before_is_spelled_anew(tmp_path: Path) -> None:
+    store = Store(f"sqlite:///{tmp_path / 'vigia.db'}")
+    store.migrate()
+    old = replace(CLIENTS[0], segment="Corporativo ", post_sale="Mina@banco.example", manager="Gil Banco")
+    store.commit(Step(clients=[old]), NOW)
+    with store.writing() as connection:
+        command.downgrade(migrations.settings(connection), "0031")
+    store.migrate()
+    (client,) = store.clients()
+    store.close()
+    assert (client.segment, client.post_sale, client.manager) == ("corporativo", MINA, "Gil Banco")
+
+
+def test_routes_to_one_for_several_segments_tell_of_all_of_them(made: Bank) -> None:
+    def ways(**more: Any) -> list[Route]:
+        return [
+            Route("correo", "plain", ("post_sale",), segments=frozenset({segment}), **more)
+            for segment in ("empresarial", "pyme")
+        ]
+
+    singly, digested = made(*ways()), made(*ways(at=(time(7, 30),)))
+    late = made(*ways(news=frozenset({"breach"})))
+    for here in (singly, digested):
+        here.put(incident("AF-1"), incident("AF-2", channel="app"), hit={"AF-1": [TEXTILES, CAFE], "AF-2": [CAFE]})
+        here.now = MORNING
+        here.told()
+    both = {"Textiles La Cumbre", "Café Sierra Alta"}
+    told = {one["incident"]["id"]: one["clients"] for one in singly.payloads()}
+    assert {c["client"] for c in told["AF-1"]["own"]} == both
+    assert (told["AF-1"]["affected"], told["AF-2"]["affected"]) == (2, 1)
+    (digest,) = digested.payloads()
+    assert [{c["client"] for c in one["own"]} for one in digest["incidents"]] == [both, {"Café Sierra Alta"}]
+    late.config = replace(late.config, promises=Promises((Promise(timedelta(hours=2), ALWAYS),)))
+    late.restart()
+    opened = NOW - timedelta(hours=5)
+    cases = [TheirCase(f"C-{k}", "sp", k, opened, opened, "pagos", "", "soporte") for k in (TEXTILES, CAFE)]
+    late.store.commit(Step(cases=cases), NOW)
+    late.told()
+    assert [{case["client"] for case in one["cases"]} for one in late.payloads()] == [both]
+
+
+def test_a_route_that_comes_later_adds_its_segments_when_it_is_due(made: Bank) -> None:
+    first = Route("correo", "plain", ("post_sale",), segments=frozenset({"empresarial"}))
+    here = made(first, replace(first, segments=frozenset({"pyme"}), after=timedelta(minutes=30)))
+    here.put(incident("AF-1"), hit={"AF-1": [TEXTILES, CAFE]})
+    told = [one for _ in range(4) for one in here.told(after=10)]
+    assert [one["clients"]["affected"] for one in here.payloads()][:2] == [1, 2]
+    assert [why for _, _, _, why in told][:2] == [("new",), ("clients",)]
