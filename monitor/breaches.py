@@ -13,6 +13,7 @@ from monitor import sla
 from monitor import tables as t
 from monitor.config import Config
 from monitor.facts import breach_facts
+from monitor.parts import Parts
 from monitor.recipients import board, message, recipient, thread_row
 from monitor.standing import Row, rows
 from monitor.store import Store
@@ -40,16 +41,19 @@ class Breaches:
         """What is newly late or at risk; how many messages."""
         if not self._routes or not self.config.promises.promises or now < self._next:
             return 0
-        self._next = now + EVERY
         urgent = sla.standing(self.store, self.config.promises, now)["cases"]
         cases = {f"{CASE}{row['source']}/{row['case_id']}": row for row in urgent}
         held = self._threads()
         news = self._news(cases, held, now)
+        parts = Parts()
         for (who, route), mine in news.items():
-            self._write(who, route, mine, held, now)
+            with parts.part(receiver=who.receiver, what="breach"):
+                self._write(who, route, mine, held, now)
         over = [row | {"ended_at": now, "sequence": row["sequence"] + 1} for row in held.values() if _over(row, cases)]
         if over:
             self.store.tell(over, (), now)
+        parts.end()
+        self._next = now + EVERY
         return len(news)
 
     def _threads(self) -> Threads:

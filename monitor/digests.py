@@ -16,6 +16,7 @@ from monitor.concerned import Wake
 from monitor.config import Config
 from monitor.facts import digest_facts
 from monitor.hits import hits
+from monitor.parts import Parts
 from monitor.recipients import board, message, recipient, thread_row
 from monitor.standing import Row, as_acted, rows
 from monitor.store import Message, Store
@@ -33,11 +34,13 @@ class Digests:
                 self._sets[route.receiver, route.at].append(route)
 
     def tell(self, now: datetime, began: Mapping[str, datetime], silences: Sequence[Silence], wake: Wake) -> int:
-        """Those that are due; how many messages."""
-        return sum(
-            self._tell(receiver, at, routes, now, began[receiver], silences=silences, wake=wake)
-            for (receiver, at), routes in self._sets.items()
-        )
+        """Those that are due; how many messages. What goes wrong with one is raised once the others are told."""
+        made, parts = 0, Parts()
+        for (receiver, at), routes in self._sets.items():
+            with parts.part(receiver=receiver, what="digest"):
+                made += self._tell(receiver, at, routes, now, began[receiver], silences=silences, wake=wake)
+        parts.end()
+        return made
 
     def _tell(
         self, receiver: str, at: tuple[time, ...], routes: Sequence[Route], now: datetime, began: datetime,
@@ -59,10 +62,15 @@ class Digests:
             wake(min(closed))
             return 0
         found = self._found(since, last, now, silences)
-        messages = [
-            self._message(subject, who, words, mine, since, last, now)
-            for (who, words), mine in self._shared(routes, found).items()
-        ]
+        messages, parts = [], Parts()
+        for (who, words), mine in self._shared(routes, found).items():
+            with parts.part(receiver=receiver, what="digest"):
+                messages.append(self._message(subject, who, words, mine, since, last, now))
+        if (
+            parts.errors
+        ):  # the mark stays: the next pass makes all of them again, and those that went out have their keys
+            self.store.tell((), messages, now)
+        parts.end()
         until = thread_row(
             subject, Addressee(receiver), mark["sequence"] + 1 if mark else 1, {"until": last.isoformat()}, now
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -96,7 +96,10 @@ class Intake:
 
 def clients_of(table: pa.Table) -> list[Client]:
     """Rows of the role clients. Segments and addresses are compared everywhere as they are here: spelled one way."""
-    kept = {"segment": lambda text: text.strip().lower(), **dict.fromkeys(ROLES, mailbox)}
+    kept: dict[str, Callable[[str], str]] = {
+        "segment": lambda text: text.strip().lower(),
+        **dict.fromkeys(ROLES, mailbox),
+    }
     return [
         Client(**row | {key: spelled(row[key] or "") for key, spelled in kept.items()}) for row in table.to_pylist()
     ]

@@ -24,6 +24,7 @@ from monitor.digests import Digests
 from monitor.facts import fault_facts, incident_facts, summary_facts
 from monitor.fault_news import fault_news
 from monitor.guides import guides
+from monitor.parts import Parts
 from monitor.recipients import board, message, recipient, thread_row
 from monitor.standing import Row, rows
 from monitor.store import Message, Store
@@ -61,6 +62,7 @@ class Notices:
         self._per_hour = {name: None if name in uncapped else r.block.per_hour for name, r in config.receivers.items()}
         self._measures = {rule.spec.name: rule.shown for rule in config.rules()}
         self._once: dict[Any, Any] = {}
+        self._parts = Parts()
         self._seen: object = None
         self._wake = LONG_AGO
 
@@ -87,15 +89,24 @@ class Notices:
         seen = (self._newest(), silences, [(trouble.key, trouble.severity) for trouble in troubles])
         if seen == self._seen and now < self._wake:
             return 0
-        began, self._wake, self._once = self.begin(), now + LONGEST, {}
+        began, self._wake, self._once, self._seen = self.begin(), now + LONGEST, {}, None
         news: dict[Addressee, list[News]] = defaultdict(list)
-        for one in self.concerned.news(now, began, silences, self._wake_at):
-            news[one.who].append(one)
-        for one in fault_news(self.store, self.config.routing, troubles, now, self._wake_at):
-            news[one.who].append(one)
+        made, self._parts = 0, Parts()
+        with self._parts.part(what="incidents"):
+            for one in self.concerned.news(now, began, silences, self._wake_at):
+                news[one.who].append(one)
+        with self._parts.part(what="faults"):
+            for one in fault_news(self.store, self.config.routing, troubles, now, self._wake_at):
+                news[one.who].append(one)
         tallies = self._tallies() if news else {}
-        made = sum(self._send(who, mine, *tallies.get(who, (0, Tally())), now) for who, mine in _by_address(news))
-        made += self.digests.tell(now, began, silences, self._wake_at) + self.breaches.tell(now)
+        for who, mine in _by_address(news):
+            with self._parts.part(receiver=who.receiver):
+                made += self._send(who, mine, *tallies.get(who, (0, Tally())), now)
+        with self._parts.part(what="digests"):
+            made += self.digests.tell(now, began, silences, self._wake_at)
+        with self._parts.part(what="breaches"):
+            made += self.breaches.tell(now)
+        self._parts.end()  # before it counts as seen: it is tried again at the next pass
         self._seen = seen
         return made
 
@@ -124,10 +135,10 @@ class Notices:
         if held:
             due = tally.summary_due(now, critical=any(_critical(one) for one in held))
             if due <= now:
-                summary_at = now
-                summary = self._summary(held, sequence + 1, now)
-                threads += [_thread(one, now, summed=True) for one in held]
-                messages.append(summary)
+                with self._parts.part(receiver=who.receiver, what="summary"):
+                    messages.append(self._summary(held, sequence + 1, now))
+                    threads += [_thread(one, now, summed=True) for one in held]
+                    summary_at = now
             else:
                 self._wake_at(due)
         if cap is not None and messages:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,14 @@ from connectors import ROLES
 from monitor import migrations
 from monitor import tables as t
 from monitor.blocks import Monitor
+from monitor.facts import Recipient
 from monitor.faults import Fault
 from monitor.intake import clients_of
 from monitor.routes import read_routing
 from monitor.standing import rows
 from monitor.step import Act, Step
 from monitor.store import Store
+from monitor.troubles import Trouble
 from tests.monitor.test_digests import ALWAYS
 from tests.monitor.told import ACEROS, CAFE, CLIENTS, MINA, NOW, RAUL, TEXTILES, Told, bank, incident, over
 
@@ -184,3 +187,70 @@ def test_a_route_that_comes_later_adds_its_segments_when_it_is_due(made: Bank) -
     told = [one for _ in range(4) for one in here.told(after=10)]
     assert [one["clients"]["affected"] for one in here.payloads()][:2] == [1, 2]
     assert [why for _, _, _, why in told][:2] == [("new",), ("clients",)]
+
+
+def fails_for(receiver: str, monkeypatch: pytest.MonkeyPatch, where: str) -> Callable[[], None]:
+    """What is written for this receiver fails until the answer is called."""
+    module, name = where.rsplit(".", 1)
+    real, broken = getattr(import_module(module), name), [True]
+
+    def facts(*args: Any, **more: Any) -> Any:
+        if broken and any(isinstance(arg, Recipient) and arg.receiver == receiver for arg in args):
+            raise ValueError("a bad row")
+        return real(*args, **more)
+
+    monkeypatch.setattr(where, facts)
+    return broken.clear
+
+
+MORNINGS = {"at": (time(7, 30),)}
+
+
+@pytest.mark.parametrize(
+    ("where", "how"),
+    [
+        ("monitor.notices.summary_facts", {}),
+        ("monitor.digests.digest_facts", MORNINGS),
+        ("monitor.breaches.breach_facts", {"news": frozenset({"breach"})}),
+    ],
+)
+def test_what_cannot_be_told_to_one_mutes_nobody_and_is_told_once_it_can_be(
+    made: Bank, monkeypatch: pytest.MonkeyPatch, where: str, how: dict[str, Any]
+) -> None:
+    mend = fails_for("a_torre", monkeypatch, where)
+    here = made(Route("a_torre", **how), Route("z_torre", **how), per_hour=1)
+    here.config = replace(here.config, promises=Promises((Promise(timedelta(hours=2), ALWAYS),)))
+    here.restart()
+    here.put(*[incident(f"AF-{n}", channel=f"c{n}") for n in range(5)])
+    here.now, opened = MORNING, NOW - timedelta(hours=5)
+    here.store.commit(Step(cases=[TheirCase("C-1", "sp", ACEROS, opened, opened, "pagos", "", "soporte")]), NOW)
+    for _ in range(3):
+        with pytest.raises(ValueError, match="a bad row"):
+            here.told(after=0.1)
+    everything = ["first", "summary"] if not how else ["first"]
+    assert [kind(row) for row in here.outbox() if row["desk"] == "receivers.z_torre"] == everything
+    assert [kind(row) for row in here.outbox() if row["desk"] == "receivers.a_torre"] == everything[:-1]
+    mend()
+    here.told(after=0.1)
+    assert sorted(kind(row) for row in here.outbox()) == sorted(everything * 2)
+
+
+def kind(row: dict[str, Any]) -> str:
+    return "summary" if row["payload"]["news"] == "summary" else str(row["payload"]["event"])
+
+
+@pytest.mark.parametrize("which", ["concerned.news", "digests.tell", "breaches.tell"])
+def test_a_part_that_fails_holds_up_no_other(made: Bank, monkeypatch: pytest.MonkeyPatch, which: str) -> None:
+    here = made(Route("torre", news=frozenset({"incident", "fault"})))
+    here.troubles = lambda _now: [Trouble("source:core", "major", NOW, "core no responde")]
+
+    def broken(*_: Any) -> Any:
+        raise ValueError("a row that cannot be read")
+
+    part, name = which.split(".")
+    monkeypatch.setattr(getattr(here.notices, part), name, broken)
+    here.put(incident("AF-1"))
+    for _ in range(2):
+        with pytest.raises(ValueError, match="cannot be read"):
+            here.told(after=1)
+    assert {one["news"] for one in here.payloads()} == {"fault"} | ({"incident"} if part != "concerned" else set())
