@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from importlib import import_module
@@ -16,20 +16,22 @@ from alembic import command
 from alerts import TheirCase
 from alerts.promises import Promise, Promises
 from alerts.routing import Route
-from connectors import ROLES
+from connectors import ROLES, Notice
 from monitor import migrations
 from monitor import tables as t
 from monitor.blocks import Monitor
 from monitor.facts import Recipient
 from monitor.faults import Fault
 from monitor.intake import clients_of
+from monitor.receiving import Refreshing
 from monitor.routes import read_routing
 from monitor.standing import rows
 from monitor.step import Act, Step
 from monitor.store import Store
 from monitor.troubles import Trouble
+from rules import Severity
 from tests.monitor.test_digests import ALWAYS
-from tests.monitor.told import ACEROS, CAFE, CLIENTS, MINA, NOW, RAUL, TEXTILES, Told, bank, incident, over
+from tests.monitor.told import ACEROS, CAFE, CLIENTS, MINA, NOW, RAUL, TEXTILES, Receiver, Told, bank, incident, over
 
 MORNING = datetime(2026, 3, 4, 12, 30, tzinfo=UTC)
 """Half past seven of the Wednesday in Bogotá."""
@@ -254,3 +256,28 @@ def test_a_part_that_fails_holds_up_no_other(made: Bank, monkeypatch: pytest.Mon
         with pytest.raises(ValueError, match="cannot be read"):
             here.told(after=1)
     assert {one["news"] for one in here.payloads()} == {"fault"} | ({"incident"} if part != "concerned" else set())
+
+
+def test_what_still_stands_is_refreshed_however_old_its_message_is(made: Bank) -> None:
+    class Keeper(Receiver):
+        def refresh(self, notices: Sequence[Notice], _now: datetime) -> None:
+            self.last = [notice.key for notice in notices]
+
+    here, keeper = made(Route("am"), Route("promesas", news=frozenset({"breach"}))), Keeper()
+    here.config = replace(here.config, promises=Promises((Promise(timedelta(hours=2), ALWAYS),)))
+    here.restart()
+    one, ends = incident("AF-1"), incident("AF-2", channel="app")
+    opened = NOW - timedelta(hours=5)
+    here.store.commit(Step(cases=[TheirCase("C-1", "sp", ACEROS, opened, opened, "pagos", "", "soporte")]), NOW)
+    here.put(one, ends)
+    here.told()
+    here.put(replace(one, severity=Severity.CRITICAL), over(ends, NOW + timedelta(minutes=9)))
+    here.told(after=10)
+    while here.deliver():
+        pass
+    here.now += timedelta(days=8)
+    limits = dict.fromkeys(("cells", "ledger", "incidents", "clients", "outbox"), here.now - timedelta(days=7))
+    here.store.prune(limits)
+    Refreshing(here.config, here.store, {"am": keeper}, lambda: here.now).refresh("am")
+    assert keeper.last == ["AF-1:am::2"]
+    assert [row["key"] for row in here.outbox()] == ["AF-1:am::2"], "no older one, and no promise's"
