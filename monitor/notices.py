@@ -135,10 +135,13 @@ class Notices:
         if held:
             due = tally.summary_due(now, critical=any(_critical(one) for one in held))
             if due <= now:
-                with self._parts.part(receiver=who.receiver, what="summary"):
-                    messages.append(self._summary(held, sequence + 1, now))
-                    threads += [_thread(one, now, summed=True) for one in held]
-                    summary_at = now
+                failed = len(self._parts.errors)
+                for role in dict.fromkeys(one.who for one in held):
+                    mine = [one for one in held if one.who == role]
+                    with self._parts.part(receiver=who.receiver, what="summary"):
+                        messages.append(self._summary(role, mine, sequence + 1, now))
+                        threads += [_thread(one, now, summed=True) for one in mine]
+                summary_at = now if len(self._parts.errors) == failed else summary_at
             else:
                 self._wake_at(due)
         if cap is not None and messages:
@@ -171,12 +174,16 @@ class Notices:
         said = {"event": news.owed.event, "why": list(news.owed.why)}
         return row, message(news.subject, news.who, row["sequence"], facts | said)
 
-    def _summary(self, held: Sequence[News], sequence: int, now: datetime) -> Message:
-        """All that is held back, in one message."""
-        who, basis = held[0].who, held[0].basis
-        to, incidents = recipient(self.config, who, basis), list(dict.fromkeys(one.subject for one in held))
+    def _summary(self, who: Addressee, held: Sequence[News], sequence: int, now: datetime) -> Message:
+        """All that is held back for one in one role, in one message."""
+        named = [one.basis["segments"] for one in held]
+        segments = {segment for some in named for segment in some} if all(named) else set()
+        to, incidents = (
+            recipient(self.config, who, held[0].basis | {"segments": segments}),
+            [one.subject for one in held],
+        )
         facts = summary_facts(self.store, incidents, to, now, address=board(self.config))
-        return message("summary", Addressee(who.receiver, who.to), sequence, facts | {"event": "first", "why": []})
+        return message("summary", who, sequence, facts | {"event": "first", "why": []})
 
     def _tallies(self) -> dict[Addressee, tuple[int, Tally]]:
         found = {}

@@ -281,3 +281,32 @@ def test_what_still_stands_is_refreshed_however_old_its_message_is(made: Bank) -
     Refreshing(here.config, here.store, {"am": keeper}, lambda: here.now).refresh("am")
     assert keeper.last == ["AF-1:am::2"]
     assert [row["key"] for row in here.outbox()] == ["AF-1:am::2"], "no older one, and no promise's"
+
+
+def test_who_answers_for_some_and_stands_in_for_others_reads_of_both_in_summaries(made: Bank) -> None:
+    here = made(Route("correo", "plain", ("post_sale", "substitute")), per_hour=1)
+    hit = {"AF-0": [ACEROS, TEXTILES], "AF-1": [ACEROS], "AF-2": [TEXTILES], "AF-3": [TEXTILES]}
+    here.put(*[incident(name, channel=f"c{name}") for name in hit], hit=hit)
+    here.told()
+    read = set()
+    for one in (told for told in here.payloads() if told["to"] == MINA):
+        listed = one.get("incidents") or [one["incident"] | {"own": one["clients"]["own"]}]
+        read |= {(incident["id"], client["client_id"]) for incident in listed for client in incident["own"]}
+    assert read == {(name, client) for name, clients in hit.items() for client in clients}
+    here.restart()
+    assert here.told(after=1) == []
+
+
+def test_a_summary_tells_of_the_segments_of_all_that_it_sums_up(made: Bank) -> None:
+    first = Route("correo", "plain", ("post_sale",), segments=frozenset({"empresarial"}), products=frozenset({"pagos"}))
+    here = made(first, replace(first, segments=frozenset({"pyme"}), products=frozenset({"giros"})), per_hour=1)
+    names = {"AF-0": ("pagos", TEXTILES), "AF-1": ("pagos", TEXTILES), "AF-2": ("giros", CAFE)}
+    here.put(
+        *[incident(name, product=product, channel=name) for name, (product, _) in names.items()],
+        hit={name: [client] for name, (_, client) in names.items()},
+    )
+    here.told()
+    summary = here.payloads()[-1]
+    assert {(one["id"], client["client_id"]) for one in summary["incidents"] for client in one["own"]} == {
+        ("AF-1", TEXTILES), ("AF-2", CAFE),
+    }  # fmt: skip
