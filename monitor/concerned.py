@@ -25,9 +25,10 @@ from alerts.routing import (
 )
 from alerts.rows import plain
 from alerts.silences import Silence
-from alerts.threads import Owed, Standing, Told, owed
+from alerts.threads import LONG_AGO, Owed, Standing, Told, owed
 from monitor import tables as t
 from monitor.hits import hits
+from monitor.recipients import thread_row
 from monitor.routes import Routing
 from monitor.standing import Row, as_acted, only, rows
 from monitor.store import Store
@@ -35,6 +36,8 @@ from monitor.troubles import Trouble
 
 LATELY = timedelta(days=4)
 """What began and ended while nobody looked is told if it ended within it: a long weekend."""
+SETTLED = "settled"
+"""The subject of the mark until when all that is over is told to all who were to know it."""
 NEVER = datetime.max.replace(tzinfo=UTC)
 Way = tuple[Route, Sequence[Hit], datetime]
 """A route to somebody, with the affected clients that count for them, and when it opens."""
@@ -159,11 +162,16 @@ class Concerned:
         }
         self._quiet: dict[str, tuple[Look | Over, datetime]] = {}
         """By incident, what is no news, and until when."""
+        self._found: Sequence[Incident] = ()
+        self._settled = LONG_AGO
 
     def news(
         self, now: datetime, began: Mapping[str, datetime], silences: Sequence[Silence], wake: Wake
     ) -> Iterator[News]:
         """What is owed now. began: since when each receiver is told anything."""
+        judged = self.store.marks().get("judged_until")  # before the incidents: what ends meanwhile is not settled
+        mark = rows(self.store, t.threads.select().where(t.threads.c.subject == SETTLED))
+        self._settled = datetime.fromisoformat(mark[0]["told"]["until"]) if mark else LONG_AGO
         looks = self._looks(now, silences, wake)
         fresh = [look for look in looks if not self._is_quiet(look.incident.id, look, now, wake)]
         known = threads(self.store, t.threads.c.subject.in_([look.incident.id for look in fresh]))
@@ -178,6 +186,16 @@ class Concerned:
                 self._quiet[look.incident.id] = look if look.open else (look.incident, look.silences), until
             if moments:
                 wake(min(moments))
+        if judged:
+            self._settle(datetime.fromtimestamp(int(judged) * 60, UTC), mark[0]["sequence"] + 1 if mark else 1, now)
+
+    def _settle(self, judged: datetime, sequence: int, now: datetime) -> None:
+        """Of what was over and judged by then nobody is owed anything any more: who is routed to from now on is not told of it."""
+        over = [(one.resolved_at, self._quiet.get(one.id, (None, now))[1]) for one in self._found if one.resolved_at]
+        settled = min([judged, *(at for at, until in over if until != NEVER)])
+        if any(self._settled <= at < settled for at, _ in over):
+            mark = thread_row(SETTLED, Addressee(""), sequence, {"until": settled.isoformat()}, now)
+            self.store.tell([mark], (), now)
 
     def _is_quiet(self, incident_id: str, seen: Look | Over, now: datetime, wake: Wake) -> bool:
         known, until = self._quiet.get(incident_id, (None, NEVER))
@@ -190,6 +208,7 @@ class Concerned:
         i, open_ = t.incidents.c, t.threads.c.ended_at.is_(None)
         wanted = (i.state == IncidentState.FIRING) | i.id.in_(only(t.threads, "subject", open_))
         found = as_acted(self.store, self.store.incidents(wanted | (i.resolved_at >= now - LATELY)))
+        self._found = found
         self._quiet = {one.id: self._quiet[one.id] for one in found if one.id in self._quiet}
         quiet = {one.id: tuple(silence for silence in silences if silence.matches(plain(one))) for one in found}
         found = [one for one in found if not self._is_quiet(one.id, (one, quiet[one.id]), now, wake)]
@@ -222,7 +241,11 @@ class Concerned:
                 continue
             for way in ways:
                 route, theirs, opens = way
-                first = now if thread else look.first(route, theirs if who.role else (), began[route.receiver])
+                first = (
+                    now
+                    if thread
+                    else look.first(route, theirs if who.role else (), max(began[route.receiver], self._settled))
+                )
                 if first is None:
                     continue
                 if max(first, opens) > now:

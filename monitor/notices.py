@@ -179,7 +179,7 @@ class Notices:
         named = [one.basis["segments"] for one in held]
         segments = {segment for some in named for segment in some} if all(named) else set()
         to, incidents = (
-            recipient(self.config, who, held[0].basis | {"segments": segments}),
+            recipient(self.config, who, {**held[0].basis, "segments": segments}),
             [one.subject for one in held],
         )
         facts = summary_facts(self.store, incidents, to, now, address=board(self.config))

@@ -24,7 +24,7 @@ from monitor.facts import Recipient
 from monitor.faults import Fault
 from monitor.intake import clients_of
 from monitor.receiving import Refreshing
-from monitor.routes import read_routing
+from monitor.routes import Routing, read_routing
 from monitor.standing import rows
 from monitor.step import Act, Step
 from monitor.store import Store
@@ -310,3 +310,56 @@ def test_a_summary_tells_of_the_segments_of_all_that_it_sums_up(made: Bank) -> N
     assert {(one["id"], client["client_id"]) for one in summary["incidents"] for client in one["own"]} == {
         ("AF-1", TEXTILES), ("AF-2", CAFE),
     }  # fmt: skip
+
+
+def judged(here: Told, **more: Any) -> None:
+    """The minutes until now are judged; more: of the step."""
+    here.store.commit(Step(marks={"judged_until": str(int(here.now.timestamp()) // 60)}, **more), here.now)
+
+
+def test_who_is_routed_to_only_now_is_not_told_of_what_was_over_before(made: Bank) -> None:
+    here = made(Route("correo", "plain", ("post_sale",)))
+    for n in range(3):
+        one = incident(f"AF-{n}", here.now, channel=f"c{n}")
+        here.put(one, hit={one.id: [ACEROS]})
+        here.told(after=1)
+        here.put(over(one, here.now))
+        here.told(after=6)
+        judged(here)
+        here.told(after=1)
+    assert len(here.payloads()) == 6
+    here.now += timedelta(days=3)
+    judged(here, clients=[replace(CLIENTS[0], post_sale="nueva@banco.example")])
+    assert here.told(after=1) == []
+    here.restart()
+    assert here.told(after=1) == [], "a client who changed hands"
+    routes = (*here.config.routing.routes, Route("correo", "plain", ("jefe@banco.example",)))
+    here.config = replace(here.config, routing=Routing(routes))
+    here.restart()
+    assert here.told(after=1) == [], "a route that is new"
+    here.put(incident("AF-9", here.now), hit={"AF-9": [ACEROS]})
+    assert {to for _, to, _, _ in here.told(after=1)} == {"nueva@banco.example", "jefe@banco.example"}
+
+
+def test_what_ended_while_nobody_looked_or_was_held_back_is_told_yet(made: Bank) -> None:
+    here = made(Route("torre"), per_hour=1)
+    early = [incident(f"AF-{n}", here.now, channel=f"c{n}") for n in range(3)]
+    here.put(*early[:1])
+    here.told(after=1)
+    here.put(*early[1:2])
+    here.told(after=1)
+    here.put(early[2])
+    assert here.told(after=1) == [], "held back: a summary was sent a moment ago"
+    here.put(*(over(one, here.now) for one in early))
+    here.told(after=1)
+    judged(here)
+    here.told(after=1)
+    here.restart()
+    here.now += timedelta(hours=2)
+    judged(here)
+    here.put(over(incident("AF-8", here.now - timedelta(hours=1)), here.now - timedelta(minutes=50)))
+    assert here.told() != []
+    for _ in range(3):
+        here.told(after=20)
+    said = [one.get("incidents") or [one["incident"]] for one in here.payloads()]
+    assert {row["id"] for some in said for row in some} == {"AF-0", "AF-1", "AF-2", "AF-8"}
