@@ -292,14 +292,19 @@ class _Known:
     def __exit__(self, *_: object) -> None: ...
 
     def execute(self, query: Any) -> Any:
-        return self if t.clients in query.get_final_froms() else _Known.Nothing()
+        return _Found(query, [(MOLINOS, "Molinos Borovanda")] if t.clients in query.get_final_froms() else [])
 
-    def mappings(self) -> list[dict[str, str]]:
-        return [{"client_id": MOLINOS, "name": "Molinos Borovanda"}]
 
-    class Nothing:
-        def mappings(self) -> list[dict[str, str]]:
-            return []
+class _Found(list[Any]):
+    """Rows of a query; of the client, the number and the name as far as they are asked for."""
+
+    def __init__(self, query: Any, rows: list[tuple[str, str]]) -> None:
+        self._keys = [column.name for column in query.selected_columns]
+        known = [dict(zip(("client_id", "name"), row, strict=True)) for row in rows]
+        super().__init__(tuple(row.get(key, "") for key in self._keys) for row in known)
+
+    def keys(self) -> list[str]:
+        return self._keys
 
 
 def test_whether_an_answer_names_somebody() -> None:
