@@ -267,12 +267,18 @@ class _Known:
     def execute(self, query: Any) -> Any:
         return self if t.clients in query.get_final_froms() else _Known.Nothing()
 
-    def mappings(self) -> list[dict[str, str]]:
-        return [{"client_id": MOLINOS, "name": "Molinos Borovanda"}]
+    def keys(self) -> list[str]:
+        return ["client_id", "name"]
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        return iter([(MOLINOS, "Molinos Borovanda")])
 
     class Nothing:
-        def mappings(self) -> list[dict[str, str]]:
+        def keys(self) -> list[str]:
             return []
+
+        def __iter__(self) -> Iterator[tuple[str, str]]:
+            return iter(())
 
 
 def test_whether_an_answer_names_somebody() -> None:
