@@ -107,7 +107,7 @@ def figures(store: Store, since: datetime) -> Row:
 
     reported: clients who have told of it themselves; first: those of them who had our case before; lead: median, s.
     """
-    return until_changed(store, "figures", int(since.timestamp() // 60), lambda: _figures(store, since))
+    return dict(until_changed(store, "figures", int(since.timestamp() // 60), lambda: _figures(store, since)))
 
 
 def _figures(store: Store, since: datetime) -> Row:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import subprocess
 import sys
@@ -11,14 +12,14 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from time import sleep
+from time import monotonic, sleep
 from typing import Any
 
 import pytest
 
 from monitor import spanish
 from tests.acceptance.listeners import Address, Alertmanager, Mailbox, address, alertmanager, mailbox
-from tests.acceptance.timeline import ROOT, Row, Timeline
+from tests.acceptance.timeline import PATIENCE, ROOT, Row, Timeline
 
 MINUTE, LATENESS = timedelta(minutes=1), timedelta(seconds=10)
 HISTORY = 60
@@ -140,16 +141,30 @@ class Evening(Timeline):
             self.told()
 
     def told(self) -> None:
-        """Wait until nothing more is told, and all is sent that can be."""
-        before: object = None
-        while before != (now := self.ask("SELECT state, attempts, count(*) FROM outbox GROUP BY 1, 2")):
-            before = now
-            sleep(0.6)
+        """Wait until a whole pass of the notifier has seen how it is, and all is sent that can be."""
+        seen, until = self.passes(), monotonic() + PATIENCE
+        while self.passes() < seen + 2:  # one may be under way
+            assert monotonic() < until, (self.folder / "log").read_text()[-3000:]
+            sleep(0.05)
+        # What a process that was killed was sending waits for its lease, what could not be sent for its next try.
+        now = datetime.fromisoformat(self.clock.read_text()).astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
+        due, until = f"state = 'due' AND due_at <= '{now}'", monotonic() + PATIENCE
+        while self.ask(f"SELECT 1 FROM outbox WHERE ({due}) OR (state = 'sending' AND due_at > '{now}')"):
+            if monotonic() > until:
+                break
+            sleep(0.05)
+
+    def passes(self) -> int:
+        """How many passes the notifier has ended."""
+        path = self.folder / "passes"
+        return int(path.read_text()) if path.exists() else 0
 
     def does(self, *words: str) -> str:
-        """Somebody does it on the command line."""
-        command = [sys.executable, "-m", "monitor", *words, "--config", str(self.folder / "config.toml")]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        """Somebody does it on the command line, at the time that it is here."""
+        script, clock = str(Path(__file__).with_name("command.py")), str(self.clock)
+        command = [sys.executable, script, clock, *words, "--config", str(self.folder / "config.toml")]
+        env = {**os.environ, "PYTHONPATH": str(ROOT)}
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, env=env)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
