@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from threading import Event, Thread
 
+from connectors import circuit
 from monitor import jobs, service
 from monitor.config import read_config
 from monitor.daemon import run_daemon
@@ -21,6 +22,7 @@ from monitor.store import Store
 
 # A minute of the clock that is injected passes in a moment.
 jobs.NOTICES = jobs.DELIVERY = timedelta(seconds=0.2)
+circuit.COOL = circuit.LONGEST = 0.1
 
 
 class Counted(Notices):

@@ -125,7 +125,7 @@ class Evening(Timeline):
         draw = random.Random(self.at.timestamp())
         rows: list[Row] = [
             {"timestamp": (self.at + timedelta(seconds=draw.randrange(60))).isoformat(), "product": product, "channel": channel,
-             "client_id": nit, "status": "failed" if draw.random() < failing.get(product, 0.005) else "ok"}
+             "client_id": nit, "status": "failed" if draw.random() < failing.get(product, 0) else "ok"}
             for product, channel in PRODUCTS.items() for nit in CLIENTS if draw.random() < share
         ]  # fmt: skip
         self.at += MINUTE
@@ -146,12 +146,14 @@ class Evening(Timeline):
         while self.passes() < seen + 2:  # one may be under way
             assert monotonic() < until, (self.folder / "log").read_text()[-3000:]
             sleep(0.05)
-        # What a process that was killed was sending waits for its lease, what could not be sent for its next try.
+        # What a process that was killed was sending waits for its lease, what could not be sent for its next try, others behind it.
         now = datetime.fromisoformat(self.clock.read_text()).astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
-        due, until = f"state = 'due' AND due_at <= '{now}'", monotonic() + PATIENCE
-        while self.ask(f"SELECT 1 FROM outbox WHERE ({due}) OR (state = 'sending' AND due_at > '{now}')"):
-            if monotonic() > until:
-                break
+        behind = (
+            "SELECT 1 FROM outbox e WHERE e.case_key = o.case_key AND e.id < o.id AND e.state NOT IN ('sent', 'dead')"
+        )
+        due = f"o.state = 'due' AND o.due_at <= '{now}' AND NOT EXISTS ({behind})"
+        while self.ask(f"SELECT 1 FROM outbox o WHERE ({due}) OR (o.state = 'sending' AND o.due_at > '{now}')"):
+            assert monotonic() < until, self.ask("SELECT key, state, due_at, error FROM outbox WHERE state <> 'sent'")
             sleep(0.05)
 
     def passes(self) -> int:
