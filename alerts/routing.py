@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, time, timedelta
 from typing import Any, Literal, Protocol
 
@@ -17,6 +17,16 @@ ROLES: tuple[Role, ...] = ("post_sale", "substitute", "manager")
 TEAM, LEAD = "team", "team_lead"
 """Words for those of the teams that an incident concerns."""
 WORDS = (*ROLES, TEAM, LEAD)
+
+
+Held = tuple[datetime, bool]
+"""When somebody took an incident on (True), or took that back."""
+
+
+def mailbox(text: str) -> str:
+    """An address as it is compared, in lower case; a name or a word stays as it is written."""
+    text = text.strip()
+    return text.lower() if "@" in text else text
 
 
 class Hours(Protocol):
@@ -125,6 +135,12 @@ def addressed(
     return found
 
 
+def joined(routes: Sequence[Route]) -> Route:
+    """The first of these routes to one recipient, of the segments of all (none: all)."""
+    named = [route.segments for route in routes]
+    return replace(routes[0], segments=frozenset[str]().union(*named) if all(named) else frozenset())
+
+
 def counted(hits: Iterable[Hit]) -> int:
     """How many clients they are."""
     return sum(hit.clients for hit in hits)
@@ -135,17 +151,17 @@ def stands_since(incident: Incident) -> datetime:
     return incident.reopened_at or incident.detected_at
 
 
-def due(route: Route, incident: Incident, theirs: Sequence[Hit], acknowledged_at: datetime | None) -> datetime | None:
+def due(route: Route, incident: Incident, theirs: Sequence[Hit], held: Sequence[Held]) -> datetime | None:
     """From when on somebody is to be told of it by this route; None: it was taken on, or over, before.
 
-    theirs: the clients that they answer for; once all of them are informed, it is taken on.
+    theirs: the clients that they answer for; once all of them are informed, it is taken on. held: in order; what stands then counts.
     It does not depend on when this is asked: a Vigía that was down tells in the end what it would have told.
     """
     at = stands_since(incident) + route.after
     if not route.after:
         return at
     over = incident.resolved_at is not None and incident.resolved_at <= at
-    taken = acknowledged_at is not None and acknowledged_at <= at
+    taken = next((taken for moment, taken in reversed(held) if moment <= at), False)
     informed = bool(theirs) and all(hit.informed_at and hit.informed_at <= at for hit in theirs)
     return None if over or taken or informed else at
 

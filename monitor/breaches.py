@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from alerts.promises import ClockState
-from alerts.routing import ROLES, Addressee, Hit, Route, addressed, concerns
+from alerts.routing import ROLES, Addressee, Hit, Route, addressed, concerns, joined
 from alerts.threads import GAP, LONG_AGO
 from monitor import sla
 from monitor import tables as t
 from monitor.config import Config
 from monitor.facts import breach_facts
+from monitor.parts import Parts
 from monitor.recipients import board, message, recipient, thread_row
 from monitor.standing import Row, rows
 from monitor.store import Store
@@ -40,16 +41,19 @@ class Breaches:
         """What is newly late or at risk; how many messages."""
         if not self._routes or not self.config.promises.promises or now < self._next:
             return 0
-        self._next = now + EVERY
         urgent = sla.standing(self.store, self.config.promises, now)["cases"]
         cases = {f"{CASE}{row['source']}/{row['case_id']}": row for row in urgent}
         held = self._threads()
         news = self._news(cases, held, now)
+        parts = Parts()
         for (who, route), mine in news.items():
-            self._write(who, route, mine, held, now)
+            with parts.part(receiver=who.receiver, what="breach"):
+                self._write(who, route, mine, held, now)
         over = [row | {"ended_at": now, "sequence": row["sequence"] + 1} for row in held.values() if _over(row, cases)]
         if over:
             self.store.tell(over, (), now)
+        parts.end()
+        self._next = now + EVERY
         return len(news)
 
     def _threads(self) -> Threads:
@@ -60,9 +64,9 @@ class Breaches:
     def _news(
         self, cases: Mapping[str, Row], held: Threads, now: datetime
     ) -> dict[tuple[Addressee, Route], dict[str, Row]]:
-        """By recipient, with the first route that tells them: what they do not know yet."""
+        """By recipient, in the words of the first route that tells them: what they do not know yet."""
         hits, teams = self._hits(cases), self.config.routing.teams
-        first: dict[Addressee, Route] = {}
+        ways: dict[Addressee, list[Route]] = defaultdict(list)
         news: dict[Addressee, dict[str, Row]] = defaultdict(dict)
         for route in (route for route in self._routes if route.opening(now) <= now):
             for subject, case in cases.items():
@@ -71,17 +75,15 @@ class Breaches:
                     continue
                 for who in addressed(route, row, teams, [hits[case["client_id"]]]):
                     if _new(held.get((subject, who.receiver, who.name)), case["clock"]) and _may(held, who, now):
-                        first.setdefault(who, route)
+                        ways[who].append(route)
                         news[who][subject] = case
-        return {(who, first[who]): mine for who, mine in news.items()}
+        return {(who, joined(ways[who])): mine for who, mine in news.items()}
 
     def _hits(self, cases: Mapping[str, Row]) -> dict[str, Hit]:
         ids = {case["client_id"] for case in cases.values()}
         known = {client.client_id: client for client in self.store.clients(t.clients.c.client_id.in_(ids))}
         return {
-            client_id: Hit(1, client.segment.lower(), {role: getattr(client, role) for role in ROLES})
-            if client
-            else Hit(1)
+            client_id: Hit(1, client.segment, {role: getattr(client, role) for role in ROLES}) if client else Hit(1)
             for client_id, client in ((client_id, known.get(client_id)) for client_id in ids)
         }
 

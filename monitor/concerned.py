@@ -9,7 +9,20 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from alerts import Incident, IncidentState
-from alerts.routing import ROLES, Addressee, Hit, Route, addressed, concerns, counted, due, opening, stands_since
+from alerts.routing import (
+    ROLES,
+    Addressee,
+    Held,
+    Hit,
+    Route,
+    addressed,
+    concerns,
+    counted,
+    due,
+    joined,
+    opening,
+    stands_since,
+)
 from alerts.rows import plain
 from alerts.silences import Silence
 from alerts.threads import Owed, Standing, Told, owed
@@ -23,6 +36,10 @@ from monitor.troubles import Trouble
 LATELY = timedelta(days=4)
 """What began and ended while nobody looked is told if it ended within it: a long weekend."""
 NEVER = datetime.max.replace(tzinfo=UTC)
+Way = tuple[Route, Sequence[Hit], datetime]
+"""A route to somebody, with the affected clients that count for them, and when it opens."""
+Over = tuple[Incident, Sequence[Silence]]
+"""One that is over, with the silences that match it: its clients do not change any more."""
 Wake = Callable[[datetime], None]
 """Told of each moment at which there may be something to tell though nothing new is stored."""
 
@@ -88,7 +105,7 @@ class Look:
     incident: Incident
     row: Row
     hits: Sequence[Hit]
-    acknowledged_at: datetime | None
+    held: Sequence[Held]
     silences: Sequence[Silence]
 
     @property
@@ -98,12 +115,26 @@ class Look:
 
     def first(self, route: Route, theirs: Sequence[Hit], began: datetime) -> datetime | None:
         """From when on the route tells it to somebody who knows nothing of it. None: it never does."""
-        at = due(route, self.incident, theirs, self.acknowledged_at)
+        at = due(route, self.incident, theirs, self.held)
         over = None if self.open else self.incident.resolved_at
         if at is None or self.incident.state is IncidentState.MERGED or (over and over < began):
             return None
         first = opening(route, at, self.silences)
         return None if over and first > over else first  # it ended before anybody was to know
+
+    def covered(
+        self, who: Addressee, ways: Sequence[Way], by: Way, now: datetime, wake: Wake
+    ) -> tuple[frozenset[str], int]:
+        """The segments of all routes that tell them by now, open or not, and how many clients count. by: the one that speaks."""
+        mine = []
+        for way in ways:
+            at = due(way[0], self.incident, way[1] if who.role else (), self.held)
+            if way is by or (at and at <= now):
+                mine.append(way)
+            elif at and self.open:
+                wake(at)
+        hits = {id(hit): hit for _, theirs, _ in mine for hit in theirs}
+        return joined([route for route, _, _ in mine]).segments, counted(hits.values())
 
     def standing(self, who: Addressee, many: int) -> Standing:
         """For one of whom so many clients count."""
@@ -126,8 +157,8 @@ class Concerned:
             "segments": any(route.segments for route in self.routes),
             "informed": any(route.after and words & {*ROLES} for route in self.routes),
         }
-        self._quiet: dict[str, tuple[Look | Incident, datetime]] = {}
-        """By incident, what is no news, and until when; of one that is over, the incident alone: its clients do not change any more."""
+        self._quiet: dict[str, tuple[Look | Over, datetime]] = {}
+        """By incident, what is no news, and until when."""
 
     def news(
         self, now: datetime, began: Mapping[str, datetime], silences: Sequence[Silence], wake: Wake
@@ -144,11 +175,11 @@ class Concerned:
             self._quiet.pop(look.incident.id, None)
             if not news:
                 until = min(moments, default=NEVER)
-                self._quiet[look.incident.id] = look if look.open else look.incident, until
+                self._quiet[look.incident.id] = look if look.open else (look.incident, look.silences), until
             if moments:
                 wake(min(moments))
 
-    def _is_quiet(self, incident_id: str, seen: Look | Incident, now: datetime, wake: Wake) -> bool:
+    def _is_quiet(self, incident_id: str, seen: Look | Over, now: datetime, wake: Wake) -> bool:
         known, until = self._quiet.get(incident_id, (None, NEVER))
         if known != seen or until <= now:
             return False
@@ -160,47 +191,49 @@ class Concerned:
         wanted = (i.state == IncidentState.FIRING) | i.id.in_(only(t.threads, "subject", open_))
         found = as_acted(self.store, self.store.incidents(wanted | (i.resolved_at >= now - LATELY)))
         self._quiet = {one.id: self._quiet[one.id] for one in found if one.id in self._quiet}
-        found = [one for one in found if not self._is_quiet(one.id, one, now, wake)]
+        quiet = {one.id: tuple(silence for silence in silences if silence.matches(plain(one))) for one in found}
+        found = [one for one in found if not self._is_quiet(one.id, (one, quiet[one.id]), now, wake)]
         ids = [one.id for one in found]
-        counts, acknowledged = hits(self.store, ids, **self._how), self._acknowledged(found)
-        looks = []
-        for one in found:
-            row = plain(one)
-            mine = tuple(silence for silence in silences if silence.matches(row))
-            looks.append(Look(one, row, counts.get(one.id, ()), acknowledged.get(one.id), mine))
-        return looks
+        counts, held = hits(self.store, ids, **self._how), self._held(found)
+        return [Look(one, plain(one), counts.get(one.id, ()), held.get(one.id, ()), quiet[one.id]) for one in found]
 
-    def _acknowledged(self, found: Sequence[Incident]) -> dict[str, datetime]:
-        """When each was first acknowledged since it began, or was opened anew."""
+    def _held(self, found: Sequence[Incident]) -> dict[str, tuple[Held, ...]]:
+        """By incident: when somebody took it on, and took that back, since it began or was opened anew."""
         a, began = t.acts.c, {one.id: stands_since(one) for one in found}
-        query = t.acts.select().where(a.incident_id.in_(began), a.action == "ack").order_by(a.id.desc())
-        acks = [(row["incident_id"], row["at"]) for row in rows(self.store, query)]
-        return {incident_id: at for incident_id, at in acks if at >= began[incident_id]}
+        query = t.acts.select().where(a.incident_id.in_(began), a.action.in_(("ack", "unack"))).order_by(a.at, a.id)
+        held: dict[str, tuple[Held, ...]] = defaultdict(tuple)
+        for row in rows(self.store, query):
+            if row["at"] >= began[row["incident_id"]]:
+                held[row["incident_id"]] += ((row["at"], row["action"] == "ack"),)
+        return held
 
     def _of(
         self, look: Look, told: Mapping[Addressee, Thread], now: datetime, began: Mapping[str, datetime], wake: Wake
     ) -> Iterator[News]:
-        """By the first route that tells somebody of it at this time."""
-        reached: set[Addressee] = set()
-        done: set[Addressee] = set()
+        """In the words of the first route that tells somebody of it at this time."""
+        reached: dict[Addressee, list[Way]] = defaultdict(list)
         for route in (route for route in self.routes if concerns(route, look.row, self.routing.teams)):
             opens = opening(route, now, look.silences)
             for who, theirs in addressed(route, look.row, self.routing.teams, look.hits).items():
-                reached.add(who)
-                thread = told.get(who)
-                if who in done or (thread and not thread.told.open and not look.open):
-                    continue
+                reached[who].append((route, theirs, opens))
+        for who, ways in reached.items():
+            thread = told.get(who)
+            if thread and not thread.told.open and not look.open:
+                continue
+            for way in ways:
+                route, theirs, opens = way
                 first = now if thread else look.first(route, theirs if who.role else (), began[route.receiver])
                 if first is None:
                     continue
                 if max(first, opens) > now:
                     wake(max(first, opens))
                     continue
-                done.add(who)
-                basis = {"to": who.to, "role": who.role, "words": route.words, "segments": sorted(route.segments)}
-                standing, late = look.standing(who, counted(theirs)), bool(route.after)
+                segments, many = look.covered(who, ways, way, now, wake)
+                basis = {"to": who.to, "role": who.role, "words": route.words, "segments": sorted(segments)}
+                standing, late = look.standing(who, many), bool(route.after)
                 if news := self._news(look, who, standing, basis, thread, escalated=late, now=now, wake=wake):
                     yield news
+                break
         yield from self._left(look, {who: told[who] for who in told if who not in reached}, now, wake)
 
     def _left(self, look: Look, told: Mapping[Addressee, Thread], now: datetime, wake: Wake) -> Iterator[News]:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from alerts import Incident, IncidentState
-from alerts.routing import ROLES, Addressee, Route, addressed, concerns
+from alerts.routing import ROLES, Addressee, Route, addressed, concerns, joined
 from alerts.rows import plain
 from alerts.silences import Silence
 from monitor import tables as t
@@ -16,6 +16,7 @@ from monitor.concerned import Wake
 from monitor.config import Config
 from monitor.facts import digest_facts
 from monitor.hits import hits
+from monitor.parts import Parts
 from monitor.recipients import board, message, recipient, thread_row
 from monitor.standing import Row, as_acted, rows
 from monitor.store import Message, Store
@@ -33,11 +34,13 @@ class Digests:
                 self._sets[route.receiver, route.at].append(route)
 
     def tell(self, now: datetime, began: Mapping[str, datetime], silences: Sequence[Silence], wake: Wake) -> int:
-        """Those that are due; how many messages."""
-        return sum(
-            self._tell(receiver, at, routes, now, began[receiver], silences=silences, wake=wake)
-            for (receiver, at), routes in self._sets.items()
-        )
+        """Those that are due; how many messages. What goes wrong with one is raised once the others are told."""
+        made, parts = 0, Parts()
+        for (receiver, at), routes in self._sets.items():
+            with parts.part(receiver=receiver, what="digest"):
+                made += self._tell(receiver, at, routes, now, began[receiver], silences=silences, wake=wake)
+        parts.end()
+        return made
 
     def _tell(
         self, receiver: str, at: tuple[time, ...], routes: Sequence[Route], now: datetime, began: datetime,
@@ -59,10 +62,15 @@ class Digests:
             wake(min(closed))
             return 0
         found = self._found(since, last, now, silences)
-        messages = [
-            self._message(who, words, mine, since, last, now)
-            for (who, words), mine in self._shared(routes, found).items()
-        ]
+        messages, parts = [], Parts()
+        for (who, words), mine in self._shared(routes, found).items():
+            with parts.part(receiver=receiver, what="digest"):
+                messages.append(self._message(subject, who, words, mine, since, last, now))
+        if (
+            parts.errors
+        ):  # the mark stays: the next pass makes all of them again, and those that went out have their keys
+            self.store.tell((), messages, now)
+        parts.end()
         until = thread_row(
             subject, Addressee(receiver), mark["sequence"] + 1 if mark else 1, {"until": last.isoformat()}, now
         )
@@ -78,28 +86,29 @@ class Digests:
         return [row for row in map(plain, found) if not any(silence.matches(row) for silence in held)]
 
     def _shared(self, routes: Sequence[Route], found: Sequence[Row]) -> dict[tuple[Addressee, Route], list[str]]:
-        """The incidents that each is told of, by the first of the routes that tells them."""
+        """The incidents that each is told of, in the words of the first route that tells them."""
         words, teams = {word for route in routes for word in route.to}, self.config.routing.teams
         segments = any(route.segments for route in routes)
         counts = hits(
             self.store, [row["id"] for row in found], roles=words & {*ROLES}, segments=segments, informed=False
         )
-        first: dict[Addressee, Route] = {}
+        ways: dict[Addressee, list[Route]] = defaultdict(list)
         mine: dict[Addressee, dict[str, None]] = defaultdict(dict)
         for route in routes:
             for row in (row for row in found if concerns(route, row, teams)):
                 for who in addressed(route, row, teams, counts.get(row["id"], ())):
-                    first.setdefault(who, route)
+                    ways[who].append(route)
                     mine[who][row["id"]] = None
-        return {(who, first[who]): list(listed) for who, listed in mine.items()}
+        return {(who, joined(ways[who])): list(listed) for who, listed in mine.items()}
 
     def _message(
-        self, who: Addressee, route: Route, found: Sequence[str], since: datetime, until: datetime, now: datetime
-    ) -> Message:
+        self, times: str, who: Addressee, route: Route, found: Sequence[str], since: datetime, until: datetime, now: datetime
+    ) -> Message:  # fmt: skip
+        """times: the subject of the mark; two digests of one receiver may come at the same time of the day."""
         to = recipient(self.config, who, {"words": route.words, "segments": sorted(route.segments)})
         address = board(self.config)
         facts = digest_facts(self.store, found, since, until, to, now, address=address)
-        subject = f"digest {until.astimezone(self._zone):%Y-%m-%d %H:%M}"
+        subject = f"{times} {until.astimezone(self._zone):%Y-%m-%d %H:%M}"
         return message(subject, who, 1, facts | {"event": "first", "why": []})
 
 

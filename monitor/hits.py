@@ -43,7 +43,7 @@ def hits(store: Store, ids: Collection[str], *, roles: Collection[str], segments
 
 def _hit(row: Mapping[str, Any], roles: Collection[str], many: int, at: datetime | None = None) -> Hit:
     people: dict[str, str] = {role: row[role] or "" for role in ROLES if role in roles}
-    return Hit(many, (row.get("segment") or "").lower(), people, at)
+    return Hit(many, row.get("segment") or "", people, at)
 
 
 def _summed(found: Sequence[Hit]) -> list[Hit]:

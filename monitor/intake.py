@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from alerts import Client, Holding, TheirCase
+from alerts.routing import ROLES, mailbox
 from connectors import AHEAD, Cursor, Reject
 from connectors.circuit import state_of
 from monitor.plugs import SourceConfig
@@ -94,8 +95,14 @@ class Intake:
 
 
 def clients_of(table: pa.Table) -> list[Client]:
-    """Rows of the role clients."""
-    return [Client(**row) for row in table.to_pylist()]
+    """Rows of the role clients. Segments and addresses are compared everywhere as they are here: spelled one way."""
+    kept: dict[str, Callable[[str], str]] = {
+        "segment": lambda text: text.strip().lower(),
+        **dict.fromkeys(ROLES, mailbox),
+    }
+    return [
+        Client(**row | {key: spelled(row[key] or "") for key, spelled in kept.items()}) for row in table.to_pylist()
+    ]
 
 
 def holdings_of(table: pa.Table) -> list[Holding]:

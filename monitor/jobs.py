@@ -49,4 +49,5 @@ def scheduled(service: Service) -> BackgroundScheduler:
     scheduler.add_listener(service.missed, EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES)
     scheduler.add_listener(lambda event: service.runs.ran(event.job_id), EVENT_JOB_EXECUTED)
     scheduler.add_listener(lambda event: service.runs.failed(event.job_id, event.exception), EVENT_JOB_ERROR)
+    scheduler.add_listener(lambda _: service.metrics.job_error(), EVENT_JOB_ERROR)
     return scheduler

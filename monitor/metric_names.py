@@ -117,6 +117,7 @@ NAMES: dict[str, Named] = {
     "poll_seconds": _seconds("Time a poll took.", *SOURCE),
     # ---- Vigía itself
     "missed_runs": _counter("Scheduled runs skipped because the one before still worked."),
+    "job_errors": _counter("Scheduled runs that failed: they are tried again at their next time."),
     "judged_seconds": _counter("Event time judged.", unit="seconds"),
     "judging_lag_seconds": _gauge("Age of the newest minute judged, when it was.", unit="seconds"),
     "step_seconds": _seconds("Time a step took: rows in, judged, committed."),

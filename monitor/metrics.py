@@ -89,6 +89,7 @@ class Metrics:
         self._source_circuit, self._desk_circuit = gauge(r, "source_circuit_open"), gauge(r, "desk_circuit_open")
         self._source_lag, self._poll = gauge(r, "source_lag_seconds"), histogram(r, "poll_seconds")
         self._missed, self._judged = counter(r, "missed_runs"), counter(r, "judged_seconds")
+        self._job_errors = counter(r, "job_errors")
         self._judging_lag, self._step = gauge(r, "judging_lag_seconds"), histogram(r, "step_seconds")
         self._step_errors, self._queue = counter(r, "step_errors"), gauge(r, "queue_length")
         self._cells = gauge(r, "cells_held")
@@ -166,6 +167,10 @@ class Metrics:
         """Whether the server of a source or desk is left alone: its circuit's state, if it is not closed."""
         gauge_, name = (self._source_circuit, source) if source else (self._desk_circuit, desk)
         gauge_.labels(name).set(state != "closed")
+
+    def job_error(self) -> None:
+        """A scheduled run failed."""
+        self._job_errors.inc()
 
     def missed_run(self) -> None:
         """The scheduler skipped a run."""

@@ -24,6 +24,7 @@ from monitor.digests import Digests
 from monitor.facts import fault_facts, incident_facts, summary_facts
 from monitor.fault_news import fault_news
 from monitor.guides import guides
+from monitor.parts import Parts
 from monitor.recipients import board, message, recipient, thread_row
 from monitor.standing import Row, rows
 from monitor.store import Message, Store
@@ -61,6 +62,7 @@ class Notices:
         self._per_hour = {name: None if name in uncapped else r.block.per_hour for name, r in config.receivers.items()}
         self._measures = {rule.spec.name: rule.shown for rule in config.rules()}
         self._once: dict[Any, Any] = {}
+        self._parts = Parts()
         self._seen: object = None
         self._wake = LONG_AGO
 
@@ -87,15 +89,24 @@ class Notices:
         seen = (self._newest(), silences, [(trouble.key, trouble.severity) for trouble in troubles])
         if seen == self._seen and now < self._wake:
             return 0
-        began, self._wake, self._once = self.begin(), now + LONGEST, {}
+        began, self._wake, self._once, self._seen = self.begin(), now + LONGEST, {}, None
         news: dict[Addressee, list[News]] = defaultdict(list)
-        for one in self.concerned.news(now, began, silences, self._wake_at):
-            news[one.who].append(one)
-        for one in fault_news(self.store, self.config.routing, troubles, now, self._wake_at):
-            news[one.who].append(one)
+        made, self._parts = 0, Parts()
+        with self._parts.part(what="incidents"):
+            for one in self.concerned.news(now, began, silences, self._wake_at):
+                news[one.who].append(one)
+        with self._parts.part(what="faults"):
+            for one in fault_news(self.store, self.config.routing, troubles, now, self._wake_at):
+                news[one.who].append(one)
         tallies = self._tallies() if news else {}
-        made = sum(self._send(who, mine, *tallies.get(who, (0, Tally())), now) for who, mine in _by_address(news))
-        made += self.digests.tell(now, began, silences, self._wake_at) + self.breaches.tell(now)
+        for who, mine in _by_address(news):
+            with self._parts.part(receiver=who.receiver):
+                made += self._send(who, mine, *tallies.get(who, (0, Tally())), now)
+        with self._parts.part(what="digests"):
+            made += self.digests.tell(now, began, silences, self._wake_at)
+        with self._parts.part(what="breaches"):
+            made += self.breaches.tell(now)
+        self._parts.end()  # before it counts as seen: it is tried again at the next pass
         self._seen = seen
         return made
 
@@ -124,10 +135,13 @@ class Notices:
         if held:
             due = tally.summary_due(now, critical=any(_critical(one) for one in held))
             if due <= now:
-                summary_at = now
-                summary = self._summary(held, sequence + 1, now)
-                threads += [_thread(one, now, summed=True) for one in held]
-                messages.append(summary)
+                failed = len(self._parts.errors)
+                for role in dict.fromkeys(one.who for one in held):
+                    mine = [one for one in held if one.who == role]
+                    with self._parts.part(receiver=who.receiver, what="summary"):
+                        messages.append(self._summary(role, mine, sequence + 1, now))
+                        threads += [_thread(one, now, summed=True) for one in mine]
+                summary_at = now if len(self._parts.errors) == failed else summary_at
             else:
                 self._wake_at(due)
         if cap is not None and messages:
@@ -160,12 +174,16 @@ class Notices:
         said = {"event": news.owed.event, "why": list(news.owed.why)}
         return row, message(news.subject, news.who, row["sequence"], facts | said)
 
-    def _summary(self, held: Sequence[News], sequence: int, now: datetime) -> Message:
-        """All that is held back, in one message."""
-        who, basis = held[0].who, held[0].basis
-        to, incidents = recipient(self.config, who, basis), list(dict.fromkeys(one.subject for one in held))
+    def _summary(self, who: Addressee, held: Sequence[News], sequence: int, now: datetime) -> Message:
+        """All that is held back for one in one role, in one message."""
+        named = [one.basis["segments"] for one in held]
+        segments = {segment for some in named for segment in some} if all(named) else set()
+        to, incidents = (
+            recipient(self.config, who, held[0].basis | {"segments": segments}),
+            [one.subject for one in held],
+        )
         facts = summary_facts(self.store, incidents, to, now, address=board(self.config))
-        return message("summary", Addressee(who.receiver, who.to), sequence, facts | {"event": "first", "why": []})
+        return message("summary", who, sequence, facts | {"event": "first", "why": []})
 
     def _tallies(self) -> dict[Addressee, tuple[int, Tally]]:
         found = {}

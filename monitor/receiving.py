@@ -76,9 +76,8 @@ class Refreshing:
 
     def _newest(self, name: str, now: datetime) -> list[dict[str, Any]]:
         thread, o = t.threads.c, t.outbox.c
-        key = thread.subject + ":" + thread.receiver + ":" + thread.recipient + ":" + t.written(thread.sequence)
         stands = thread.ended_at.is_(None) | (thread.ended_at > now - LINGERS)
-        newest = t.threads.join(t.outbox, o.key == key)
+        newest = t.threads.join(t.outbox, o.key == t.newest_key(thread))
         return rows(
             self.store,
             newest.select().with_only_columns(*t.outbox.c).where(thread.receiver == name, stands).order_by(o.id),

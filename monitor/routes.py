@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Self, cast
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
-from alerts.routing import LEAD, TEAM, WORDS, Hours, Route, Team
+from alerts.routing import LEAD, TEAM, WORDS, Hours, Route, Team, mailbox
 from connectors.kinds import load
 from monitor.blocks import Block, Monitor
 from monitor.business import Outside, ServiceHours
@@ -50,7 +50,7 @@ def _people(given: list[str]) -> list[str]:
             raise ValueError("must be addresses; without the key, it is the receiver's own")
         if text not in WORDS and "@" not in text and near:
             raise ValueError(f"has {text!r}, which is no address; did you mean {near[0]!r}?")
-    return given
+    return [mailbox(text) for text in given]
 
 
 class TeamBlock(Block):
@@ -116,9 +116,8 @@ def read_routing(tables: Mapping[str, Any], monitor: Monitor, file: str, faults:
     teams = []
     for name, given in named_blocks(tables, "teams", file, faults):
         if block := cast("TeamBlock | None", read_block(TeamBlock, given, file, f"teams.{name}", faults)):
-            teams.append(
-                Team(name, frozenset(block.products), frozenset(block.channels), tuple(block.members), block.lead)
-            )
+            members, lead = tuple(map(mailbox, block.members)), mailbox(block.lead)
+            teams.append(Team(name, frozenset(block.products), frozenset(block.channels), members, lead))
     written = tables.get("route")
     if written is None:
         return Routing(tuple(Route(name, news=frozenset(NEWS)) for name in there), tuple(teams))

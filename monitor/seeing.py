@@ -72,7 +72,7 @@ def sight_of(store: Store, user: User) -> Sight:
         own = (row for row in found if email in (row[k].casefold() for k in ("post_sale", "substitute", "manager")))
         return Sight(frozenset(row["client_id"] for row in own))
     wanted = t.clients.select().with_only_columns(c.client_id, c.segment)
-    return Sight(frozenset(r["client_id"] for r in rows(store, wanted) if r["segment"].lower() in user.clients))
+    return Sight(frozenset(r["client_id"] for r in rows(store, wanted) if r["segment"] in user.clients))
 
 
 class Part(list[Any]):

@@ -370,7 +370,7 @@ class Service:
         return self.last_cycle is not None and self.clock() - self.last_cycle > allowed
 
     def ready(self) -> tuple[bool, str]:
-        """Whether a full cycle has ended lately, and if not, why."""
+        """Whether a full cycle has ended lately and people can be told; if not, why."""
         if self._failed >= FAILED:
             return False, f"no se puede juzgar, {self._failed} intentos seguidos fallaron: {self._failure}"
         down = [name for name, standing in self.judge.sources.items() if standing.down]
@@ -382,4 +382,6 @@ class Service:
         if self.behind:
             since = f"sin un ciclo completo desde {self.last_cycle.isoformat(timespec='seconds')}"
             return False, f"{since}: {errors}" if errors else since
+        if how := self.runs.stuck("notices"):
+            return False, f"no se puede avisar, la tarea «notices» {how}"
         return True, "listo"

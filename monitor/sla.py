@@ -124,7 +124,7 @@ def stood(store: Store, promises: Promises, now: datetime, since: datetime) -> I
 
     def one(case: TheirCase, urgency: int | None) -> Standing:
         client = clients.get(case.client_id)
-        segment = client.segment.lower() if client else ""
+        segment = client.segment if client else ""
         words: dict[str, Any] = {"segment": segment, "priority": urgency}
         told = changes.get((case.source, case.case_id), ())
         clock, tool = promises.clock(case, now, changes=told, **words), promises.by_tool(case, now, **words)

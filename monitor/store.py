@@ -220,7 +220,7 @@ class Store(Database):
         )  # without its incident it is nobody's
         theirs, change = t.their_cases.c, t.case_changes.c
         held = sa.exists().where(theirs.source == change.source, theirs.case_id == change.case_id)
-        sent = t.outbox.c.state.in_(("sent", "dead"))
+        sent = t.outbox.c.state.in_(("sent", "dead")) & t.outbox.c.key.not_in(t.still_told())
         old: list[tuple[sa.Table, sa.ColumnElement[bool]]] = [
             (t.cells, (t.cells.c.kind != "ledger") & (t.cells.c.last_minute < _minute(limits["cells"]))),
             (t.cells, (t.cells.c.kind == "ledger") & (t.cells.c.last_minute < _minute(limits["ledger"]))),

@@ -379,3 +379,13 @@ def again(where: Any) -> Any:
     i = impacts.c
     hit = select(i.client_id).where(i.touch == "affected", where)
     return hit.group_by(i.client_id).having(func.count(i.incident_id.distinct()) > 1)
+def newest_key(thread: Any) -> Any:
+    """The outbox's key of a thread's newest message. thread: columns of `threads`."""
+    return thread.subject + ":" + thread.receiver + ":" + thread.recipient + ":" + written(thread.sequence)
+
+
+def still_told() -> Any:
+    """Keys of the newest messages of what still stands: receivers are told them again. Promises' threads never end, and are not."""
+    thread = threads.c
+    open_ = threads.select().with_only_columns(newest_key(thread))
+    return open_.where(thread.ended_at.is_(None), thread.subject != "breach")

@@ -48,6 +48,11 @@ class Runs:
         since, _ = self.wrong.get(job, (self.clock(), ""))
         self.wrong[job] = (since, f"falla: {type(error).__name__}")
 
+    def stuck(self, job: str) -> str:
+        """How it has failed or hung for SILENT by now; '' where it has not."""
+        since, how = self.wrong.get(job, (None, ""))
+        return how if since and self.clock() - since >= SILENT else ""
+
     def keep(self, jobs: Iterable[str]) -> None:
         """These are the jobs that there are now."""
         known = set(jobs)

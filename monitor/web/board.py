@@ -110,8 +110,7 @@ def _whose(row: Row) -> str:
 
 def _hitting(store: Store, segment: str, ids: Sequence[str]) -> set[str]:
     """Which of these incidents affect a client of the segment."""
-    i, written = t.impacts.c, {segment, segment.capitalize(), segment.upper()}
-    theirs = only(t.clients, "client_id", t.clients.c.segment.in_(written))
+    i, theirs = t.impacts.c, only(t.clients, "client_id", t.clients.c.segment == segment)
     hit = i.incident_id.in_(ids), i.touch == Touch.AFFECTED, i.client_id.in_(theirs)
     return {row["incident_id"] for row in rows(store, only(t.impacts, "incident_id", *hit).distinct())}
 

@@ -79,11 +79,13 @@ def test_an_escalation_is_due_unless_it_was_taken_on_or_over_by_then(
 
     one = replace(ONE, resolved_at=time(ended))
     theirs = [Hit(1, informed_at=time(informed)), Hit(4, informed_at=NOW)]
-    at = due(Route("r", after=after * MINUTE), one, theirs, time(acknowledged))
+    at = due(
+        Route("r", after=after * MINUTE), one, theirs, [(time(acknowledged), True)] if acknowledged is not None else []
+    )
     taken = [minute for minute in (acknowledged, ended, informed) if minute is not None and minute <= after]
     assert at == (None if taken and after else NOW + after * MINUTE)
 
 
 def test_one_client_who_is_not_informed_is_enough_to_escalate() -> None:
     theirs = [Hit(1), Hit(4, informed_at=NOW)]
-    assert due(Route("r", after=MINUTE), ONE, theirs, None) == NOW + MINUTE
+    assert due(Route("r", after=MINUTE), ONE, theirs, []) == NOW + MINUTE

@@ -237,6 +237,16 @@ def test_a_receiver_that_does_not_hear_what_stands_is_told(vigia: Watched) -> No
     assert vigia.look() == {}
 
 
+def test_vigia_is_not_ready_while_it_cannot_tell_anybody_for_minutes(vigia: Watched) -> None:
+    vigia.service.runs.failed("notices", ValueError("of a client"))
+    vigia.until("12:04:50")
+    assert vigia.service.ready() == (True, "listo")
+    vigia.until("12:05:10")
+    assert vigia.service.ready() == (False, "no se puede avisar, la tarea «notices» falla: ValueError")
+    vigia.service.runs.ran("notices")
+    assert vigia.service.ready() == (True, "listo")
+
+
 def test_the_scheduler_tells_of_jobs_that_fail_hang_and_run_again(vigia: Watched, monkeypatch: Any) -> None:
     failing, hanging = Event(), Event()
     failing.set()
@@ -259,6 +269,7 @@ def test_the_scheduler_tells_of_jobs_that_fail_hang_and_run_again(vigia: Watched
     scheduler.start()
     try:
         _until(lambda: set(vigia.service.runs.wrong) == {"promises", "housekeep"})
+        assert (vigia.service.metrics.registry.get_sample_value("vigia_job_errors_total") or 0) > 0
         failing.clear()
         hanging.set()
         _until(lambda: vigia.service.runs.wrong == {})
