@@ -28,6 +28,7 @@ class Sending:
         """receivers: as `monitor.outbox.deliver` has them."""
         self.store, self.clock, self.metrics, self.errors, self.receivers = store, clock, metrics, errors, receivers
         self.desks = {name: desk.make() for name, desk in config.desks.items()}
+        self._resting: dict[str | None, dict[str, datetime]] = {}
         self._at: dict[str | None, Lock] = {name: Lock() for name in (*self.desks, *receivers, None)}
 
     def __iter__(self) -> Iterator[str | None]:
@@ -43,8 +44,9 @@ class Sending:
         with self._at[name]:
             but = () if name else (*self.desks, *self.receivers)
             sent = deliver(
-                self.store, self.desks, self.clock, self._sent, receivers=self.receivers, only=name, but=but, stop=stop
-            )
+                self.store, self.desks, self.clock, self._sent, receivers=self.receivers, only=name, but=but,
+                resting=self._resting.setdefault(name, {}), stop=stop,
+            )  # fmt: skip
             if name in self.desks:
                 self.metrics.circuits(desk=name, state=state_of(self.desks[name]))
             waiting = self.store.waiting()
