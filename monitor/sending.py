@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
-from threading import Lock
+from threading import Event, Lock, Thread
+from time import monotonic
+
+import structlog
 
 from connectors.circuit import state_of
 from monitor.config import Config
 from monitor.metrics import Metrics
 from monitor.outbox import Tell, deliver
 from monitor.store import Store
+
+log = structlog.get_logger()
 
 
 class Sending:
@@ -53,11 +58,27 @@ class Sending:
             self.metrics.outbox(len(waiting), (self.clock() - waiting[0]).total_seconds() if waiting else 0.0)
             return sent
 
-    def rest(self) -> None:
-        """At the end: send what is due where it is answered; one that does not answer holds up no end."""
-        for name in self:
-            if f"desk {name}" not in self.errors and not self._at[name].locked():
-                self.to(name)
+    def rest(self, seconds: float) -> None:
+        """At the end: send what is due where it is answered, everywhere at once, and wait so long for it.
+
+        What is not sent by then stays in the outbox; who has not answered is `hanging`.
+        """
+        over, until = Event(), monotonic() + seconds
+        names = [name for name in self if f"desk {name}" not in self.errors and not self._at[name].locked()]
+        last = [Thread(target=self._last, args=[name, over.is_set], daemon=True) for name in names]
+        for thread in last:
+            thread.start()
+        for thread in last:
+            thread.join(max(until - monotonic(), 0.0))
+        over.set()
+        if self.hanging:
+            log.warning("not waited for any longer", hanging=self.hanging)
+
+    def _last(self, name: str | None, stop: Callable[[], bool]) -> None:
+        try:
+            self.to(name, stop)
+        except Exception:
+            log.exception("what was due at the end was not sent", desk=name)
 
     @property
     def hanging(self) -> list[str]:

@@ -40,7 +40,7 @@ QUEUE = 64
 TOLD = 5
 """Rows left out of one poll that are told one by one."""
 LAST = 20.0
-"""Seconds that what is being asked may take when all ends."""
+"""Seconds that what is being asked may take when all ends, and as many that what is then due may."""
 STALE = timedelta(minutes=2)
 """Without a minute judged for this long, beyond the patience with a source and three polls of the slowest, not ready."""
 PAUSE = 1.0
@@ -242,7 +242,7 @@ class Service:
         stop.wait()
         log.info("stopping")
         self.pause()
-        self.sending.rest()
+        self.sending.rest(LAST)
 
     def begin(self, *, anew: bool = False) -> None:
         """Poll, judge and deliver, in threads of its own, until `pause`. anew: from what is committed, whatever memory holds."""
