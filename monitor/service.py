@@ -79,6 +79,7 @@ class Service:
         self.last_cycle: datetime | None = None
         self._failed, self._failure = 0, ""
         self._queue: Queue[tuple[Intake, Rows | Down]] = Queue(QUEUE)
+        self.metrics.queued(self._queue.qsize)
         self._stopping = Event()
         self._ending = Event()
         self._told_to_end = ending
@@ -309,7 +310,6 @@ class Service:
                     waiting.append(self._queue.get_nowait())
             # What was fetched before a step failed is fetched again, from the cursors that are committed.
             arrived = [item for intake, item in waiting if intake is self._intakes[intake.name]]
-            self.metrics.queued(self._queue.qsize())
             try:
                 if arrived or self._silent():
                     self._step(arrived)

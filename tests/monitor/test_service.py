@@ -321,6 +321,23 @@ def test_the_daemon_ends_with_what_it_has_fetched_judged_and_delivered(bank: Ban
     assert service.ready() == (True, "listo")
 
 
+def test_the_polls_that_gather_while_others_are_judged_are_told(bank: Bank, monkeypatch: pytest.MonkeyPatch):
+    bank.pay("10:00", "12:00")
+    service, go = bank.start(), Event()
+    monkeypatch.setattr(service, "_step", lambda _: go.wait(20))
+
+    def told() -> bool:
+        shown = service.metrics.exposition().decode()
+        if any(f"vigia_queue_length {many}.0" in shown for many in range(3, 65)):
+            go.set()
+        return go.is_set()
+
+    try:
+        daemon(service, told)
+    finally:
+        go.set()
+
+
 def test_it_is_ready_once_a_full_cycle_has_ended_and_no_longer_when_none_ends(bank: Bank):
     bank.pay("10:00", "12:00")
     service = bank.start()
