@@ -7,9 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
-from pathlib import Path
 from re import escape, sub
-from traceback import extract_tb
 from typing import Any
 
 import structlog
@@ -19,6 +17,7 @@ from alerts.messages import Words, case_text, end_text, return_text, withdrawn_t
 from alerts.rows import plain
 from connectors import Case, CaseDesk, SourceError
 from monitor import spanish
+from monitor.logs import kind_and_place
 from monitor.store import Message, Store
 
 LEASE = timedelta(minutes=2)
@@ -160,9 +159,15 @@ def deliver(
             store.put_off(message["id"], why, clock() + pause, dead=dead)
             # What a tool answers names the case, and a case's key names its client: the whole of it is in the outbox alone.
             named = (message["case_key"], message["payload"].get("client_id", ""))
-            shown = why if not any(named) else sub("|".join(map(escape, filter(None, named))), "...", why)
-            at = extract_tb(error.__traceback__)[-1]
-            raised = f"{Path(at.filename).name}:{at.lineno}"
+            ours = not isinstance(error, SourceError)
+            shown = (
+                kind_and_place(error)
+                if ours
+                else why
+                if not any(named)
+                else sub("|".join(map(escape, filter(None, named))), "...", why)
+            )
+            raised = kind_and_place(error)
             log.warning("not delivered", desk=desk, action=message["action"], error=shown, raised=raised, given_up=dead)
             sent(desk, shown)
             if whole:

@@ -23,6 +23,7 @@ from monitor.intake import Intake, Rows
 from monitor.jobs import scheduled
 from monitor.judge import EVENTS, Done, Down, Judge, Stopped
 from monitor.leading import reported
+from monitor.logs import kind_and_place
 from monitor.metrics import Metrics
 from monitor.notices import Notices
 from monitor.receiving import Refreshing, made, tellers
@@ -124,7 +125,7 @@ class Service:
         except Exception as error:
             # One broken source must not stop the others.
             log.exception("a poll failed", source=intake.name)
-            return self._down(intake, repr(error))
+            return self._down(intake, kind_and_place(error))
         finally:
             self.metrics.circuits(source=intake.name, state=intake.circuit)
         if rows.useless:
@@ -324,7 +325,7 @@ class Service:
                     return
 
     def _fail(self, error: Exception) -> None:
-        self._failed, self._failure = self._failed + 1, f"{type(error).__name__}: {error}".splitlines()[0]
+        self._failed, self._failure = self._failed + 1, kind_and_place(error)
         self.metrics.step_error()
 
     def _rebuild(self) -> bool:
