@@ -39,6 +39,10 @@ class Hidden(LookupError):  # noqa: N818 - nothing went wrong
     """What was asked for is not there for whoever asks."""
 
 
+class Forbidden(PermissionError):  # noqa: N818 - as above
+    """What was asked is not for whoever asks, in words."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sight:
     """The clients whom somebody may see; None: everyone."""
@@ -57,6 +61,11 @@ SIGHT: ContextVar[Sight] = ContextVar("sight", default=EVERYONE)
 def seen(client_id: str) -> bool:
     """Whether whoever asks may see this client."""
     return client_id in SIGHT.get()
+
+
+def partial() -> bool:
+    """Whether whoever asks sees some clients alone."""
+    return SIGHT.get().clients is not None
 
 
 def sight_of(store: Store, user: User) -> Sight:

@@ -17,12 +17,8 @@ from starlette.routing import BaseRoute
 
 from monitor.access import Role
 from monitor.reads import Door, Reader, noted
-from monitor.seeing import EVERYONE, Hidden, Sight, Veil, names_somebody, unsaid
+from monitor.seeing import EVERYONE, Forbidden, Hidden, Sight, Veil, names_somebody, unsaid
 from monitor.store import Store
-
-
-class Forbidden(PermissionError):  # noqa: N818 - nothing went wrong
-    """What was asked is not for whoever asks, in words."""
 
 
 class Looks:

@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts import Changes, Client
+from alerts import Action, Changes, Client, Decision
 from alerts.promises import Promise, Promises
+from alerts.reasons import APPROVAL
 from monitor import casework, people
 from monitor import tables as t
 from monitor.access import Role, User
@@ -213,6 +214,52 @@ def test_nobody_acts_on_anothers_case(store: Store) -> None:
         assert casework.do(store, "informed", [f"VG-{SLOW}-{ACEROS}"], "Ana", "", NOW) == [DECISIONS[2].key]
     finally:
         SIGHT.reset(held)
+
+
+WAITING = f"VG-{PAYMENTS}-{NUBE}"
+
+
+def waits(store: Store) -> None:
+    """A case of Nube waits for approval beside those of others."""
+    case = Decision(WAITING, PAYMENTS, NUBE, "pagos", Action.NONE, APPROVAL, ago(5), 22, "local")
+    store.commit(Step(changes=Changes(decisions={WAITING: case})), NOW)
+
+
+def test_all_cases_of_an_incident_are_ones_own_alone(face: Guarded) -> None:
+    """Case by case: neither others' nor those to come."""
+    waits(face.store)
+    for act in ("approve", "withdraw", "reinstate"):
+        answer = face.ask("POST", f"/api/v1/cases/{PAYMENTS}/{act}", user="diana", json={})
+        assert (answer.status_code, answer.json()) == (200, {"told": [f"{PAYMENTS}: 1 caso"]}), act
+        again = face.ask("POST", f"/api/v1/cases/{PAYMENTS}/{act}", user="diana", json={})
+        assert (again.status_code, again.json()) == (200, answer.json()), "twice is one"
+    found = [(act.case_key, act.action) for act in face.store.acts() if act.who == "diana"]
+    assert found == [(WAITING, "approve"), (WAITING, "withdraw"), (WAITING, "reinstate")]
+    face.wait(timedelta(minutes=1))
+    no = face.ask("POST", f"/api/v1/cases/{PAYMENTS}/reinstate", user="diana", json={})
+    assert (no.status_code, no.json()["detail"].endswith("no se ha retirado")) == (409, True)
+
+
+def test_who_has_no_case_there_is_answered_that_there_is_none(face: Guarded) -> None:
+    before = face.store.acts()
+    for act in ("approve", "withdraw", "reinstate"):
+        assert face.ask("POST", f"/api/v1/cases/{PAYMENTS}/{act}", user="diana", json={}).status_code == 404
+    assert face.store.acts() == before
+
+
+def test_what_decides_for_all_is_for_who_sees_all(face: Guarded) -> None:
+    """But whoever sees some clients takes it on, notes and assigns; and of their client's own incident decides all."""
+    for act in ("resolve", "reopen"):
+        answer = face.ask("POST", f"/api/v1/incidents/{PAYMENTS}/{act}", user="diana", json={})
+        assert (answer.status_code, "quien los ve a todos" in answer.json()["detail"]) == (403, True)
+    for act in ("ack", "note", "assign"):
+        deed = {"text": "x", "to": "N2"}
+        assert face.ask("POST", f"/api/v1/incidents/{PAYMENTS}/{act}", user="diana", json=deed).status_code == 200
+    alone = replace(INCIDENTS[0], id="AF-nube", scope=Scope("pagos", client_id=NUBE))
+    face.store.commit(Step(changes=Changes(incidents={alone.id: alone})), NOW)
+    for act in ("resolve", "reopen"):
+        assert face.ask("POST", f"/api/v1/incidents/{alone.id}/{act}", user="diana", json={}).status_code == 200, act
+    assert face.ask("POST", f"/api/v1/incidents/{PAYMENTS}/resolve", user="beto", json={}).status_code == 200
 
 
 # ---- the veil itself -----------------------------------------------------------------------------------------------
