@@ -1,8 +1,8 @@
 """Which clients whoever asks may see, and answers with the others taken out: the one place that all that is shown passes.
 
 What is asked in a web request is asked under a `Sight`; the daemon and the command line see everyone. A row about a client who is not
-to be seen falls out of its list; a whole answer about one is not there (Hidden). In what is left, words that name such a client, by number
-or by name, are covered. Counts stay as they were counted.
+to be seen falls out of its list, and is None where an answer has it beside other things; a whole answer about one is not there (Hidden).
+In what is left, words that name such a client, by number or by name, are covered. Counts stay as they were counted.
 """
 
 from __future__ import annotations
@@ -198,21 +198,30 @@ def _about(row: Mapping[Any, Any]) -> Iterator[str]:
             yield found.group(1)
 
 
-def _kept(value: Any, sight: Sight) -> Any:
+def _or_none(value: Any, sight: Sight) -> Any:
+    """One thing among others of an answer: None where it is about another, for the rest is there without it."""
+    try:
+        return _kept(value, sight)
+    except Hidden:
+        return None
+
+
+def _kept(value: Any, sight: Sight, *, top: bool = True) -> Any:
+    """top: not within a list, which leaves out whole rows."""
     if isinstance(value, BaseModel):
         value = value.model_dump()
     if isinstance(value, Mapping):
         if not all(client in sight for client in _about(value)):
             raise Hidden("no hay nada con ese nombre")
-        return {key: _kept(each, sight) for key, each in value.items()}
+        return {key: _or_none(each, sight) if top else _kept(each, sight, top=False) for key, each in value.items()}
     if isinstance(value, tuple):
-        return tuple(_kept(each, sight) for each in value)
+        return tuple(_kept(each, sight, top=False) for each in value)
     if isinstance(value, list | set | frozenset | Iterator):
         every, part = list(value), Part()
         part.whole = len(every)
         for each in every:
             try:
-                part.append(_kept(each, sight))
+                part.append(_kept(each, sight, top=False))
             except Hidden:
                 continue
         return part

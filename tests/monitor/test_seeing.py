@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts import Action, Changes, Client, Decision
+from alerts import Action, Changes, Client, Decision, IncidentState
 from alerts.promises import Promise, Promises
 from alerts.reasons import APPROVAL
 from monitor import casework, people
@@ -25,7 +25,7 @@ from monitor.seeing import COVERED, EVERYONE, SIGHT, Hidden, Sight, Veil, names_
 from monitor.standing import rows
 from monitor.store import Step, Store
 from monitor.web.viewer import endpoints
-from rules import Scope
+from rules import Scope, Severity
 from tests.monitor.conftest import ACEROS, CLIENTS, DECISIONS, INCIDENTS, MOLINOS, NOW, NUBE, PAYMENTS, SLOW, ago
 from tests.monitor.served import Browser, Guarded
 
@@ -133,6 +133,17 @@ def test_ones_own_is_told_whole_and_counts_stay_true(face: Guarded) -> None:
     assert "Clientes expuestos, por prioridad (1; ninguno suyo)" in exposed
     assert "Clientes tocados ahora, por prioridad (3; 1 suyo)" in face.get("/clientes", "ana").text
     assert "suyo" not in face.get(f"/incidents/{PAYMENTS}", "beto").text
+
+
+def test_the_first_page_is_there_while_the_worst_is_anothers_alone(face: Guarded) -> None:
+    worst = replace(INCIDENTS[0], id=ALONE, scope=Scope("pagos", client_id=MOLINOS), severity=Severity.CRITICAL)
+    for firing in ((), (PAYMENTS, SLOW)):
+        over = [replace(i, state=IncidentState.RESOLVED, resolved_at=NOW) for i in INCIDENTS if i.id in firing]
+        face.store.commit(Step(changes=Changes(incidents={i.id: i for i in (worst, *over)})), NOW)
+        page = face.get("/", "ana")
+        assert (page.status_code, ALONE in page.text, "Molinos" in page.text) == (200, False, False)
+        assert ("La más grave" in page.text) is not bool(firing)
+        assert "La más grave" in face.get("/", "beto").text
 
 
 def test_a_list_is_cut_after_what_is_not_theirs_is_out(face: Guarded) -> None:
@@ -276,10 +287,12 @@ def test_what_is_left(store: Store) -> None:
     assert veil.over([mine, theirs], EVERYONE) == [mine, theirs]
     part = veil.over([mine, theirs, {"n": 3}], OURS)
     assert (part, part.whole) == ([mine, {"n": 3}], 3)
-    for gone in (theirs, {"a": {"b": theirs}}, (1, theirs), Fact(MOLINOS), {"case_key": f"VG-{PAYMENTS}-{MOLINOS}"}):
+    for gone in (theirs, (1, theirs), Fact(MOLINOS), {"case_key": f"VG-{PAYMENTS}-{MOLINOS}"}):
         assert veil.over([gone], OURS) == []
         with pytest.raises(Hidden):
             veil.over(gone, OURS)
+    assert veil.over([{"a": {"b": theirs}}, {"a": mine}], OURS) == [{"a": mine}]
+    assert veil.over({"a": {"b": theirs}, "c": (1, theirs), "d": 4}, OURS) == {"a": {"b": None}, "c": None, "d": 4}
     assert veil.over({"rows": iter([theirs, mine])}, OURS) == {"rows": [mine]}
     assert veil.over({MOLINOS: 1, ACEROS: 2}, OURS) == {ACEROS: 2}
     kept = {"at": NOW, "amount": Decimal(3), "none": None, "fact": Fact(ACEROS), "state": "firing"}
@@ -341,12 +354,18 @@ class _Known:
     def execute(self, query: Any) -> Any:
         return self if t.clients in query.get_final_froms() else _Known.Nothing()
 
-    def mappings(self) -> list[dict[str, str]]:
-        return [{"client_id": MOLINOS, "name": "Molinos Borovanda"}]
+    def keys(self) -> list[str]:
+        return ["client_id", "name"]
+
+    def __iter__(self) -> Iterator[tuple[str, ...]]:
+        return iter([(MOLINOS, "Molinos Borovanda")])
 
     class Nothing:
-        def mappings(self) -> list[dict[str, str]]:
+        def keys(self) -> list[str]:
             return []
+
+        def __iter__(self) -> Iterator[tuple[str, ...]]:
+            return iter([])
 
 
 def test_whether_an_answer_names_somebody() -> None:
