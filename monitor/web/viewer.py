@@ -112,7 +112,7 @@ def who(request: Request) -> str:
 def must(role: Role) -> None:
     """Forbidden unless whoever asks may do what that role may: for what depends on more than method and path."""
     if viewer().role < role:
-        raise Forbidden(f"esto lo hace quien tiene el rol «{role.name.lower()}»")
+        raise Forbidden(f"esto lo hace quien tiene el rol {role.name.lower()}")
 
 
 def seen_first(limit: int | None, ask: Callable[[int | None], list[Any]]) -> list[Any]:

@@ -146,7 +146,7 @@ def test_every_call_that_changes_something_is_in_the_table(face: Guarded) -> Non
 
 @pytest.mark.parametrize(
     "said",
-    ["Bearer wrong", "Bearer", "Bearer ", "Basic YW5h", "bearer  x y", f"Bearer {'x' * 5000}", "\x7f", "Bearer ñ"],
+    ["Bearer wrong", "Bearer", "Bearer ", "bearer  x y", f"Bearer {'x' * 5000}", "Bearer ñ"],
 )
 def test_a_wrong_token_is_nobodys(face: Guarded, said: str) -> None:
     answer = face.get("/api/v1/incidents", Authorization=said.encode("latin-1"))  # type: ignore[arg-type]
@@ -275,6 +275,17 @@ def test_a_trusted_proxy_names_the_user(store: Store) -> None:
     face.get(f"/clientes/{ACEROS}", **{"X-User": "Beto", "X-Forwarded-For": "8.8.8.8, 10.1.1.1, 127.0.0.1"})
     assert [row["who"] for row in rows(store, t.reads.select())] == ["beto"]
     face.server.stop()
+
+
+def test_what_a_proxy_was_given_itself_is_no_token(store: Store) -> None:
+    """Neither does it lock anybody out, nor does it open anything."""
+    made = Guarded(store, PROXIED)
+    own = {"Authorization": "Basic YmV0bzp4", "X-Forwarded-For": "10.0.0.9"}
+    for _ in range(WRONG + 1):
+        assert made.get("/casos", **own, **{"X-User": "beto"}).status_code == 200
+    assert made.get("/api/v1/incidents", **own).status_code == 401
+    assert made.get("/casos", **own).headers["Location"] == "/entrar?next=/casos"
+    made.server.stop()
 
 
 def test_nobody_else_names_one(store: Store) -> None:
@@ -501,6 +512,25 @@ def test_no_secret_in_any_page_log_or_metric(face: Guarded, caplog: pytest.LogCa
     for secret in (*TOKENS.values(), *(digest(token).hex() for token in TOKENS.values()), key):
         ours = [r.getMessage() for r in caplog.records if not r.name.startswith("urllib3")]
         assert secret not in json.dumps([*pages, *ours])
+
+
+@pytest.mark.parametrize("user", ["ana", "beto"])
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/casos/", 307), ("/incidents/AF-1/", 307), ("/api/v1/incidents/", 307), ("/static", 307), ("/metrics/", 307),
+        ("/api/openapi.json", 200),
+    ],
+)  # fmt: skip
+def test_the_frameworks_own_answers_reach_everybody(face: Guarded, user: str, path: str, status: int) -> None:
+    assert face.get(path, user).status_code == status
+
+
+def test_who_sees_some_is_told_which_role_it_takes(face: Guarded) -> None:
+    body = {"matchers": {}, "reason": "x", "lasts": "1h", "force": True}
+    for user in ("beto", "diana"):
+        answer = face.ask("POST", "/api/v1/silences", user=user, json=body)
+        assert (answer.status_code, answer.json()["detail"]) == (403, "esto lo hace quien tiene el rol administer")
 
 
 def test_an_answer_that_passes_nobody_reaches_no_viewer_of_some_clients(store: Store) -> None:
