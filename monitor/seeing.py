@@ -30,7 +30,11 @@ HELD = timedelta(minutes=5)
 """For how long the clients' names are not read anew, to cover them in free text."""
 SOME = 500
 """Numbers that one query asks about."""
+LONGEST = 6
+"""Groups of digits that one number may be written in, its check digit among them."""
 _NUMBER = re.compile(r"[0-9]+(?:[.\-][0-9]+)*")
+_SPACED = re.compile(r"(?<![0-9])[0-9]{1,3}(?:(?:\.|\s{1,2})[0-9]{3})+(?:\s?-?\s?[0-9])?(?![0-9])")
+"""A number in groups of three, with its check digit or without; a run of such groups may be several."""
 _CASE = re.compile(r"VG-AF-[^-]+-[^-]+-(.+)")
 _HOLDERS: tuple[Any, ...] = (t.clients, t.holdings, t.impacts, t.decisions, t.their_cases)
 
@@ -113,6 +117,7 @@ class Veil:
         every = set(_texts(kept))
         texts = every - typed
         numbers = {number for text in texts for found in _NUMBER.finditer(text) for number in _meant(found.group())}
+        numbers |= {number for text in texts for found in _SPACED.finditer(text) for number in _meant_by(found.group())}
         others = self._others(numbers - (sight.clients or frozenset()))
         self._read_names()
         plain = {text: text for text in every & typed} | {text: self._without(text, others, sight) for text in texts}
@@ -146,7 +151,10 @@ class Veil:
         def number(found: re.Match[str]) -> str:
             return COVERED if others & _meant(found.group()) else found.group()
 
-        text = _NUMBER.sub(number, text)
+        def spaced(found: re.Match[str]) -> str:
+            return COVERED if others & _meant_by(found.group()) else found.group()
+
+        text = _NUMBER.sub(number, _SPACED.sub(spaced, text))
         words = list(re.finditer(r"\w+", text))
         folded = [word.group().casefold() for word in words]
         spans, at = [], 0
@@ -260,5 +268,16 @@ def _meant(written: str) -> set[str]:
     """The identities that a number in a text may stand for: with dots, with its check digit, at the end of a key."""
     whole = re.sub(r"[.\-]", "", written)
     found = {whole, *(part.replace(".", "") for part in written.split("-")), *re.findall(r"[0-9]+", written)}
-    checked = {n[:-1] for n in found if 1 < len(n) <= 16 and check_digit(n[:-1]) == int(n[-1])}  # noqa: PLR2004 - 15 and its digit
-    return found | checked
+    return found | _checked(found)
+
+
+def _meant_by(written: str) -> set[str]:
+    """The same of groups of three: any of them that stand together."""
+    groups = re.findall(r"[0-9]+", written)
+    runs = {"".join(groups[i:j]) for i in range(len(groups)) for j in range(i + 2, min(i + LONGEST, len(groups)) + 1)}
+    return runs | _checked(runs)
+
+
+def _checked(found: set[str]) -> set[str]:
+    """Those that end with their check digit, without it."""
+    return {n[:-1] for n in found if 1 < len(n) <= 16 and check_digit(n[:-1]) == int(n[-1])}  # noqa: PLR2004 - 15 and its digit

@@ -306,6 +306,9 @@ def test_what_is_left(store: Store) -> None:
         ("Molinos Borovanda pregunta", f"{COVERED} pregunta"), ("MOLINOS  BOROVANDA.", f"{COVERED}."),
         ("los molinos de Aceros del Istmo", "los molinos de Aceros del Istmo"), ("NIT 860555111", f"NIT {COVERED}"),
         ("860.555.111-9 y 900.123.456-8", f"{COVERED} y 900.123.456-8"), ("8605551111", COVERED), ("8605551112", "8605551112"),
+        ("860 555 111 llamó", f"{COVERED} llamó"), ("NIT 860 555 111-1", f"NIT {COVERED}"), ("860 555 1111", COVERED),
+        ("tel 12 860 555 111", f"tel {COVERED}"), ("900 123 456 y 860.555 111", f"900 123 456 y {COVERED}"),
+        ("12 300 450 pesos, 860 555 y 111", "12 300 450 pesos, 860 555 y 111"), ("2860 555 111", "2860 555 111"),
         ("2026-03-03 10:05, 12.500 fallas", "2026-03-03 10:05, 12.500 fallas"), ("", ""), ("Aceros", "Aceros"),
     ],
 )  # fmt: skip
