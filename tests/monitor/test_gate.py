@@ -199,6 +199,29 @@ def test_a_person_enters_once_and_leaves(face: Guarded) -> None:
     assert person.get("/").status_code == 303
 
 
+def test_a_session_that_was_left_opens_nothing_any_more(store: Store) -> None:
+    """Neither here nor after a restart; another of the same person goes on; what has run out is forgotten."""
+    first = Guarded(store)
+    person, elsewhere = Browser(first), Browser(first)
+    for one in (person, elsewhere):
+        one.enter(TOKENS["beto"])
+    copied = f"vigia={person.session.cookies['vigia']}"
+    assert first.get("/casos", Cookie=copied).status_code == 200
+    person.post("/salir", person.form("/", "/salir"))
+    assert first.get("/casos", Cookie=copied).status_code == 303
+    assert elsewhere.get("/casos").status_code == 200
+    first.server.stop()
+    again = Guarded(store)
+    assert again.get("/casos", Cookie=copied).status_code == 303
+    assert len([key for key in store.marks() if key.startswith("ended ")]) == 1
+    again.wait(timedelta(hours=13))
+    person.face = again
+    person.enter(TOKENS["beto"])
+    person.post("/salir", person.form("/", "/salir"))
+    assert len([key for key in store.marks() if key.startswith("ended ")]) == 1
+    again.server.stop()
+
+
 def test_a_session_outlives_a_restart_and_ends_with_its_token_and_its_time(store: Store) -> None:
     first = Guarded(store)
     person = Browser(first)
