@@ -379,6 +379,8 @@ def again(where: Any) -> Any:
     i = impacts.c
     hit = select(i.client_id).where(i.touch == "affected", where)
     return hit.group_by(i.client_id).having(func.count(i.incident_id.distinct()) > 1)
+
+
 def newest_key(thread: Any) -> Any:
     """The outbox's key of a thread's newest message. thread: columns of `threads`."""
     return thread.subject + ":" + thread.receiver + ":" + thread.recipient + ":" + written(thread.sequence)
