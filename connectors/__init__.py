@@ -146,12 +146,13 @@ class Batch:
 class SourceError(Exception):
     """The source or desk could not be used, said in words for people.
 
-    permanent: asking again will not help until somebody changes something (wrong password, no such table).
+    permanent: asking again will not help until somebody changes something (wrong password, no such table). whole: nor will asking
+    for anything else there (a log-in, a certificate): it is the other side that cannot be used, not what was asked of it.
     """
 
-    def __init__(self, message: str, *, permanent: bool = False) -> None:
+    def __init__(self, message: str, *, permanent: bool = False, whole: bool = False) -> None:
         super().__init__(message)
-        self.permanent = permanent
+        self.permanent, self.whole = permanent or whole, whole
 
 
 @runtime_checkable

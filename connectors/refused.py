@@ -15,7 +15,7 @@ import requests
 from connectors import SourceError
 
 TEMPORARY = (429, 502, 503, 504)
-TIMEOUT, UNAUTHORIZED, SERVER = 408, 401, 500
+TIMEOUT, UNAUTHORIZED, FORBIDDEN, SERVER = 408, 401, 403, 500
 PASSING = ("REQUEST_LIMIT_EXCEEDED", "UNABLE_TO_LOCK_ROW")
 """Words of errors that pass by themselves, whatever their status says (Salesforce)."""
 _WORD = re.compile(r"[A-Za-z][A-Za-z_.]{1,40}|0x[0-9a-f]{8}|[0-9]{2,5}")
@@ -53,9 +53,10 @@ def fault(place: str, response: requests.Response, text: bytes, *, path: bool) -
     if status in TEMPORARY:
         return TemporaryError(words, _after(response.headers.get("Retry-After", "")))
     if status == UNAUTHORIZED:
-        return UnauthorizedError(words, permanent=True)
+        return UnauthorizedError(words, whole=True)
     passing = any(f"({word})" in words for word in PASSING)
-    return SourceError(words, permanent=status < SERVER and status != TIMEOUT and not passing)
+    lasting = status < SERVER and status != TIMEOUT and not passing
+    return SourceError(words, permanent=lasting, whole=lasting and status == FORBIDDEN)
 
 
 def _code(text: bytes) -> str:

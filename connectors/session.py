@@ -200,7 +200,11 @@ class Session:
         def asked() -> bytes:
             # The log-in's own address is no part of the conversation: it gets the credentials and nothing else.
             auth = HTTPBasicAuth(*login.basic) if login.basic else _signing("")
-            return self._once("POST", login.url, (), parse=False, data=dict(login.form), auth=auth).text
+            try:
+                return self._once("POST", login.url, (), parse=False, data=dict(login.form), auth=auth).text
+            except SourceError as error:
+                error.whole = error.permanent
+                raise
 
         return f"{login.scheme} {login.token(asked, place, self.clock())}"
 
@@ -219,7 +223,7 @@ class Session:
                 text = self._read(response, began, place)
         except (requests.RequestException, HTTPError, OSError) as error:
             if isinstance(error, requests.exceptions.SSLError):
-                raise SourceError(f"{place}: its certificate cannot be verified", permanent=True) from None
+                raise SourceError(f"{place}: its certificate cannot be verified", whole=True) from None
             if isinstance(error, ValueError):
                 raise SourceError(f"{place}: an address that cannot be asked", permanent=True) from None
             raise TemporaryError(f"{place}: {self._words(error)}") from None

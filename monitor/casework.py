@@ -1,7 +1,8 @@
 """What people do with cases: refused at once where it makes no sense, else noted for the judging thread.
 
 A case is named by its key, or as much of its beginning or end as no other shares; approve and withdraw also take an incident, which is
-all of its cases and those to come. Answers are lines to read. As in `monitor.people`, Unknown and Refused say why not, in Spanish.
+all of its cases and those to come; of whoever sees some clients alone, their clients' cases of now, one by one. Answers are lines to read.
+As in `monitor.people`, Unknown and Refused say why not, in Spanish.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from alerts.reasons import OBSERVED, waits
 from monitor import spanish as es
 from monitor import tables as t
 from monitor.people import Conflict, Refused, Unknown, found_incident
-from monitor.seeing import seen
+from monitor.seeing import partial, seen
 from monitor.standing import as_acted, as_worked, named
 from monitor.store import Act, Store
 from monitor.trail import repeated
@@ -36,6 +37,11 @@ def do(
     acts, told = [], []
     for name in dict.fromkeys(names):
         decision, incident = _named(store, name, whole=action in WHOLE)
+        if decision is None and partial():
+            deeds, line = _each(store, incident, action, who.strip(), text.strip(), now, request_key)
+            acts += deeds
+            told.append(line)
+            continue
         key = decision.key if decision else ""
         act = Act(incident.id, now, who.strip(), action, text.strip(), case_key=key, request_key=request_key)
         if repeated(store, act):
@@ -54,11 +60,34 @@ def do(
             told.append(f"{incident.id}: {es.count(many, 'caso')}")
             if action == "reinstate" and not _taken_back(store, incident):
                 raise Conflict(f"la afectación {incident.id} no está retirada")
-        if action in ("approve", "reinstate") and incident.state is not IncidentState.FIRING:
-            raise Conflict(_over(incident))
+        _lasts(incident, action)
         acts.append(act)
     store.act(*acts)
     return told
+
+
+def _each(
+    store: Store, incident: Incident, action: str, who: str, text: str, now: datetime, request_key: str
+) -> tuple[list[Act], str]:
+    """What to do to the cases of an incident that whoever asks sees, one by one; and what to tell of it."""
+    here = as_worked(store, store.decisions(t.decisions.c.incident_id == incident.id))
+    mine = [decision for decision in here if seen(decision.client_id)]
+    if not mine:
+        raise Unknown(f"no hay un caso «{incident.id}»")
+    deeds = [Act(incident.id, now, who, action, text, case_key=d.key, request_key=request_key) for d in mine]
+    again = [bool(repeated(store, deed)) for deed in deeds]
+    acts = [deed for deed, d, was in zip(deeds, mine, again, strict=True) if not was and may(d, action)]
+    if not acts and not any(again):
+        raise Conflict(_why_not(mine[0], action))
+    if acts:
+        _lasts(incident, action)
+    return acts, f"{incident.id}: {es.count(len(acts) + sum(again), 'caso')}"
+
+
+def _lasts(incident: Incident, action: str) -> None:
+    """Conflict where the act makes sense only while the incident lasts, and it is over."""
+    if action in ("approve", "reinstate") and incident.state is not IncidentState.FIRING:
+        raise Conflict(_over(incident))
 
 
 def attribute(store: Store, name: str, case_id: str, who: str, now: datetime, *, request_key: str = "") -> str:

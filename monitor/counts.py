@@ -51,14 +51,14 @@ def touched(store: Store, ids: Sequence[str]) -> tuple[int, int]:
     return answer
 
 
-def until_changed(store: Store, name: str, as_of: Any, made: Callable[[], Row]) -> Row:
-    """What `made` says, kept under a name until any incident changes, somebody acts, or it is wanted as of something else."""
+def until_changed(store: Store, name: str, as_of: Any, made: Callable[[], Any]) -> Any:
+    """What `made` says, kept under a name until any incident or client changes, somebody acts, or it is wanted as of something else."""
     acts = t.acts.select().with_only_columns(t.acts.c.id).order_by(t.acts.c.id.desc()).limit(1)
     newest = [row["id"] for row in _rows(store, acts)]
     kept, key, stands = _of(store), (name,), (sum(store.changed.values()), newest, as_of)
     if key not in kept or kept[key][0] != stands:
         _keep(kept, {key: (stands, made())})
-    return dict(kept[key][1])
+    return kept[key][1]
 
 
 def _counted(store: Store, ids: Sequence[str]) -> dict[str, Row]:

@@ -62,7 +62,7 @@ class Database:
         self.engine = connect(url)
         self.shown = self.engine.url.render_as_string()
         self.changed: dict[str, int] = {}
-        """How often each incident was changed since this process began, for who keeps what was counted of it."""
+        """How often each incident ('': the clients) was changed since this process began, for who keeps what was counted of it."""
 
     def note(self, incidents: Iterable[str]) -> None:
         """These were changed."""

@@ -19,7 +19,7 @@ from monitor import tables as t
 from monitor.discretion import masked, mentioned, without_clients
 from monitor.guides import Guides, guides
 from monitor.people import as_json, found_incident
-from monitor.standing import Row, as_acted, lasted, rows
+from monitor.standing import Row, as_acted, lasted, only, rows
 from monitor.store import Act, Store
 from monitor.touching import asked, counts, own, segments
 
@@ -196,12 +196,12 @@ def _signals(store: Store, incident_id: str) -> list[Row]:
 
 def _done(store: Store, incident_id: str, named: Mapping[str, str], once: dict[Any, Any]) -> list[Row]:
     """What people did, in order: to the incident, and to the recipient's own clients' cases; of those of others, how many."""
-    acts, said, others = asked(once, ("done", incident_id), lambda: _said(store, incident_id))
+    acts, said, others, owners = asked(once, ("done", incident_id), lambda: _said(store, incident_id))
     texts = masked(said, others, named)
     told: list[Row] = []
     for act, text, about in zip(acts, texts[::2], texts[1::2], strict=True):
         row: Row = {"at": act.at, "who": act.who, "action": act.action, "text": text, "about": about, "cases": 0}
-        if not act.case_key or act.case_key.endswith(tuple(named)):
+        if not act.case_key or owners.get(act.case_key) in named:
             told.append(row)
             continue
         alike = (one for one in told if one["cases"] and (one["who"], one["action"]) == (act.who, act.action))
@@ -211,11 +211,14 @@ def _done(store: Store, incident_id: str, named: Mapping[str, str], once: dict[A
     return told
 
 
-def _said(store: Store, incident_id: str) -> tuple[list[Act], list[str], Mapping[str, str]]:
-    """What people did, what they wrote with it, and the clients who may be meant there."""
+def _said(store: Store, incident_id: str) -> tuple[list[Act], list[str], Mapping[str, str], Mapping[str, str]]:
+    """What people did, what they wrote with it, the clients who may be meant there, and whose the cases are, by their keys."""
     acts = store.acts(incident_id=incident_id)
     said = [text for act in acts for text in (act.text, act.about)]
-    return acts, said, mentioned(store, said)
+    d = t.decisions.c
+    theirs = d.key.in_(only(t.acts, "case_key", t.acts.c.incident_id == incident_id))
+    owners = rows(store, t.decisions.select().with_only_columns(d.key, d.client_id).where(theirs))
+    return acts, said, mentioned(store, said), {row["key"]: row["client_id"] for row in owners}
 
 
 def _next(incident: Incident, now: datetime) -> datetime | None:

@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import logging
 import sys
+from pathlib import Path
+from traceback import extract_tb
 
 import structlog
 from structlog.tracebacks import ExceptionDictTransformer
+
+
+def kind_and_place(error: BaseException) -> str:
+    """An error that is a fault of ours, as others may see it: without its text, which may name a client (`KeyError: '900123456'`)."""
+    at = extract_tb(error.__traceback__)[-1:]
+    return " ".join([type(error).__name__, *(f"({Path(one.filename).name}:{one.lineno})" for one in at)])
 
 
 def log_to_stderr() -> None:

@@ -111,14 +111,26 @@ _trigger = lru_cache(maxsize=256)(cron_trigger)
 @lru_cache(maxsize=4096)
 def _starts(line: str, zone: str, day: int) -> tuple[datetime, ...]:
     """When it begins in a UTC day (since the epoch): the days do not depend on each other, however the time is cut."""
-    trigger, begin = _trigger(line, zone), datetime.fromtimestamp(day * _SECONDS, UTC)
-    found: list[datetime] = []
-    time = begin
-    while (fire := trigger.get_next_fire_time(None, time)) and (at := fire.astimezone(UTC)) < begin + timedelta(days=1):
-        if at >= time:
-            found.append(at)
-        time = max(at, time) + timedelta(seconds=1)
-    return tuple(found)
+    # The trigger goes by a clock that is never set: one of the zone's own passes over a whole day that begins in an hour left out.
+    clock, begin = ZoneInfo(zone), datetime.fromtimestamp(day * _SECONDS, UTC)
+    end = begin + timedelta(days=1)
+    trigger, found = _trigger(line, "UTC"), set[datetime]()
+    shown = begin.astimezone(clock).replace(tzinfo=UTC) - _SET
+    last = end.astimezone(clock).replace(tzinfo=UTC) + _SET
+    while (fire := trigger.get_next_fire_time(None, shown)) and fire < last:
+        found |= {at for at in _times(fire.replace(tzinfo=None), clock) if begin <= at < end}
+        shown = fire + timedelta(seconds=1)
+    return tuple(sorted(found))
+
+
+_SET = timedelta(hours=3)
+"""By so much a clock is set at most at one time."""
+
+
+def _times(shown: datetime, clock: ZoneInfo) -> set[datetime]:
+    """When the clock shows this; if it never does, when it would have, had it not been set."""
+    both = {shown.replace(tzinfo=clock, fold=fold).astimezone(UTC) for fold in (0, 1)}
+    return {at for at in both if at.astimezone(clock).replace(tzinfo=None) == shown} or {max(both)}
 
 
 def maintained(declared: Sequence[Declared], frame: Frame, minutes: int) -> NDArray[np.bool_]:

@@ -5,7 +5,7 @@ Names, labels and units stand in `monitor.metric_names`; what stands now (rules,
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import version
@@ -176,9 +176,9 @@ class Metrics:
         """The scheduler skipped a run."""
         self._missed.inc()
 
-    def queued(self, length: int) -> None:
-        """How many polls wait to be judged."""
-        self._queue.set(length)
+    def queued(self, length: Callable[[], int]) -> None:
+        """How many polls wait to be judged: asked whenever it is read, for they gather while others are judged."""
+        self._queue.set_function(length)
 
     def judged(self, minutes: int, lag: float, seconds: float) -> None:
         """A step judged so many minutes, `lag` seconds after the newest of them ended, in `seconds`."""

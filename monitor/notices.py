@@ -178,10 +178,8 @@ class Notices:
         """All that is held back for one in one role, in one message."""
         named = [one.basis["segments"] for one in held]
         segments = {segment for some in named for segment in some} if all(named) else set()
-        to, incidents = (
-            recipient(self.config, who, {**held[0].basis, "segments": segments}),
-            [one.subject for one in held],
-        )
+        to = recipient(self.config, who, {**held[0].basis, "segments": segments})
+        incidents = [one.subject for one in held]
         facts = summary_facts(self.store, incidents, to, now, address=board(self.config))
         return message("summary", who, sequence, facts | {"event": "first", "why": []})
 

@@ -7,9 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
-from pathlib import Path
 from re import escape, sub
-from traceback import extract_tb
 from typing import Any
 
 import structlog
@@ -19,6 +17,7 @@ from alerts.messages import Words, case_text, end_text, return_text, withdrawn_t
 from alerts.rows import plain
 from connectors import Case, CaseDesk, SourceError
 from monitor import spanish
+from monitor.logs import kind_and_place
 from monitor.store import Message, Store
 
 LEASE = timedelta(minutes=2)
@@ -28,6 +27,8 @@ WITHDRAWN = "retirado"
 """The status of a case that we took back."""
 A_DAY = timedelta(days=1) // LONGEST_WAIT
 """Attempts."""
+PATIENCE = timedelta(days=1)
+"""So old is a notice that is refused for good when it is given up: what follows in its thread, and is as old, is refused but once."""
 DOUBLINGS = 16
 """Of the wait at most: a desk may be away for days, and no length of time is doubled so often."""
 
@@ -126,15 +127,18 @@ def deliver(
     receivers: Mapping[str, Tell] = NOBODY,
     only: str | None = None,
     but: Collection[str] = (),
+    resting: dict[str, datetime] | None = None,
     stop: Callable[[], bool] = lambda: False,
 ) -> int:
     """Send all that is due; `sent` is told of each with its desk and the error, if any. How many were sent.
 
     receivers: by the name that stands in a message's `desk` (see `receiver_name`), what sends a notice. only: to this desk (None: to all),
-    but: not to these; a desk that does not answer is left alone until the next call. stop: asked
+    but: not to these; a desk that does not answer is left alone until the next call. resting: until when those are left alone that
+    let nobody in (a log-in is tried once a rest, not once a message); kept by the caller from call to call. stop: asked
     before each, for a desk may take long.
     """
-    done, paused = 0, set(but)
+    resting = {} if resting is None else resting
+    done, paused = 0, {*but, *(desk for desk, until in resting.items() if clock() < until)}
     while not stop() and (only not in paused) and (message := store.claim(clock(), LEASE, only=only, but=paused)):
         desk = message["desk"]
         try:
@@ -142,20 +146,33 @@ def deliver(
         except Exception as error:  # noqa: BLE001 - whatever a desk raises, it is that desk's trouble alone
             why = str(error) if isinstance(error, SourceError) else f"{type(error).__name__}: {error}"
             permanent = isinstance(error, SourceError) and error.permanent
+            whole = isinstance(error, SourceError) and error.whole
             wait = min(FIRST_WAIT * 2 ** min(message["attempts"], DOUBLINGS), LONGEST_WAIT)
             # Permanent means until somebody mends it: a case that was decided on is never given up, only asked for less often;
-            # one that is taken back, for a day, for it may be gone from its tool.
-            patient = {"open": True, "notify": True, "withdraw": message["attempts"] + 1 < A_DAY}
-            dead = permanent and not patient.get(message["action"], False)
-            store.put_off(message["id"], why, clock() + (LONGEST_WAIT if permanent else wait), dead=dead)
+            # one that is taken back, for a day, for it may be gone from its tool; a notice likewise, for its recipient may be nobody.
+            # Nothing is given up because of a desk or receiver that can take nothing at all.
+            young = clock() - message["created_at"] < PATIENCE
+            patient = {"open": True, NOTIFY: young, "withdraw": message["attempts"] + 1 < A_DAY}
+            dead = permanent and not whole and not patient.get(message["action"], False)
+            # After a rest another one's turn comes first: one that alone is refused so may not keep all others waiting.
+            pause = LONGEST_WAIT + FIRST_WAIT if whole else LONGEST_WAIT if permanent else wait
+            store.put_off(message["id"], why, clock() + pause, dead=dead)
             # What a tool answers names the case, and a case's key names its client: the whole of it is in the outbox alone.
             named = (message["case_key"], message["payload"].get("client_id", ""))
-            shown = why if not any(named) else sub("|".join(map(escape, filter(None, named))), "...", why)
-            at = extract_tb(error.__traceback__)[-1]
-            raised = f"{Path(at.filename).name}:{at.lineno}"
+            ours = not isinstance(error, SourceError)
+            shown = (
+                kind_and_place(error)
+                if ours
+                else why
+                if not any(named)
+                else sub("|".join(map(escape, filter(None, named))), "...", why)
+            )
+            raised = kind_and_place(error)
             log.warning("not delivered", desk=desk, action=message["action"], error=shown, raised=raised, given_up=dead)
             sent(desk, shown)
-            if not permanent:
+            if whole:
+                resting[desk] = clock() + LONGEST_WAIT
+            if whole or not permanent:
                 paused.add(desk)
         else:
             store.confirm(message["id"], reference, clock())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -10,7 +10,7 @@ from typing import Any
 
 from alerts import Impact, Incident, IncidentState, Touch
 from monitor import tables as t
-from monitor.standing import Row, as_acted, only, rows, told
+from monitor.standing import Row, as_acted, only, told, tuples
 from monitor.store import Store
 
 MONTH = timedelta(days=30)
@@ -27,22 +27,36 @@ class Hit:
     open: bool
 
 
-def affected_by(store: Store, now: datetime, client_id: str | None = None) -> dict[str, list[Hit]]:
-    """By client (one, or all), what has affected them in the last MONTH and what does now, in order of time."""
-    i, n = t.incidents.c, t.impacts.c
+def lately(now: datetime) -> tuple[Any, ...]:
+    """Of the incidents that stand for themselves, those that began within the last MONTH or go on."""
+    i = t.incidents.c
     stands = i.state.in_((IncidentState.FIRING, IncidentState.RESOLVED))
-    lately = (stands, (i.started_at > now - MONTH) | (i.state == IncidentState.FIRING))
-    incidents = {incident.id: incident for incident in as_acted(store, store.incidents(*lately))}
-    where = [n.touch == Touch.AFFECTED, n.incident_id.in_(only(t.incidents, "id", *lately))]
-    where += [n.client_id == client_id] if client_id is not None else []
-    few = t.impacts.select().with_only_columns(n.client_id, n.incident_id, n.product).where(*where)
+    return stands, (i.started_at > now - MONTH) | (i.state == IncidentState.FIRING)
+
+
+def of_late(store: Store, now: datetime) -> dict[str, Incident]:
+    """Those of `lately`, with what people did a moment ago."""
+    return {incident.id: incident for incident in as_acted(store, store.incidents(*lately(now)))}
+
+
+def affected_by(store: Store, ids: Collection[str], incidents: Mapping[str, Incident]) -> dict[str, list[Hit]]:
+    """By client, which of these incidents have affected them, in order of time."""
+    n = t.impacts.c
+    here = (n.touch == Touch.AFFECTED, n.client_id.in_(ids))
+    few = t.impacts.select().with_only_columns(n.client_id, n.incident_id, n.product).where(*here)
+    hits: dict[tuple[str, str], Hit] = {}
     found: dict[str, list[Hit]] = {}
-    for row in rows(store, few):
-        if (incident := incidents.get(row["incident_id"])) is None:
-            continue  # it came between the two questions
-        firing = incident.state is IncidentState.FIRING
-        found.setdefault(row["client_id"], []).append(Hit(incident.id, row["product"], incident.started_at, firing))
-    return {key: sorted(hits, key=lambda h: (h.started_at, h.incident_id, h.product)) for key, hits in found.items()}
+    for client_id, incident_id, product in tuples(store, few):
+        if (hit := hits.get((incident_id, product))) is None:
+            if (incident := incidents.get(incident_id)) is None:
+                continue
+            firing = incident.state is IncidentState.FIRING
+            hit = hits[incident_id, product] = Hit(incident_id, product, incident.started_at, firing)
+        found.setdefault(client_id, []).append(hit)
+    for mine in found.values():
+        if len(mine) > 1:
+            mine.sort(key=lambda h: (h.started_at, h.incident_id, h.product))
+    return found
 
 
 def history(store: Store, client_id: str, since: datetime, now: datetime, decided: Sequence[Row]) -> list[Row]:

@@ -19,7 +19,7 @@ from alerts.rows import plain
 from alerts.standing import with_standing
 from monitor import tables as t
 from monitor.counts import touched, until_changed
-from monitor.seeing import seen
+from monitor.seeing import Forbidden, partial, seen
 from monitor.standing import Row, as_acted, as_worked, only, rows, told
 from monitor.store import Act, Store
 from monitor.trail import repeated
@@ -107,7 +107,7 @@ def figures(store: Store, since: datetime) -> Row:
 
     reported: clients who have told of it themselves; first: those of them who had our case before; lead: median, s.
     """
-    return until_changed(store, "figures", int(since.timestamp() // 60), lambda: _figures(store, since))
+    return dict(until_changed(store, "figures", int(since.timestamp() // 60), lambda: _figures(store, since)))
 
 
 def _figures(store: Store, since: datetime) -> Row:
@@ -230,6 +230,8 @@ DONE = ("ack", "unack", "note", "assign", "resolve", "reopen", "useful")
 """What can be done to an incident."""
 EVER = ("note", "useful")
 """Of these, what can be done once it is over as well."""
+OF_ALL = ("resolve", "reopen")
+"""Of these, what decides for all whom it touches: for who sees them all."""
 UNDO = timedelta(hours=1)
 """What was closed by hand can be reopened for so long."""
 USEFUL = {"yes": True, "no": False}
@@ -246,7 +248,7 @@ def act(
     about: str = "",
     request_key: str = "",
 ) -> str:
-    """Note what somebody does to an incident (one of DONE); its full id. Unknown; Refused or, as it stands now, Conflict.
+    """Note what somebody does to an incident (one of DONE); its full id. Unknown; Forbidden; Refused or, as it stands now, Conflict.
 
     about: to `assign`, whom ('': nobody); to `useful`, yes or no. A repeat within seconds, or with the same request_key, is one.
     """
@@ -257,6 +259,8 @@ def act(
     if action == "useful" and about not in USEFUL:
         raise Refused("diga si fue útil: yes o no")
     (found,) = as_acted(store, [found_incident(store, incident_id)])
+    if action in OF_ALL and partial() and not found.scope.client_id:
+        raise Forbidden("la afectación toca a más clientes que los suyos: la cierra o la reabre quien los ve a todos")
     done = Act(found.id, now, who.strip(), action, text.strip(), about=about.strip(), request_key=request_key)
     if not repeated(store, done):
         if why := _why_not(found, action, now):

@@ -1,6 +1,6 @@
 """One client whole (360): how all that they hold is now, what touches them, their cases and promises, and their last 90 days.
 
-And all of them: who is touched now, and on whom impacts cross. Answers are rows as those of `monitor.people`.
+Answers are rows as those of `monitor.people`; all clients are in `monitor.clientele`.
 """
 
 from __future__ import annotations
@@ -10,18 +10,19 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from alerts import Client, Holding, Impact, Incident, IncidentState, Touch
+from alerts import Client, Holding, Impact, Incident, Touch
 from alerts.promises import Promises
 from alerts.rows import plain
 from connectors.nit import canonical
 from monitor import tables as t
+from monitor.clientele import first_served, open_incidents, touched_by
 from monitor.clocks import clocked, clocked_theirs
 from monitor.crossings import marks
-from monitor.past import affected_by, again, history
+from monitor.past import affected_by, again, history, of_late
 from monitor.people import Unknown, cases
 from monitor.reads import Reader, noted
 from monitor.seeing import SIGHT
-from monitor.standing import Row, as_acted, only, rows, told
+from monitor.standing import Row, only, rows, told
 from monitor.store import Store
 from monitor.unsettled import in_doubt
 from monitor.verdicts import FRESH, Present, present
@@ -63,7 +64,7 @@ def client(store: Store, nit: str, now: datetime, reader: Reader, seen: Outlook 
     noted(store, reader, client_id, now)
     found = store.clients(t.clients.c.client_id == client_id)
     known = found[0] if found else Client(client_id)
-    open_ = _open(store)
+    open_ = open_incidents(store)
     impacts = [i for i in store.impacts(t.impacts.c.client_id == client_id) if i.incident_id in open_]
     word = present(store, now, seen.fresh)
     held = _held(store, client_id, now)
@@ -74,7 +75,7 @@ def client(store: Store, nit: str, now: datetime, reader: Reader, seen: Outlook 
     theirs = store.their_cases(t.their_cases.c.client_id == client_id, t.their_cases.c.reported_by != "monitor")
     decided = clocked(store, cases(store, client_id=client_id), seen.promises, now)
     past = history(store, client_id, now - PERIOD, now, decided)
-    hit = affected_by(store, now, client_id)
+    hit = affected_by(store, [client_id], of_late(store, now))
     return {
         **plain(known),
         "state": min((row["state"] for row in holdings), key=STATES.index, default="sin datos"),
@@ -92,28 +93,6 @@ def client(store: Store, nit: str, now: datetime, reader: Reader, seen: Outlook 
         "doubts": in_doubt(store, client_id, now - PERIOD),
         "history": past,
     }
-
-
-def clients(store: Store, now: datetime, *, crossed: bool = False, touched: bool = False) -> list[Row]:
-    """Every client that the bank has told of or that is touched now: the touched by priority, then the others by name.
-
-    crossed: only those on whom impacts cross; touched: only those whom an open incident touches.
-    """
-    here = _touched(store, _open(store))
-    hit = affected_by(store, now)
-    known = {one.client_id: one for one in store.clients()}
-    found = [
-        plain(known.get(client_id, Client(client_id)))
-        | here.get(client_id, _UNTOUCHED)
-        | {"marks": marks(hit.get(client_id, ()), now)}
-        for client_id in {**known, **here, **hit}
-    ]
-    wanted = [row for row in found if (row["marks"] or not crossed) and (row["touch"] or not touched)]
-    return sorted(wanted, key=_first_served)
-
-
-def _first_served(row: Row) -> tuple[Any, ...]:
-    return not row["touch"], row["touch"] != Touch.AFFECTED, -row["priority"], row["name"], row["client_id"]
 
 
 def identity(store: Store, text: str) -> str:
@@ -186,34 +165,6 @@ def _covers(incident: Incident, holding: Holding) -> bool:
     return scope.product in ("", holding.product) and (not scope.channel or holding.channel in ("", scope.channel))
 
 
-# ---- who is touched now --------------------------------------------------------------------------------------------
-
-_UNTOUCHED: Row = {"touch": "", "priority": 0, "products": [], "incidents": []}
-
-
-def _open(store: Store) -> dict[str, Incident]:
-    firing = as_acted(store, store.incidents(t.incidents.c.state == IncidentState.FIRING))
-    return {incident.id: incident for incident in firing if incident.state is IncidentState.FIRING}
-
-
-def _touched(store: Store, open_: Mapping[str, Incident], *where: Any) -> dict[str, Row]:
-    """By client: affected, or else exposed, on which products, by which incidents, and the highest priority of these."""
-    i = t.impacts.c
-    few = t.impacts.select().with_only_columns(i.client_id, i.touch, i.priority, i.product, i.incident_id)
-    ordered = few.where(i.incident_id.in_(list(open_)), *where).order_by(i.touch, i.priority.desc(), i.product)
-    found: dict[str, Row] = {}
-    for row in rows(store, ordered):  # the affected first: whoever is both is affected
-        mine = found.setdefault(
-            row["client_id"], {"touch": row["touch"], "priority": 0, "products": [], "incidents": []}
-        )
-        if mine["touch"] != row["touch"]:
-            continue
-        mine["priority"] = max(mine["priority"], row["priority"])
-        for key, value in (("products", row["product"]), ("incidents", row["incident_id"])):
-            mine[key] += [value] if value not in mine[key] else []
-    return found
-
-
 def _group(store: Store, known: Client, open_: Mapping[str, Incident]) -> Row:
     """The economic group: how many others are in it, and those of them who are touched now, by priority."""
     if not known.group_id:
@@ -221,12 +172,12 @@ def _group(store: Store, known: Client, open_: Mapping[str, Incident]) -> Row:
     c = t.clients.c
     others = {o.client_id: o for o in store.clients(c.group_id == known.group_id, c.client_id != known.client_id)}
     inside = only(t.clients, "client_id", c.group_id == known.group_id, c.client_id != known.client_id)
-    here = _touched(store, open_, t.impacts.c.client_id.in_(inside))
+    here = touched_by(store, open_, t.impacts.c.client_id.in_(inside))
     found = [
         {"client_id": client_id, "name": others[client_id].name, "segment": others[client_id].segment} | touch
         for client_id, touch in here.items()
     ]
-    return {"size": len(others), "touched": sorted(found, key=_first_served)}
+    return {"size": len(others), "touched": sorted(found, key=first_served)}
 
 
 def _impact(impact: Impact) -> Row:

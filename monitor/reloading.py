@@ -19,7 +19,7 @@ from monitor.config import Config, read_config
 from monitor.faults import ConfigError, Fault
 from monitor.judge import Stopped
 from monitor.people import Conflict
-from monitor.service import Service
+from monitor.service import LAST, Service
 
 log = structlog.get_logger()
 
@@ -53,7 +53,7 @@ class Live:
         with self._changing:
             self._works = False
             self.service.pause()
-        self.service.sending.rest()
+        self.service.sending.rest(LAST)
 
     @property
     def hanging(self) -> bool:

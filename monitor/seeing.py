@@ -1,8 +1,8 @@
 """Which clients whoever asks may see, and answers with the others taken out: the one place that all that is shown passes.
 
 What is asked in a web request is asked under a `Sight`; the daemon and the command line see everyone. A row about a client who is not
-to be seen falls out of its list; a whole answer about one is not there (Hidden). In what is left, words that name such a client, by number
-or by name, are covered. Counts stay as they were counted.
+to be seen falls out of its list, and is None where an answer has it beside other things; a whole answer about one is not there (Hidden).
+In what is left, words that name such a client, by number or by name, are covered. Counts stay as they were counted.
 """
 
 from __future__ import annotations
@@ -30,13 +30,21 @@ HELD = timedelta(minutes=5)
 """For how long the clients' names are not read anew, to cover them in free text."""
 SOME = 500
 """Numbers that one query asks about."""
+LONGEST = 6
+"""Groups of digits that one number may be written in, its check digit among them."""
 _NUMBER = re.compile(r"[0-9]+(?:[.\-][0-9]+)*")
+_SPACED = re.compile(r"(?<![0-9])[0-9]{1,3}(?:(?:\.|\s{1,2})[0-9]{3})+(?:\s?-?\s?[0-9])?(?![0-9])")
+"""A number in groups of three, with its check digit or without; a run of such groups may be several."""
 _CASE = re.compile(r"VG-AF-[^-]+-[^-]+-(.+)")
 _HOLDERS: tuple[Any, ...] = (t.clients, t.holdings, t.impacts, t.decisions, t.their_cases)
 
 
 class Hidden(LookupError):  # noqa: N818 - nothing went wrong
     """What was asked for is not there for whoever asks."""
+
+
+class Forbidden(PermissionError):  # noqa: N818 - as above
+    """What was asked is not for whoever asks, in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +65,11 @@ SIGHT: ContextVar[Sight] = ContextVar("sight", default=EVERYONE)
 def seen(client_id: str) -> bool:
     """Whether whoever asks may see this client."""
     return client_id in SIGHT.get()
+
+
+def partial() -> bool:
+    """Whether whoever asks sees some clients alone."""
+    return SIGHT.get().clients is not None
 
 
 def sight_of(store: Store, user: User) -> Sight:
@@ -104,6 +117,7 @@ class Veil:
         every = set(_texts(kept))
         texts = every - typed
         numbers = {number for text in texts for found in _NUMBER.finditer(text) for number in _meant(found.group())}
+        numbers |= {number for text in texts for found in _SPACED.finditer(text) for number in _meant_by(found.group())}
         others = self._others(numbers - (sight.clients or frozenset()))
         self._read_names()
         plain = {text: text for text in every & typed} | {text: self._without(text, others, sight) for text in texts}
@@ -137,7 +151,10 @@ class Veil:
         def number(found: re.Match[str]) -> str:
             return COVERED if others & _meant(found.group()) else found.group()
 
-        text = _NUMBER.sub(number, text)
+        def spaced(found: re.Match[str]) -> str:
+            return COVERED if others & _meant_by(found.group()) else found.group()
+
+        text = _NUMBER.sub(number, _SPACED.sub(spaced, text))
         words = list(re.finditer(r"\w+", text))
         folded = [word.group().casefold() for word in words]
         spans, at = [], 0
@@ -189,21 +206,30 @@ def _about(row: Mapping[Any, Any]) -> Iterator[str]:
             yield found.group(1)
 
 
-def _kept(value: Any, sight: Sight) -> Any:
+def _or_none(value: Any, sight: Sight) -> Any:
+    """One thing among others of an answer: None where it is about another, for the rest is there without it."""
+    try:
+        return _kept(value, sight)
+    except Hidden:
+        return None
+
+
+def _kept(value: Any, sight: Sight, *, top: bool = True) -> Any:
+    """top: not within a list, which leaves out whole rows."""
     if isinstance(value, BaseModel):
         value = value.model_dump()
     if isinstance(value, Mapping):
         if not all(client in sight for client in _about(value)):
             raise Hidden("no hay nada con ese nombre")
-        return {key: _kept(each, sight) for key, each in value.items()}
+        return {key: _or_none(each, sight) if top else _kept(each, sight, top=False) for key, each in value.items()}
     if isinstance(value, tuple):
-        return tuple(_kept(each, sight) for each in value)
+        return tuple(_kept(each, sight, top=False) for each in value)
     if isinstance(value, list | set | frozenset | Iterator):
         every, part = list(value), Part()
         part.whole = len(every)
         for each in every:
             try:
-                part.append(_kept(each, sight))
+                part.append(_kept(each, sight, top=False))
             except Hidden:
                 continue
         return part
@@ -242,5 +268,16 @@ def _meant(written: str) -> set[str]:
     """The identities that a number in a text may stand for: with dots, with its check digit, at the end of a key."""
     whole = re.sub(r"[.\-]", "", written)
     found = {whole, *(part.replace(".", "") for part in written.split("-")), *re.findall(r"[0-9]+", written)}
-    checked = {n[:-1] for n in found if 1 < len(n) <= 16 and check_digit(n[:-1]) == int(n[-1])}  # noqa: PLR2004 - 15 and its digit
-    return found | checked
+    return found | _checked(found)
+
+
+def _meant_by(written: str) -> set[str]:
+    """The same of groups of three: any of them that stand together."""
+    groups = re.findall(r"[0-9]+", written)
+    runs = {"".join(groups[i:j]) for i in range(len(groups)) for j in range(i + 2, min(i + LONGEST, len(groups)) + 1)}
+    return runs | _checked(runs)
+
+
+def _checked(found: set[str]) -> set[str]:
+    """Those that end with their check digit, without it."""
+    return {n[:-1] for n in found if 1 < len(n) <= 16 and check_digit(n[:-1]) == int(n[-1])}  # noqa: PLR2004 - 15 and its digit

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
-from threading import Lock
+from threading import Event, Lock, Thread
+from time import monotonic
+
+import structlog
 
 from connectors.circuit import state_of
 from monitor.config import Config
 from monitor.metrics import Metrics
 from monitor.outbox import Tell, deliver
 from monitor.store import Store
+
+log = structlog.get_logger()
 
 
 class Sending:
@@ -28,6 +33,7 @@ class Sending:
         """receivers: as `monitor.outbox.deliver` has them."""
         self.store, self.clock, self.metrics, self.errors, self.receivers = store, clock, metrics, errors, receivers
         self.desks = {name: desk.make() for name, desk in config.desks.items()}
+        self._resting: dict[str | None, dict[str, datetime]] = {}
         self._at: dict[str | None, Lock] = {name: Lock() for name in (*self.desks, *receivers, None)}
 
     def __iter__(self) -> Iterator[str | None]:
@@ -43,19 +49,36 @@ class Sending:
         with self._at[name]:
             but = () if name else (*self.desks, *self.receivers)
             sent = deliver(
-                self.store, self.desks, self.clock, self._sent, receivers=self.receivers, only=name, but=but, stop=stop
-            )
+                self.store, self.desks, self.clock, self._sent, receivers=self.receivers, only=name, but=but,
+                resting=self._resting.setdefault(name, {}), stop=stop,
+            )  # fmt: skip
             if name in self.desks:
                 self.metrics.circuits(desk=name, state=state_of(self.desks[name]))
             waiting = self.store.waiting()
             self.metrics.outbox(len(waiting), (self.clock() - waiting[0]).total_seconds() if waiting else 0.0)
             return sent
 
-    def rest(self) -> None:
-        """At the end: send what is due where it is answered; one that does not answer holds up no end."""
-        for name in self:
-            if f"desk {name}" not in self.errors and not self._at[name].locked():
-                self.to(name)
+    def rest(self, seconds: float) -> None:
+        """At the end: send what is due where it is answered, everywhere at once, and wait so long for it.
+
+        What is not sent by then stays in the outbox; who has not answered is `hanging`.
+        """
+        over, until = Event(), monotonic() + seconds
+        names = [name for name in self if f"desk {name}" not in self.errors and not self._at[name].locked()]
+        last = [Thread(target=self._last, args=[name, over.is_set], daemon=True) for name in names]
+        for thread in last:
+            thread.start()
+        for thread in last:
+            thread.join(max(until - monotonic(), 0.0))
+        over.set()
+        if self.hanging:
+            log.warning("not waited for any longer", hanging=self.hanging)
+
+    def _last(self, name: str | None, stop: Callable[[], bool]) -> None:
+        try:
+            self.to(name, stop)
+        except Exception:
+            log.exception("what was due at the end was not sent", desk=name)
 
     @property
     def hanging(self) -> list[str]:

@@ -23,6 +23,7 @@ from monitor.intake import Intake, Rows
 from monitor.jobs import scheduled
 from monitor.judge import EVENTS, Done, Down, Judge, Stopped
 from monitor.leading import reported
+from monitor.logs import kind_and_place
 from monitor.metrics import Metrics
 from monitor.notices import Notices
 from monitor.receiving import Refreshing, made, tellers
@@ -40,7 +41,7 @@ QUEUE = 64
 TOLD = 5
 """Rows left out of one poll that are told one by one."""
 LAST = 20.0
-"""Seconds that what is being asked may take when all ends."""
+"""Seconds that what is being asked may take when all ends, and as many that what is then due may."""
 STALE = timedelta(minutes=2)
 """Without a minute judged for this long, beyond the patience with a source and three polls of the slowest, not ready."""
 PAUSE = 1.0
@@ -79,6 +80,7 @@ class Service:
         self.last_cycle: datetime | None = None
         self._failed, self._failure = 0, ""
         self._queue: Queue[tuple[Intake, Rows | Down]] = Queue(QUEUE)
+        self.metrics.queued(self._queue.qsize)
         self._stopping = Event()
         self._ending = Event()
         self._told_to_end = ending
@@ -123,7 +125,7 @@ class Service:
         except Exception as error:
             # One broken source must not stop the others.
             log.exception("a poll failed", source=intake.name)
-            return self._down(intake, repr(error))
+            return self._down(intake, kind_and_place(error))
         finally:
             self.metrics.circuits(source=intake.name, state=intake.circuit)
         if rows.useless:
@@ -242,7 +244,7 @@ class Service:
         stop.wait()
         log.info("stopping")
         self.pause()
-        self.sending.rest()
+        self.sending.rest(LAST)
 
     def begin(self, *, anew: bool = False) -> None:
         """Poll, judge and deliver, in threads of its own, until `pause`. anew: from what is committed, whatever memory holds."""
@@ -309,7 +311,6 @@ class Service:
                     waiting.append(self._queue.get_nowait())
             # What was fetched before a step failed is fetched again, from the cursors that are committed.
             arrived = [item for intake, item in waiting if intake is self._intakes[intake.name]]
-            self.metrics.queued(self._queue.qsize())
             try:
                 if arrived or self._silent():
                     self._step(arrived)
@@ -324,7 +325,7 @@ class Service:
                     return
 
     def _fail(self, error: Exception) -> None:
-        self._failed, self._failure = self._failed + 1, f"{type(error).__name__}: {error}".splitlines()[0]
+        self._failed, self._failure = self._failed + 1, kind_and_place(error)
         self.metrics.step_error()
 
     def _rebuild(self) -> bool:

@@ -66,6 +66,7 @@ class Store(Database):
             self._send(c, step.messages, now)
         of = step.changes
         self.note({*of.incidents, *(key[0] for key in of.impacts), *(d.incident_id for d in of.decisions.values())})
+        self.note([""] if step.clients else [])
 
     def tell(self, threads: Sequence[Mapping[str, Any]], messages: Iterable[Message], now: datetime) -> None:
         """What recipients are told (rows of `threads`), with the messages that tell them.

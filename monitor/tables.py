@@ -365,6 +365,22 @@ def by_action(where: Any) -> Any:
     )
 
 
+def by_client(where: Any) -> Any:
+    """How each client is touched: client_id, touch, the highest priority of such touches, on how many products they are affected."""
+    i = impacts.c
+    hit = i.touch == "affected"
+    priority = func.coalesce(func.max(case((hit, i.priority))), func.max(i.priority))
+    products = func.count(case((hit & (i.product != ""), i.product)).distinct())
+    return select(i.client_id, func.min(i.touch), priority, products).where(where).group_by(i.client_id)
+
+
+def again(where: Any) -> Any:
+    """The clients whom more than one incident has affected."""
+    i = impacts.c
+    hit = select(i.client_id).where(i.touch == "affected", where)
+    return hit.group_by(i.client_id).having(func.count(i.incident_id.distinct()) > 1)
+
+
 def newest_key(thread: Any) -> Any:
     """The outbox's key of a thread's newest message. thread: columns of `threads`."""
     return thread.subject + ":" + thread.receiver + ":" + thread.recipient + ":" + written(thread.sequence)

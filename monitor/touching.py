@@ -87,7 +87,7 @@ def own(
     touched = rows(store, both.with_only_columns(*columns, c.name, c.segment))
     touched.sort(key=lambda row: (row["touch"], -row["priority"], row["name"], row["client_id"], row["product"]))
     every = list(dict.fromkeys(row["client_id"] for row in touched))
-    found: dict[str, Row] = dict.fromkeys(every[:MOST], {})
+    found: dict[str, Row] = {key: {} for key in every[:MOST]}
     for row in touched:  # the affected first: whoever is both is affected
         if (one := found.get(row["client_id"])) is None:
             continue

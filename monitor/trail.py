@@ -4,11 +4,13 @@ Each act's hash is made of the act and of the hash before it. Of what retention 
 stands apart as the head. Who can write to the database can write a whole new chain: note the head elsewhere now and then (the daemon
 logs it, a signed hand-over carries it) and `vigia audit verify --head` tells whether it still belongs to the chain.
 Taking a client out of the state rewrites what names them: the chain is made anew then, and the purge's act carries the seal before.
+Such an act can be made up like any other: of a seal that it alone knows nobody can say that nothing else was changed before it.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -29,16 +31,24 @@ PURGE, BEFORE = "purge", "sello anterior"
 MADE = ("silence", "maintenance", "handover")
 """Acts that make something: `about` is its id, made of the time."""
 _CHUNK = 1000
+LEAST = 12
+"""Signs of a seal that tell it from others: so many are shown in lists."""
+_SEAL_BEFORE = re.compile(rf"{BEFORE} ([0-9a-f]{{64}})\b")
 
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """What a look through the whole trail came to. unsealed: acts from before there was a chain; broken: why it does not hold, or ''."""
+    """What a look through the whole trail came to. unsealed: acts from before there was a chain; broken: why it does not hold, or ''.
+
+    rewritten: the purge by which alone a seal noted before is still known, '' where it is in the chain itself: what stood then was sealed
+    anew, and whether nothing else was changed is to be held against who asked for that purge, or a seal noted after it.
+    """
 
     acts: int
     unsealed: int
     head: str
     broken: str = ""
+    rewritten: str = ""
 
 
 def sealed(act: Act, before: str) -> str:
@@ -91,7 +101,10 @@ def _same(c: Any, act: Act) -> Act | None:
 
 
 def verify(store: Database, head: str = "") -> Verified:
-    """Look through the whole trail, in order. head: a hash noted before, or its beginning, which must still be in it."""
+    """Look through the whole trail, in order. head: a hash noted before, or LEAST of its beginning, which must still be in it."""
+    if head and len(head) < LEAST:
+        raise ValueError(f"a seal of less than {LEAST} signs")
+    rewritten = ""
     a, number, acts, unsealed, seen = t.acts.c, 0, 0, 0, not head
     with store.reading() as c:
         marks = {row.key: row.value for row in c.execute(t.meta.select().where(t.meta.c.key.in_((HEAD, ANCHOR))))}
@@ -108,9 +121,12 @@ def verify(store: Database, head: str = "") -> Verified:
                     )
                 else:
                     last = act.hash
-                    seen = seen or last.startswith(head) or (act.action == PURGE and f"{BEFORE} {head}" in act.text)
+                    seen = seen or last.startswith(head)
+                    if act.action == PURGE and any(seal.startswith(head) for seal in _SEAL_BEFORE.findall(act.text)):
+                        rewritten = rewritten or f"la purga del acto {act.id} ({act.at:%Y-%m-%d %H:%M:%S} UTC)"
     broken = "faltan los últimos actos" if last != marks.get(HEAD, last) else ""
-    return Verified(acts, unsealed, last, broken or ("" if seen else f"no está el sello {head}"))
+    broken = broken or ("" if seen or rewritten else f"no está el sello {head}")
+    return Verified(acts, unsealed, last, broken, "" if seen else rewritten)
 
 
 def trail(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from monitor import tables as t
 from monitor.judge import EVENTS
+from monitor.outbox import NOTIFY
 from monitor.standing import rows
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ SILENT = timedelta(minutes=5)
 """For so long a desk or receiver may not answer, or a job fail or hang, before it is told."""
 WAITING = timedelta(minutes=15)
 """For so long a message may wait."""
+TOLD = timedelta(days=1)
+"""For so long after a notice was given up it is a fault: one, however many more follow."""
 PREFIX = "receivers."
 """What a receiver's name begins with where a desk's would stand."""
 HANGS = "sigue trabajando cuando ya debería empezar de nuevo"
@@ -100,6 +103,14 @@ def _outbox(service: Service, now: datetime, since: Since) -> Found:
     for name in sorted(row["desk"] for row in waited if f"desk {row['desk']}" in errors):
         key, who = _place(name)
         yield Trouble(key, "major", since(key), f"{who} no recibe: {errors[f'desk {name}']}"), SILENT
+    lost = (o.state == "dead") & (o.action == NOTIFY) & (o.due_at > now - TOLD)
+    given_up: dict[str, list[datetime]] = {}
+    for row in rows(service.store, t.outbox.select().with_only_columns(o.desk, o.due_at).where(lost)):
+        given_up.setdefault(row["desk"], []).append(row["due_at"])
+    for name, times in sorted(given_up.items()):
+        key, who = _place(name)
+        what = f"{who}: avisos que en un día no se pudieron entregar y ya no se envían: {len(times)}"
+        yield Trouble(f"undelivered:{key}", "major", since(key, min(*times, now)), what), timedelta(0)
     for name, error in dict(service.refreshing.errors).items():
         key, who = _place(f"{PREFIX}{name}")
         yield Trouble(key, "major", since(key), f"{who} no recibe lo que sigue: {error}"), SILENT

@@ -188,4 +188,5 @@ def _leads(address: Any) -> bool:
 
 
 def _joined(failed: list[SourceError]) -> SourceError:
-    return SourceError("; ".join(map(str, failed)), permanent=all(error.permanent for error in failed))
+    lasting, whole = all(error.permanent for error in failed), all(error.whole for error in failed)
+    return SourceError("; ".join(map(str, failed)), permanent=lasting, whole=whole)

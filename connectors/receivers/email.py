@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 PORTS = {"starttls": 587, "tls": 465, "none": 25}
 PERMANENT = range(500, 600)
 """SMTP's answers that asking again does not change."""
+TOO_LARGE = 552
+LOGIN = (530, 534, 535, 538)
+"""Those that ask for another log-in, to whatever they are said."""
 
 
 class Email:
@@ -169,13 +172,18 @@ def _told(place: str, error: Exception, seconds: float) -> SourceError:
         answered = next(iter(error.recipients.values()))[0]
     if answered is not None:
         what = next(words for kind, words in _REFUSED.items() if isinstance(error, kind))
-        return SourceError(f"{place}: refuses {what} ({answered})", permanent=answered in PERMANENT)
+        permanent = answered in PERMANENT
+        # What the server says of a message or of its recipient, it says of that one; the rest would befall any.
+        one = isinstance(error, smtplib.SMTPRecipientsRefused | smtplib.SMTPDataError) or answered == TOO_LARGE
+        whole = permanent and (answered in LOGIN or not one)
+        return SourceError(f"{place}: refuses {what} ({answered})", permanent=permanent, whole=whole)
     words, permanent = next((words, lasting) for kind, words, lasting in _BROKEN if isinstance(error, kind))
     lacks = next((word for word in ("STARTTLS", "AUTH", "SMTPUTF8") if word in str(error)), "what it takes")
     strerror = isinstance(error, OSError) and error.strerror
     return SourceError(
         f"{place}: {words.format(seconds=seconds, lacks=lacks, why=strerror or type(error).__name__)}",
         permanent=permanent,
+        whole=permanent and lacks != "SMTPUTF8",
     )
 
 

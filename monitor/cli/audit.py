@@ -34,16 +34,30 @@ def audit_verify(
     config: ConfigPath = CONFIG,
     *,
     head: Annotated[
-        str, typer.Option("--head", help="A seal noted before (its beginning is enough): it must still be there.")
+        str, typer.Option("--head", help="A seal noted before (12 signs of it are enough): it must still be there.")
     ] = "",
+    allow_purges: Annotated[
+        bool, typer.Option("--allow-purges", help="Be content with a seal that only a purge since then still tells of.")
+    ] = False,
 ) -> None:
-    """Look whether any act was changed, taken out or put in since; 1 if so. It tells the newest seal, to be noted elsewhere."""
-    from monitor.trail import verify
+    """Look whether any act was changed, taken out or put in since; 1 if so. It tells the newest seal, to be noted elsewhere.
 
+    A purge seals all acts anew: of a seal from before it, 1 as well, unless --allow-purges says that it is known of.
+    """
+    from monitor.trail import LEAST, verify
+
+    head = head.strip().lower()
+    if head and len(head) < LEAST:
+        raise typer.BadParameter(f"al menos {LEAST} letras del sello", param_hint="--head")
     with stored(config) as (_, store):
         seen = verify(store, head)
         if seen.broken:
             fail(f"la bitácora no está íntegra: {seen.broken}")
+        if seen.rewritten:
+            said = f"{seen.rewritten} selló de nuevo todo lo anterior: del sello {head[:LEAST]} solo queda lo que ella dice"
+            if not allow_purges:
+                fail(f"{said}; si esa purga se pidió, --allow-purges")
+            typer.echo(said)
         typer.echo(
             f"{seen.acts} actos, íntegros; {seen.unsealed} de antes de haber sello; último sello: {seen.head or 'ninguno'}"
         )

@@ -72,8 +72,8 @@ def clients(
     as_json: AsJson = False,
 ) -> None:
     """The clients whom an open incident touches, by priority; where impacts cross on them, that is said."""
-    from monitor import portrait
+    from monitor import clientele
 
     with stored(config) as (settings, store):
-        rows = portrait.clients(store, now(), crossed=crossed, touched=not crossed)
+        rows = clientele.clients(store, now(), crossed=crossed, touched=not crossed)
         show("portraits.show_clients", settings, rows, as_json=as_json)

@@ -41,12 +41,11 @@ class Asked:
 
     @property
     def token(self) -> str | None:
-        """The bearer token, '' if what is there is none; None without the header."""
-        said = self._one("authorization")
-        if not said:
+        """The bearer token, '' where it is too long; None without one: a proxy may bring what it was itself given, by another scheme."""
+        scheme, _, token = self._one("authorization").partition(" ")
+        if scheme.lower() != "bearer":
             return None
-        scheme, _, token = said.partition(" ")
-        return token.strip() if scheme.lower() == "bearer" and len(said) <= LONGEST else ""
+        return token.strip() if len(token) <= LONGEST else ""
 
     @property
     def content(self) -> str:

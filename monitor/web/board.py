@@ -13,6 +13,7 @@ from alerts import Incident, IncidentState, Touch
 from alerts.priority import SEGMENTS
 from monitor import people
 from monitor import tables as t
+from monitor.seeing import seen
 from monitor.standing import Row, as_acted, only, rows, told
 from monitor.store import Store
 from monitor.verdicts import Present, present
@@ -42,6 +43,8 @@ def pages(face: Face) -> APIRouter:
         incidents = as_acted(store, store.incidents(t.incidents.c.state == IncidentState.FIRING))
         firing = [incident for incident in incidents if incident.state is IncidentState.FIRING]
         told_of = sorted(told(store, firing, now), key=_worst_first)
+        worst = next((row for row in told_of if seen(row["client_id"])), None)
+        graver = worst or (told_of[0] if told_of else None)
         matching = _matching(store, told_of, asked)
         drawn = matching if look.asked("all") else matching[:SHOWN]
         over = _over(store, incidents, now, everything=bool(look.asked("over")))
@@ -53,8 +56,8 @@ def pages(face: Face) -> APIRouter:
             "board.html",
             now,
             many=len(told_of),
-            worst=told_of[0] if told_of else None,
-            tone="critical" if not ok else told_of[0]["severity"] if told_of else "well" if well else "major",
+            worst=worst,
+            tone="critical" if not ok else graver["severity"] if graver else "well" if well else "major",
             rows=drawn,
             matching=len(matching),
             guides={row["id"]: face.guide(row) for row in drawn},
@@ -78,11 +81,11 @@ def traces(store: Store, ids: Sequence[str]) -> dict[str, Row]:
     return {row["incident_id"]: row for row in found}
 
 
-def _over(store: Store, seen: Sequence[Incident], now: datetime, *, everything: bool) -> tuple[list[Row], int]:
-    """What was resolved LATELY, the newest first: what is shown of it, and how many there are. seen: what was open a moment ago."""
+def _over(store: Store, open_: Sequence[Incident], now: datetime, *, everything: bool) -> tuple[list[Row], int]:
+    """What was resolved LATELY, the newest first: what is shown of it, and how many there are. open_: what was open a moment ago."""
     i = t.incidents.c
     held = store.incidents(i.state == IncidentState.RESOLVED, i.resolved_at >= now - LATELY)
-    found = [incident for incident in seen if incident.state is IncidentState.RESOLVED] + held
+    found = [incident for incident in open_ if incident.state is IncidentState.RESOLVED] + held
     return told(store, found if everything else found[:SHOWN_OVER], now), len(found)
 
 

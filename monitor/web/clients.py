@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
-from monitor import portrait
+from monitor import clientele, portrait
 from monitor.past import days
 from monitor.standing import Row
 from monitor.web.face import Face
@@ -20,16 +22,21 @@ def pages(face: Face) -> APIRouter:
     @router.get("/clientes")
     def clients() -> HTMLResponse:
         now, wanted = face.clock(), LOOK.get().asked("q")
-        found = [row for row in portrait.clients(face.store, now) if named(row["name"], row["client_id"], wanted)]
-        touched = [row for row in found if row["touch"]]
-        crossed = [row for row in found if row["marks"] and not row["touch"]]
-        others = [row for row in found if not row["touch"] and not row["marks"]] if wanted else []
+        line = clientele.in_line(face.store, now)
+        found = [one for one in line if named(one.name, one.client_id, wanted)] if wanted else line
+        touched = [one for one in found if one.touch]
+        crossed = [one for one in found if one.crossed and not one.touch]
+        others = [one for one in found if not one.touch and not one.crossed] if wanted else []
+
+        def whole(some: Sequence[clientele.Place]) -> list[Row]:
+            return clientele.rows_of(face.store, now, some)
+
         return face.shown(
             "clients.html",
             now,
-            touched=part(touched, "page"),
-            crossed=part(crossed, "again"),
-            others=part(others, "others"),
+            touched=part(touched, "page", whole=whole),
+            crossed=part(crossed, "again", whole=whole),
+            others=part(others, "others", whole=whole),
             wanted=wanted,
         )
 

@@ -61,6 +61,7 @@ def pages(access: Access, sessions: Sessions, patience: Patience) -> APIRouter:
     def leave(request: Request) -> Response:
         answer = RedirectResponse("/entrar", 303)
         https = request.scope["vigia_https"]
+        sessions.end(request.cookies.get(cookie_name(https=https), ""))
         answer.delete_cookie(cookie_name(https=https), httponly=True, samesite="strict", secure=https)
         return impersonal(answer)  # type: ignore[no-any-return]
 

@@ -45,6 +45,8 @@ HEADERS = {
 would not say of our own forms where they come from.)"""
 NOTHING = (b"\0", b"%00", rb"\u0000")
 """The sign that no database keeps in a text, as it may be written."""
+IMPERSONAL = ("/api/openapi.json",)
+"""Answers of the framework's own that tell of no client."""
 HTTPS_ALONE = "max-age=31536000"
 LOCAL, ANYBODY = "local", "anybody"
 """What guards forms where there are no users, and before a log-in."""
@@ -97,7 +99,7 @@ class Gate:
 
         async def guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
-                if not _looked_through(scope, here, message["status"]):
+                if not _looked_through(scope, here, message):
                     raise RuntimeError("an answer that nobody looked through is not sent to a viewer of some clients")
                 headers = MutableHeaders(scope=message)
                 for name, value in (HEADERS | ({"Strict-Transport-Security": HTTPS_ALONE} if https else {})).items():
@@ -214,9 +216,15 @@ class Gate:
             raise Refusal(403, "el formulario ya no vale: vuelva a abrir la página")
 
 
-def _looked_through(scope: Scope, here: Viewer, status: int) -> bool:
+def _looked_through(scope: Scope, here: Viewer, start: Message) -> bool:
     """Whether the answer has passed `Viewer.out`, where it must: the last line, should the framework change under us."""
-    return here.passed or not here.partial or status >= 400 or scope["path"].startswith("/static/")  # noqa: PLR2004 - errors
+    status, path = start["status"], scope["path"]
+    if here.passed or not here.partial or status >= 400 or path.startswith("/static/") or path in IMPERSONAL:  # noqa: PLR2004 - errors
+        return True
+    told = {name.lower(): value for name, value in start["headers"]}
+    return (
+        b"location" in told and told.get(b"content-length") == b"0"
+    )  # the framework's own: the same path without its slash
 
 
 def _unknown() -> Refusal:

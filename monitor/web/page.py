@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from hashlib import md5
@@ -19,6 +19,7 @@ from markupsafe import escape
 
 from monitor.languages import Code, Language, words
 from monitor.reads import Door, Reader
+from monitor.standing import Row
 from monitor.web import charts
 from monitor.web.viewer import impersonal, viewer, who
 from monitor.web.wording import explained, plural_in, worded
@@ -149,15 +150,22 @@ def reader(request: Request, door: Door) -> Reader:
     return Reader(here.who or (request.client.host if request.client else ""), door)
 
 
-def part(rows: Sequence[Mapping[str, Any]], key: str = "page", size: int = 50) -> dict[str, Any]:
+def part(
+    rows: Sequence[Any], key: str = "page", size: int = 50, whole: Callable[[Sequence[Any]], Sequence[Row]] = list
+) -> dict[str, Any]:
     """The page of a long list that the query asks for by `key`, of those rows that whoever asks may see.
 
     rows: of this page; number: which of how many `pages` (from 1); many: how many rows there are in all, and `seen` of these.
+    whole: makes rows of those of the page, where the list is of something shorter with a client_id.
     """
     sight = viewer().sight
-    seen = [row for row in rows if row.get("client_id", "") in sight]
+    seen = rows if sight.clients is None else [row for row in rows if _client(row) in sight]
     wish = LOOK.get().asked(key)
     pages = max(1, -(-len(seen) // size))
     number = min(max(int(wish), 1), pages) if wish.isascii() and wish.isdigit() else 1
     shown = seen[(number - 1) * size : number * size]
-    return {"rows": shown, "number": number, "pages": pages, "many": len(rows), "seen": len(seen), "key": key}
+    return {"rows": whole(shown), "number": number, "pages": pages, "many": len(rows), "seen": len(seen), "key": key}
+
+
+def _client(row: Any) -> str:
+    return str(row.get("client_id", "") if isinstance(row, Mapping) else row.client_id)

@@ -15,6 +15,7 @@ from itsdangerous import BadData, URLSafeSerializer
 
 from monitor import tables as t
 from monitor.access import Access, User
+from monitor.standing import rows
 from monitor.store import Store
 
 WRONG = 10
@@ -23,6 +24,8 @@ PERIOD = timedelta(minutes=1)
 ADDRESSES = 10_000
 """Addresses that are remembered; past that the oldest are forgotten."""
 _KEY = "web_key"
+_ENDED = "ended "
+"""Before a session's mark in `meta`: it was logged out of; the value is until when (epoch s) its cookie would hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +37,7 @@ class Session:
 
 
 class Sessions:
-    """Made and known by a key in the state's `meta`, so that they outlive a restart; one ends when its user's token changes."""
+    """Made and known by a key in the state's `meta`: they outlive a restart. One ends with its user's token, and when they log out."""
 
     def __init__(self, store: Store, access: Access, clock: Callable[[], datetime]) -> None:
         self._store, self._access, self._clock = store, access, clock
@@ -48,14 +51,33 @@ class Sessions:
 
     def of(self, cookie: str) -> Session | None:
         """Whose it is, if it still holds."""
+        told = self._read(cookie)
+        if told is None:
+            return None
+        name, digest, mark, until = told
+        user = self._access.users.get(name)
+        if user is None or not user.digest or user.digest.hex()[:16] != digest or self._clock().timestamp() >= until:
+            return None
+        ended = t.meta.select().where(t.meta.c.key == f"{_ENDED}{mark}")
+        return None if rows(self._store, ended) else Session(user, mark)
+
+    def end(self, cookie: str) -> None:
+        """Somebody has logged out of it: whoever has a copy of the cookie is nobody from now on."""
+        if self.of(cookie) is None or (told := self._read(cookie)) is None:
+            return
+        key = t.meta.c.key
+        over = key.startswith(_ENDED) & (t.meta.c.value < f"{int(self._clock().timestamp()):012}")
+        with self._store.writing() as c:
+            c.execute(t.meta.delete().where(over | (key == f"{_ENDED}{told[2]}")))
+            c.execute(t.meta.insert().values(key=f"{_ENDED}{told[2]}", value=f"{told[3]:012}"))
+
+    def _read(self, cookie: str) -> tuple[str, str, str, int] | None:
+        """What `begin` wrote there: user, beginning of the token's digest, mark, and until when."""
         try:
             name, digest, mark, until = self._signed().loads(cookie)
         except (BadData, ValueError, TypeError):
             return None
-        user = self._access.users.get(name)
-        if user is None or not user.digest or user.digest.hex()[:16] != digest or self._clock().timestamp() >= until:
-            return None
-        return Session(user, mark)
+        return name, digest, mark, until
 
     def guard(self, mark: str) -> str:
         """What a form must bring back, by the session or other standing that it was shown in."""

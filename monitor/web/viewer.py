@@ -17,12 +17,8 @@ from starlette.routing import BaseRoute
 
 from monitor.access import Role
 from monitor.reads import Door, Reader, noted
-from monitor.seeing import EVERYONE, Hidden, Sight, Veil, names_somebody, unsaid
+from monitor.seeing import EVERYONE, Forbidden, Hidden, Sight, Veil, names_somebody, unsaid
 from monitor.store import Store
-
-
-class Forbidden(PermissionError):  # noqa: N818 - nothing went wrong
-    """What was asked is not for whoever asks, in words."""
 
 
 class Looks:
@@ -116,7 +112,7 @@ def who(request: Request) -> str:
 def must(role: Role) -> None:
     """Forbidden unless whoever asks may do what that role may: for what depends on more than method and path."""
     if viewer().role < role:
-        raise Forbidden(f"esto lo hace quien tiene el rol «{role.name.lower()}»")
+        raise Forbidden(f"esto lo hace quien tiene el rol {role.name.lower()}")
 
 
 def seen_first(limit: int | None, ask: Callable[[int | None], list[Any]]) -> list[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import subprocess
 import sys
@@ -11,14 +12,14 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from time import sleep
+from time import monotonic, sleep
 from typing import Any
 
 import pytest
 
 from monitor import spanish
 from tests.acceptance.listeners import Address, Alertmanager, Mailbox, address, alertmanager, mailbox
-from tests.acceptance.timeline import ROOT, Row, Timeline
+from tests.acceptance.timeline import PATIENCE, ROOT, Row, Timeline
 
 MINUTE, LATENESS = timedelta(minutes=1), timedelta(seconds=10)
 HISTORY = 60
@@ -124,7 +125,7 @@ class Evening(Timeline):
         draw = random.Random(self.at.timestamp())
         rows: list[Row] = [
             {"timestamp": (self.at + timedelta(seconds=draw.randrange(60))).isoformat(), "product": product, "channel": channel,
-             "client_id": nit, "status": "failed" if draw.random() < failing.get(product, 0.005) else "ok"}
+             "client_id": nit, "status": "failed" if draw.random() < failing.get(product, 0) else "ok"}
             for product, channel in PRODUCTS.items() for nit in CLIENTS if draw.random() < share
         ]  # fmt: skip
         self.at += MINUTE
@@ -140,16 +141,32 @@ class Evening(Timeline):
             self.told()
 
     def told(self) -> None:
-        """Wait until nothing more is told, and all is sent that can be."""
-        before: object = None
-        while before != (now := self.ask("SELECT state, attempts, count(*) FROM outbox GROUP BY 1, 2")):
-            before = now
-            sleep(0.6)
+        """Wait until a whole pass of the notifier has seen how it is, and all is sent that can be."""
+        seen, until = self.passes(), monotonic() + PATIENCE
+        while self.passes() < seen + 2:  # one may be under way
+            assert monotonic() < until, (self.folder / "log").read_text()[-3000:]
+            sleep(0.05)
+        # What a process that was killed was sending waits for its lease, what could not be sent for its next try, others behind it.
+        now = datetime.fromisoformat(self.clock.read_text()).astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
+        behind = (
+            "SELECT 1 FROM outbox e WHERE e.case_key = o.case_key AND e.id < o.id AND e.state NOT IN ('sent', 'dead')"
+        )
+        due = f"o.state = 'due' AND o.due_at <= '{now}' AND NOT EXISTS ({behind})"
+        while self.ask(f"SELECT 1 FROM outbox o WHERE ({due}) OR (o.state = 'sending' AND o.due_at > '{now}')"):
+            assert monotonic() < until, self.ask("SELECT key, state, due_at, error FROM outbox WHERE state <> 'sent'")
+            sleep(0.05)
+
+    def passes(self) -> int:
+        """How many passes the notifier has ended."""
+        path = self.folder / "passes"
+        return int(path.read_text()) if path.exists() else 0
 
     def does(self, *words: str) -> str:
-        """Somebody does it on the command line."""
-        command = [sys.executable, "-m", "monitor", *words, "--config", str(self.folder / "config.toml")]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        """Somebody does it on the command line, at the time that it is here."""
+        script, clock = str(Path(__file__).with_name("command.py")), str(self.clock)
+        command = [sys.executable, script, clock, *words, "--config", str(self.folder / "config.toml")]
+        env = {**os.environ, "PYTHONPATH": str(ROOT)}
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, env=env)
         assert done.returncode == 0, done.stderr
         return done.stdout
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import smtplib
+import ssl
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC
@@ -14,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors import SourceError
-from connectors.receivers.email import Email
+from connectors.receivers.email import Email, _told
 from tests.certificates import own_certificate
 from tests.fake_mail import PASSWORD, USER, FakeMail
 from tests.notices import incident_notice, new_incident
@@ -117,6 +118,26 @@ def test_a_refused_message_is_told_by_its_code(server: FakeMail, answer: str, *,
     assert error.value.permanent is permanent
 
 
+@pytest.mark.parametrize(
+    ("error", "whole"),
+    [
+        (smtplib.SMTPAuthenticationError(535, b"no"), True),
+        (smtplib.SMTPAuthenticationError(454, b"later"), False),
+        (smtplib.SMTPSenderRefused(530, b"log in", "vigia@banco.example"), True),
+        (smtplib.SMTPSenderRefused(552, b"too large", "vigia@banco.example"), False),
+        (smtplib.SMTPRecipientsRefused({"x@banco.example": (550, b"nobody")}), False),
+        (smtplib.SMTPRecipientsRefused({"x@banco.example": (530, b"log in")}), True),
+        (smtplib.SMTPDataError(554, b"spam"), False),
+        (smtplib.SMTPNotSupportedError("STARTTLS extension not supported by server."), True),
+        (smtplib.SMTPNotSupportedError("SMTPUTF8 not supported by server."), False),
+        (ssl.SSLCertVerificationError("no"), True),
+        (TimeoutError(), False),
+    ],
+)
+def test_what_befalls_every_message_is_told_from_what_befalls_one(error: Exception, *, whole: bool) -> None:
+    assert _told("mail:25", error, 1.0).whole is whole
+
+
 def test_a_server_without_starttls_gets_nothing(server: FakeMail) -> None:
     receiver = plain(server, tls="starttls", user=USER, password=PASSWORD)
     for ask in (lambda: receiver.send(incident_notice()), receiver.check):
@@ -140,7 +161,7 @@ def test_a_wrong_password_is_told_and_not_quoted() -> None:
         with pytest.raises(SourceError, match="refuses user and password") as error:
             Email(**options, password=wrong, ca_file=str(ca)).check()
         assert server.tried[0] == wrong.encode()
-        assert error.value.permanent
+        assert (error.value.permanent, error.value.whole) == (True, True)
         assert wrong not in str(error.value)
         line = Email(**options, password=PASSWORD, ca_file=str(ca)).check()
     assert line == f"localhost:{server.port}: answers over STARTTLS, and lets us in"

@@ -11,8 +11,9 @@ from typer.testing import CliRunner
 
 from monitor import tables as t
 from monitor.__main__ import app
-from monitor.store import Store
-from tests.monitor.conftest import ACEROS, PAYMENTS, SLOW
+from monitor.store import Act, Store
+from monitor.trail import BEFORE, PURGE, reseal
+from tests.monitor.conftest import ACEROS, NOW, PAYMENTS, SLOW
 
 CONFIG = """
 [monitor]
@@ -89,10 +90,27 @@ def test_tampering_is_told_and_ends_with_1(vigia: Shell, store: Store) -> None:
     vigia("incidents", "ack", PAYMENTS, "--by", "Ana")
     head = store.acts()[0].hash
     assert "1 actos" in vigia("audit", "verify", "--head", head[:12])
-    assert "no está el sello ffff" in vigia("audit", "verify", "--head", "ffff", code=1)
+    assert f"no está el sello {'f' * 12}" in vigia("audit", "verify", "--head", "F" * 12, code=1)
+    assert "al menos 12" in vigia("audit", "verify", "--head", head[:11], code=2)
     with store.writing() as c:
         c.execute(t.acts.update().values(who="Luis"))
     assert "la bitácora no está íntegra: no cuadra desde el acto 1" in vigia("audit", "verify", code=1)
+
+
+def test_a_purge_since_the_seal_was_noted_is_told_and_ends_with_1_unless_it_is_known_of(
+    vigia: Shell, store: Store
+) -> None:
+    vigia("incidents", "ack", PAYMENTS, "--by", "Ana")
+    head = store.acts()[0].hash
+    with store.writing() as c:
+        c.execute(t.acts.update().values(who="otra persona"))
+        reseal(c, Act("", NOW, "Ana", PURGE, f"x00: fin de relación; {BEFORE} {head}; scrypt 00 00"))
+    said = "selló de nuevo todo lo anterior"
+    assert said in vigia("audit", "verify", "--head", head, code=1)
+    known = vigia("audit", "verify", "--head", head, "--allow-purges")
+    assert said in known
+    assert "2 actos, íntegros" in known
+    assert said not in vigia("audit", "verify")
 
 
 def test_silences(vigia: Shell) -> None:

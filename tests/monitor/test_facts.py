@@ -87,6 +87,15 @@ def test_the_cases_of_others_are_counted_by_who_worked_on_them(store: Store) -> 
     assert done == [("Ana", "ack", 0), ("Luz", "informed", 1), ("Luz", "informed", 0)]
 
 
+def test_a_number_that_ends_as_anothers_is_another(store: Store) -> None:
+    """Of a case its whole owner counts."""
+    long = f"8{ACEROS}"
+    decision = Decision(f"VG-{PAYMENTS}-{long}", PAYMENTS, long, "pagos", Action.OPEN, "", ago(9))
+    store.commit(Step(changes=Changes(decisions={decision.key: decision})), NOW)
+    store.act(Act(PAYMENTS, ago(8), "Luz", "informed", "le dije que cobramos doble", case_key=decision.key))
+    assert [(act["text"], act["cases"]) for act in told(store, N1)["done"]] == [("", 1)]
+
+
 @pytest.mark.parametrize(
     ("note", "shown"),
     [
@@ -98,10 +107,14 @@ def test_the_cases_of_others_are_counted_by_who_worked_on_them(store: Store) -> 
         ("NIT 999.888.777: no es cliente", "NIT …: no es cliente"),
         ("volvió a las 10:05, quedan 98.450.000 por pasar", "volvió a las 10:05, quedan 98.450.000 por pasar"),
         ("ticket 20260303 y C-000001", "ticket 20260303 y C-000001"),
+        ("la solución es un resol, dijo Sol", "la solución es un resol, dijo …"),
+        ("Molinos  BOROVANDA\ny molinos_borovanda", "…\ny …"),
+        ("cliente_860555111", "cliente_…"),
         ("Aceros del Istmo (900.123.456-8) ya paga", "Aceros del Istmo (900.123.456-8) ya paga"),
     ],
 )
 def test_what_people_wrote_names_no_other_client(store: Store, note: str, shown: str) -> None:
+    store.commit(Step(clients=[Client("800700600", "Sol", "pyme")]), NOW)
     people.note(store, PAYMENTS, "Mesa", note, NOW)
     assert told(store, N1)["done"][-1]["text"] == shown
 

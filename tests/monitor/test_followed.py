@@ -13,6 +13,7 @@ import requests
 from alerts.causes import Escalating
 from monitor.causes import causes
 from monitor.config import read_config
+from monitor.jobs import scheduled
 from monitor.metrics import Metrics
 from monitor.service import Service
 from monitor.sla import standing
@@ -87,6 +88,6 @@ def test_the_service_looks_at_the_promises_by_itself(tmp_path: Path):
     text = service.metrics.exposition().decode()
     assert 'vigia_cases_at_risk{product="pagos",segment=""} 1.0' in text
     assert 'vigia_cases_breached{product="pagos",segment=""} 1.0' in text
-    (job,) = [job for job in service._scheduled().get_jobs() if job.id == "promises"]
+    (job,) = [job for job in scheduled(service).get_jobs() if job.id == "promises"]
     assert job.trigger.interval == timedelta(minutes=1)
     store.close()

@@ -12,6 +12,7 @@ from monitor.notified import first_told, notified
 from monitor.recipients import message, thread_row
 from monitor.web.incidents import masked
 from tests.monitor.conftest import PAYMENTS, SLOW, ago
+from tests.monitor.served import Guarded
 
 if TYPE_CHECKING:
     from monitor.store import Store
@@ -84,6 +85,18 @@ def test_what_was_told_in_a_summary_has_no_message_of_its_own(store: Store) -> N
     )
     told = of(store, "correo")
     assert (told["state"], told["told_at"], told["n"]) == ("summed", ago(9), 0)
+
+
+@pytest.mark.parametrize(("user", "whole"), [("ana", False), ("diana", False), ("beto", True), ("carla", True)])
+def test_addresses_are_whole_for_who_acts_for_every_client(store: Store, user: str, whole: bool) -> None:  # noqa: FBT001 - a case
+    say(store, ANA, 20)
+    send(store, ANA, 18, "550 ana@banco.example: unknown")
+    face = Guarded(store)
+    page = face.get(f"/incidents/{PAYMENTS}", user=user).text.replace("<wbr>", "")
+    face.server.stop()
+    assert ("ana@banco.example" in page) is whole
+    assert ("a•••@banco.example" in page) is not whole
+    assert "No ha llegado" in page
 
 
 @pytest.mark.parametrize(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from threading import Barrier, Thread
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -22,7 +23,7 @@ from monitor.store import Message, Step, Store
 from rules import Scope, Severity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 NOW = datetime(2026, 3, 3, 15, 30, tzinfo=UTC)
@@ -342,10 +343,90 @@ def test_a_desk_that_breaks_its_word_is_that_desks_trouble_alone(store: Store) -
     desk, other, clock, told = Desk(bug), Desk(), Clock(), []
     both = {"local": desk, "helix": other}
     assert deliver(store, both, clock, lambda name, error: told.append((name, error))) == 1
-    assert told == [("local", "KeyError: 'unexpected answer'"), ("helix", "")]
+    (name, shown), other_told = told
+    assert (name, other_told) == ("local", ("helix", ""))
+    assert re.fullmatch(r"KeyError \(test_outbox\.py:\d+\)", shown), (
+        "its text, which may name a client, is in the outbox alone"
+    )
     assert (row(store, "A").state, row(store, "A").error) == ("due", "KeyError: 'unexpected answer'")
     assert deliver(store, both, clock) == 1
     assert (desk.sent, other.sent) == ([("open", "B")], [("open", "C")])
+
+
+def notice(case: str, number: int = 1) -> Message:
+    return Message(f"{case}:{number}", case, "receivers.correo", "notify", {})
+
+
+def test_a_notice_that_its_recipient_cannot_get_is_given_up_after_a_day_and_so_is_what_waits_behind(
+    store: Store,
+) -> None:
+    put(store, notice("typo"), notice("typo", 2), notice("mina"))
+    clock, asked = Clock(), []
+
+    def send(row: Mapping[str, Any]) -> str:
+        asked.append(row["case_key"])
+        if row["case_key"] == "typo":
+            raise SourceError("refuses the recipient (550)", permanent=True)
+        return ""
+
+    for _ in range(A_DAY):
+        deliver(store, {}, clock, receivers={"receivers.correo": send})
+        clock.now += LONGEST_WAIT
+    assert states(store) == {"typo:1": "due", "typo:2": "due", "mina:1": "sent"}
+    assert len(store.waiting()) == 2
+    deliver(store, {}, clock, receivers={"receivers.correo": send})
+    assert states(store) == {"typo:1": "dead", "typo:2": "dead", "mina:1": "sent"}
+    assert asked.count("typo") == A_DAY + 2
+
+
+def test_notices_to_a_receiver_that_is_no_longer_configured_are_given_up_after_a_day(store: Store) -> None:
+    put(store, notice("a"), notice("b"))
+    clock = Clock()
+    for _ in range(2):
+        assert states(store) == {"a:1": "due", "b:1": "due"}
+        deliver(store, {}, clock)
+        clock.now += timedelta(days=1)
+    assert states(store) == {"a:1": "dead", "b:1": "dead"}
+
+
+def test_who_lets_nobody_in_is_asked_once_a_rest_and_nothing_is_given_up(store: Store) -> None:
+    """A wrong password that is tried once a message locks the account."""
+    put(store, *(notice(f"AF-{n}") for n in range(50)), message("A", "update", desk="crm"), message("B", desk="crm"))
+    clock, tried, resting = Clock(), [], {}
+
+    def shut(row: Any) -> str:
+        tried.append(row)
+        raise SourceError("refuses user and password (535)", whole=True)
+
+    def minutes(many: int) -> None:
+        until = clock.now + timedelta(minutes=many)
+        while clock.now < until:
+            deliver(store, {"crm": Desk(shut)}, clock, receivers={"receivers.correo": shut}, resting=resting)
+            clock.now += timedelta(minutes=1)
+
+    minutes(10)
+    assert len(tried) == 2
+    minutes(50)
+    assert len(tried) == 12
+    clock.now += timedelta(days=3)
+    minutes(1)
+    assert set(states(store).values()) == {"due"}
+    clock.now += LONGEST_WAIT
+    assert deliver(store, {"crm": Desk()}, clock, receivers={"receivers.correo": lambda _: ""}, resting=resting) >= 50
+
+
+def test_one_that_alone_is_not_let_through_keeps_no_other_waiting_for_ever(store: Store) -> None:
+    put(store, message("A"), message("B"), message("C"))
+
+    def forbidden(case: Case) -> None:
+        if case.key == "A":
+            raise SourceError("403 Forbidden", whole=True)
+
+    desk, clock, resting = Desk(forbidden), Clock(), {}
+    for _ in range(2):
+        deliver(store, {"local": desk}, clock, resting=resting)
+        clock.now += LONGEST_WAIT
+    assert desk.sent == [("open", "B"), ("open", "C")]
 
 
 # ---- many desks ----------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from alerts import Changes, Client, Holding, Impact, Incident, IncidentState, TheirCase, Touch
 from alerts.promises import Promise, Promises
 from connectors.nit import check_digit
-from monitor import people, portrait
+from monitor import clientele, people, portrait
 from monitor import tables as t
 from monitor.business import ServiceHours
 from monitor.calendar import Calendar
@@ -349,19 +349,19 @@ def test_exposed_is_not_hit_and_what_was_before_the_month_does_not_count(store: 
 
 def test_all_clients_the_touched_first_by_priority(store: Store) -> None:
     store.commit(Step(clients=[Client("800111222", "Almidones")]), NOW)
-    found = portrait.clients(store, NOW)
+    found = clientele.clients(store, NOW)
     assert [(row["name"], row["touch"], row["priority"]) for row in found] == [
         ("Aceros del Istmo", "affected", 83), ("Molinos Borovanda", "affected", 61), ("Textiles Nube Alta", "exposed", 22),
         ("Almidones", "", 0),
     ]  # fmt: skip
-    assert [row["name"] for row in portrait.clients(store, NOW, touched=True)] == [client.name for client in CLIENTS]
+    assert [row["name"] for row in clientele.clients(store, NOW, touched=True)] == [client.name for client in CLIENTS]
     assert [[mark["mark"] for mark in row["marks"]] for row in found] == [["month"], [], [], []]
 
 
 def test_the_crossed_of_all_clients_touched_now_or_not(store: Store) -> None:
     keep(store, happened("x", 100, "800111222", "swift"), happened("y", 200, "800111222", "swift"))
     keep(store, both(MOLINOS, open_=True))
-    found = portrait.clients(store, NOW, crossed=True)
+    found = clientele.clients(store, NOW, crossed=True)
     assert [(row["client_id"], row["touch"]) for row in found] == [
         (ACEROS, "affected"), (MOLINOS, "affected"), ("800111222", ""),
     ]  # fmt: skip
@@ -372,7 +372,7 @@ def test_the_crossed_of_all_clients_touched_now_or_not(store: Store) -> None:
 def test_whoever_is_affected_and_exposed_is_affected(store: Store) -> None:
     high = Impact(PAYMENTS, MOLINOS, "swift", Touch.EXPOSED, priority=99)
     keep(store, Changes(impacts={(PAYMENTS, MOLINOS, "swift"): high}))
-    found = next(row for row in portrait.clients(store, NOW) if row["client_id"] == MOLINOS)
+    found = next(row for row in clientele.clients(store, NOW) if row["client_id"] == MOLINOS)
     assert (found["touch"], found["priority"], found["products"]) == ("affected", 61, ["pagos"])
 
 
@@ -388,7 +388,7 @@ def test_each_read_is_kept_by_who_when_whom_and_door(store: Store) -> None:
 
 
 def test_a_list_of_clients_is_no_read_of_one(store: Store) -> None:
-    portrait.clients(store, NOW)
+    clientele.clients(store, NOW)
     assert rows(store, t.reads.select()) == []
 
 
@@ -437,6 +437,6 @@ def test_postgresql_answers_the_same(store: Store, postgres: str) -> None:
     for row in (*told["cases"], *there["cases"]):
         row.update(delivery="", reference="")  # the one has sent its messages
     assert there == told
-    assert portrait.clients(other, NOW, crossed=True) == portrait.clients(store, NOW, crossed=True)
+    assert clientele.clients(other, NOW, crossed=True) == clientele.clients(store, NOW, crossed=True)
     assert len(rows(other, t.reads.select())) == 1
     other.close()

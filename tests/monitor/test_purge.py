@@ -175,6 +175,7 @@ def test_the_trail_is_sealed_anew_and_the_seal_before_is_still_known(store: Stor
     head = verify(store).head
     purge(store, ACEROS, "habeas data", "Oficial de datos", LATER)
     assert (verify(store).broken, verify(store, head).broken, verify(store).unsealed) == ("", "", 0)
+    assert verify(store, head).rewritten
     with store.writing() as c:
         c.execute(t.acts.update().where(t.acts.c.action != PURGE).values(who="otro"))
     purge(store, MOLINOS, "habeas data", "Oficial de datos", LATER)

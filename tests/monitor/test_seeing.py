@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts import Changes, Client
+from alerts import Action, Changes, Client, Decision, IncidentState
 from alerts.promises import Promise, Promises
+from alerts.reasons import APPROVAL
 from monitor import casework, people
 from monitor import tables as t
 from monitor.access import Role, User
@@ -24,7 +25,7 @@ from monitor.seeing import COVERED, EVERYONE, SIGHT, Hidden, Sight, Veil, names_
 from monitor.standing import rows
 from monitor.store import Step, Store
 from monitor.web.viewer import endpoints
-from rules import Scope
+from rules import Scope, Severity
 from tests.monitor.conftest import ACEROS, CLIENTS, DECISIONS, INCIDENTS, MOLINOS, NOW, NUBE, PAYMENTS, SLOW, ago
 from tests.monitor.served import Browser, Guarded
 
@@ -134,6 +135,17 @@ def test_ones_own_is_told_whole_and_counts_stay_true(face: Guarded) -> None:
     assert "suyo" not in face.get(f"/incidents/{PAYMENTS}", "beto").text
 
 
+def test_the_first_page_is_there_while_the_worst_is_anothers_alone(face: Guarded) -> None:
+    worst = replace(INCIDENTS[0], id=ALONE, scope=Scope("pagos", client_id=MOLINOS), severity=Severity.CRITICAL)
+    for firing in ((), (PAYMENTS, SLOW)):
+        over = [replace(i, state=IncidentState.RESOLVED, resolved_at=NOW) for i in INCIDENTS if i.id in firing]
+        face.store.commit(Step(changes=Changes(incidents={i.id: i for i in (worst, *over)})), NOW)
+        page = face.get("/", "ana")
+        assert (page.status_code, ALONE in page.text, "Molinos" in page.text) == (200, False, False)
+        assert ("La más grave" in page.text) is not bool(firing)
+        assert "La más grave" in face.get("/", "beto").text
+
+
 def test_a_list_is_cut_after_what_is_not_theirs_is_out(face: Guarded) -> None:
     assert [row["client_id"] for row in face.get("/api/v1/cases?limit=1", "ana").json()] == [ACEROS]
     assert len(face.get("/api/v1/cases?limit=2", "ana").json()) == 2
@@ -215,6 +227,52 @@ def test_nobody_acts_on_anothers_case(store: Store) -> None:
         SIGHT.reset(held)
 
 
+WAITING = f"VG-{PAYMENTS}-{NUBE}"
+
+
+def waits(store: Store) -> None:
+    """A case of Nube waits for approval beside those of others."""
+    case = Decision(WAITING, PAYMENTS, NUBE, "pagos", Action.NONE, APPROVAL, ago(5), 22, "local")
+    store.commit(Step(changes=Changes(decisions={WAITING: case})), NOW)
+
+
+def test_all_cases_of_an_incident_are_ones_own_alone(face: Guarded) -> None:
+    """Case by case: neither others' nor those to come."""
+    waits(face.store)
+    for act in ("approve", "withdraw", "reinstate"):
+        answer = face.ask("POST", f"/api/v1/cases/{PAYMENTS}/{act}", user="diana", json={})
+        assert (answer.status_code, answer.json()) == (200, {"told": [f"{PAYMENTS}: 1 caso"]}), act
+        again = face.ask("POST", f"/api/v1/cases/{PAYMENTS}/{act}", user="diana", json={})
+        assert (again.status_code, again.json()) == (200, answer.json()), "twice is one"
+    found = [(act.case_key, act.action) for act in face.store.acts() if act.who == "diana"]
+    assert found == [(WAITING, "approve"), (WAITING, "withdraw"), (WAITING, "reinstate")]
+    face.wait(timedelta(minutes=1))
+    no = face.ask("POST", f"/api/v1/cases/{PAYMENTS}/reinstate", user="diana", json={})
+    assert (no.status_code, no.json()["detail"].endswith("no se ha retirado")) == (409, True)
+
+
+def test_who_has_no_case_there_is_answered_that_there_is_none(face: Guarded) -> None:
+    before = face.store.acts()
+    for act in ("approve", "withdraw", "reinstate"):
+        assert face.ask("POST", f"/api/v1/cases/{PAYMENTS}/{act}", user="diana", json={}).status_code == 404
+    assert face.store.acts() == before
+
+
+def test_what_decides_for_all_is_for_who_sees_all(face: Guarded) -> None:
+    """But whoever sees some clients takes it on, notes and assigns; and of their client's own incident decides all."""
+    for act in ("resolve", "reopen"):
+        answer = face.ask("POST", f"/api/v1/incidents/{PAYMENTS}/{act}", user="diana", json={})
+        assert (answer.status_code, "quien los ve a todos" in answer.json()["detail"]) == (403, True)
+    for act in ("ack", "note", "assign"):
+        deed = {"text": "x", "to": "N2"}
+        assert face.ask("POST", f"/api/v1/incidents/{PAYMENTS}/{act}", user="diana", json=deed).status_code == 200
+    alone = replace(INCIDENTS[0], id="AF-nube", scope=Scope("pagos", client_id=NUBE))
+    face.store.commit(Step(changes=Changes(incidents={alone.id: alone})), NOW)
+    for act in ("resolve", "reopen"):
+        assert face.ask("POST", f"/api/v1/incidents/{alone.id}/{act}", user="diana", json={}).status_code == 200, act
+    assert face.ask("POST", f"/api/v1/incidents/{PAYMENTS}/resolve", user="beto", json={}).status_code == 200
+
+
 # ---- the veil itself -----------------------------------------------------------------------------------------------
 
 
@@ -229,10 +287,12 @@ def test_what_is_left(store: Store) -> None:
     assert veil.over([mine, theirs], EVERYONE) == [mine, theirs]
     part = veil.over([mine, theirs, {"n": 3}], OURS)
     assert (part, part.whole) == ([mine, {"n": 3}], 3)
-    for gone in (theirs, {"a": {"b": theirs}}, (1, theirs), Fact(MOLINOS), {"case_key": f"VG-{PAYMENTS}-{MOLINOS}"}):
+    for gone in (theirs, (1, theirs), Fact(MOLINOS), {"case_key": f"VG-{PAYMENTS}-{MOLINOS}"}):
         assert veil.over([gone], OURS) == []
         with pytest.raises(Hidden):
             veil.over(gone, OURS)
+    assert veil.over([{"a": {"b": theirs}}, {"a": mine}], OURS) == [{"a": mine}]
+    assert veil.over({"a": {"b": theirs}, "c": (1, theirs), "d": 4}, OURS) == {"a": {"b": None}, "c": None, "d": 4}
     assert veil.over({"rows": iter([theirs, mine])}, OURS) == {"rows": [mine]}
     assert veil.over({MOLINOS: 1, ACEROS: 2}, OURS) == {ACEROS: 2}
     kept = {"at": NOW, "amount": Decimal(3), "none": None, "fact": Fact(ACEROS), "state": "firing"}
@@ -246,6 +306,9 @@ def test_what_is_left(store: Store) -> None:
         ("Molinos Borovanda pregunta", f"{COVERED} pregunta"), ("MOLINOS  BOROVANDA.", f"{COVERED}."),
         ("los molinos de Aceros del Istmo", "los molinos de Aceros del Istmo"), ("NIT 860555111", f"NIT {COVERED}"),
         ("860.555.111-9 y 900.123.456-8", f"{COVERED} y 900.123.456-8"), ("8605551111", COVERED), ("8605551112", "8605551112"),
+        ("860 555 111 llamó", f"{COVERED} llamó"), ("NIT 860 555 111-1", f"NIT {COVERED}"), ("860 555 1111", COVERED),
+        ("tel 12 860 555 111", f"tel {COVERED}"), ("900 123 456 y 860.555 111", f"900 123 456 y {COVERED}"),
+        ("12 300 450 pesos, 860 555 y 111", "12 300 450 pesos, 860 555 y 111"), ("2860 555 111", "2860 555 111"),
         ("2026-03-03 10:05, 12.500 fallas", "2026-03-03 10:05, 12.500 fallas"), ("", ""), ("Aceros", "Aceros"),
     ],
 )  # fmt: skip
@@ -292,14 +355,19 @@ class _Known:
     def __exit__(self, *_: object) -> None: ...
 
     def execute(self, query: Any) -> Any:
-        return self if t.clients in query.get_final_froms() else _Known.Nothing()
+        return _Found(query, [(MOLINOS, "Molinos Borovanda")] if t.clients in query.get_final_froms() else [])
 
-    def mappings(self) -> list[dict[str, str]]:
-        return [{"client_id": MOLINOS, "name": "Molinos Borovanda"}]
 
-    class Nothing:
-        def mappings(self) -> list[dict[str, str]]:
-            return []
+class _Found(list[Any]):
+    """Rows of a query; of the client, the number and the name as far as they are asked for."""
+
+    def __init__(self, query: Any, rows: list[tuple[str, str]]) -> None:
+        self._keys = [column.name for column in query.selected_columns]
+        known = [dict(zip(("client_id", "name"), row, strict=True)) for row in rows]
+        super().__init__(tuple(row.get(key, "") for key in self._keys) for row in known)
+
+    def keys(self) -> list[str]:
+        return self._keys
 
 
 def test_whether_an_answer_names_somebody() -> None:

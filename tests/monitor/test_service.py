@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -25,6 +26,7 @@ from monitor.judge import Stopped
 from monitor.service import Service
 from monitor.spans import Span
 from monitor.store import Act, Step, Store
+from monitor.troubles import troubles
 from monitor.windows import minute_of
 from tests.characters import ACEROS, CAST, at
 
@@ -321,6 +323,23 @@ def test_the_daemon_ends_with_what_it_has_fetched_judged_and_delivered(bank: Ban
     assert service.ready() == (True, "listo")
 
 
+def test_the_polls_that_gather_while_others_are_judged_are_told(bank: Bank, monkeypatch: pytest.MonkeyPatch):
+    bank.pay("10:00", "12:00")
+    service, go = bank.start(), Event()
+    monkeypatch.setattr(service, "_step", lambda _: go.wait(20))
+
+    def told() -> bool:
+        shown = service.metrics.exposition().decode()
+        if any(f"vigia_queue_length {many}.0" in shown for many in range(3, 65)):
+            go.set()
+        return go.is_set()
+
+    try:
+        daemon(service, told)
+    finally:
+        go.set()
+
+
 def test_it_is_ready_once_a_full_cycle_has_ended_and_no_longer_when_none_ends(bank: Bank):
     bank.pay("10:00", "12:00")
     service = bank.start()
@@ -474,8 +493,25 @@ def test_steps_that_fail_again_and_again_are_told(bank: Bank, monkeypatch: pytes
     monkeypatch.setattr(Store, "commit", failing)
     monkeypatch.setattr("monitor.service.PAUSE", 0.01)
     daemon(service, mended)
-    assert told[0].startswith("no se puede juzgar, 2 intentos seguidos fallaron: OSError: disk full")
+    words = r"no se puede juzgar, 2 intentos seguidos fallaron: OSError \(test_service\.py:\d+\)"
+    assert re.fullmatch(words, told[0]), "where it broke, and not what it says"
     assert "vigia_step_errors_total 2.0" in service.metrics.exposition().decode()
+
+
+def test_what_a_fault_of_ours_says_of_a_client_is_told_to_nobody(bank: Bank, monkeypatch: pytest.MonkeyPatch):
+    def broken(*_: object) -> None:
+        raise KeyError("900100200")
+
+    service = bank.start()
+    monkeypatch.setattr(service._intakes["pagos"], "poll", broken)
+    monkeypatch.setattr(service._intakes["crm"], "poll", broken)
+    service.cycle()
+    for _ in range(2):
+        service._fail(KeyError("900100200"))
+    bank.now += timedelta(minutes=10)
+    said = [service.ready()[1], *service.errors.values(), *(one.what for one in troubles(service, bank.now))]
+    assert any("KeyError (test_service.py:" in one for one in said)
+    assert not any("900100200" in one for one in said)
 
 
 def test_its_end_waits_for_no_source_that_hangs(bank: Bank, monkeypatch: pytest.MonkeyPatch):

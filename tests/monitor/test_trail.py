@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from monitor import tables as t
 from monitor.store import Act, Store
-from monitor.trail import trail, verify
+from monitor.trail import BEFORE, PURGE, reseal, trail, verify
 from tests.monitor.conftest import NOW, ago
 
 LIMITS = dict.fromkeys(("cells", "ledger", "incidents", "clients", "outbox"), ago(100_000))
@@ -47,7 +47,9 @@ def test_whole_and_its_newest_seal_stays_in_it(acted: Store) -> None:
     assert (seen.acts, seen.unsealed, seen.broken, len(seen.head)) == (9, 0, "", 64)
     acted.act(Act("", NOW, "Luis", "silence", "product=pagos: prueba", about="SI-1"))
     assert verify(acted, seen.head).broken == ""
-    assert verify(acted, seen.head[:10]).broken == ""
+    assert verify(acted, seen.head[:12]) == verify(acted)
+    with pytest.raises(ValueError, match="less than 12"):
+        verify(acted, seen.head[:11])
     assert "no está el sello" in verify(acted, "0" * 64).broken
 
 
@@ -72,6 +74,22 @@ def test_whole_and_its_newest_seal_stays_in_it(acted: Store) -> None:
 def test_any_tampering_is_seen(acted: Store, change: Any) -> None:
     write(acted, change)
     assert verify(acted).broken
+
+
+def test_a_seal_that_only_a_purge_tells_of_is_a_state_of_its_own(acted: Store) -> None:
+    """Whoever can write to the database can make up a purge: it does not pass for a trail that was left alone."""
+    head = verify(acted).head
+    write(acted, t.acts.update().where(t.acts.c.text == "nota 5").values(who="otra persona"))
+    with acted.writing() as c:
+        reseal(c, Act("", NOW, "Ana", PURGE, f"x00: fin de relación; {BEFORE} {head}; scrypt 00 00"))
+    number = acted.acts()[-1].id
+    for noted in (head, head[:12]):
+        seen = verify(acted, noted)
+        assert (seen.broken, seen.rewritten) == ("", f"la purga del acto {number} ({NOW:%Y-%m-%d %H:%M:%S} UTC)")
+    after = verify(acted)
+    assert (after.broken, after.rewritten) == ("", "")
+    assert verify(acted, after.head).rewritten == "", "noted after the purge it holds"
+    assert "no está el sello" in verify(acted, f"{BEFORE} {head}"[:20]).broken
 
 
 def test_retention_drops_the_oldest_in_order_and_the_rest_can_be_verified(acted: Store) -> None:

@@ -163,6 +163,17 @@ def test_a_message_that_was_given_up_is_no_fault_that_lasts(vigia: Watched) -> N
     assert vigia.until("12:06:00") == {}
 
 
+def test_notices_that_were_given_up_are_one_fault_for_a_day_and_name_no_recipient(vigia: Watched) -> None:
+    for key in ("k1", "k2"):
+        vigia.send("receivers.torre", f"{key}:mina@banco.example")
+        lost = vigia.store.claim(vigia.now, timedelta(minutes=2))
+        vigia.store.put_off(lost["id"], "refuses the recipient (550)", vigia.now, dead=True)
+    what = "el receptor torre: avisos que en un día no se pudieron entregar y ya no se envían: 2"
+    assert vigia.look() == {"undelivered:receiver:torre": Trouble("undelivered:receiver:torre", "major", BEGAN, what)}
+    vigia.now += timedelta(days=1)
+    assert "undelivered:receiver:torre" not in vigia.look()
+
+
 def test_what_a_tool_says_of_a_client_is_not_told_on(vigia: Watched) -> None:
     vigia.answers["crm"] = "no case 2026/900123456 for 900123456"
     vigia.send("crm", "2026/900123456")

@@ -164,8 +164,8 @@ def test_a_restart_knows_what_was_known(bank: Bank) -> None:
     go_on(bank, 0, 2)
     before = bank.services[-1].judge.pipeline.status
     after = bank.start().judge.pipeline.status
-    assert {key: replace(one, value=0, expected=0, score=0) for key, one in after.items()} == {
-        key: replace(one, value=0, expected=0, score=0) for key, one in before.items()
+    assert {key: replace(one, value=0, expected=0, score=0, lower=0, upper=0) for key, one in after.items()} == {
+        key: replace(one, value=0, expected=0, score=0, lower=0, upper=0) for key, one in before.items()
     }
     assert of(bank, "pagos") == (HEALTHY, "")
 

@@ -18,7 +18,7 @@ import requests
 from alerts import Changes, Client, Impact, Touch
 from alerts.promises import Promise, Promises
 from alerts.routing import Addressee
-from monitor import people, portrait
+from monitor import clientele, people, portrait
 from monitor import tables as t
 from monitor.business import ServiceHours
 from monitor.calendar import Calendar
@@ -349,7 +349,7 @@ def test_cases_and_clients_as_json(face: Face) -> None:
     assert_same_keys(found, json.loads(people.as_json(asked)))
     assert found["holdings"][0]["state"] == "con fallas"
     touched = face.get("/api/v1/clients?touched=true").json()
-    assert_same_keys(touched, json.loads(people.as_json(portrait.clients(face.store, NOW, touched=True))))
+    assert_same_keys(touched, json.loads(people.as_json(clientele.clients(face.store, NOW, touched=True))))
     assert face.get("/api/v1/clients?crossed=true").json() == touched[:1]
 
 

@@ -116,7 +116,7 @@ REFUSED: list[tuple[str, dict[str, Any], int, str]] = [
         "31",
     ),
     ("handover", {"hours": 8}, 422, "quién entrega"),
-    ("handover", {"by": "A\u0000", "hours": 8}, 422, "by"),
+    ("handover", {"by": "A\u0000", "hours": 8}, 422, "carácter"),
 ]
 """Path, body, and the status and words of the answer."""
 
@@ -134,7 +134,7 @@ def test_silences_and_maintenance(hand: Hand) -> None:
     ).json()
     assert (made["silences"], made["author"]) == ([PAYMENTS], "Ana")
     assert hand.get("/api/v1/incidents?state=open").json()[0]["silenced_until"] == made["until"]
-    assert "silenciada hasta 12:30" in hand.text("/")
+    assert "Silenciada hasta 12:30" in hand.text("/")
     assert hand.get("/api/v1/silences").json() == [made]
     over = hand.send("DELETE", f"/api/v1/silences/{made['id']}?by=Luis")
     assert (over.status_code, over.json()["ended_by"]) == (200, "Luis")

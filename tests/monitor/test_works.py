@@ -51,6 +51,20 @@ def test_where_the_clocks_change() -> None:
     assert times(nights, "2026-10-25T00:00+00:00", 2) == [("25 00:30", "25 02:30"), ("26 01:30", "26 02:30")]
 
 
+@pytest.mark.parametrize(
+    ("zone", "cron", "first", "found"),
+    [
+        ("America/Santiago", "0 0 * * *", "2026-09-05", ["05 04:00", "06 04:00", "07 03:00"]),
+        ("America/Santiago", "30 0 * * *", "2026-09-05", ["05 04:30", "06 04:30", "07 03:30"]),
+        ("Europe/Madrid", "0 0 * * *", "2026-03-28", ["28 23:00", "29 22:00", "30 22:00"]),
+    ],
+)
+def test_no_night_is_left_out_where_the_clocks_leave_out_an_hour(
+    zone: str, cron: str, first: str, found: list[str]
+) -> None:
+    assert [start for start, _ in times(Recurring(cron, HOUR, zone), f"{first}T00:00+00:00", 3)][-3:] == found
+
+
 def test_only_while_it_is_valid_and_what_overlaps_is_one() -> None:
     some = Recurring("0 10 * * *", 2 * HOUR, BOGOTA, since=at("11:00"), until=at("11:30", day=1))
     assert times(some, "2026-03-01T00:00+00:00", 9) == [("03 16:00", "03 17:00"), ("04 15:00", "04 16:30")]
