@@ -121,10 +121,18 @@ def test_all_is_well_only_if_vigia_can_know(face: Face) -> None:
     learning = Status("fallas", Scope("pagos"), Verdict.UNKNOWN, 0.0, 0.0, 0.0)
     face.metrics.statuses([learning])
     assert "Sin veredicto todavía" in face.text("/")
-    face.metrics.statuses([learning, replace(learning, scope=Scope("swift"), verdict=Verdict.HEALTHY)])
+    healthy = [replace(learning, scope=Scope(name), verdict=Verdict.HEALTHY) for name in ("swift", "recaudos")]
+    face.metrics.statuses([learning, healthy[0]])
+    half = face.text("/")
+    assert "Todo en orden" not in half
+    assert "Vista parcial Sin afectaciones en lo que se alcanza a ver." in half
+    assert "Sin veredicto en 1 de 2 vigilancias" in half
+    assert 'class="headline unknown"' in face.get("/").text
+    face.metrics.statuses([learning, *healthy])
     well = face.text("/")
     assert "Todo en orden" in well
-    assert "Sin veredicto en 1 de 2 vigilancias" in well
+    assert "Sin veredicto en 1 de 3 vigilancias" in well
+    assert 'class="headline well"' in face.get("/").text
     face.metrics.source("bizagi", up=False)
     partial = face.text("/")
     assert "Todo en orden" not in partial
