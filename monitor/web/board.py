@@ -37,6 +37,7 @@ def pages(face: Face) -> APIRouter:
     router = APIRouter(default_response_class=HTMLResponse, include_in_schema=False)
     store = face.store
 
+    @router.head("/")
     @router.get("/")
     def board() -> HTMLResponse:
         now, look = face.clock(), LOOK.get()

@@ -95,6 +95,15 @@ def test_healthy_ready_and_metrics(face: Face) -> None:
     assert 'vigia_source_up{source="core"} 1.0' in found.text
 
 
+@pytest.mark.parametrize("path", ["/", "/-/healthy", "/-/ready"])
+def test_who_asks_for_the_head_alone_gets_what_a_get_would_without_its_text(face: Face, path: str) -> None:
+    head = requests.head(face.server.address + path, timeout=10)
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["content-type"] == face.get(path).headers["content-type"]
+    face.ready = (False, "history is still being read")
+    assert requests.head(face.server.address + "/-/ready", timeout=10).status_code == 503
+
+
 def test_not_ready_says_why(face: Face) -> None:
     face.ready = (False, "history is still being read")
     answer = face.get("/-/ready")
