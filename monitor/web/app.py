@@ -145,10 +145,12 @@ def app(
     if reload:
         made.include_router(reloading.routes(reload))
 
+    @made.head("/-/healthy", response_class=PlainTextResponse, include_in_schema=False)
     @made.get("/-/healthy", response_class=PlainTextResponse, include_in_schema=False)
     def healthy() -> str:
         return "Vigía is up.\n"
 
+    @made.head("/-/ready", response_class=PlainTextResponse, include_in_schema=False)
     @made.get("/-/ready", response_class=PlainTextResponse, include_in_schema=False)
     def is_ready() -> Any:
         ok, why = ready()

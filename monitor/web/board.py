@@ -25,6 +25,8 @@ LATELY = timedelta(hours=24)
 """For how long what is resolved stays on the board, and the time that its figures are of."""
 SHOWN, SHOWN_OVER = 8, 6
 """Incidents that are drawn at first; the others are a link away."""
+BLIND = 0.5
+"""From this share of watched places without a verdict on, nobody is told that all is well: most of the bank is not seen."""
 NOBODY = "-"
 """Of a filter: those that nobody has taken."""
 TONES = {Verdict.HEALTHY: "well", Verdict.BREACH: "critical", Verdict.UNKNOWN: "unknown"}
@@ -36,6 +38,7 @@ def pages(face: Face) -> APIRouter:
     router = APIRouter(default_response_class=HTMLResponse, include_in_schema=False)
     store = face.store
 
+    @router.head("/")
     @router.get("/")
     def board() -> HTMLResponse:
         now, look = face.clock(), LOOK.get()
@@ -51,13 +54,15 @@ def pages(face: Face) -> APIRouter:
         present_ = present(store, now, face.outlook.fresh)
         ok, _ = face.ready()
         watched = face.metrics.watched
-        well = not told_of and watched[0] > watched[1] and all(s.up for s in face.metrics.sources.values())
+        calm = not told_of and watched[0] > watched[1] and all(s.up for s in face.metrics.sources.values())
+        well = watched[1] < BLIND * watched[0]
+        quiet = "well" if calm and well else "unknown" if calm else "major"
         return face.shown(
             "board.html",
             now,
             many=len(told_of),
             worst=worst,
-            tone="critical" if not ok else graver["severity"] if graver else "well" if well else "major",
+            tone="critical" if not ok else graver["severity"] if graver else quiet,
             rows=drawn,
             matching=len(matching),
             guides={row["id"]: face.guide(row) for row in drawn},
@@ -70,6 +75,7 @@ def pages(face: Face) -> APIRouter:
             over_many=over[1],
             figures=people.figures(store, now - LATELY),
             watched=watched,
+            well=well,
         )
 
     return router

@@ -95,6 +95,15 @@ def test_healthy_ready_and_metrics(face: Face) -> None:
     assert 'vigia_source_up{source="core"} 1.0' in found.text
 
 
+@pytest.mark.parametrize("path", ["/", "/-/healthy", "/-/ready"])
+def test_who_asks_for_the_head_alone_gets_what_a_get_would_without_its_text(face: Face, path: str) -> None:
+    head = requests.head(face.server.address + path, timeout=10)
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["content-type"] == face.get(path).headers["content-type"]
+    face.ready = (False, "history is still being read")
+    assert requests.head(face.server.address + "/-/ready", timeout=10).status_code == 503
+
+
 def test_not_ready_says_why(face: Face) -> None:
     face.ready = (False, "history is still being read")
     answer = face.get("/-/ready")
@@ -121,10 +130,18 @@ def test_all_is_well_only_if_vigia_can_know(face: Face) -> None:
     learning = Status("fallas", Scope("pagos"), Verdict.UNKNOWN, 0.0, 0.0, 0.0)
     face.metrics.statuses([learning])
     assert "Sin veredicto todavía" in face.text("/")
-    face.metrics.statuses([learning, replace(learning, scope=Scope("swift"), verdict=Verdict.HEALTHY)])
+    healthy = [replace(learning, scope=Scope(name), verdict=Verdict.HEALTHY) for name in ("swift", "recaudos")]
+    face.metrics.statuses([learning, healthy[0]])
+    half = face.text("/")
+    assert "Todo en orden" not in half
+    assert "Vista parcial Sin afectaciones en lo que se alcanza a ver." in half
+    assert "Sin veredicto en 1 de 2 vigilancias" in half
+    assert 'class="headline unknown"' in face.get("/").text
+    face.metrics.statuses([learning, *healthy])
     well = face.text("/")
     assert "Todo en orden" in well
-    assert "Sin veredicto en 1 de 2 vigilancias" in well
+    assert "Sin veredicto en 1 de 3 vigilancias" in well
+    assert 'class="headline well"' in face.get("/").text
     face.metrics.source("bizagi", up=False)
     partial = face.text("/")
     assert "Todo en orden" not in partial
