@@ -12,6 +12,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 UNDEFINED_TABLE = "42P01"
+CLIENTS = "clients"
+"""Among what is changed: any client."""
 LOCK = 0x76696769
 """Number of the lock that the one judging Vigía holds on a PostgreSQL state."""
 
@@ -62,7 +64,7 @@ class Database:
         self.engine = connect(url)
         self.shown = self.engine.url.render_as_string()
         self.changed: dict[str, int] = {}
-        """How often each incident ('': the clients) was changed since this process began, for who keeps what was counted of it."""
+        """How often each incident, and CLIENTS, was changed since this process began, for who keeps what was counted of it."""
 
     def note(self, incidents: Iterable[str]) -> None:
         """These were changed."""

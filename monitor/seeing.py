@@ -19,7 +19,7 @@ from pydantic import BaseModel
 
 from connectors.nit import check_digit
 from monitor import tables as t
-from monitor.standing import only, rows
+from monitor.standing import only, rows, tuples
 from monitor.store import Store
 
 if TYPE_CHECKING:
@@ -84,8 +84,9 @@ def sight_of(store: Store, user: User) -> Sight:
         found = rows(store, t.clients.select().where(mine[0] | mine[1] | mine[2]))
         own = (row for row in found if email in (row[k].casefold() for k in ("post_sale", "substitute", "manager")))
         return Sight(frozenset(row["client_id"] for row in own))
-    wanted = t.clients.select().with_only_columns(c.client_id, c.segment)
-    return Sight(frozenset(r["client_id"] for r in rows(store, wanted) if r["segment"] in user.clients))
+    written = [row["segment"] for row in rows(store, only(t.clients, "segment").distinct())]
+    theirs = only(t.clients, "client_id", c.segment.in_([one for one in written if one.lower() in user.clients]))
+    return Sight(frozenset(client_id for (client_id,) in tuples(store, theirs)))
 
 
 class Part(list[Any]):

@@ -20,7 +20,7 @@ from alerts.rows import alert_of, decision_of, escalation_of, impact_of, inciden
 from connectors import Cursor
 from monitor import tables as t
 from monitor.blobs import VERSION, BlobError, packed, unpacked
-from monitor.database import Database, StoreError
+from monitor.database import CLIENTS, Database, StoreError
 from monitor.step import Act, Message, Step
 from monitor.trail import append, forget
 
@@ -65,6 +65,7 @@ class Store(Database):
             self._put(c, t.holdings, [plain(holding) for holding in step.holdings])
             self._send(c, step.messages, now)
         of = step.changes
+        self.note({CLIENTS} if step.clients else ())
         self.note({*of.incidents, *(key[0] for key in of.impacts), *(d.incident_id for d in of.decisions.values())})
         self.note([""] if step.clients else [])
 

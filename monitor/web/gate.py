@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 
@@ -15,7 +15,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from monitor.access import LOOPBACK, Access, Role, User, on_loopback
 from monitor.blocks import Monitor
-from monitor.seeing import EVERYONE, SIGHT, Sight, sight_of
+from monitor.seeing import EVERYONE, SIGHT, Sight
+from monitor.sights import Sights
 from monitor.store import Store, StoreError
 from monitor.web.asked import Asked, Malformed
 from monitor.web.page import rendered
@@ -27,8 +28,6 @@ log = structlog.get_logger()
 
 LARGEST = 256 * 1024
 """Bytes of a request's body."""
-RENEWED = timedelta(seconds=10)
-"""For how long it is not asked anew which clients a user may see."""
 HEADERS = {
     "Content-Security-Policy": (
         "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'; object-src 'none'"
@@ -85,7 +84,7 @@ class Gate:
         self._loopback, self._address = on_loopback(monitor.listen), monitor.address
         self._hosts = {*LOOPBACK, (urlsplit(monitor.address).hostname or "").lower()} - {""}
         self._looks = Looks(store, clock)
-        self._sights: dict[str, tuple[datetime, Sight]] = {}
+        self._sights = Sights(store, clock)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let through, or answer why not."""
@@ -176,21 +175,13 @@ class Gate:
         return Viewer(
             name=user.name if user else "",
             role=user.role if user else Role.LOOK if nobody else Role.ADMINISTER,
-            sight=self._sight(user) if user else Sight(frozenset()) if nobody else EVERYONE,
+            sight=self._sights.of(user) if user else Sight(frozenset()) if nobody else EVERYONE,
             address=asked.address,
             looks=None if nobody else self._looks,
             scope=scope,
             csrf=lambda: self._sessions.guard(mark),
             leaves=bool(user) and bool(mark) and not mark.startswith("proxy "),
         )
-
-    def _sight(self, user: User) -> Sight:
-        now = self._clock()
-        until, sight = self._sights.get(user.name, (now, EVERYONE))
-        if until <= now:
-            sight = sight_of(self._store, user)
-            self._sights[user.name] = (now + RENEWED, sight)
-        return sight
 
     def _reads_metrics(self, asked: Asked, scope: Scope) -> Viewer:
         """Beyond loopback they take a token, unless the configuration leaves them open."""
