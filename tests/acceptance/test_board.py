@@ -174,11 +174,11 @@ def test_somebody_takes_it_on_notes_and_calls_it_over(page: Page, bank: Bank):
 def test_whoever_informs_clients_says_once_who_they_are(page: Page, bank: Bank):
     with_cases = next(i for i in bank.ids if people.incident(bank.store, i, NOW)["cases"])
     page.goto(f"/incidents/{with_cases}")
-    expect(page.get_by_role("button", name="Ya se le informó")).to_have_count(0)
+    expect(page.get_by_role("button", name="Marcar como informado")).to_have_count(0)
     page.locator("#who-informs summary").click()
     page.get_by_label("Su nombre").fill("Mesa de turno")
     page.get_by_role("button", name="Seguir").click()
-    told = page.get_by_role("button", name="Ya se le informó")
+    told = page.get_by_role("button", name="Marcar como informado")
     many = told.count()
     assert many > 0
     told.first.click()
