@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from alerts import Incident, IncidentState
+from alerts import Incident, IncidentState, Touch
 from alerts.rows import plain
 from monitor import tables as t
 from monitor.discretion import masked, mentioned, without_clients
@@ -67,8 +67,10 @@ def incident_facts(
     (incident,) = asked(once, incident_id, lambda: as_acted(store, [found_incident(store, incident_id)]))
     alike = incident.id, recipient.segments
     many, by_segment = asked(once, alike, lambda: (counts(store, *alike), segments(store, *alike)))
-    theirs, more = own(store, incident.id, recipient, once)
-    told = _told(incident, many, {row["client_id"]: row["client"] for row in theirs}, now)
+    theirs, more, exposed = own(store, incident.id, recipient, once)
+    hit = _hit(theirs)
+    named = {row["client_id"]: row["client"] for row in hit}
+    told = _told(incident, many, named, now)
     measures = measures or {}
     told["measure"] = measures.get(incident.rules[0], "") if incident.rules else ""
     signals = asked(once, ("signals", incident.id), lambda: _signals(store, incident.id))
@@ -81,11 +83,12 @@ def incident_facts(
                 "affected": many["affected"],
                 "exposed": many["exposed"],
                 "segments": by_segment,
-                "own": theirs,
+                "own": hit,
                 "own_more": more,
-                "others": many["affected"] + many["exposed"] - len(theirs) - more,
+                "own_exposed": exposed,
+                "others": many["affected"] + many["exposed"] - len(hit) - more - exposed,
             },
-            "done": _done(store, incident.id, {row["client_id"]: row["client"] for row in theirs}, once),
+            "done": _done(store, incident.id, named, once),
             "links": {
                 "incident": f"{address}/incidents/{incident.id}",
                 "guide": f"{address}/guias/{guide.id}",
@@ -161,13 +164,20 @@ def _listed(
     found = as_acted(store, store.incidents(t.incidents.c.id.in_(list(incident_ids))))
     listed = []
     for incident in sorted(found, key=lambda one: (-one.severity.rank, one.started_at, one.id)):
-        theirs, more = own(store, incident.id, recipient)
+        theirs, more, exposed = own(store, incident.id, recipient)
         if recipient.role and not theirs and not all_of_them:
             continue
-        named = {row["client_id"]: row["client"] for row in theirs}
+        hit = _hit(theirs)
+        named = {row["client_id"]: row["client"] for row in hit}
         row = _told(incident, counts(store, incident.id, recipient.segments), named, now)
-        listed.append(row | {"own": theirs, "own_more": more, "link": f"{address}/incidents/{incident.id}"})
+        mine = {"own": hit, "own_more": more, "own_exposed": exposed}
+        listed.append(row | mine | {"link": f"{address}/incidents/{incident.id}"})
     return listed, len(found) - len(listed)
+
+
+def _hit(theirs: Sequence[Row]) -> list[Row]:
+    """Those who are named: whoever is exposed alone has nothing to be told yet, and would bury the others."""
+    return [row for row in theirs if row["touch"] == Touch.AFFECTED]
 
 
 def _facts(news: str, recipient: Recipient, now: datetime) -> dict[str, Any]:

@@ -24,14 +24,7 @@ _OWN: Mapping[str, Any] = {
     "case": {"key": "VG-1", "action": "open", "reason": "", "reference": "C-000001"},
     "doubts": [{"id": "TX-1", "n": 1, "state": "pending", "at": _AT, "amount": "1200000.00", "product": "pagos", "channel": ""}],
 }  # fmt: skip
-_EXPOSED = dict(_OWN) | {
-    "touch": "exposed",
-    "client": "",
-    "case": None,
-    "doubts": [],
-    "informed_at": _AT,
-    "first_failure_at": None,
-}
+_BARE = dict(_OWN) | {"client": "", "case": None, "doubts": [], "informed_at": _AT, "first_failure_at": None}
 _INCIDENT: Mapping[str, Any] = {
     "id": "AF-20260303T1505-a1b2c3", "product": "pagos", "channel": "conexion_directa", "client_id": "", "series": "", "client": "",
     "one_client": False, "kind": "failed", "ways": ["failed"], "severity": "critical", "state": "firing", "started_at": _AT,
@@ -63,11 +56,20 @@ def samples(
     for severity, event in product(severities, EVENTS):
         fault = {"key": "source:core", "severity": severity, "since": _AT, "what": "core"}
         yield at | {"news": "fault", "words": "technical", "event": event, "fault": fault, "links": {"board": ""}}
-    row = sample_incident("slow", "minor", "end")["incident"] | {"own": [_OWN, _EXPOSED], "own_more": 3, "link": ""}
+    row = sample_incident("slow", "minor", "end")["incident"] | {
+        "own": [_OWN, _BARE],
+        "own_more": 3,
+        "own_exposed": 57,
+        "link": "",
+    }
     listed = at | {"words": "technical", "links": {"board": "https://vigia.banco.example/"}}
     for rows in (
         [],
-        [row, dict(_INCIDENT) | {"own": [], "own_more": 0, "link": "https://vigia.banco.example/incidents/AF-1"}],
+        [
+            row,
+            dict(_INCIDENT)
+            | {"own": [], "own_more": 0, "own_exposed": 0, "link": "https://vigia.banco.example/incidents/AF-1"},
+        ],
     ):
         yield listed | {"news": "digest", "incidents": rows, "others": 2, "from": _AT, "until": _LATER}
         yield listed | {"news": "summary", "incidents": rows}
@@ -87,8 +89,8 @@ def sample_incident(way: str, severity: str, event: str) -> dict[str, Any]:
     return {
         "news": "incident",
         "incident": dict(_INCIDENT) | {"kind": way, "ways": [way], "severity": severity} | over,
-        "clients": {"affected": 2, "exposed": 1, "segments": {"corporativo": 1, "": 1}, "own": [_OWN, _EXPOSED], "own_more": 4,
-                    "others": 1},
+        "clients": {"affected": 2, "exposed": 1, "segments": {"corporativo": 1, "": 1}, "own": [_OWN, _BARE], "own_more": 4,
+                    "own_exposed": 57, "others": 1},
         "done": [done, done | {"action": "informed", "text": "", "cases": 3}],
         "links": {name: f"https://vigia.banco.example/{name}" for name in ("incident", "clients")}
         | {"guide": "https://vigia.banco.example/guias/pagos/fallas"},

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from monitor.facts import Recipient
 
 MOST = 200
-"""Of a recipient's own clients, those listed in one notice, the highest priority first; the others are a count and a link."""
+"""Of a recipient's own clients, those read for one notice, the affected first, by priority; the others are a count and a link."""
 _COUNTED = {Action.OPEN: "cases_opened", Action.LINK: "cases_linked", Action.NONE: "cases_left"}
 
 
@@ -65,13 +65,13 @@ def segments(store: Store, incident_id: str, among: Collection[str] = ()) -> dic
 
 def own(
     store: Store, incident_id: str, recipient: Recipient, once: dict[Any, Any] | None = None
-) -> tuple[list[Row], int]:
-    """The recipient's clients whom it touches: the affected first, by priority; and how many more than MOST there are.
+) -> tuple[list[Row], int, int]:
+    """The recipient's clients whom it touches, MOST of them, the affected first; how many more are affected; how many are exposed alone.
 
     once: as `monitor.facts.incident_facts` has it.
     """
     if not recipient.role or not recipient.to:
-        return [], 0
+        return [], 0, 0
     i, c = t.impacts.c, t.clients.c
     mine = [
         c[recipient.role] == recipient.to,
@@ -96,7 +96,7 @@ def own(
             _add(one, row)
     listed = list(found.values())
     if not listed:
-        return [], 0
+        return [], 0, 0
     ids = [row["client_id"] for row in listed]
     fresh = asked(once, "untaken", lambda: untaken(store))
     decided = {case["client_id"]: case for case in _cases(store, incident_id, ids, fresh)}
@@ -110,7 +110,8 @@ def own(
         row["case"] = case and {key: case[key] for key in ("key", "action", "reason", "reference")}
         row["informed_at"] = case["informed_at"] if case else None
         row["doubts"] = open_.get(row["client_id"], [])
-    return listed, len(every) - len(listed)
+    hit = len({row["client_id"] for row in touched if row["touch"] == Touch.AFFECTED})
+    return listed, max(0, hit - MOST), len(every) - hit
 
 
 def _cases(store: Store, incident_id: str, ids: Collection[str], fresh: Collection[Act]) -> list[Row]:

@@ -11,8 +11,10 @@ import pytest
 
 from alerts import Action, Changes, Client, Decision, Doubt, Impact, Touch
 from monitor import people
+from monitor.blocks import Words
 from monitor.facts import Recipient, breach_facts, digest_facts, fault_facts, incident_facts, summary_facts
 from monitor.store import Act, Step
+from monitor.words import rendered
 from rules import Scope
 from tests.monitor.conftest import ACEROS, CLIENTS, INCIDENTS, MOLINOS, NOW, NUBE, PAYMENTS, SLOW, ago
 
@@ -37,7 +39,8 @@ def test_the_tower_is_told_how_many_and_nobody_by_name(store: Store) -> None:
     assert (facts["incident"]["affected"], facts["incident"]["exposed"], facts["incident"]["priority"]) == (2, 1, 83)
     assert (facts["incident"]["cases_opened"], facts["incident"]["cases_linked"]) == (1, 1)
     assert facts["clients"] == {
-        "affected": 2, "exposed": 1, "segments": {"corporativo": 1, "empresarial": 1}, "own": [], "own_more": 0, "others": 3,
+        "affected": 2, "exposed": 1, "segments": {"corporativo": 1, "empresarial": 1}, "own": [], "own_more": 0,
+        "own_exposed": 0, "others": 3,
     }  # fmt: skip
     written = json.dumps(facts)
     for client in CLIENTS:
@@ -176,6 +179,26 @@ def test_many_of_ones_own_are_listed_by_priority_and_the_rest_counted(store: Sto
     assert clients["segments"] == {"pyme": 230, "corporativo": 1, "empresarial": 1}
 
 
+def test_of_ones_own_the_exposed_are_a_count_and_bury_nobody(store: Store) -> None:
+    crowd = [Client(str(800000000 + i), f"Cliente {i}", "pyme", post_sale="grupo@banco.example") for i in range(230)]
+    hits = [
+        Impact(PAYMENTS, c.client_id, "pagos", Touch.AFFECTED if i < 3 else Touch.EXPOSED, i < 3, priority=i % 60)
+        for i, c in enumerate(crowd)
+    ]
+    changes = Changes(impacts={(i.incident_id, i.client_id, i.product): i for i in hits})
+    store.commit(Step(clients=crowd, changes=changes), NOW)
+    facts = told(store, replace(N1, to="grupo@banco.example"))
+    clients = facts["clients"]
+    assert [row["client"] for row in clients["own"]] == ["Cliente 2", "Cliente 1", "Cliente 0"]
+    assert (clients["own_more"], clients["own_exposed"], clients["others"]) == (0, 227, 3)
+    mail = rendered(facts | {"event": "update", "why": ["clients"]}, Words())
+    assert mail.subject.startswith("Actualización (3 clientes suyos): ")
+    assert mail.text.index("Qué cambió: hay más clientes afectados.") < mail.text.index("Cliente 2")
+    assert f"227 más aún sin fallas: véalos en {facts['links']['incident']}" in mail.text
+    assert "Cliente 77" not in mail.text + mail.html
+    assert rendered(facts | {"event": "first"}, Words()).subject.startswith("Avise a 3 clientes suyos: ")
+
+
 def test_a_fault_of_vigia(store: Store) -> None:
     fault = {"key": "source:core", "severity": "critical", "since": ago(5), "what": "la fuente core no responde"}
     facts = fault_facts(fault, TOWER, NOW, address=BOARD)
@@ -198,7 +221,10 @@ def test_a_digest_for_a_manager_has_their_clients_alone(store: Store) -> None:
     facts = digest_facts(store, [SLOW, PAYMENTS], ago(600), NOW, manager, NOW, address=BOARD)
     assert [row["id"] for row in facts["incidents"]] == [PAYMENTS]
     assert facts["others"] == 1
-    assert [row["client_id"] for row in facts["incidents"][0]["own"]] == [NUBE]
+    assert (facts["incidents"][0]["own"], facts["incidents"][0]["own_exposed"]) == ([], 1), (
+        "who is exposed alone is a count"
+    )
+    assert NUBE not in json.dumps(facts)
     assert ACEROS not in json.dumps(facts)
     every = digest_facts(store, [SLOW, PAYMENTS], ago(600), NOW, TOWER, NOW)
     assert [row["id"] for row in every["incidents"]] == [PAYMENTS, SLOW], "the worst first"

@@ -282,7 +282,7 @@ def test_the_banks_template_goes_before_the_shipped_one_file_by_file(own: Path) 
     assert found.subject == "Banco: Pagos · Conexión Directa"
     assert letter(found.text).strip().startswith("Hola.")
     assert "Hola.</p>" in found.html, "the forwardable part is one, in text and HTML"
-    assert rendered(facts("en"), Words(templates=str(own))).subject.startswith("Tell your clients")
+    assert rendered(facts("en"), Words(templates=str(own))).subject.startswith("Tell 6 clients of yours: ")
     assert rehearsed(Words(templates=str(own))) == []
 
 
