@@ -26,8 +26,8 @@ SOON = timedelta(hours=1)
 """A silence or a maintenance that ends within this is named as such."""
 COMING = timedelta(hours=12)
 """Maintenance that begins within this concerns the next shift."""
-SLOW = timedelta(minutes=5)
-"""A message that was not delivered within this is owed."""
+SLOW = timedelta(minutes=1)
+"""A message that was not delivered within this is owed, and sooner where a delivery has failed."""
 
 
 def handover(
@@ -36,7 +36,7 @@ def handover(
     """All that the next shift must know. written: the maintenance of the configuration.
 
     open: by priority, each with what is owed (unacknowledged, unassigned, uninformed: clients); late: cases at risk or late;
-    undelivered: by desk; sources: those that do not answer; signed: the last hand-over that was signed, or None.
+    undelivered: by desk or receiver; sources: those that do not answer; signed: the last hand-over that was signed, or None.
     """
     if since >= now:
         raise Refused("el turno debe haber comenzado antes de ahora")
@@ -111,19 +111,20 @@ def _dark(store: Store, judged: int) -> list[Row]:
 
 
 def _undelivered(store: Store, now: datetime) -> list[Row]:
-    """By desk or receiver: what waits for longer than it should, and what was given up."""
+    """By desk or receiver: what waits for longer than it should or has failed before, and what was given up."""
     o = t.outbox.c
     columns = (o.desk, o.state, o.created_at, o.error)
-    late = o.state.in_(("due", "sending")) & (o.created_at <= now - SLOW)
+    late = o.state.in_(("due", "sending")) & ((o.created_at <= now - SLOW) | (o.error != ""))
     found: dict[tuple[str, str], Row] = {}
     query = t.outbox.select().with_only_columns(*columns).where(late | (o.state == "dead")).order_by(o.id)
     for row in rows(store, query):
         state = "dead" if row["state"] == "dead" else "due"
         one = found.setdefault(
-            (row["desk"], state), {"desk": row["desk"], "state": state, "messages": 0, "since": row["created_at"]}
+            (row["desk"], state),
+            {"desk": row["desk"], "state": state, "messages": 0, "since": row["created_at"], "error": ""},
         )
         one["messages"] += 1
-        one["error"] = row["error"]
+        one["error"] = row["error"] or one["error"]  # those behind one that failed have none of their own
     return list(found.values())
 
 

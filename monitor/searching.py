@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from monitor import tables as t
 from monitor.guides import guides
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 MOST = 20
 """Of each kind, told at most: who gets as many should say more."""
 SHORTEST = 3
-"""Signs of a number that is looked for."""
+"""Signs of a part of a number that is looked for; a case's whole number may be shorter."""
 
 
 def guide_rows(config: Config, language: str | None = None) -> list[Row]:
@@ -31,11 +31,13 @@ def guide_rows(config: Config, language: str | None = None) -> list[Row]:
 
 
 def search(store: Store, config: Config, text: str) -> list[Row]:
-    """By a text: guides in which its words stand, incidents and cases in whose number it stands; at most MOST of each."""
+    """By a text: guides with its words, incidents and cases in whose number it stands, cases whose key ends so; at most MOST of each."""
     text = text.strip()
     found: list[Row] = []
     if len(text) >= SHORTEST:
-        found += _incidents(store, config, text) + _cases(store, text)
+        found += _incidents(store, config, text)
+    if text:
+        found += _cases(store, text)
     known = guides(_code(config), config.words.guides).search(text)[:MOST]
     return found + [{"what": "guide", "id": guide.id, "title": guide.title, "incident_id": ""} for guide in known]
 
@@ -51,21 +53,33 @@ def _incidents(store: Store, config: Config, text: str) -> list[Row]:
 
 
 def _cases(store: Store, text: str) -> list[Row]:
-    """Ours by the desk's number for them, theirs by the tool's."""
-    o, c = t.outbox.c, t.their_cases.c
-    ours = t.outbox.join(t.decisions, o.case_key == t.decisions.c.key).select()
-    ours = ours.with_only_columns(o.reference, t.decisions.c.incident_id, t.decisions.c.product, o.desk)
-    ours = (
-        ours.where(o.action == "open", o.reference.icontains(text, autoescape=True)).order_by(o.id.desc()).limit(MOST)
+    """Ours by the desk's number for them, or by their key or its end; theirs by the tool's."""
+    o, d, c = t.outbox.c, t.decisions.c, t.their_cases.c
+    ours = t.decisions.outerjoin(t.outbox, (o.case_key == d.key) & (o.action == "open")).select()
+    ours = ours.with_only_columns(d.key, o.reference, d.incident_id, d.product, o.desk).order_by(
+        d.opened_at.desc(), d.key
     )
-    found = [(row["reference"], row["desk"], row["product"], row["incident_id"]) for row in rows(store, ours)]
-    theirs = t.their_cases.select().where(c.case_id.icontains(text, autoescape=True), c.reported_by != "monitor")
+    wanted = _numbered(o.reference, text)
+    if len(text) >= SHORTEST:
+        wanted = wanted | d.key.iendswith(text, autoescape=True)
+    found = [
+        (row["reference"] or row["key"], row["desk"], row["product"], row["incident_id"])
+        for row in rows(store, ours.where(wanted).limit(MOST))
+    ]
+    theirs = t.their_cases.select().where(_numbered(c.case_id, text), c.reported_by != "monitor")
     told = rows(store, theirs.order_by(c.opened_at.desc()).limit(MOST))
     found += [(row["case_id"], row["source"], row["product"], "") for row in told]
     return [
         {"what": "case", "id": number, "title": " · ".join(filter(None, (tool, product))), "incident_id": incident}
         for number, tool, product, incident in found
     ]
+
+
+def _numbered(column: Any, text: str) -> Any:
+    """Whose number it is: one in which it stands; a short one whole, or after the sign that ends the tool's letters (SP-36)."""
+    if len(text) >= SHORTEST:
+        return column.icontains(text, autoescape=True)
+    return (column == text) | column.iendswith(f"-{text}", autoescape=True)
 
 
 def show_guides(found: Sequence[Row], out: Console, now: datetime) -> None:  # noqa: ARG001 - as every table is drawn

@@ -9,7 +9,7 @@ from fastapi.responses import HTMLResponse
 
 from monitor import people
 from monitor.access import Role
-from monitor.notified import notified
+from monitor.notified import SENT, notified
 from monitor.seeing import COVERED
 from monitor.standing import Row
 from monitor.timeline import timeline
@@ -43,7 +43,7 @@ def pages(face: Face) -> APIRouter:
             guide=face.guide(found),
             steps=timeline(face.store, found, told),
             notices=part([_seen(row) for row in told], "notices", 20),
-            told_many=sum(row["first_at"] is not None for row in told),
+            told_many=sum(row["state"] == SENT for row in told),
             clients=part([row for row in clients if named(row["client"], row["client_id"], wanted)], size=20),
             cases=part([row for row in found["cases"] if named(row["client"], row["client_id"], wanted)], "cases", 20),
             doubts=part(found["doubts"], "doubts", 20),

@@ -9,10 +9,12 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from alerts.promises import Promise, Promises
+from alerts.routing import Addressee
 from monitor import casework, people, silencing, works
 from monitor.business import ServiceHours
 from monitor.calendar import Calendar
 from monitor.handover import as_text, handover, sign, signed
+from monitor.recipients import message
 from monitor.standing import Row
 from monitor.store import Step, Store
 from monitor.trail import verify
@@ -82,6 +84,25 @@ def test_what_is_late_kept_quiet_dark_or_undelivered(store: Store) -> None:
     assert [(m["product"], m["state"]) for m in row["maintenance"]] == [("recaudos", "to_come")]
     assert [(s["source"], s["since"]) for s in row["sources"]] == [("core", ago(25))], "since the gaps that join"
     assert [(m["desk"], m["state"], m["messages"]) for m in row["undelivered"]] == [("local", "due", 1)]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "error", "waiting"), [(30, "", 0), (30, "no connection", 1), (90, "", 2), (90, "no connection", 2)]
+)
+def test_what_waits_for_a_receiver_is_owed_after_a_minute_or_a_failure(
+    store: Store, seconds: int, error: str, waiting: int
+) -> None:
+    at = NOW - timedelta(seconds=seconds)
+    tower = Addressee("torre")
+    store.tell([], [message(PAYMENTS, tower, n, {"event": "first"}) for n in (1, 2)], at)
+    if error:
+        taken = store.claim(at, timedelta(minutes=2), only="receivers.torre")
+        assert taken
+        store.put_off(taken["id"], error, NOW + timedelta(minutes=5), dead=False)
+    found = {row["desk"]: row for row in shift(store)["undelivered"]}.get(
+        "receivers.torre", {"messages": 0, "error": ""}
+    )
+    assert (found["messages"], found["error"]) == (waiting, error)
 
 
 def test_as_a_text_for_a_mail_with_nothing_and_with_much(store: Store) -> None:

@@ -97,6 +97,7 @@ def test_addresses_are_whole_for_who_acts_for_every_client(store: Store, user: s
     assert ("ana@banco.example" in page) is whole
     assert ("a•••@banco.example" in page) is not whole
     assert "No ha llegado" in page
+    assert "0 de 1 con todo entregado" in page
 
 
 @pytest.mark.parametrize(

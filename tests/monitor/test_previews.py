@@ -146,5 +146,17 @@ def test_search_finds_guides_incidents_and_cases(folder: Path) -> None:
     assert found("a1b2c3") == [("incident", PAYMENTS)]
     assert found("c-000001") == [("case", "C-000001")]
     assert found("SP-75") == [("case", "SP-75")]
+    assert found("75") == [("case", "SP-75")], "as its client says it"
+    assert "case" not in dict(found("5")), "a short one is whole"
+    key = f"VG-{PAYMENTS}-{ACEROS}"
+    assert found(key) == [("case", "C-000001")]
+    assert found(key[-15:]) == [("case", "C-000001")]
     assert "No se encontró nada." in vigia(folder, "search", "zzz")
     assert MOLINOS not in vigia(folder, "search", "SP-7", "--json")
+
+
+def test_a_short_number_of_a_desk_is_found_whole(folder: Path, store: Store) -> None:
+    (sent,) = rows(store, outbox.select().where(outbox.c.reference == "C-000001"))
+    store.confirm(sent["id"], "54", sent["sent_at"])
+    told = json.loads(vigia(folder, "search", "54", "--json"))
+    assert [(row["what"], row["id"], row["incident_id"]) for row in told] == [("case", "54", PAYMENTS)]
