@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from alerts import Action, Changes, Client, Decision, Doubt, Impact, Touch
+from alerts.reasons import ELSEWHERE
 from monitor import people
 from monitor.blocks import Words
 from monitor.facts import Recipient, breach_facts, digest_facts, fault_facts, incident_facts, summary_facts
@@ -197,6 +198,21 @@ def test_of_ones_own_the_exposed_are_a_count_and_bury_nobody(store: Store) -> No
     assert f"227 más aún sin fallas: véalos en {facts['links']['incident']}" in mail.text
     assert "Cliente 77" not in mail.text + mail.html
     assert rendered(facts | {"event": "first"}, Words()).subject.startswith("Avise a 3 clientes suyos: ")
+
+
+def test_a_case_of_ours_on_something_else_is_told_with_its_number(store: Store) -> None:
+    hit = Impact(SLOW, ACEROS, "pagos", Touch.AFFECTED, 3, priority=40)
+    left = Decision(f"VG-{SLOW}-{ACEROS}", SLOW, ACEROS, "pagos", Action.NONE, ELSEWHERE, NOW)
+    changes = Changes(impacts={(SLOW, ACEROS, "pagos"): hit}, decisions={left.key: left})
+    store.commit(Step(changes=changes), NOW)
+    facts = told(store, N1, SLOW)
+    (mine,) = facts["clients"]["own"]
+    assert (mine["case"]["action"], mine["case"]["elsewhere"], mine["case"]["reference"]) == ("none", True, "C-000001")
+    mail = rendered(facts | {"event": "first", "why": []}, Words())
+    assert "caso C-000001 por otra afectación" in mail.text
+    assert "Caso C-000001 por otra afectación" in mail.html
+    store.act(Act(PAYMENTS, ago(0), "Mesa", "withdraw", "", case_key=f"VG-{PAYMENTS}-{ACEROS}"))
+    assert "sin caso" in rendered(told(store, N1, SLOW) | {"event": "first", "why": []}, Words()).text
 
 
 def test_a_fault_of_vigia(store: Store) -> None:
