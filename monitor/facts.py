@@ -18,6 +18,7 @@ from alerts.rows import plain
 from monitor import tables as t
 from monitor.discretion import masked, mentioned, without_clients
 from monitor.guides import Guides, guides
+from monitor.languages import words
 from monitor.people import as_json, found_incident
 from monitor.standing import Row, as_acted, lasted, only, rows
 from monitor.store import Act, Store
@@ -71,6 +72,8 @@ def incident_facts(
     hit = _hit(theirs)
     named = {row["client_id"]: row["client"] for row in hit}
     told = _told(incident, many, named, now)
+    say = words(recipient.language).name
+    told["names"] = {key: say(told[key]) if told[key] else "" for key in ("product", "channel")}
     measures = measures or {}
     told["measure"] = measures.get(incident.rules[0], "") if incident.rules else ""
     signals = asked(once, ("signals", incident.id), lambda: _signals(store, incident.id))

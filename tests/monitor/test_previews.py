@@ -148,3 +148,8 @@ def test_search_finds_guides_incidents_and_cases(folder: Path) -> None:
     assert found("SP-75") == [("case", "SP-75")]
     assert "No se encontró nada." in vigia(folder, "search", "zzz")
     assert MOLINOS not in vigia(folder, "search", "SP-7", "--json")
+
+
+def test_the_end_of_what_is_still_open_is_refused_in_words(folder: Path) -> None:
+    said = vigia(folder, "alerts", "preview", PAYMENTS, "--event", "end", code=1)
+    assert f"{PAYMENTS} sigue abierta" in said
