@@ -21,6 +21,7 @@ _AT, _LATER = "2026-03-03T15:30:00+00:00", "2026-03-03T16:00:00+00:00"
 _OWN: Mapping[str, Any] = {
     "client_id": "900123456", "client": "Cliente de Ejemplo", "segment": "corporativo", "touch": "affected", "priority": 83,
     "products": ["pagos"], "failures": 131, "missing": 12, "amount": "98450000.00", "first_failure_at": _AT, "informed_at": None,
+    "affected_at": _AT, "new": False,
     "case": {"key": "VG-1", "action": "open", "reason": "", "reference": "C-000001", "elsewhere": False},
     "doubts": [{"id": "TX-1", "n": 1, "state": "pending", "at": _AT, "amount": "1200000.00", "product": "pagos", "channel": ""}],
 }  # fmt: skip

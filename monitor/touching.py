@@ -110,6 +110,7 @@ def own(
     for row in listed:
         case = decided.get(row["client_id"])
         row["case"] = case and {key: case[key] for key in ("key", "action", "reason", "reference", "elsewhere")}
+        row["affected_at"] = case["decided_at"] if case else None
         row["informed_at"] = case["informed_at"] if case else None
         row["doubts"] = open_.get(row["client_id"], [])
     hit = len({row["client_id"] for row in touched if row["touch"] == Touch.AFFECTED})
@@ -123,7 +124,7 @@ def _cases(store: Store, incident_id: str, ids: Collection[str], fresh: Collecti
     """
     d, o = t.decisions.c, t.outbox.c
     here = (d.incident_id == incident_id, d.client_id.in_(ids))
-    kept = ("key", "client_id", "action", "reason", "opened_at", "informed_at", "linked_case_id")
+    kept = ("key", "client_id", "action", "reason", "opened_at", "decided_at", "informed_at", "linked_case_id")
     if fresh:
         found = [{name: getattr(one, name) for name in kept} for one in as_worked(store, store.decisions(*here))]
     else:

@@ -246,3 +246,22 @@ def test_a_digest_for_a_manager_has_their_clients_alone(store: Store) -> None:
     assert [row["id"] for row in every["incidents"]] == [PAYMENTS, SLOW], "the worst first"
     held = summary_facts(store, [SLOW, PAYMENTS], manager, NOW)
     assert [row["id"] for row in held["incidents"]] == [PAYMENTS, SLOW], "what was held back is never dropped"
+
+
+def test_who_is_new_since_the_last_notice_comes_first(store: Store) -> None:
+    crowd = [Client(str(800000000 + i), f"Cliente {i}", "pyme", post_sale="g@banco.example") for i in range(3)]
+    hits = [Impact(PAYMENTS, c.client_id, "pagos", Touch.AFFECTED, 1, priority=9 - i) for i, c in enumerate(crowd)]
+    left = [
+        Decision(
+            f"VG-{c.client_id}", PAYMENTS, c.client_id, "pagos", Action.NONE, "budget", NOW, decided_at=ago(9 - 4 * i)
+        )
+        for i, c in enumerate(crowd)
+    ]
+    changes = Changes(
+        impacts={(i.incident_id, i.client_id, i.product): i for i in hits}, decisions={d.key: d for d in left}
+    )
+    store.commit(Step(clients=crowd, changes=changes), NOW)
+    facts = told(store, replace(N1, to="g@banco.example"), since=ago(3))
+    assert [(row["client"], row["new"]) for row in facts["clients"]["own"]] == [
+        ("Cliente 2", True), ("Cliente 0", False), ("Cliente 1", False),
+    ]  # fmt: skip
