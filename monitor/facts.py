@@ -18,6 +18,7 @@ from alerts.rows import plain
 from monitor import tables as t
 from monitor.discretion import masked, mentioned, without_clients
 from monitor.guides import Guides, guides
+from monitor.languages import words
 from monitor.people import as_json, found_incident
 from monitor.standing import Row, as_acted, lasted, only, rows
 from monitor.store import Act, Store
@@ -57,20 +58,25 @@ def incident_facts(
     measures: Mapping[str, str] | None = None,
     known: Guides | None = None,
     once: dict[Any, Any] | None = None,
+    since: datetime | None = None,
 ) -> dict[str, Any]:
     """An incident as one recipient is told of it. address: of the board, for links.
 
     measures: what each rule measures, by its name, for the unit of its values (without it they are plain numbers); known: the guides (None:
     the shipped ones). once: kept by whoever tells many recipients at one moment, so that what is the same for all is asked once.
+    since: when this recipient was told last; who was found affected after it is new, and comes first.
     """
     once = {} if once is None else once
     (incident,) = asked(once, incident_id, lambda: as_acted(store, [found_incident(store, incident_id)]))
     alike = incident.id, recipient.segments
     many, by_segment = asked(once, alike, lambda: (counts(store, *alike), segments(store, *alike)))
     theirs, more, exposed = own(store, incident.id, recipient, once)
-    hit = _hit(theirs)
+    hit = [row | {"new": bool(since and row["affected_at"] and row["affected_at"] > since)} for row in _hit(theirs)]
+    hit.sort(key=lambda row: not row["new"])
     named = {row["client_id"]: row["client"] for row in hit}
     told = _told(incident, many, named, now)
+    say = words(recipient.language).name
+    told["names"] = {key: say(told[key]) if told[key] else "" for key in ("product", "channel")}
     measures = measures or {}
     told["measure"] = measures.get(incident.rules[0], "") if incident.rules else ""
     signals = asked(once, ("signals", incident.id), lambda: _signals(store, incident.id))

@@ -163,7 +163,15 @@ class Notices:
             else:
                 known, once = guides(to.language, self.config.words.guides), self._once
                 facts = incident_facts(
-                    self.store, news.subject, to, now, address=address, measures=self._measures, known=known, once=once
+                    self.store,
+                    news.subject,
+                    to,
+                    now,
+                    address=address,
+                    measures=self._measures,
+                    known=known,
+                    once=once,
+                    since=news.thread.told_at if news.thread else None,
                 )
         except Exception:
             # One that cannot be told must not keep the others from being told; it is tried again.

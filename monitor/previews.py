@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
+from alerts import IncidentState
 from monitor import people
 from monitor import tables as t
 from monitor.clocks import clocked
@@ -14,7 +15,7 @@ from monitor.guides import guides
 from monitor.languages import Code
 from monitor.people import Refused
 from monitor.reads import Reader, noted
-from monitor.standing import Row, rows
+from monitor.standing import Row, as_acted, rows
 from monitor.store import Store
 
 if TYPE_CHECKING:
@@ -37,11 +38,14 @@ class Asked:
     role: Role | None = None
     language: Code = "es"
     receiver: str = ""
+    event: Literal["first", "update", "end"] = "first"
 
 
 def preview(store: Store, config: Config, asked: Asked, now: datetime) -> dict[str, Any]:
-    """The facts, with every client that they name noted as read. Unknown, or Refused where nobody is as asked."""
-    incident = people.found_incident(store, asked.incident)
+    """The facts, with every client that they name noted as read. Unknown, or Refused where nobody is as asked or nothing has ended yet."""
+    (incident,) = as_acted(store, [people.found_incident(store, asked.incident)])
+    if asked.event == "end" and asked.news == "incident" and incident.state is IncidentState.FIRING:
+        raise Refused(f"{incident.id} sigue abierta: su final se ve cuando termine; use --event first o update")
     role, to = _whom(store, incident.id, asked)
     plain = asked.words or ("plain" if role else "technical")
     recipient = Recipient(asked.receiver, to, plain, asked.language, role or "")

@@ -21,7 +21,8 @@ _AT, _LATER = "2026-03-03T15:30:00+00:00", "2026-03-03T16:00:00+00:00"
 _OWN: Mapping[str, Any] = {
     "client_id": "900123456", "client": "Cliente de Ejemplo", "segment": "corporativo", "touch": "affected", "priority": 83,
     "products": ["pagos"], "failures": 131, "missing": 12, "amount": "98450000.00", "first_failure_at": _AT, "informed_at": None,
-    "case": {"key": "VG-1", "action": "open", "reason": "", "reference": "C-000001"},
+    "affected_at": _AT, "new": False,
+    "case": {"key": "VG-1", "action": "open", "reason": "", "reference": "C-000001", "elsewhere": False},
     "doubts": [{"id": "TX-1", "n": 1, "state": "pending", "at": _AT, "amount": "1200000.00", "product": "pagos", "channel": ""}],
 }  # fmt: skip
 _BARE = dict(_OWN) | {"client": "", "case": None, "doubts": [], "informed_at": _AT, "first_failure_at": None}
@@ -33,7 +34,7 @@ _INCIDENT: Mapping[str, Any] = {
     "reopened_at": None,
     "shares": [["channel", "conexion_directa", 0.92], ["error_code", "E504", 0.92]], "reach": ["pagos", "", "", ""],
     "symptoms": [["recaudos", "", "", ""]], "affected": 2, "exposed": 1, "priority": 83, "cases_opened": 1, "cases_linked": 1,
-    "cases_left": 0,
+    "cases_left": 0, "names": {"product": "Pagos", "channel": "Conexión Directa"},
     "signals": [{"rule": "fallas", "product": "pagos", "channel": "", "series": "", "client_id": "", "state": "firing", "since": _AT,
                  "value": 0.41, "expected": None, "measure": "failed_rate"}],
 }  # fmt: skip

@@ -7,6 +7,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from alerts import Action, Touch
+from alerts.reasons import ELSEWHERE, RETURNED
+from alerts.standing import stands
 from monitor import tables as t
 from monitor.standing import Row, as_worked, only, rows, untaken
 from monitor.store import Act, Store
@@ -107,7 +109,8 @@ def own(
             open_.setdefault(doubt["client_id"], []).append({key: doubt[key] for key in kept})
     for row in listed:
         case = decided.get(row["client_id"])
-        row["case"] = case and {key: case[key] for key in ("key", "action", "reason", "reference")}
+        row["case"] = case and {key: case[key] for key in ("key", "action", "reason", "reference", "elsewhere")}
+        row["affected_at"] = case["decided_at"] if case else None
         row["informed_at"] = case["informed_at"] if case else None
         row["doubts"] = open_.get(row["client_id"], [])
     hit = len({row["client_id"] for row in touched if row["touch"] == Touch.AFFECTED})
@@ -121,18 +124,36 @@ def _cases(store: Store, incident_id: str, ids: Collection[str], fresh: Collecti
     """
     d, o = t.decisions.c, t.outbox.c
     here = (d.incident_id == incident_id, d.client_id.in_(ids))
-    kept = ("key", "client_id", "action", "reason", "opened_at", "informed_at", "linked_case_id")
+    kept = ("key", "client_id", "action", "reason", "opened_at", "decided_at", "informed_at", "linked_case_id")
     if fresh:
         found = [{name: getattr(one, name) for name in kept} for one in as_worked(store, store.decisions(*here))]
     else:
         newest = t.decisions.select().where(*here).order_by(d.opened_at.desc(), d.priority.desc(), d.key)
         found = rows(store, newest.with_only_columns(*(d[name] for name in kept)))
-    keys = [row["key"] for row in found]
+    ours = _elsewhere(store, found, fresh)
+    keys = [ours.get(row["key"], row["key"]) for row in found]
     opening = t.outbox.select().with_only_columns(o.key, o.reference).where(o.action == "open", o.key.in_(keys))
     numbers = {row["key"]: row["reference"] for row in rows(store, opening)} if keys else {}
     for row in found:
-        row["reference"] = numbers.get(row["key"]) or row["linked_case_id"]
+        row["elsewhere"] = row["key"] in ours
+        row["reference"] = numbers.get(ours.get(row["key"], row["key"])) or row["linked_case_id"]
     return sorted(found, key=lambda case: (case["action"] != Action.NONE, case["opened_at"]))
+
+
+def _elsewhere(store: Store, found: Collection[Row], fresh: Collection[Act]) -> dict[str, str]:
+    """By the key of what was decided here, the key of our case on what else fails for the client, which stands for it."""
+    left = {row["key"]: row["client_id"] for row in found if row["reason"] in (ELSEWHERE, RETURNED)}
+    if not left:
+        return {}
+    every = store.decisions(t.decisions.c.client_id.in_(set(left.values())))
+    every = as_worked(store, every) if fresh else every
+    by_key: dict[str, str] = {}
+    for decision in every:
+        if decision.key in left:
+            ours = stands(decision, [other for other in every if other.client_id == decision.client_id])
+            if ours and ours.key != decision.key and not ours.withdrawn_at:
+                by_key[decision.key] = ours.key
+    return by_key
 
 
 def _among(client_id: Any, among: Collection[str]) -> list[Any]:

@@ -77,6 +77,7 @@ def written(notice: Notice) -> bytes:
 def _message(notice: Notice, lines: list[str], kept: int) -> bytes:
     words = WORDS.get(str(notice.facts.get("language")), WORDS["es"])
     told = {**notice.facts.get("fault", {}), **notice.facts.get("incident", {})}
+    told |= {key: name for key, name in told.get("names", {}).items() if name}
     severity = str(told.get("severity", ""))
     colour = "good" if notice.event == "end" else COLOURS.get(severity, "default")
     figures = [

@@ -57,7 +57,7 @@ def alerts_preview(
             fail(f"no hay un [receivers.{receiver}]; hay {', '.join(settings.receivers) or 'ninguno'}")
         block = settings.receivers[receiver].block if receiver else None
         chosen = language or (block and block.language) or settings.words.language
-        asked = Asked(incident, who, news, words, to, role, chosen, receiver)
+        asked = Asked(incident, who, news, words, to, role, chosen, receiver, event)
         facts: dict[str, Any] = found(lambda: preview(store, settings, asked, now())) | {"event": event}
         if as_json:
             typer.echo(json.dumps(facts, ensure_ascii=False, indent=2))

@@ -95,3 +95,9 @@ def test_the_address_goes_over_no_open_line() -> None:
 def test_a_page_without_an_address_has_no_button() -> None:
     notice = incident_notice()
     assert "actions" not in card(replace(notice, facts={**notice.facts, "links": {"incident": "/incidents/1"}}))
+
+
+def test_products_and_channels_have_their_names() -> None:
+    notice = incident_notice()
+    incident = {**notice.facts["incident"], "names": {"product": "Pagos", "channel": ""}}
+    assert "Producto: Pagos" in lines(card(replace(notice, facts={**notice.facts, "incident": incident}))["body"][1])

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from alerts import Action, Changes, Client, Decision, Doubt, Impact, Touch
+from alerts.reasons import ELSEWHERE
 from monitor import people
 from monitor.blocks import Words
 from monitor.facts import Recipient, breach_facts, digest_facts, fault_facts, incident_facts, summary_facts
@@ -199,6 +200,21 @@ def test_of_ones_own_the_exposed_are_a_count_and_bury_nobody(store: Store) -> No
     assert rendered(facts | {"event": "first"}, Words()).subject.startswith("Avise a 3 clientes suyos: ")
 
 
+def test_a_case_of_ours_on_something_else_is_told_with_its_number(store: Store) -> None:
+    hit = Impact(SLOW, ACEROS, "pagos", Touch.AFFECTED, 3, priority=40)
+    left = Decision(f"VG-{SLOW}-{ACEROS}", SLOW, ACEROS, "pagos", Action.NONE, ELSEWHERE, NOW)
+    changes = Changes(impacts={(SLOW, ACEROS, "pagos"): hit}, decisions={left.key: left})
+    store.commit(Step(changes=changes), NOW)
+    facts = told(store, N1, SLOW)
+    (mine,) = facts["clients"]["own"]
+    assert (mine["case"]["action"], mine["case"]["elsewhere"], mine["case"]["reference"]) == ("none", True, "C-000001")
+    mail = rendered(facts | {"event": "first", "why": []}, Words())
+    assert "caso C-000001 por otra afectación" in mail.text
+    assert "Caso C-000001 por otra afectación" in mail.html
+    store.act(Act(PAYMENTS, ago(0), "Mesa", "withdraw", "", case_key=f"VG-{PAYMENTS}-{ACEROS}"))
+    assert "sin caso" in rendered(told(store, N1, SLOW) | {"event": "first", "why": []}, Words()).text
+
+
 def test_a_fault_of_vigia(store: Store) -> None:
     fault = {"key": "source:core", "severity": "critical", "since": ago(5), "what": "la fuente core no responde"}
     facts = fault_facts(fault, TOWER, NOW, address=BOARD)
@@ -230,3 +246,22 @@ def test_a_digest_for_a_manager_has_their_clients_alone(store: Store) -> None:
     assert [row["id"] for row in every["incidents"]] == [PAYMENTS, SLOW], "the worst first"
     held = summary_facts(store, [SLOW, PAYMENTS], manager, NOW)
     assert [row["id"] for row in held["incidents"]] == [PAYMENTS, SLOW], "what was held back is never dropped"
+
+
+def test_who_is_new_since_the_last_notice_comes_first(store: Store) -> None:
+    crowd = [Client(str(800000000 + i), f"Cliente {i}", "pyme", post_sale="g@banco.example") for i in range(3)]
+    hits = [Impact(PAYMENTS, c.client_id, "pagos", Touch.AFFECTED, 1, priority=9 - i) for i, c in enumerate(crowd)]
+    left = [
+        Decision(
+            f"VG-{c.client_id}", PAYMENTS, c.client_id, "pagos", Action.NONE, "budget", NOW, decided_at=ago(9 - 4 * i)
+        )
+        for i, c in enumerate(crowd)
+    ]
+    changes = Changes(
+        impacts={(i.incident_id, i.client_id, i.product): i for i in hits}, decisions={d.key: d for d in left}
+    )
+    store.commit(Step(clients=crowd, changes=changes), NOW)
+    facts = told(store, replace(N1, to="g@banco.example"), since=ago(3))
+    assert [(row["client"], row["new"]) for row in facts["clients"]["own"]] == [
+        ("Cliente 2", True), ("Cliente 0", False), ("Cliente 1", False),
+    ]  # fmt: skip

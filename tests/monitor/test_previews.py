@@ -160,3 +160,8 @@ def test_a_short_number_of_a_desk_is_found_whole(folder: Path, store: Store) -> 
     store.confirm(sent["id"], "54", sent["sent_at"])
     told = json.loads(vigia(folder, "search", "54", "--json"))
     assert [(row["what"], row["id"], row["incident_id"]) for row in told] == [("case", "54", PAYMENTS)]
+
+
+def test_the_end_of_what_is_still_open_is_refused_in_words(folder: Path) -> None:
+    said = vigia(folder, "alerts", "preview", PAYMENTS, "--event", "end", code=1)
+    assert f"{PAYMENTS} sigue abierta" in said

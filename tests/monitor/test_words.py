@@ -348,3 +348,23 @@ def test_a_file_that_would_never_be_used_is_told(own: Path, file: str, what: str
     (fault,) = rehearsed(Words(templates=str(own)))
     assert what in fault.what
     assert fault.file.endswith(file)
+
+
+def test_what_was_measured_is_named_and_segments_have_plurals() -> None:
+    told = facts(words="technical", event="update", why=["clients"])
+    told["clients"] = told["clients"] | {"segments": {"corporativo": 20, "empresarial": 16, "pyme": 7, "gobierno": 1}}
+    told["incident"]["signals"] = [told["incident"]["signals"][0] | {"value": n / 10} for n in range(1, 6)]
+    text = rendered(told, SHIPPED_WORDS).text
+    assert "Operaciones con fallas: 23,1 %; lo usual: 1,2 %" in text
+    assert "20 corporativos, 16 empresariales, 7 pymes, 1 gobierno" in text
+    assert text.count("Ahora:") == 3
+    assert "pide ingreso" not in text
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("way", SECTIONS)
+def test_no_client_is_told_of_more_than_usual(language: Code, way: str) -> None:
+    for event in ("first", "update", "end"):
+        said = letter(rendered(facts(language, way, event), SHIPPED_WORDS).text)
+        assert not re.search("de lo habitual|than usual", said)
+        assert not re.search("Actualización: [A-Z]|Update: [A-Z]", said)
