@@ -160,3 +160,10 @@ def test_a_short_number_of_a_desk_is_found_whole(folder: Path, store: Store) -> 
     store.confirm(sent["id"], "54", sent["sent_at"])
     told = json.loads(vigia(folder, "search", "54", "--json"))
     assert [(row["what"], row["id"], row["incident_id"]) for row in told] == [("case", "54", PAYMENTS)]
+
+
+def test_an_incident_is_shown_with_the_guide_that_its_messages_give(folder: Path) -> None:
+    assert "pagos/fallas" in vigia(folder, "incidents", "show", PAYMENTS)
+    assert json.loads(vigia(folder, "incidents", "show", PAYMENTS, "--json"))["guide"] == "pagos/fallas"
+    listed = {row["id"]: row["guide"] for row in json.loads(vigia(folder, "incidents", "list", "--json"))}
+    assert listed[PAYMENTS] == "pagos/fallas"
