@@ -150,6 +150,11 @@ def guides(language: Code = "es", folder: str = "") -> Guides:
     return Guides(language, folder)
 
 
+def meant(row: Mapping[str, Any], folder: str = "") -> dict[str, Any]:
+    """An incident's row with the id of the guide that is meant, as messages and the board have it, in place of its rule's word."""
+    return {**row, "guide": guides("es", folder).of(row).id}
+
+
 def unknown_guides(config: Config) -> list[Fault]:
     """The rules whose own guide there is not; such a rule's incidents get that of their place."""
     known = guides("es", config.words.guides)

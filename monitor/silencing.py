@@ -67,7 +67,7 @@ def add(
 
 
 def _not_too_much(store: Store, wanted: Mapping[str, str], lasts: timedelta) -> None:
-    force = "; si así lo quiere, fuércelo"
+    force = "; si así lo quiere, fuércelo (--force)"
     if not wanted:
         raise Refused(f"sin decir qué, se silencia todo{force}")
     if lasts > LONGEST:

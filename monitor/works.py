@@ -89,6 +89,7 @@ def add(
     _sensible(cron, lasts, begins, until, now, zone)
     if not force:
         _not_too_much(product, channel, lasts, begins, until)
+        _watched(store, product, channel)
     row = {
         "id": number, "product": product, "channel": channel, "cron": cron, "reason": reason.strip(), "author": who.strip(),
         "created_at": now, "starts_at": begins, "until": until, "minutes": int(lasts / _MINUTE) if lasts else None,
@@ -124,11 +125,20 @@ def _not_too_much(
     product: str, channel: str, lasts: timedelta | None, begins: datetime, until: datetime | None
 ) -> None:
     if not product and not channel:
-        raise Refused("sin producto ni canal, todo el banco queda en mantenimiento: nombre uno, o fuércelo")
+        raise Refused("sin producto ni canal, todo el banco queda en mantenimiento: nombre uno, o fuércelo (--force)")
     if lasts and lasts > LONGEST_RECURRING:
-        raise Refused("cada vez dura más de un día: fuércelo si así es")
+        raise Refused("cada vez dura más de un día: fuércelo (--force) si así es")
     if not lasts and until and until - begins > LONGEST:
-        raise Refused("dura más de 7 días: fuércelo si así es")
+        raise Refused("dura más de 7 días: fuércelo (--force) si así es")
+
+
+def _watched(store: Store, product: str, channel: str) -> None:
+    """Refused where nothing is watched there, as with a silence: a slip in a name would keep nothing quiet."""
+    where = {name: value for name, value in (("product", product), ("channel", channel)) if value}
+    places = rows(store, t.verdicts.select())
+    if places and not any(all(place[name] == value for name, value in where.items()) for place in places):
+        named = ", ".join(f"{name}={value}" for name, value in where.items())
+        raise Refused(f"no se vigila nada en {named}: fuércelo (--force) si así es")
 
 
 def end(store: Store, number: str, who: str, now: datetime, *, request_key: str = "") -> str:

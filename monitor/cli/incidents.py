@@ -31,23 +31,26 @@ def incidents_list(
 ) -> None:
     """The incidents, newest first."""
     from monitor import people
+    from monitor.guides import meant
 
     if (state or "") not in people.STATES:
         raise typer.BadParameter(f"must be one of {', '.join(filter(None, people.STATES))}", param_hint="--state")
     with stored(config) as (settings, store):
-        show("show_incidents", settings, found(lambda: people.incidents(store, now(), state=state)), as_json=as_json)
+        rows = found(lambda: people.incidents(store, now(), state=state))
+        told = [meant(row, settings.words.guides) for row in rows]
+        show("show_incidents", settings, told, as_json=as_json)
 
 
 @app.command("show")
 def incidents_show(incident: str, config: ConfigPath = CONFIG, *, as_json: AsJson = False) -> None:
     """One incident whole: since when, whom it touches, what was done."""
     from monitor import people
+    from monitor.guides import meant
 
     with stored(config) as (settings, store):
         measures = {rule.spec.name: rule.shown for rule in settings.rules()}
-        show(
-            "show_incident", settings, found(lambda: people.incident(store, incident, now())), measures, as_json=as_json
-        )
+        told = meant(found(lambda: people.incident(store, incident, now())), settings.words.guides)
+        show("show_incident", settings, told, measures, as_json=as_json)
 
 
 @app.command("ack")

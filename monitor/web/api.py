@@ -12,6 +12,7 @@ from fastapi.responses import StreamingResponse
 from pydantic_core import to_json
 
 from monitor import clientele, people, portrait
+from monitor.guides import meant
 from monitor.portrait import Outlook
 from monitor.standing import Row
 from monitor.store import Store
@@ -32,19 +33,20 @@ Crossed = Annotated[
 Touched = Annotated[bool, Query(description="Only those whom an open incident touches.")]
 
 
-def routes(store: Store, clock: Callable[[], datetime], outlook: Outlook) -> APIRouter:
-    """/api/v1, over a store. Times are UTC, money is a decimal in text."""
+def routes(store: Store, clock: Callable[[], datetime], outlook: Outlook, own_guides: str = "") -> APIRouter:
+    """/api/v1, over a store. Times are UTC, money is a decimal in text. own_guides: the folder of the bank's guides."""
     router = APIRouter(prefix="/api/v1")
 
     @router.get("/incidents", response_model=list[shapes.Incident], tags=["incidents"])
     def incidents(state: Wanted = None, limit: Limit = None) -> list[Row]:
         """The incidents, newest first."""
-        return seen_first(limit, lambda cut: people.incidents(store, clock(), state=state, limit=cut))
+        found = seen_first(limit, lambda cut: people.incidents(store, clock(), state=state, limit=cut))
+        return [meant(row, own_guides) for row in found]
 
     @router.get("/incidents/{incident_id}", response_model=shapes.IncidentWhole, responses=MISSING, tags=["incidents"])
     def incident(incident_id: str) -> Row:
         """All of one, by its id or as much of its beginning or end as no other shares."""
-        return people.incident(store, incident_id, clock())
+        return meant(people.incident(store, incident_id, clock()), own_guides)
 
     @router.get("/cases", response_model=list[shapes.Case], tags=["cases"])
     def cases(incident_id: str | None = None, limit: Limit = None) -> list[Row]:

@@ -127,7 +127,7 @@ def app(
     )  # fmt: skip
     made.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
     made.include_router(followed.routes(store, clock, escalating or Escalating(), promises or Promises()))
-    made.include_router(api.routes(store, clock, seen))
+    made.include_router(api.routes(store, clock, seen, own_guides))
     face = Face(store, metrics, ready, clock, measures or {}, seen, own_guides)
     for part in (board, incidents, clients, cases, rules):
         made.include_router(part.pages(face))

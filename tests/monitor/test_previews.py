@@ -165,3 +165,10 @@ def test_a_short_number_of_a_desk_is_found_whole(folder: Path, store: Store) -> 
 def test_the_end_of_what_is_still_open_is_refused_in_words(folder: Path) -> None:
     said = vigia(folder, "alerts", "preview", PAYMENTS, "--event", "end", code=1)
     assert f"{PAYMENTS} sigue abierta" in said
+
+
+def test_an_incident_is_shown_with_the_guide_that_its_messages_give(folder: Path) -> None:
+    assert "pagos/fallas" in vigia(folder, "incidents", "show", PAYMENTS)
+    assert json.loads(vigia(folder, "incidents", "show", PAYMENTS, "--json"))["guide"] == "pagos/fallas"
+    listed = {row["id"]: row["guide"] for row in json.loads(vigia(folder, "incidents", "list", "--json"))}
+    assert listed[PAYMENTS] == "pagos/fallas"
