@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from rich.console import Console
 
-from monitor import listing, people, portrait, portraits
+from monitor import clientele, listing, people, portrait, portraits
 from monitor.reads import Reader
 from tests.monitor.conftest import ACEROS, NOW, PART, PAYMENTS, SLOW
 
@@ -36,7 +36,7 @@ def every(store: Store, width: int) -> dict[str, str]:
         "cases": told(width, listing.show_cases, people.cases(store)),
         "incident": told(width, listing.show_incident, people.incident(store, PAYMENTS, NOW)),
         "client": told(width, portraits.show_client, portrait.client(store, ACEROS, NOW, Reader("ana", "cli"))),
-        "clients": told(width, portraits.show_clients, portrait.clients(store, NOW, touched=True)),
+        "clients": told(width, portraits.show_clients, clientele.clients(store, NOW, touched=True)),
     }
 
 
