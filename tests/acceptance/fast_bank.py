@@ -15,12 +15,13 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from threading import Event, Thread
 
-from monitor import service as services
+from monitor import jobs
 from monitor.config import read_config
-from monitor.daemon import board
+from monitor.daemon import board, pages
 from monitor.demo.casetool import CaseTool, served
 from monitor.demo.feed import follow, preload
 from monitor.logs import log_to_stderr
+from monitor.reloading import Live
 from monitor.service import Service, wall
 from monitor.store import Store
 from monitor.windows import time_of
@@ -68,7 +69,7 @@ def main(config: Path, minutes: float) -> None:
     assert settings.demo.cases
     bank, stop = Path(settings.demo.database), Event()
     hurry = Hurry(wall() - timedelta(minutes=minutes), stop, config.parent / "go")
-    services.WATCH = timedelta(seconds=1)
+    jobs.WATCH = timedelta(seconds=1)
     log_to_stderr()
     bank.parent.mkdir(parents=True, exist_ok=True)
     preload(bank, hurry.now, HISTORY)
@@ -80,8 +81,9 @@ def main(config: Path, minutes: float) -> None:
         hurry.daemon = Service(settings, store, clock=hurry.clock)
         Thread(target=follow, args=(bank, hurry.bank, hurry.written), daemon=True).start()
         signal.signal(signal.SIGTERM, lambda *_: Thread(target=stop.set).start())
-        with board(hurry.daemon, store, settings.monitor.listen):
-            hurry.daemon.run(stop)
+        live = Live(hurry.daemon, pages, stop)
+        with board(live, settings.monitor.listen):
+            live.run()
     store.close()
 
 
