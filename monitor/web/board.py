@@ -23,7 +23,7 @@ from rules import Severity, Verdict
 
 LATELY = timedelta(hours=24)
 """For how long what is resolved stays on the board, and the time that its figures are of."""
-SHOWN, SHOWN_OVER = 8, 6
+SHOWN, SHOWN_OVER = 6, 4
 """Incidents that are drawn at first; the others are a link away."""
 BLIND = 0.5
 """From this share of watched places without a verdict on, nobody is told that all is well: most of the bank is not seen."""

@@ -206,8 +206,8 @@ def test_a_filter_leaves_what_it_says(page: Page):
     expect(page.locator(".card .badge").first).to_have_text("Menor")
     assert set(page.locator(".card .badge").all_inner_texts()) == {"Menor"}
     page.get_by_role("link", name="Quitar el filtro").click()
-    expect(page.locator(".card")).to_have_count(8)
-    page.get_by_role("link", name="Ver las otras 3").click()
+    expect(page.locator(".card")).to_have_count(6)
+    page.get_by_role("link", name="Ver las otras 5").click()
     expect(page.locator(".card")).to_have_count(11)
 
 
@@ -254,7 +254,7 @@ def test_without_script_all_of_it_is_there(browser: Browser, bank: Bank):
     page = context.new_page()
     page.goto("/")
     assert page.locator("noscript").count() == 1
-    assert page.locator(".spark svg").count() == 8
+    assert page.locator(".spark svg").count() == 6
     page.locator(".card h3 a").first.click()
     expect(page.locator(".chart svg")).to_be_visible()
     page.locator("#act-ack summary").click()

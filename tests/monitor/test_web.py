@@ -499,9 +499,9 @@ def test_of_many_incidents_the_worst_are_drawn_and_the_others_are_a_link_away(fa
     many = [replace(INCIDENTS[0], id=f"AF-{n}", scope=Scope("pagos", f"canal_{n}")) for n in range(30)]
     face.store.commit(Step(changes=Changes(incidents={one.id: one for one in many})), NOW)
     html = face.get("/").text
-    assert html.count('class="card') == 8
+    assert html.count('class="card') == 6
     assert "31 afectaciones abiertas" in html
-    assert "Ver las otras 23" in html
+    assert "Ver las otras 25" in html
     assert face.get("/?all=1").text.count('class="card') == 31
 
 
