@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 import pyarrow as pa
 
@@ -143,6 +143,12 @@ class Batch:
     where: Where | None = None
 
 
+Fault = Literal["unreachable", "timeout", "busy", "login", "refused", "server", "unreadable", "resting", "other"]
+"""What kind of fault it is, for those who count them: no connection (or no such file); no answer in time; asked to come later; not let in
+(a password, a certificate, a right); let in, and what was asked of it refused; an error of the other side's own; an answer or a file that
+cannot be made out; not asked at all, because its circuit is open; anything else."""
+
+
 class SourceError(Exception):
     """The source or desk could not be used, said in words for people.
 
@@ -150,9 +156,9 @@ class SourceError(Exception):
     for anything else there (a log-in, a certificate): it is the other side that cannot be used, not what was asked of it.
     """
 
-    def __init__(self, message: str, *, permanent: bool = False, whole: bool = False) -> None:
+    def __init__(self, message: str, *, permanent: bool = False, whole: bool = False, fault: Fault = "other") -> None:
         super().__init__(message)
-        self.permanent, self.whole = permanent or whole, whole
+        self.permanent, self.whole, self.fault = permanent or whole, whole, fault
 
 
 @runtime_checkable
