@@ -20,7 +20,7 @@ from connectors import SourceError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from connectors import Notice
+    from connectors import Fault, Notice
 
 PORTS = {"starttls": 587, "tls": 465, "none": 25}
 PERMANENT = range(500, 600)
@@ -94,9 +94,9 @@ class Email:
         try:
             to = _address("the recipient", notice.to) if notice.to else self._to
         except ValueError as error:
-            raise SourceError(str(error), permanent=True) from None
+            raise SourceError(str(error), permanent=True, fault="refused") from None
         if to is None:
-            raise SourceError("names no recipient, and the receiver has no `to`", permanent=True)
+            raise SourceError("names no recipient, and the receiver has no `to`", permanent=True, fault="refused")
         message = EmailMessage(policy=policy.SMTP)
         message["From"], message["To"] = self._sender, to
         message["Subject"] = " ".join("".join(c if c.isprintable() else " " for c in notice.subject).split())
@@ -176,14 +176,16 @@ def _told(place: str, error: Exception, seconds: float) -> SourceError:
         # What the server says of a message or of its recipient, it says of that one; the rest would befall any.
         one = isinstance(error, smtplib.SMTPRecipientsRefused | smtplib.SMTPDataError) or answered == TOO_LARGE
         whole = permanent and (answered in LOGIN or not one)
-        return SourceError(f"{place}: refuses {what} ({answered})", permanent=permanent, whole=whole)
-    words, permanent = next((words, lasting) for kind, words, lasting in _BROKEN if isinstance(error, kind))
+        kind: Fault = "login" if answered in LOGIN else "refused" if permanent else "busy"
+        return SourceError(f"{place}: refuses {what} ({answered})", permanent=permanent, whole=whole, fault=kind)
+    words, permanent, kind = next(found[1:] for found in _BROKEN if isinstance(error, found[0]))
     lacks = next((word for word in ("STARTTLS", "AUTH", "SMTPUTF8") if word in str(error)), "what it takes")
     strerror = isinstance(error, OSError) and error.strerror
     return SourceError(
         f"{place}: {words.format(seconds=seconds, lacks=lacks, why=strerror or type(error).__name__)}",
         permanent=permanent,
         whole=permanent and lacks != "SMTPUTF8",
+        fault=kind,
     )
 
 
@@ -193,14 +195,14 @@ _REFUSED: dict[type[Exception], str] = {
     smtplib.SMTPAuthenticationError: "user and password",
     Exception: "it",
 }
-_BROKEN: tuple[tuple[type[Exception], str, bool], ...] = (
-    (smtplib.SMTPNotSupportedError, "offers no {lacks}; nothing was sent", True),
-    (smtplib.SMTPServerDisconnected, "the connection broke off", False),
-    (smtplib.SMTPException, "offers no way to log in that we know", True),
-    (ssl.SSLCertVerificationError, "its certificate cannot be verified", True),
-    (ssl.SSLEOFError, "the connection broke off", False),
-    (ssl.SSLError, "no TLS can be agreed on there", True),
-    (TimeoutError, "no answer within {seconds:g} s", False),
-    (OSError, "no connection: {why}", False),
+_BROKEN: tuple[tuple[type[Exception], str, bool, Fault], ...] = (
+    (smtplib.SMTPNotSupportedError, "offers no {lacks}; nothing was sent", True, "refused"),
+    (smtplib.SMTPServerDisconnected, "the connection broke off", False, "unreachable"),
+    (smtplib.SMTPException, "offers no way to log in that we know", True, "login"),
+    (ssl.SSLCertVerificationError, "its certificate cannot be verified", True, "login"),
+    (ssl.SSLEOFError, "the connection broke off", False, "unreachable"),
+    (ssl.SSLError, "no TLS can be agreed on there", True, "login"),
+    (TimeoutError, "no answer within {seconds:g} s", False, "timeout"),
+    (OSError, "no connection: {why}", False, "unreachable"),
 )
-"""The first that fits: what it is called, and whether asking again helps as little as before."""
+"""The first that fits: what it is called, and whether asking again helps as little as before, and its kind."""

@@ -53,7 +53,7 @@ class Teams:
     def send(self, notice: Notice) -> str:
         """Post the card; Teams has no number for it."""
         if notice.to:
-            raise SourceError("a channel is no place for what one recipient may read", permanent=True)
+            raise SourceError("a channel is no place for what one recipient may read", permanent=True, fault="refused")
         headers = {"Content-Type": "application/json"}
         self.session.ask("POST", self._url, body=written(notice), headers=headers, repeat=False, parse=False)
         return ""

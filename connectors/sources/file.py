@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from datetime import datetime
 
-    from connectors import Where
+    from connectors import Fault, Where
 
 LIMIT = 128 << 20
 """Bytes taken at one poll, over all files."""
@@ -122,11 +122,13 @@ class File:
     def _paths(self) -> list[str]:
         path = Path(self.path)
         if path.is_dir():
-            raise SourceError(f"{path} is a folder: name the files in it, as in {path}/*.csv", permanent=True)
+            raise SourceError(
+                f"{path} is a folder: name the files in it, as in {path}/*.csv", permanent=True, fault="refused"
+            )
         if path.exists():
             return [self.path]
         if not glob.has_magic(self.path):
-            raise SourceError(f"{path}: there is no such file")
+            raise SourceError(f"{path}: there is no such file", fault="unreachable")
         return sorted(found for found in glob.iglob(self.path, recursive=True) if not Path(found).is_dir())  # noqa: PTH207 - absolute
 
     def _take(self, path: str, place: Place | None, renamed: list[Place], limit: int, now: datetime) -> Piece:
@@ -213,7 +215,9 @@ class File:
 def _form(path: str) -> str:
     found = _FORMAT.findall(Path(path).name)
     if not found:
-        raise SourceError(f"{path}: the name does not say the format: .csv, .jsonl or .parquet", permanent=True)
+        raise SourceError(
+            f"{path}: the name does not say the format: .csv, .jsonl or .parquet", permanent=True, fault="refused"
+        )
     last = str(found[-1]).lower()
     return {"txt": "csv", "ndjson": "jsonl"}.get(last, last)
 
@@ -230,9 +234,13 @@ def _in_words(path: str, encoding: str, ask: Callable[[], _T]) -> _T:
     except FileNotFoundError:
         raise
     except PermissionError as error:
-        raise SourceError(f"{path}: no permission to read it") from error
+        raise SourceError(f"{path}: no permission to read it", fault="login") from error
     except UnicodeDecodeError as error:
         byte = f"byte 0x{error.object[error.start]:02x}"
-        raise SourceError(f"{path}: not {encoding} ({byte}); set `encoding`", permanent=True) from error
+        raise SourceError(
+            f"{path}: not {encoding} ({byte}); set `encoding`", permanent=True, fault="unreadable"
+        ) from error
     except (OSError, EOFError, ValueError, zlib.error, pa.ArrowException) as error:
-        raise SourceError(f"{path}: cannot be read: {[*str(error).splitlines(), type(error).__name__][0]}") from error
+        kind: Fault = "unreachable" if isinstance(error, OSError) and error.errno else "unreadable"
+        words = f"{path}: cannot be read: {[*str(error).splitlines(), type(error).__name__][0]}"
+        raise SourceError(words, fault=kind) from error

@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from connectors import Batch, Cursor, Reject, SourceError
+from connectors.sqlstates import fault_of
 from connectors.values import column, decoded, digest, encoded, lies_ahead, newest_time
 
 if TYPE_CHECKING:
@@ -213,7 +214,7 @@ class Sql:
             return at - overlap
         if isinstance(at, str) and re.match(r"\d{4}-\d\d-\d\d[ T]", at):
             return (datetime.fromisoformat(at) - overlap).isoformat(sep=at[10])
-        raise SourceError(f"overlap: {self.cursor} holds no times but {at!r}", permanent=True)
+        raise SourceError(f"overlap: {self.cursor} holds no times but {at!r}", permanent=True, fault="refused")
 
     def _fetch(self, connection: sa.Connection, select: sa.Select[Any]) -> tuple[list[str], Sequence[sa.Row[Any]]]:
         result = connection.execute(select)
@@ -221,10 +222,14 @@ class Sql:
         for name in (self.cursor, self.key):
             if name and name not in names:
                 there = ", ".join(names)
-                raise SourceError(f"{self._shown}: there is no column {name!r}; there are: {there}", permanent=True)
+                raise SourceError(
+                    f"{self._shown}: there is no column {name!r}; there are: {there}", permanent=True, fault="refused"
+                )
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
-            raise SourceError(f"{self._shown}: the query names a column twice: {', '.join(twice)}", permanent=True)
+            raise SourceError(
+                f"{self._shown}: the query names a column twice: {', '.join(twice)}", permanent=True, fault="refused"
+            )
         return names, result.fetchall()
 
     @contextmanager
@@ -236,7 +241,7 @@ class Sql:
             and not file.startswith("file:")
             and not Path(file).exists()
         ):
-            raise SourceError(f"{self._shown}: there is no such file")
+            raise SourceError(f"{self._shown}: there is no such file", fault="unreachable")
         try:
             with self._engine.connect() as connection:
                 if connection.dialect.name == "postgresql":
@@ -257,7 +262,7 @@ class Sql:
                 words = words.replace(str(self._address.password), "***")
             state = str(getattr(cause, "sqlstate", None) or "")
             permanent = state[:2] in {"28", "3D", "42"} or bool(_PERMANENT.search(words))
-            raise SourceError(f"{self._shown}: {words}", permanent=permanent) from error
+            raise SourceError(f"{self._shown}: {words}", permanent=permanent, fault=fault_of(state, words)) from error
 
 
 def _limits(address: sa.URL, timeout: float) -> dict[str, Any]:
