@@ -310,7 +310,7 @@ def test_vigia_check_asks_it_as_source_and_as_desk(tool: Tool, tmp_path: Path) -
     tool.add([0, 1])
     code, said = checked(tool, tmp_path, tool.desk)
     assert code == 0, said
-    assert "source tool: 2 rows can be used" in said
+    assert "; 2 rows can be used\n" in said
     assert "desk tool: " in said
 
 
