@@ -31,6 +31,8 @@ class Apprise:
     another has failed, unless Vigía was started again meanwhile. What names a recipient of its own is refused.
     """
 
+    SECRET = ("urls",)
+
     def __init__(self, *, urls: list[str], allow: list[str]) -> None:
         if not urls:
             raise ValueError("urls: at least one is needed")

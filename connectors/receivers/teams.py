@@ -43,6 +43,8 @@ class Teams:
     a card whose answer was lost comes twice. What names a recipient of its own is refused: all of the channel would read it.
     """
 
+    SECRET = ("url",)
+
     def __init__(self, *, url: str, timeout: timedelta = timedelta(seconds=20)) -> None:
         self.session = Session(url, timeout=timeout, hidden=True)
         parts = urlsplit(url)
