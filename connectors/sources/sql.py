@@ -77,7 +77,8 @@ class Sql:
         self.cursor, self.key, self.batch, self._timeout = cursor, key, batch, timeout.total_seconds()
         self._overlap = _duration(overlap) if overlap else None
         self._address = _address(url)
-        self._shown = self._address.render_as_string(hide_password=True)
+        # Without its query, which may hold secrets too.
+        self._shown = self._address.set(query={}).render_as_string(hide_password=True)
         try:
             # no pool: a poll opens and closes, and a database that restarted is met afresh
             self._engine = sa.create_engine(
@@ -262,7 +263,7 @@ class Sql:
                 words = words.replace(str(self._address.password), "***")
             state = str(getattr(cause, "sqlstate", None) or "")
             permanent = state[:2] in {"28", "3D", "42"} or bool(_PERMANENT.search(words))
-            raise SourceError(f"{self._shown}: {words}", permanent=permanent, fault=fault_of(state, words)) from error
+            raise SourceError(f"{self._shown}: {words}", permanent=permanent, fault=fault_of(state, words)) from None
 
 
 def _limits(address: sa.URL, timeout: float) -> dict[str, Any]:
