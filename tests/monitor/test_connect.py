@@ -111,8 +111,10 @@ secret = "${{WRONG}}"
     assert found.stderr.replace(api.url, "API").replace(str(tmp_path), "DIR").splitlines()[:5] == [
         "source colgada: fails (timeout): no answer within 3 s",
         "source clave: fails (login): API/rows: 401 Unauthorized (InvalidToken)",
-        "source nadie: fails (unreachable): postgresql+psycopg://lector:***@127.0.0.1:1/x: connection failed: connection to server at"
-        ' "127.0.0.1", port 1 failed: Connection refused Is the server running on that host and accepting TCP/IP connections?',
+        (
+            "source nadie: fails (unreachable): postgresql+psycopg://lector:***@127.0.0.1:1/x: connection failed: connection to server at"
+            ' "127.0.0.1", port 1 failed: Connection refused Is the server running on that host and accepting TCP/IP connections?'
+        ),
         "source tabla: fails (refused): sqlite:///DIR/b.db: no such table: clientes",
         "desk crm: fails (timeout): no answer within 3 s",
     ]
