@@ -36,6 +36,7 @@ class Rows:
     complete_until: datetime | None = None
     rejects: tuple[Reject, ...] = ()
     unknown_statuses: dict[str, int] = field(default_factory=dict)
+    notes: tuple[Reject, ...] = ()
 
     @property
     def useless(self) -> str:
@@ -67,6 +68,7 @@ class Intake:
         return Rows(
             self.name, self.role, rows, batch.cursor, now, batch.drained,
             min(until, now) if until else None, (*batch.rejects, *mapped.rejects, *ahead), mapped.unknown_statuses,
+            batch.notes,
         )  # fmt: skip
 
     def _not_ahead(self, table: pa.Table, now: datetime) -> tuple[pa.Table, list[Reject]]:

@@ -34,6 +34,8 @@ FENCES: dict[str, tuple[str, ...]] = {
     "requests": ("connectors/",),
     "tenacity": ("connectors/",),
     "smtplib": ("connectors/receivers/email.py",),
+    "fsspec": ("connectors/remote.py", "connectors/sftp.py"),
+    "paramiko": ("connectors/sftp.py",),
     "apprise": ("connectors/receivers/apprise.py",),
     "sqlalchemy": SQL,
     "alembic": SQL,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import logging
 import sqlite3
@@ -11,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from connectors.kinds import load
+from connectors.kinds import kinds, load
 from tests.alertmanagers import alertmanager
 from tests.contract.inboxes import INBOXES
 from tests.fake_api import TOKEN, FakeApi
 from tests.fakes.server import Tool
+from tests.object_store import object_store
+from tests.sftp_server import sftp_server
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -44,6 +47,42 @@ def file_source(folder: Path) -> SourceSetup:
             out.writelines(f"{n},2026-03-03T10:{n // 60 % 60:02}:{n % 60:02}Z,ok\n" for n in ids)
 
     return SourceSetup({"path": str(path)}, add, {"path": str(folder / "nowhere.csv")})
+
+
+def dropped(put: Callable[[str, bytes], Any], options: dict[str, Any], broken: str, **more: Any) -> SourceSetup:
+    """Each addition is a file of its own."""
+
+    def add(ids: list[int]) -> None:
+        rows = "".join(f"{n},2026-03-03T10:{n // 60 % 60:02}:{n % 60:02}Z,ok\n" for n in ids)
+        put(f"{ids[0]:05}.csv", f"id,timestamp,status\n{rows}".encode())
+
+    options |= {"settled": timedelta(0)}
+    return SourceSetup(options, add, {**options, "path": broken}, **more)
+
+
+def folder_source(folder: Path) -> SourceSetup:
+    def put(name: str, content: bytes) -> None:
+        (folder / name).write_bytes(content)
+
+    return dropped(put, {"path": str(folder)}, str(folder / "nowhere"))
+
+
+def sftp_source(folder: Path) -> SourceSetup:
+    held = contextlib.ExitStack()
+    server = held.enter_context(sftp_server(folder / "sshd"))
+
+    def put(name: str, content: bytes) -> None:
+        (server.root / name).write_bytes(content)
+
+    options = {"path": server.path("*.csv"), **server.options}
+    return dropped(put, options, server.path("nowhere/*.csv"), close=held.close)
+
+
+def s3_source(_: Path) -> SourceSetup:
+    held = contextlib.ExitStack()
+    store = held.enter_context(object_store())
+    options = {"path": store.path("*.csv"), **store.options}
+    return dropped(store.put, options, "s3://nowhere/*.csv", close=held.close)
 
 
 def sql_source(folder: Path) -> SourceSetup:
@@ -83,7 +122,12 @@ SOURCES: dict[str, Callable[[Path], SourceSetup]] = {
     "file": file_source,
     "http": http_source,
     "sql": sql_source,
+    "file, a folder": folder_source,
+    "file, over SFTP": sftp_source,
+    "file, in S3": s3_source,
 }
+"""By kind, and kinds again as they are elsewhere."""
+EVERY = [*kinds("sources"), *(name for name in SOURCES if "," in name)]
 
 
 @dataclass(frozen=True)
@@ -105,7 +149,9 @@ class Plugin:
 def source(request: pytest.FixtureRequest) -> Iterator[Plugin]:
     if request.param not in SOURCES:
         pytest.fail(f"connectors/sources/{request.param}.py has no set-up: add one to SOURCES in {__file__}")
-    plugin = Plugin(request.param, "sources", SOURCES[request.param](request.getfixturevalue("tmp_path")))
+    plugin = Plugin(
+        request.param.partition(",")[0], "sources", SOURCES[request.param](request.getfixturevalue("tmp_path"))
+    )
     yield plugin
     plugin.setup.close()
 
