@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import re
 from base64 import b64decode, b64encode
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,6 +41,7 @@ AGED = 300.0
 PATIENCE = 600.0
 """Seconds for which a file that does not settle keeps the folder from vouching for the time; then it is told."""
 _MARK, _DIGEST = 6, 9
+_OURS = re.compile(r"\.(csv|txt|jsonl|ndjson|parquet)(\.gz)?$", re.IGNORECASE)
 
 
 @dataclass
@@ -129,7 +131,7 @@ class Dropped:
         untold = [f for f in ready if marks[f.name] in self._bad and state.bad.get(f.name) != _text(marks[f.name])]
         if untold and (taken.tables or taken.rejects):
             taken.drained = False
-        elif taken.drained:
+        elif untold and taken.drained:
             # In a batch of their own: what they hold is lost until they are mended, and the time is told as unknown.
             state.bad |= {file.name: _text(marks[file.name]) for file in untold}
             taken.rejects = [Reject(_called(file.name), str(self._bad[marks[file.name]])) for file in untold]
@@ -144,7 +146,8 @@ class Dropped:
 
     def check(self) -> str:
         """How many files there are, and the columns of the last."""
-        files = sorted(self.folder.found(), key=lambda file: (file.at, file.name))
+        found = [file for file in self.folder.found() if _ours(file.name) or not self.folder.open_ended]
+        files = sorted(found, key=lambda file: (file.at, file.name))
         if not files:
             return f"{self.folder.shown}: no file yet"
         last = files[-1]
@@ -213,7 +216,7 @@ class Dropped:
     def _take(self, file: Found, mark: bytes, state: _State, taken: _Taken) -> bool:
         """One file's rows onto what was taken; whether the next one may follow."""
         if self.folder.open_ended and not _ours(file.name):
-            taken.notes.append(Reject(_called(file.name), "left: the name does not say .csv, .jsonl or .parquet"))
+            taken.notes.append(Reject(_called(file.name), "left: the name does not end in .csv, .jsonl or .parquet"))
             state.known.add(mark)
             return True
         form(file.name)
@@ -314,7 +317,4 @@ def _called(name: str) -> str:
 
 
 def _ours(name: str) -> bool:
-    try:
-        return bool(form(name))
-    except SourceError:
-        return False
+    return bool(_OURS.search(name))

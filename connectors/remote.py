@@ -33,12 +33,13 @@ CONNECT = 10.0
 WHOLE = 600.0
 """Seconds for one file, and for one listing, however steadily they come."""
 TRIES = 2
+"""Of each request to S3."""
 _LOGIN = {
     "AuthenticationException",
     "PasswordRequiredException",
     "NoCredentialsError",
     "PartialCredentialsError",
-    "HostKeyError",
+    "NotLetInError",
 }
 _NOT_LET_IN = {"InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken", "RequestTimeTooSkewed"}
 _TIMEOUT = {"TimeoutError", "FSTimeoutError", "ConnectTimeoutError", "ReadTimeoutError"}
@@ -181,7 +182,7 @@ class Remote:
         lasting = False
         if names & _LOGIN or codes & _NOT_LET_IN or "No authentication methods" in words:
             kind, lasting = "login", True
-            words = words if "HostKeyError" in names else f"not let in: {words}"
+            words = words if "NotLetInError" in names else f"not let in: {words}"
         elif names & _TIMEOUT:
             kind, words = "timeout", f"no answer within {self._timeout:g} s"
         elif "PermissionError" in names:
@@ -227,8 +228,6 @@ class _Kept:
 def _parts(url: str) -> tuple[str, Any]:
     scheme = url.partition("://")[0].lower()
     address = urlsplit(url.replace("?", "%3F").replace("#", "%23"))
-    if "::" in url:
-        raise ValueError("path: one protocol, as in sftp://host/folder/*.csv")
     if address.password is not None:
         raise ValueError('path: holds a password: put it into `password`, as in password = "${SFTP_CLAVE}"')
     return scheme, address
@@ -262,7 +261,7 @@ def _other(
             f"path: {scheme}:// is no protocol that fsspec knows; there are sftp://, s3://, gs://, ..."
         ) from None
     if scheme in ("s3", "s3a"):
-        limits = {"connect_timeout": min(CONNECT, timeout), "read_timeout": timeout, "retries": {"max_attempts": TRIES}}
+        limits = {"connect_timeout": min(CONNECT, timeout), "read_timeout": timeout, "retries": {"max_attempts": 0}}
         made = {"key": given["username"] or None, "secret": given["password"] or None, "endpoint_url": endpoint or None}
         made["config_kwargs"] = limits | dict(options.get("config_kwargs", {}))
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from base64 import b64encode
 from hashlib import sha256
 from pathlib import Path
@@ -15,8 +16,8 @@ KNOWN_HOSTS = "~/.ssh/known_hosts"
 CHUNK = 1 << 20
 
 
-class HostKeyError(Exception):
-    """The server is not, or not surely, the one that is meant."""
+class NotLetInError(Exception):
+    """The server is not, or not surely, the one that is meant; or we have nothing to show it."""
 
 
 class Sftp(SFTPFileSystem):  # type: ignore[misc]  # fsspec has no types
@@ -43,6 +44,9 @@ class Sftp(SFTPFileSystem):  # type: ignore[misc]  # fsspec has no types
         super().__init__(host, port=port, username=username or None, **secrets)
 
     def _connect(self) -> None:
+        key = self.ssh_kwargs["key_filename"]
+        if key and not os.access(key, os.R_OK):
+            raise NotLetInError(f"key_file {key}: there is no such file, or no permission to read it")
         client = paramiko.SSHClient()
         if self._known.exists():
             client.load_system_host_keys(str(self._known))
@@ -55,7 +59,7 @@ class Sftp(SFTPFileSystem):  # type: ignore[misc]  # fsspec has no types
             self.ftp = client.open_sftp()
         except paramiko.BadHostKeyException as error:
             client.close()
-            raise HostKeyError(
+            raise NotLetInError(
                 f"the host key is not the one in {self._known} but {_print(error.key)}: ask the server's owner before changing the line"
             ) from error
         except BaseException:
@@ -85,7 +89,7 @@ class _Refused(paramiko.MissingHostKeyPolicy):
         self._known = known
 
     def missing_host_key(self, _: paramiko.SSHClient, hostname: str, key: paramiko.PKey) -> None:
-        raise HostKeyError(
+        raise NotLetInError(
             f"the host key of {hostname} is not in {self._known}: the server shows {_print(key)}; if its owner says so too, add it there"
         )
 
