@@ -109,6 +109,7 @@ class Dropped:
         self.folder, self.records = folder, records
         self._settled, self._lag, self._repeats = 0.0 if folder.whole else settled.total_seconds(), lag, repeats
         self._bad: dict[bytes, SourceError] = {}
+        self._looked: dict[str, list[Any]] = {}
 
     def poll(self, cursor: Cursor | None, now: datetime) -> Batch:
         """What was dropped since `cursor`; at most about 128 MB or 500 files."""
@@ -165,16 +166,19 @@ class Dropped:
     def _whole(self, fresh: Sequence[Found], state: _State, now: float, taken: _Taken) -> list[Found]:
         """Those that nobody is writing any more; the others wait."""
         ready, waiting = [], {}
+        seen = state.waiting | self._looked  # an answer that could not be used took its cursor with it
+        self._looked = {}
         for file in fresh:
-            tag, since, first, told = state.waiting.get(file.name, (file.tag, now, now, False))
+            tag, since, first, told = seen.get(file.name, (file.tag, now, now, False))
             since = since if tag == file.tag else now
+            self._looked[file.name] = [file.tag, since, first, told]
             if now - since >= self._settled or now - file.at >= self._settled + AGED:
                 ready.append(file)
                 continue
             if now - first >= PATIENCE and not told:
                 taken.notes.append(Reject(_called(file.name), "keeps changing: it is read once it lies still"))
                 told = True
-            waiting[file.name] = [file.tag, since, first, told]
+            waiting[file.name] = self._looked[file.name] = [file.tag, since, first, told]
         state.waiting = waiting
         return ready
 

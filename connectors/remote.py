@@ -183,7 +183,7 @@ class Remote:
         if names & _LOGIN or codes & _NOT_LET_IN or "No authentication methods" in words:
             kind, lasting = "login", True
             words = words if "NotLetInError" in names else f"not let in: {words}"
-        elif names & _TIMEOUT:
+        elif names & _TIMEOUT or "No existing session" in words:  # paramiko's words where nothing was said at all
             kind, words = "timeout", f"no answer within {self._timeout:g} s"
         elif "PermissionError" in names:
             kind, lasting, words = "refused", False, f"no permission: {words}"

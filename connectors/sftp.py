@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from base64 import b64encode
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from time import monotonic
-from typing import Any
+from typing import IO, Any
 
 import paramiko
 from fsspec.implementations.sftp import SFTPFileSystem
+from paramiko.sftp import CMD_DATA, CMD_READ, int64
+
+logging.getLogger("paramiko").setLevel(logging.CRITICAL)  # it logs what it raises too, with its traceback
 
 KNOWN_HOSTS = "~/.ssh/known_hosts"
-CHUNK = 1 << 20
+PIECE = 32 << 10
+"""Bytes of one read: what every server gives."""
+AT_ONCE = 64
+"""Reads on their way."""
 
 
 class NotLetInError(Exception):
@@ -73,15 +81,52 @@ class Sftp(SFTPFileSystem):  # type: ignore[misc]  # fsspec has no types
         """Copy one file; TimeoutError if it takes too long in all."""
         end = monotonic() + self._file_limit
         with self.ftp.open(self._strip_protocol(rpath), "rb") as there, Path(lpath).open("wb") as here:
-            there.prefetch(there.stat().st_size, max_concurrent_requests=64)
-            while piece := there.read(CHUNK):
-                here.write(piece)
+            reads = _Reads(self.ftp, there, here)
+            while reads.go_on():
                 if monotonic() > end:
                     raise TimeoutError
 
     def close(self) -> None:
         """End the connection."""
         self.client.close()
+
+
+class _Reads:
+    """Reads of one file, many of them on their way at once.
+
+    As paramiko's own `prefetch` has them; but that asks from a thread, which stays for ever where the server hangs, and ends in a
+    traceback where the connection breaks.
+    """
+
+    def __init__(self, client: Any, there: Any, here: IO[bytes]) -> None:
+        self._client, self._there, self._here = client, there, here
+        self._next, self._size = 0, int(there.stat().st_size)
+        self._asked: dict[int, tuple[int, int]] = {}
+
+    def go_on(self) -> bool:
+        """Ask for more, and wait for one answer; False once all of them have come."""
+        while self._next < self._size and len(self._asked) < AT_ONCE:
+            self._ask(self._next, min(PIECE, self._size - self._next))
+            self._next += PIECE
+        if self._asked:
+            self._client._read_response()  # noqa: SLF001 - calls _async_response
+        return bool(self._asked) or self._next < self._size
+
+    def _ask(self, at: int, length: int) -> None:
+        number = self._client._async_request(self, CMD_READ, self._there.handle, int64(at), length)  # noqa: SLF001 - no other way
+        self._asked[number] = (at, length)
+
+    def _async_response(self, kind: int, message: Any, number: int) -> None:
+        at, length = self._asked.pop(number)
+        if kind != CMD_DATA:
+            with suppress(EOFError):  # shorter than it was: the caller sees
+                self._client._convert_status(message)  # noqa: SLF001 - raises what it says
+            return
+        piece = message.get_string()
+        self._here.seek(at)
+        self._here.write(piece)
+        if 0 < len(piece) < length:
+            self._ask(at + len(piece), length - len(piece))
 
 
 class _Refused(paramiko.MissingHostKeyPolicy):

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from alerts import Client, Holding, TheirCase
 from alerts.routing import ROLES, mailbox
-from connectors import AHEAD, Cursor, Reject
+from connectors import AHEAD, Cursor, Reject, SourceError
 from connectors.circuit import state_of
 from monitor.plugs import SourceConfig
 
@@ -61,7 +61,13 @@ class Intake:
     def poll(self, now: datetime, since: datetime | None = None) -> Rows:
         """The next rows; raises SourceError, after which it asks again from the same place."""
         batch = self._source.poll(self.cursor, now.astimezone(self._zone), since)
-        mapped = self._mapping.apply(batch.table, batch.where)
+        try:
+            mapped = self._mapping.apply(batch.table, batch.where)
+        except SourceError as error:
+            if batch.where is None or not batch.table.num_rows:
+                raise
+            words = f"{error} ({batch.where(0)})"  # which of many files it is
+            raise SourceError(words, permanent=error.permanent, fault=error.fault) from error
         self.cursor = batch.cursor
         until = batch.complete_until
         rows, ahead = self._not_ahead(mapped.table, now)

@@ -89,6 +89,27 @@ def test_a_file_that_cannot_be_read_is_unknown_time_until_it_is_mended(bank: Ban
     assert 'vigia_source_rows_total{source="pagos"} 180.0' in service.metrics.exposition().decode()
 
 
+def test_a_file_of_other_columns_is_told_by_name_until_the_next_one_comes(bank: Bank):
+    (bank.folder / "config.toml").write_text(CONFIG)
+    drop(bank, "08:00", "12:00")
+    service = bank.start()
+    bank.cycle("12:00:10")
+    bank.cycle("12:00:30")
+    wrong = drop(bank, "12:00", "12:15")
+    wrong.write_text(wrong.read_text().replace("status", "estado", 1))
+    bank.cycle("12:15:10")
+    for clock in ("12:15:30", "12:16:30"):
+        assert bank.cycle(clock) is False
+        assert "columns.status must say" in service.errors["pagos"]
+        assert service.errors["pagos"].endswith("(1215.csv:line 2)")
+    drop(bank, "12:15", "12:30")
+    bank.cycle("12:30:10")
+    assert bank.cycle("12:30:30") is False  # half of what came cannot be used
+    assert bank.cycle("12:30:50") is True
+    told = service.metrics.exposition().decode()
+    assert 'vigia_source_rejected_rows_total{source="pagos"} 180.0' in told
+
+
 def test_an_address_is_no_path_beside_the_config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     placed = _placed({"path": "sftp://h/x/*.csv", "key_file": "llave", "known_hosts": ""}, tmp_path)
     assert placed == {"path": "sftp://h/x/*.csv", "key_file": str(tmp_path / "llave"), "known_hosts": ""}
