@@ -211,10 +211,8 @@ class Dropped:
                     self._bad[mark], state.reading = error, {}
                     continue
                 fault = fault or error
-                if (
-                    error.fault != "refused" or state.reading
-                ):  # nor will the others be fetched; what was begun goes first
-                    break
+                if error.fault != "refused" or state.reading:
+                    break  # nor will the others be fetched; and what was begun goes first
         return fault
 
     def _take(self, file: Found, mark: bytes, state: _State, taken: _Taken) -> bool:

@@ -207,6 +207,7 @@ PARQUET = pa.table({"id": ["7"], "status": ["ok"]})
         ("a.csv", "id,año\n7,ok\n".encode("latin-1"), "set `encoding`"),
         ("a.parquet", b"PAR1 half written", "cannot be read"),
     ],
+    ids=["cut short", "not gzip", "another encoding", "half a file"],
 )
 def test_a_bad_file_is_told_once_holds_up_nothing_and_comes_when_it_is_mended(
     partner: Partner, name: str, content: bytes, why: str
