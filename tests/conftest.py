@@ -1,4 +1,4 @@
-"""A real PostgreSQL for the tests that need one."""
+"""A real PostgreSQL for the tests that need one; and no example has a time in which it must end."""
 
 from __future__ import annotations
 
@@ -8,9 +8,13 @@ import warnings
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")
