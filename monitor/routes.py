@@ -123,7 +123,8 @@ def read_routing(tables: Mapping[str, Any], monitor: Monitor, file: str, faults:
     With receivers and no route, each is told everything.
     """
     receivers = tables.get("receivers")
-    there = list(receivers) if isinstance(receivers, dict) else []
+    receivers = receivers if isinstance(receivers, dict) else {}
+    there = list(receivers)
     named = tables.get("teams")
     written_teams = list(named) if isinstance(named, dict) else []
     teams = []

@@ -72,7 +72,7 @@ class Service:
         self.metrics.reloaded(clock(), taken=True)
         self.errors: dict[str, str] = {}
         receivers = made(config)
-        self.sending = Sending(config, store, clock, self.metrics, self.errors, tellers(config, receivers))
+        self.sending = Sending(config, store, clock, self.metrics, self.errors, tellers(config, store, receivers))
         self.refreshing = Refreshing(config, store, receivers, clock)
         self.runs, self.troubled = Runs(clock), dict[str, datetime]()
         wrong = partial(troubles, self)
