@@ -59,11 +59,7 @@ class Database:
             with self._engine.connect() as connection:
                 self._settle(connection)
                 yield connection
-        except (
-            SQLAlchemyError,
-            RuntimeError,
-            OSError,
-        ) as error:  # pymysql: RuntimeError where a way to log in needs a package
+        except (SQLAlchemyError, RuntimeError, OSError) as error:  # pymysql's RuntimeError: a log-in needs a package
             cause = getattr(error, "orig", None) or error
             words = " ".join(str(cause).split()) or type(cause).__name__
             if words == "interrupted":

@@ -49,7 +49,7 @@ MYSQL: Mapping[int, Meaning] = {
 """Error numbers of MySQL and MariaDB, of the server and of the client."""
 
 _WORDS: Mapping[str, Meaning] = {
-    "certificate|authentication|no password|pg_hba|role .* does not exist|login failed|access denied": _LOGIN,
+    "certificate|authentication|auth method|no password|pg_hba|role .* does not exist|login failed|access denied": _LOGIN,
     "permission (was )?denied|ORA-(01017|01031|01045|28000|28001)": _LOGIN,
     "no such (table|column|function)|syntax|ambiguous column|read-?only|does ?n.t exist|does not exist": _REFUSED,
     "unknown (database|column)|invalid (object|column) name|cannot open database|ORA-(009..|12154|12505)": _REFUSED,

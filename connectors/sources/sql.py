@@ -201,7 +201,7 @@ class Sql:
             parts = [
                 re.sub(r"(?<!:):(?=\w)", r"\\:", part) for part in _SINCE.split(self._query)
             ]  # a colon is no parameter
-            text = sa.text(":since".join(parts))
+            text = sa.text(":since".join(parts) + "\n")  # it may end in a comment
             if len(parts) > 1:
                 text = text.bindparams(_bound(LONG_AGO if since is None else since, "since"))
             found = text.columns().subquery("found")
