@@ -27,16 +27,15 @@ class Bank:
         self.run("DROP TABLE IF EXISTS orders")
         self.run(f"CREATE TABLE orders (id integer PRIMARY KEY, at {time}, product text, amount numeric(18, 2))")
 
-    def run(self, statement: str, **values: Any) -> None:
+    def run(self, statement: str, *rows: dict[str, Any], **values: Any) -> None:
         with self.engine.begin() as connection:
-            connection.execute(sa.text(statement), values)
+            connection.execute(sa.text(statement), list(rows) or values)
 
     def add(self, *rows: tuple[int, int]) -> None:
         """Rows of (id, second)."""
-        for number, second in rows:
-            at = NOW + timedelta(seconds=second)
-            said = at.isoformat() if self.kind == "sqlite" else at
-            self.run("INSERT INTO orders VALUES (:id, :at, 'pagos', 1.50)", id=number, at=said)
+        times = [(number, NOW + timedelta(seconds=second)) for number, second in rows]
+        told = [{"id": number, "at": at.isoformat() if self.kind == "sqlite" else at} for number, at in times]
+        self.run("INSERT INTO orders VALUES (:id, :at, 'pagos', 1.50)", *told)
 
 
 def banks(kind: str, request: pytest.FixtureRequest) -> Bank:

@@ -18,8 +18,9 @@ DOWN = {
 }
 """Which packages each package may import."""
 SQL = (
-    "connectors/databases.py",  # how each database is reached and limited, apart from what is read there
-    "connectors/sources/sql.py",
+    *(
+        f"connectors/{name}.py" for name in ("databases", "selects", "sources/sql")
+    ),  # how it is reached, asked, and read on
     "monitor/columns.py",
     "monitor/database.py",
     "monitor/store.py",

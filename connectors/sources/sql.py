@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from connectors import Batch, Cursor, Reject, SourceError
 from connectors.databases import Database
+from connectors.selects import Asked, bound
 from connectors.values import column, decoded, digest, encoded, lies_ahead, newest_time
 
 if TYPE_CHECKING:
@@ -24,10 +25,6 @@ if TYPE_CHECKING:
 
 TOLD = 1000
 """Rows ahead of now that are told, and known again."""
-LONG_AGO = datetime(1971, 1, 1)  # noqa: DTZ001 - of whatever zone; the first year of MySQL's TIMESTAMP that all zones have
-_SINCE = re.compile(r"(?<![:\w]):since\b")
-_UNFIT = re.compile(r"^\s*with\b|^(?!.*\b(top|offset|for\s+xml)\b).*\border\s+by\b[^()]*$", re.IGNORECASE | re.DOTALL)
-"""What SQL Server takes in a query only if it stands alone."""
 
 
 class Sql:
@@ -47,8 +44,8 @@ class Sql:
     source's `timezone` says; MySQL gives a TIMESTAMP in the zone of its session, which `?init_command=SET time_zone =
     '+00:00'` in the address (its signs percent-encoded) sets. Oracle and SQL Server were never run, their statements only
     compiled: there give a user who may only SELECT (SQL Server: ApplicationIntent=ReadOnly in the address asks for a
-    replica), Oracle 12.2 or later, and in SQL Server as cursor no `datetime`, which it compares by thirds of a
-    millisecond, but a `datetime2` or a number. Oracle's driver gives a TIMESTAMP WITH TIME ZONE without its offset.
+    replica), and in SQL Server as cursor no `datetime`, which it compares by thirds of a millisecond, but a `datetime2`
+    or a number. Oracle's driver gives a TIMESTAMP WITH TIME ZONE without its offset.
 
     With `key`, pages go by (cursor, key): each row once, whatever the page boundary falls among. A row committed later
     with the newest time and a smaller key is missed unless `overlap` reaches back to it; what is read again is the same
@@ -85,11 +82,9 @@ class Sql:
         self.cursor, self.key, self.batch, self._overlap = cursor, key, batch, overlap
         self._database = Database(url, timeout.total_seconds())
         self._shown = self._database.shown
-        self._table, self._query = _named(table) if table else None, (query or "").strip().rstrip("; \n\t")
-        if _SINCE.search(self._query) and not cursor:
+        self._asked = Asked(table, query, self._database.backend)
+        if self._asked.moving and not cursor:
             raise ValueError("query: :since needs cursor")
-        if self._database.backend == "mssql" and _UNFIT.search(self._query):
-            raise ValueError("query: SQL Server reads no WITH and no ORDER BY inside another query: make it a view")
 
     def poll(self, cursor: Cursor | None, now: datetime, since: datetime | None) -> Batch:
         """The next page of rows. Raises SourceError, the address in it without its password."""
@@ -118,11 +113,11 @@ class Sql:
     def check(self) -> str:
         """The address and the columns."""
         with self._database.reading() as connection:
-            names, _ = self._fetch(connection, self._select().limit(1))
+            names, _ = self._fetch(connection, self._asked.select().limit(1))
         return f"{self._shown}: {', '.join(names)}"
 
     def _whole(self, connection: sa.Connection, cursor: Cursor | None, now: datetime) -> Batch:
-        names, rows = self._fetch(connection, self._select())
+        names, rows = self._fetch(connection, self._asked.select())
         found = {"rows": len(rows), "digest": f"{sum(int(digest(row), 16) for row in rows) % (1 << 64):016x}"}
         return Batch(_table(names, [] if found == cursor else rows), found, drained=True, complete_until=now)
 
@@ -144,7 +139,7 @@ class Sql:
             select = self._from(by, self._back(decoded(last["at"])))
         else:
             at, after = decoded(last["at"]), decoded(last["key"])
-            select = self._from(by, at).where(sa.or_(by > _bound(at), tie > _bound(after), tie.is_(None)))
+            select = self._from(by, at).where(sa.or_(by > bound(at), tie > bound(after), tie.is_(None)))
         names, found = self._fetch(connection, select.order_by(by, tie).limit(self.batch))
         if any(row[names.index(key)] is None for row in found):
             raise self._error(f"key: {key!r} is NULL in a row, and cannot tell it from others", "unreadable")
@@ -172,7 +167,7 @@ class Sql:
             newest = rows[-1][place]
             kept = [row for row in rows if row[place] != newest]
             if all(row[place] == at for row in kept):
-                same = self._fetch(connection, self._from(by, newest).where(by == _bound(newest)))[1]
+                same = self._fetch(connection, self._from(by, newest).where(by == bound(newest)))[1]
                 rows = [*kept, *same]
             else:
                 rows = kept
@@ -192,38 +187,23 @@ class Sql:
         until = now if drained else newest_time(newest, now)
         return Batch(_table(names, fresh), {"at": encoded(newest), "seen": here}, drained, until), ahead
 
-    def _select(self, since: Any = None) -> sa.Select[Any]:
-        """since: what `:since` stands for."""
-        found: sa.FromClause
-        if self._table is not None:
-            found = self._table
-        else:
-            parts = [
-                re.sub(r"(?<!:):(?=\w)", r"\\:", part) for part in _SINCE.split(self._query)
-            ]  # a colon is no parameter
-            text = sa.text(":since".join(parts) + "\n")  # it may end in a comment
-            if len(parts) > 1:
-                text = text.bindparams(_bound(LONG_AGO if since is None else since, "since"))
-            found = text.columns().subquery("found")
-        return sa.select(sa.literal_column("*")).select_from(found)
-
     def _from(self, by: sa.ColumnElement[Any], at: Any) -> sa.Select[Any]:
-        return self._select(at).where(by >= _bound(at))
+        return self._asked.select(at).where(by >= bound(at))
 
     def _first(self, connection: sa.Connection, by: sa.ColumnElement[Any], since: datetime | None) -> sa.Select[Any]:
         """The first read, bounded if the column holds times; a day more where they carry no offset."""
         if since is None:
-            return self._select().where(by.is_not(None))
+            return self._asked.select().where(by.is_not(None))
         day_before = since.astimezone(UTC).replace(tzinfo=None) - timedelta(days=1)
-        select = self._select(day_before - timedelta(days=1)).where(by.is_not(None))
+        select = self._asked.select(day_before - timedelta(days=1)).where(by.is_not(None))
         names, rows = self._fetch(connection, select.limit(1))
         one = rows[0][names.index(self.cursor or "")] if rows else None
         if isinstance(one, datetime):
-            return select.where(by >= _bound(since if one.tzinfo else day_before))
+            return select.where(by >= bound(since if one.tzinfo else day_before))
         if isinstance(one, date):
-            return select.where(by >= _bound(day_before.date()))
+            return select.where(by >= bound(day_before.date()))
         if isinstance(one, str) and re.match(r"\d{4}-\d\d-\d\d", one):
-            return select.where(by >= _bound(day_before.date().isoformat()))
+            return select.where(by >= bound(day_before.date().isoformat()))
         return select
 
     def _back(self, at: Any) -> Any:
@@ -255,21 +235,6 @@ def _until(rows: Rows, place: int, now: datetime) -> tuple[Rows, Rows]:
         return rows, []
     first = bisect_left(rows, 1, key=lambda row: lies_ahead(row[place], now))
     return rows[:first], rows[first:]
-
-
-def _named(table: str) -> sa.TableClause:
-    schema, _, name = table.rpartition(".")
-    return sa.table(name, schema=schema or None)
-
-
-def _bound(value: Any, name: str | None = None) -> sa.BindParameter[Any]:
-    """A value as a bound parameter; a time keeps its offset, or the lack of one, and its fractions of a second."""
-    kind: sa.types.TypeEngine[Any] | None = None
-    if isinstance(value, datetime):
-        kind = sa.DateTime(timezone=value.tzinfo is not None)
-        if value.microsecond:  # Oracle's driver sends whole seconds; of those its DATE columns keep their index
-            kind = kind.with_variant(sa.TIMESTAMP(), "oracle")
-    return sa.bindparam(name, value, kind, unique=name is None)
 
 
 def _table(names: list[str], rows: Rows) -> pa.Table:

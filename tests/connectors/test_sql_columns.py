@@ -22,8 +22,8 @@ EXACT = {"sqlite": "text", "postgresql": "timestamp", "mysql": "datetime(6)"}
 def make(bank: Bank, name: str, columns: str, *rows: dict[str, Any]) -> None:
     bank.run(f"DROP TABLE IF EXISTS {name}")
     bank.run(f"CREATE TABLE {name} ({columns})")
-    for row in rows:
-        bank.run(f"INSERT INTO {name} VALUES ({', '.join(':' + key for key in row)})", **row)
+    if rows:
+        bank.run(f"INSERT INTO {name} VALUES ({', '.join(':' + key for key in rows[0])})", *rows)
 
 
 def when(bank: Bank, microseconds: int) -> Any:
@@ -33,7 +33,7 @@ def when(bank: Bank, microseconds: int) -> Any:
 
 
 @pytest.mark.parametrize("key", ["id", None])
-@pytest.mark.parametrize("batch", [1, 2, 3])
+@pytest.mark.parametrize("batch", [1, 3])
 def test_times_without_offset_and_with_fractions_come_once(bank: Bank, key: str | None, batch: int) -> None:
     steps = [0, 1, 1, 1, 500_000, 999_999, 1_000_000, 1_000_000]
     rows = [{"id": n, "at": when(bank, step)} for n, step in enumerate(steps)]
@@ -60,7 +60,7 @@ def test_since_bounds_times_without_offset(bank: Bank) -> None:
 TEXTS = ["a", "A1", "é", "b", "B2", "Ñu", "n", "z", "_x", "10", "9", "ß1", "a-b", "AB", "ac"]
 
 
-@pytest.mark.parametrize("batch", [1, 2, 3, 5])
+@pytest.mark.parametrize("batch", [1, 4])
 def test_keys_of_text_come_once_whatever_order_the_database_has(bank: Bank, batch: int) -> None:
     rows = [{"id": key, "at": when(bank, n // 10)} for n, key in enumerate(TEXTS)]
     make(bank, "lettered", f"id varchar(20) PRIMARY KEY, at {EXACT[bank.kind]}", *rows)

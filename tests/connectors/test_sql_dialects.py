@@ -11,7 +11,8 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.dialects import mssql, oracle
 
-from connectors.sources.sql import Sql, _bound
+from connectors.selects import Asked, bound
+from connectors.sources.sql import Sql
 from tests.banks import NOW
 
 AT = datetime(2026, 3, 3, 12, 0, 0, 123456)  # noqa: DTZ001 - as such a column gives it
@@ -81,7 +82,7 @@ def test_a_query_stands_in_brackets_under_a_name(dialect: Any, key: str | None) 
     named = "found" if dialect is ORACLE else "AS found"
     assert f"FROM (SELECT fecha, numero, 'a:b' AS c FROM pagos WHERE fecha >= :since -- all ) {named} WHERE" in said
     assert values["since"] == AT
-    raw = str(Sent(dialect, query=query, cursor="fecha")._select(AT).compile(dialect=dialect))
+    raw = str(Asked(None, query, "").select(AT).compile(dialect=dialect))
     assert "-- all\n)" in raw  # the bracket is none of the comment
 
 
@@ -129,11 +130,11 @@ def test_what_sql_server_does_take_is_left(query: str, monkeypatch: pytest.Monke
 def test_oracles_driver_is_told_of_fractions_of_a_second_alone() -> None:
     """It would send a time as a DATE, in whole seconds; of a DATE column that is right, and keeps its index."""
     theirs = SimpleNamespace(TIMESTAMP="timestamp", DATETIME="date")
-    kinds = [_bound(at).type.dialect_impl(ORACLE) for at in (AT, AT.replace(microsecond=0))]
+    kinds = [bound(at).type.dialect_impl(ORACLE) for at in (AT, AT.replace(microsecond=0))]
     assert [kind.get_dbapi_type(theirs) for kind in kinds] == ["timestamp", "date"]
 
 
 def test_a_time_with_offset_is_bound_with_it() -> None:
-    kind = _bound(AT.replace(tzinfo=UTC)).type.dialect_impl(MSSQL)
+    kind = bound(AT.replace(tzinfo=UTC)).type.dialect_impl(MSSQL)
     assert isinstance(kind, sa.DateTime)
     assert kind.timezone

@@ -269,6 +269,18 @@ def test_what_differs_or_is_the_same_row_is_not(other):
         assert again(bank) == {}
 
 
+def test_a_row_that_stands_for_many_is_no_operation_that_could_be_executed_twice():
+    bank = Counting()
+    bank.arrive(
+        *(
+            ACEROS.sends("10:00", id=name, amount=70, count=n, status=s)
+            for name, n, s in (("a", 2, "ok"), ("b", 1, "failed"))
+        )
+    )
+    bank.arrive(*(ACEROS.sends("10:00", id=name, amount=90, count=3) for name in "cd"))
+    assert again(bank) == {}
+
+
 def test_rows_of_nobody_or_of_nothing_are_not():
     bank = Counting()
     bank.arrive(*(ACEROS.sends("10:00", id=name, amount=0) for name in "ab"))
