@@ -166,6 +166,19 @@ def test_across_a_restart_the_same_id_is_known():
         assert [one.said("10:01", measure, minutes=5) for measure in ("total", "failed", "ok")] == [2, 0, 2]
 
 
+def test_what_comes_again_as_it_was_is_not_kept_again():
+    bank = Counting()
+    bank.close("10:00")
+    rows = [ACEROS.sends("10:00", id=name, amount=n, latency_ms=n) for n, name in enumerate("abc")]
+    rows.append(ACEROS.sends("10:00", id="d"))
+    assert bank.arrive(*rows).ledger.num_rows == 4
+    bank.close("10:02")
+    again = bank.arrive(*rows[:3], rows[3] | {"status": "failed"}, ACEROS.sends("10:02", id="e"))
+    assert sorted(again.ledger["id"].to_pylist()) == ["d", "e"]
+    last = bank.restarted().arrive(rows[0] | {"status": "failed"}, rows[3])
+    assert (last.repeated, [total(c.cells) for c in (*bank.kept, last)]) == (2, [4, 1, 0])
+
+
 def test_past_the_hold_the_same_id_is_counted_anew():
     bank = Counting(hold=10)
     bank.close("10:00")
