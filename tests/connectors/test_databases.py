@@ -57,6 +57,18 @@ def test_mariadb_lets_in_whom_it_knows_and_to_what_they_may_see(mariadb: MariaDB
         Sql(url=mariadb.url.replace("/banco", "/nowhere"), table="orders").check()
 
 
+def test_mariadb_may_be_called_so(mariadb: MariaDB) -> None:
+    bank = Bank(mariadb.url)
+    bank.run("CREATE OR REPLACE TABLE flags (id bit(3))")
+    bank.run("INSERT INTO flags VALUES (5)")
+    url = mariadb.url.replace("mysql+", "mariadb+")
+    assert Sql(url=url, table="flags").poll(None, NOW, None).table["id"].to_pylist() == [5]
+    with told("refused", "(?i)read only", permanent=True), Database(url, 5).reading() as connection:
+        connection.execute(sa.text("DELETE FROM orders"))
+    with told("timeout", "max_statement_time"):
+        Sql(url=url, query="SELECT sleep(10) AS id", timeout=timedelta(seconds=1)).check()
+
+
 def test_a_limit_of_the_users_own_stands_where_it_is_shorter(reader: str) -> None:
     with told("timeout", "max_statement_time"):
         Sql(url=reader, query="SELECT sleep(10) AS id").check()
