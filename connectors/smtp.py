@@ -20,6 +20,7 @@ from connectors import Fault, SourceError
 Tls = Literal["starttls", "tls", "none"]
 PORTS = {"starttls": 587, "tls": 465, "none": 25}
 SAFETY = {"none": "without TLS", "starttls": "over STARTTLS", "tls": "over TLS"}
+WELL = range(200, 400)
 PERMANENT = range(500, 600)
 """SMTP's answers that asking again does not change."""
 TOO_LARGE = 552
@@ -57,7 +58,9 @@ class Smtp:
     def check(self) -> str:
         """Connect and log in, and send nothing."""
         with self.connected() as server:
-            server.noop()
+            code, said = server.noop()
+            if code not in WELL:
+                raise smtplib.SMTPResponseException(code, said)
         return f"{self.host}:{self.port}: answers {SAFETY[self.tls]}{', and lets us in' if self._user else ''}"
 
     def send(self, message: EmailMessage, ready: Callable[[], None] = lambda: None) -> None:
