@@ -34,6 +34,8 @@ DOUBLINGS = 16
 
 NOTIFY = "notify"
 """The action of a message to a receiver."""
+PROMOTE = "promote"
+"""The action of a message that a case is an incidente by now."""
 Tell = Callable[[Mapping[str, Any]], str]
 """Sends a notice that waits in the outbox (its row); the other side's number for it."""
 NOBODY: Mapping[str, Tell] = {}
@@ -50,8 +52,8 @@ def to_open(decision: Decision, incident: Incident, client: Client, zone: tzinfo
     """The message that opens a client's preventive case; its words are in the bank's zone."""
     subject, body = case_text(incident, decision, _words(incident, client, zone))
     return Message(
-        decision.key, decision.key, decision.desk, "open", _payload(decision, incident, subject, body, "abierto")
-    )
+        decision.key, decision.key, decision.desk, "open", _payload(decision, incident, subject, body, "abierto") | {"kind": "soporte"}
+    )  # fmt: skip
 
 
 def to_end(
@@ -81,6 +83,13 @@ def _named(decision: Decision, what: str, incident: Incident) -> str:
     other = [incident.id] if incident.id != decision.incident_id else []
     anew = [f"{incident.reopened_at.astimezone(UTC):%Y%m%dT%H%M%S}"] if incident.reopened_at else []
     return ":".join([decision.key, what, *other, *anew])
+
+
+def to_promote(decision: Decision, incident: Incident, client: Client, zone: tzinfo, *, over: bool) -> Message:
+    """The message that tells a desk which wants to know it that N2 has made an incidente of a case; over: the failure has ended."""
+    subject, body = case_text(incident, decision, _words(incident, client, zone))
+    payload = _payload(decision, incident, subject, body, "afectación superada" if over else "abierto")
+    return Message(f"{decision.key}:{PROMOTE}", decision.key, decision.desk, PROMOTE, payload)
 
 
 def to_withdraw(decision: Decision, incident: Incident, client: Client, zone: tzinfo) -> Message:
@@ -114,7 +123,7 @@ def _payload(decision: Decision, incident: Incident, subject: str, body: str, st
     return {
         "key": decision.key, "incident_id": decision.incident_id, "client_id": decision.client_id, "product": decision.product,
         "channel": incident.scope.channel, "opened_at": decision.opened_at.isoformat(), "priority": decision.priority,
-        "kind": "soporte", "subject": subject, "body": body, "status": status,
+        "kind": "incidente" if decision.promoted_at else "soporte", "subject": subject, "body": body, "status": status,
     }  # fmt: skip
 
 
@@ -152,7 +161,7 @@ def deliver(
             # one that is taken back, for a day, for it may be gone from its tool; a notice likewise, for its recipient may be nobody.
             # Nothing is given up because of a desk or receiver that can take nothing at all.
             young = clock() - message["created_at"] < PATIENCE
-            patient = {"open": True, NOTIFY: young, "withdraw": message["attempts"] + 1 < A_DAY}
+            patient = {"open": True, PROMOTE: True, NOTIFY: young, "withdraw": message["attempts"] + 1 < A_DAY}
             dead = permanent and not whole and not patient.get(message["action"], False)
             # After a rest another one's turn comes first: one that alone is refused so may not keep all others waiting.
             pause = LONGEST_WAIT + FIRST_WAIT if whole else LONGEST_WAIT if permanent else wait
@@ -194,5 +203,8 @@ def _send(desks: Mapping[str, CaseDesk], receivers: Mapping[str, Tell], message:
     case = Case(**payload | {"opened_at": datetime.fromisoformat(payload["opened_at"]).astimezone(UTC)})
     if message["action"] == "open":
         return desk.open(case)
-    desk.update(case)
+    if message["action"] != PROMOTE:
+        desk.update(case)
+    elif promote := getattr(desk, PROMOTE, None):
+        promote(case)
     return str(message["reference"])

@@ -325,7 +325,7 @@ def saying(*said: bytes) -> Iterator[int]:
 
 
 def test_a_server_without_starttls_gets_no_password(tool: Tool) -> None:
-    with saying(b"* OK hi\r\n", b"* CAPABILITY IMAP4rev1\r\nTAG OK\r\n") as port:
+    with saying(b"* OK hi\r\n", b"* CAPABILITY IMAP4rev1\r\nTAG OK done\r\n") as port:
         with pytest.raises(SourceError, match="offers no STARTTLS; no password was sent") as error:
             desk(tool, tls="starttls", host="127.0.0.1", port=port).check()
         assert (error.value.whole, error.value.fault) == (True, "login")
