@@ -302,7 +302,7 @@ _BROKEN: tuple[tuple[type[Exception], str, str, bool, Fault], ...] = (
     (ssl.SSLCertVerificationError, "", "its certificate cannot be verified", True, "login"),
     (ssl.SSLEOFError, "", "the connection broke off", False, "unreachable"),
     (TimeoutError, "", "no answer within {seconds:g} s", False, "timeout"),
-    (ssl.SSLError, "", "no TLS can be agreed on there", True, "unreachable"),
+    (ssl.SSLError, "", "no TLS can be agreed on there", True, "login"),
     (OSError, "", "no connection: {why}", False, "unreachable"),
 )
 """The first that fits, and whose words hold this: what it is called, whether it would befall anything for good, and its kind."""
