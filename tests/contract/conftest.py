@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import sqlalchemy as sa
 
 from connectors.kinds import kinds, load
 from tests.alertmanagers import alertmanager
@@ -104,6 +105,26 @@ def sql_source(folder: Path) -> SourceSetup:
     return SourceSetup(options, add, {**options, "table": "nowhere"})
 
 
+def sql_on(url: str) -> SourceSetup:
+    """The same on a server."""
+    engine = sa.create_engine(url, poolclass=sa.NullPool)
+
+    def run(statement: str, rows: list[dict[str, Any]] | None = None) -> None:
+        with engine.begin() as connection:
+            connection.execute(sa.text(statement), rows)
+
+    run("DROP TABLE IF EXISTS rows_in")
+    run("CREATE TABLE rows_in (id integer, timestamp timestamp NOT NULL DEFAULT '2026-01-01', status varchar(9))")
+
+    def add(ids: list[int]) -> None:
+        at = datetime(2026, 3, 3, 10)  # noqa: DTZ001 - the column has no zone
+        rows = [{"id": n, "at": at + timedelta(seconds=n // 10), "status": "ok"} for n in ids]
+        run("INSERT INTO rows_in VALUES (:id, :at, :status)", rows)
+
+    options = {"url": url, "table": "rows_in", "cursor": "timestamp", "key": "id", "batch": 64}
+    return SourceSetup(options, add, {**options, "table": "nowhere"})
+
+
 def http_source(_: Path) -> SourceSetup:
     api = FakeApi()
 
@@ -122,12 +143,20 @@ SOURCES: dict[str, Callable[[Path], SourceSetup]] = {
     "file": file_source,
     "http": http_source,
     "sql": sql_source,
-    "file, a folder": folder_source,
-    "file, over SFTP": sftp_source,
-    "file, in S3": s3_source,
 }
-"""By kind, and kinds again as they are elsewhere."""
-EVERY = [*kinds("sources"), *(name for name in SOURCES if "," in name)]
+FOLDERS: dict[str, Callable[[Path], SourceSetup]] = {
+    "file on a folder": folder_source,
+    "file on sftp": sftp_source,
+    "file on s3": s3_source,
+}
+"""Files that are dropped, here and elsewhere."""
+SERVERS = {"sql on postgresql": "postgres", "sql on mariadb": "mariadb"}
+"""Kinds on a server of a fixture's: more of the same kind."""
+
+
+def sources() -> list[str]:
+    """Every kind there is, and those on servers and in folders."""
+    return [*kinds("sources"), *SERVERS, *FOLDERS]
 
 
 @dataclass(frozen=True)
@@ -147,11 +176,15 @@ class Plugin:
 
 @pytest.fixture
 def source(request: pytest.FixtureRequest) -> Iterator[Plugin]:
-    if request.param not in SOURCES:
-        pytest.fail(f"connectors/sources/{request.param}.py has no set-up: add one to SOURCES in {__file__}")
-    plugin = Plugin(
-        request.param.partition(",")[0], "sources", SOURCES[request.param](request.getfixturevalue("tmp_path"))
-    )
+    kind = request.param.partition(" on ")[0]
+    if kind not in SOURCES:
+        pytest.fail(f"connectors/sources/{kind}.py has no set-up: add one to SOURCES in {__file__}")
+    if server := SERVERS.get(request.param):
+        there = request.getfixturevalue(server)
+        setup = sql_on(there if isinstance(there, str) else there.url)
+    else:
+        setup = (FOLDERS | SOURCES)[request.param](request.getfixturevalue("tmp_path"))
+    plugin = Plugin(kind, "sources", setup)
     yield plugin
     plugin.setup.close()
 
