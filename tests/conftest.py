@@ -1,4 +1,4 @@
-"""A real PostgreSQL and a real MariaDB for the tests that need one."""
+"""A real PostgreSQL and a real MariaDB for the tests that need one; no example has a time in which it must end."""
 
 from __future__ import annotations
 
@@ -9,12 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 from tests.mariadb import MariaDB
 from tests.postgres import Postgres
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 @contextmanager

@@ -35,7 +35,8 @@ DUCK = (
 FENCES: dict[str, tuple[str, ...]] = {
     "requests": ("connectors/",),
     "tenacity": ("connectors/",),
-    "smtplib": ("connectors/receivers/email.py",),
+    "smtplib": ("connectors/smtp.py",),
+    "imaplib": ("connectors/mailbox.py",),
     "apprise": ("connectors/receivers/apprise.py",),
     "sqlalchemy": SQL,
     "alembic": SQL,
