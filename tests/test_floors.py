@@ -19,6 +19,7 @@ DOWN = {
 """Which packages each package may import."""
 SQL = (
     "connectors/sources/sql.py",
+    "monitor/board_tables.py",
     "monitor/columns.py",
     "monitor/database.py",
     "monitor/store.py",
