@@ -21,7 +21,7 @@
 --   v_leads        who reported in the last 92 days, and whether they were reached first; renewed every hour
 --   v_stories      stories of the improvement backlog, by sprint: planned, done
 --
--- Every column of the first six and the last three, and how they go together: docs/powerbi.md.
+-- Every column, and how they go together: docs/powerbi.md.
 
 DO $$
 BEGIN
