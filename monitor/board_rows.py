@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from connectors.boards import SHEETS
 from monitor import tables as t
@@ -14,6 +14,12 @@ Sheets = Mapping[str, dict[str, Row]]
 """By sheet, rows by id."""
 GONE: Mapping[str, Row] = {"impacts": {"touch": ""}, "cases": {"action": ""}}
 """By sheet, what the last row says of something that is no more."""
+
+_COLUMNS = {
+    sheet: [name for name in schema.names if name not in ("id", "version", "sent_at")]
+    for sheet, schema in SHEETS.items()
+}
+"""By sheet, but for those that each begins with."""
 
 
 def of_incident(store: Store, incident_id: str, *, client_names: bool) -> Sheets:
@@ -66,14 +72,9 @@ def _named(row: Row, *, client_names: bool) -> Row:
 
 
 def _kept(sheet: str, row: Row) -> Row:
-    return {name: row[name] for name in _columns(sheet)}
-
-
-def _columns(sheet: str) -> Sequence[str]:
-    """But for those that every sheet begins with."""
-    return [name for name in SHEETS[sheet].names if name not in ("id", "version", "sent_at")]
+    return {name: row[name] for name in _COLUMNS[sheet]}
 
 
 def gone(sheet: str, incident_id: str) -> Row:
     """The last row of something that is no more."""
-    return dict.fromkeys(_columns(sheet)) | {"incident_id": incident_id} | GONE[sheet]
+    return dict.fromkeys(_COLUMNS[sheet]) | {"incident_id": incident_id} | GONE[sheet]

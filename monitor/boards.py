@@ -100,6 +100,11 @@ class Boards:
             self.metrics.circuits(desk=f"boards.{name}", state=state_of(board))
         return done
 
+    @property
+    def hanging(self) -> list[str]:
+        """Those that are being asked this moment."""
+        return sorted(f"board {name}" for name, at in self._at.items() if at.locked())
+
     def _rounds(self, board: Board, round_: _Round, stop: Callable[[], bool]) -> int:
         names = self.config.boards[round_.board].block.client_names
         read = self._read.setdefault((round_.board, round_.place), _Read())

@@ -276,8 +276,8 @@ class Service:
 
     @property
     def hanging(self) -> list[str]:
-        """The sources and desks that are being asked this moment; after the end of `run`, that have not answered in time."""
-        return sorted(self._asking) + self.sending.hanging
+        """The sources, desks and boards that are being asked this moment; after the end of `run`, that have not answered in time."""
+        return sorted(self._asking) + self.sending.hanging + self.boards.hanging
 
     def missed(self, event: object) -> None:
         """The scheduler skipped a run."""
@@ -369,7 +369,8 @@ class Service:
     @property
     def behind(self) -> bool:
         """Whether the last full cycle ended too long ago."""
-        slowest = max(source.block.every for source in self.config.sources.values())
+        events = [source.block.every for source in self.config.sources.values() if source.block.role in EVENTS]
+        slowest = max(events, default=timedelta(0))  # no other source closes minutes, and some are asked once an hour
         allowed = max(slowest + self.config.monitor.patience + STALE, 3 * slowest)
         return self.last_cycle is not None and self.clock() - self.last_cycle > allowed
 

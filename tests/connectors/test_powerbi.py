@@ -10,10 +10,9 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from connectors import Board, SourceError
+from connectors import SourceError
 from connectors.boards import MOST, SHEETS
 from connectors.boards.powerbi import Powerbi
-from connectors.kinds import kinds, load
 from tests.fake_api import Said
 from tests.fakes import powerbi as fakes
 from tests.fakes.powerbi import GROUP
@@ -41,12 +40,6 @@ def rows(*ids: str, sheet: str = "impacts", **values: Any) -> pa.Table:
     return pa.Table.from_pylist(
         [{k: v for k, v in ({"id": key} | given).items() if k in known} for key in ids], schema=SHEETS[sheet]
     )
-
-
-def test_every_kind_is_a_board() -> None:
-    for kind in kinds("boards"):
-        assert issubclass(load("boards", kind), Board)
-    assert kinds("boards") == ["powerbi"]
 
 
 def test_it_is_made_once_with_all_its_tables_and_found_again(tool: fakes.Powerbi) -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any
 
 import pytest
@@ -266,6 +267,19 @@ def test_a_service_has_its_job_its_fault_and_its_figures(store: Store, tool: Pow
     assert "el tablero tablero no recibe" in told["board:tablero"]
     service.boards.push("tablero")
     assert "board:tablero" not in {one.key for one in troubles(service, bank.now)}
+
+
+def test_one_that_does_not_answer_is_told_as_hanging(bank: Bank) -> None:
+    wait = Event()
+    bank.tool.faults = [Said(503, wait=wait)]
+    asking = Thread(target=bank.round)
+    asking.start()
+    while not bank.tool.asked:
+        asking.join(0.01)
+    assert bank.job.hanging == ["board tablero"]
+    wait.set()
+    asking.join()
+    assert bank.job.hanging == []
 
 
 def test_check_asks_it(bank: Bank, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

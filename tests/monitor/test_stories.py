@@ -79,6 +79,16 @@ def test_from_azure_devops_to_the_indicator(tmp_path: Path) -> None:
         bank.store.close()
 
 
+def test_a_source_that_is_asked_once_an_hour_lets_nobody_off(tmp_path: Path) -> None:
+    (tmp_path / "historias.csv").write_text("story_id,sprint\n")
+    bank = Bank(tmp_path, 'kind = "file"\npath = "historias.csv"\nevery = "1h"\n')
+    service = Service(bank.config, bank.store, clock=lambda: on(16))
+    for minutes, behind in ((4, False), (6, True)):
+        service.last_cycle = on(16) - timedelta(minutes=minutes)
+        assert service.behind is behind
+    bank.store.close()
+
+
 def test_from_a_file(tmp_path: Path) -> None:
     header = "story_id,sprint,sprint_end,planned_at,done_at\n"
     (tmp_path / "historias.csv").write_text(
