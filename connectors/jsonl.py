@@ -12,9 +12,11 @@ import pyarrow.json
 from connectors import SPARSE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Container, Iterator, Sequence
 
 BLOCK = 4 << 20
+LONG = 4096
+"""Bytes from which on an object is tried by itself: nested some ten thousand deep, it would end the whole process."""
 
 
 def whole(chunk: bytes) -> int:
@@ -41,19 +43,70 @@ def parse(chunk: bytes) -> tuple[pa.Table, list[tuple[int, str]]]:
     A key that a line lacks is null. Text stays text and numbers numbers; a column that mixes them becomes text.
     UnicodeDecodeError if the text is not UTF-8.
     """
-    if not chunk or chunk.isspace():
-        return pa.table({}), []
     chunk = chunk.removeprefix(codecs.BOM_UTF8)
     chunk.decode()
+    malformed: list[tuple[int, str]] = []
     try:
-        table = _columns(chunk, None)
-        times = [(field.name, pa.string()) for field in table.schema if pa.types.is_timestamp(field.type)]
-        if times:  # text that looks like a time is still text
-            table = _columns(chunk, pa.schema(times))
-        malformed: list[tuple[int, str]] = []
+        table = _at_once(chunk)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         table, malformed = _line_by_line(chunk)
     return table.replace_schema_metadata(SPARSE), malformed
+
+
+def each(payloads: Sequence[bytes]) -> tuple[pa.Table, list[tuple[int, str]]]:
+    """As `parse`, of payloads that hold one object each, laid out as it may be: (number of the malformed one, why).
+
+    What lies in an object within it is a column of its own, named with a dot: `client.nit`.
+    """
+    # In JSON a line end stands only between values.
+    lines = [one.replace(b"\n", b" ").strip() for one in payloads]
+    suspects = {n for n, one in enumerate(lines) if len(one) > LONG or one[:1] + one[-1:] != b"{}"}
+    wrong = {n: why for n in suspects if (why := _wrong(lines[n]))}
+    table = _as_many(lines, wrong)
+    if table is None:
+        wrong |= {n: why for n, one in enumerate(lines) if n not in suspects and (why := _wrong(one))}
+        table = _as_many(lines, wrong)
+    if table is None:  # what Python takes and Arrow does not, or columns of mixed kinds
+        table, _ = _line_by_line(b"\n".join(one for n, one in enumerate(lines) if n not in wrong))
+    while any(pa.types.is_struct(field.type) for field in table.schema):
+        table = table.flatten()
+    names = table.column_names
+    if len(set(names)) < len(names):  # `{"a.b": 1, "a": {"b": 2}}`: the first of a name
+        table = table.select([names.index(name) for name in dict.fromkeys(names)])
+    return table.replace_schema_metadata(SPARSE), sorted(wrong.items())
+
+
+def _as_many(lines: Sequence[bytes], wrong: Container[int]) -> pa.Table | None:
+    """All but the wrong ones as a table; None if it is not one row each."""
+    left = [one for n, one in enumerate(lines) if n not in wrong] if wrong else lines
+    chunk = b"\n".join(left)
+    try:
+        chunk.decode()
+        table = _at_once(chunk)
+    except (UnicodeDecodeError, pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        return None
+    return table if table.num_rows == len(left) else None
+
+
+def _wrong(text: bytes) -> str:
+    """Why it is not one JSON object with something in it, or ''."""
+    try:
+        found = json.loads(text.decode())
+    except UnicodeDecodeError:
+        return "not UTF-8"
+    except RecursionError:
+        return "not JSON that can be read: nested too deeply"
+    except ValueError as error:
+        return f"not JSON: {error}"
+    return "" if isinstance(found, dict) and found else "not a JSON object with a key"
+
+
+def _at_once(chunk: bytes) -> pa.Table:
+    if not chunk or chunk.isspace():
+        return pa.table({})
+    table = _columns(chunk, None)
+    times = [(field.name, pa.string()) for field in table.schema if pa.types.is_timestamp(field.type)]
+    return _columns(chunk, pa.schema(times)) if times else table  # text that looks like a time is still text
 
 
 def _columns(chunk: bytes, schema: pa.Schema | None) -> pa.Table:

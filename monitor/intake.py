@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -10,13 +10,15 @@ from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import structlog
 
 from alerts import Client, Holding, TheirCase
 from alerts.routing import ROLES, mailbox
-from connectors import AHEAD, Cursor, Reject
+from connectors import AHEAD, Cursor, Reject, SourceError
 from connectors.circuit import state_of
 from monitor.plugs import SourceConfig
 
+log = structlog.get_logger()
 ENDLESS = datetime(9999, 1, 1, tzinfo=UTC)
 """The `now` of a backtest, in which nothing lies ahead."""
 MANY = 20
@@ -36,6 +38,7 @@ class Rows:
     complete_until: datetime | None = None
     rejects: tuple[Reject, ...] = ()
     unknown_statuses: dict[str, int] = field(default_factory=dict)
+    lost: str = ""
 
     @property
     def useless(self) -> str:
@@ -66,7 +69,7 @@ class Intake:
         rows, ahead = self._not_ahead(mapped.table, now)
         return Rows(
             self.name, self.role, rows, batch.cursor, now, batch.drained,
-            min(until, now) if until else None, (*batch.rejects, *mapped.rejects, *ahead), mapped.unknown_statuses,
+            min(until, now) if until else None, (*batch.rejects, *mapped.rejects, *ahead), mapped.unknown_statuses, batch.lost,
         )  # fmt: skip
 
     def _not_ahead(self, table: pa.Table, now: datetime) -> tuple[pa.Table, list[Reject]]:
@@ -80,6 +83,16 @@ class Intake:
         told = [Reject(f"a row of {time.isoformat()}", "lies ahead of now") for time in wrong["timestamp"].to_pylist()]
         return table.filter(pc.invert(ahead)), told
 
+    def committed(self, cursor: Cursor) -> None:
+        """Tell the source, where it asks for it, what is on disk; raises SourceError."""
+        if tell := getattr(self._source, "committed", None):
+            tell(cursor)
+
+    def close(self) -> None:
+        """Let go of the source's connection, where it keeps one; the next poll makes another."""
+        if close := getattr(self._source, "close", None):
+            close()
+
     @property
     def circuit(self) -> str:
         """The state of the circuit to its server."""
@@ -92,6 +105,15 @@ class Intake:
             yield rows
             if rows.drained:
                 return
+
+
+def tell_committed(intakes: Mapping[str, Intake], arrived: Sequence[Rows]) -> None:
+    """What came is on disk with its decisions: the sources that ask for it are told how far, whatever they say to it."""
+    for name, cursor in {rows.source: rows.cursor for rows in arrived}.items():
+        try:
+            intakes[name].committed(cursor)
+        except SourceError as error:
+            log.warning("a source does not take how far it was read", source=name, error=str(error))
 
 
 def clients_of(table: pa.Table) -> list[Client]:

@@ -19,7 +19,7 @@ import structlog
 
 from connectors import SourceError
 from monitor.config import Config
-from monitor.intake import Intake, Rows
+from monitor.intake import Intake, Rows, tell_committed
 from monitor.jobs import scheduled
 from monitor.judge import EVENTS, Done, Down, Judge, Stopped
 from monitor.leading import reported
@@ -140,6 +140,9 @@ class Service:
         if self.errors.pop(intake.name, None):
             log.info("source is back", source=intake.name)
         self._tell(rows)
+        if rows.lost:
+            log.warning("rows are lost", source=rows.source, what=rows.lost)
+            self.metrics.source_error(rows.source)
         if rows.unknown_statuses:
             log.warning("statuses that no class names", source=rows.source, statuses=rows.unknown_statuses)
         self.metrics.polled(intake.name, perf_counter() - began)
@@ -177,6 +180,7 @@ class Service:
             arrived = [*arrived, replace(self._down(self._intakes[name], error), since=self._due(name))]
             self._lost.add(name)
         done = self.judge.step(arrived)
+        tell_committed(self._intakes, [item for item in arrived if isinstance(item, Rows)])
         now = self.clock()
         self._count(arrived, done, now, perf_counter() - began)
         for incident in done.changes.incidents.values():
@@ -266,6 +270,8 @@ class Service:
             log.warning("not waited for any longer", hanging=self.hanging)
         self._stopping.set()
         self._judging.join()
+        for intake in self._intakes.values():
+            intake.close()
 
     def ending(self) -> bool:
         """Whether it is time to end."""

@@ -16,6 +16,7 @@ from tests.alertmanagers import alertmanager
 from tests.contract.inboxes import INBOXES
 from tests.fake_api import TOKEN, FakeApi
 from tests.fakes.server import Tool
+from tests.kafka import Cluster
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -79,9 +80,21 @@ def http_source(_: Path) -> SourceSetup:
     return SourceSetup(options, add, {**options, "url": f"{api.url}/nowhere"}, api.close)
 
 
+def kafka_source(_: Path) -> SourceSetup:
+    cluster = Cluster()
+
+    def add(ids: list[int]) -> None:
+        cluster.send(*({"id": n, "timestamp": f"2026-03-03T10:{n // 60 % 60:02}:{n % 60:02}Z", "status": "ok"} for n in ids))
+
+    options = {"servers": cluster.servers, "topics": [cluster.topic], "batch": 64}
+    broken = {**options, "servers": "127.0.0.1:1", "timeout": timedelta(seconds=1)}
+    return SourceSetup(options, add, broken, cluster.close)
+
+
 SOURCES: dict[str, Callable[[Path], SourceSetup]] = {
     "file": file_source,
     "http": http_source,
+    "kafka": kafka_source,
     "sql": sql_source,
 }
 

@@ -1,0 +1,151 @@
+"""A connection to Kafka: how it is made, and what is wrong with it in words."""
+
+from __future__ import annotations
+
+import re
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+
+from connectors import Fault, SourceError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+PREFETCHED = 64 << 20
+"""Bytes that are fetched ahead between two polls."""
+_FAULTS: tuple[tuple[Fault, tuple[str, ...]], ...] = (
+    ("login", ("_AUTHENTICATION", "SASL_AUTHENTICATION_FAILED", "UNSUPPORTED_SASL_MECHANISM", "_SSL")),
+    ("login", ("TOPIC_AUTHORIZATION_FAILED", "GROUP_AUTHORIZATION_FAILED", "CLUSTER_AUTHORIZATION_FAILED")),
+    ("refused", ("UNKNOWN_TOPIC_OR_PART", "_UNKNOWN_TOPIC", "_UNKNOWN_PARTITION", "TOPIC_EXCEPTION", "_INVALID_ARG")),
+    ("unreachable", ("_RESOLVE", "_TRANSPORT", "_ALL_BROKERS_DOWN")),
+    ("timeout", ("_TIMED_OUT", "_TIMED_OUT_QUEUE", "REQUEST_TIMED_OUT")),
+)
+"""Kinds of fault by the names of Kafka's errors, the most telling first."""
+
+
+@dataclass(slots=True)
+class _Heard:
+    """What the client says of itself: its errors, each by its name once, and why it could not tell the offsets ('': it could)."""
+
+    errors: dict[str, str] = field(default_factory=dict)
+    refusal: str = ""
+
+    def error(self, error: KafkaError) -> None:
+        self.errors.setdefault(error.name(), error.str())
+
+    def commit(self, error: KafkaError | None, places: Iterable[TopicPartition] = ()) -> None:
+        first = error or next((place.error for place in places if place.error), None)
+        self.refusal = first.str() if first else ""
+
+
+class Brokers:
+    """One consumer, made when it is needed, kept while all goes well, and made anew after a fault.
+
+    servers: host:port, several with commas. The rest as in `connectors.sources.kafka.Kafka`. Raises ValueError, beginning with the option.
+    """
+
+    def __init__(
+        self,
+        servers: str,
+        group: str,
+        seconds: float,
+        *,
+        security: str,
+        mechanism: str,
+        username: str,
+        password: str,
+        ca_file: str,
+        cert_file: str,
+        key_file: str,
+        key_password: str,
+    ) -> None:
+        if not re.fullmatch(r"[^\s,@/]+:\d+(,[^\s,@/]+:\d+)*", servers):
+            raise ValueError("servers: must be host:port, several with commas")
+        if not group:
+            raise ValueError("group: must not be empty")
+        if security.startswith("sasl") != bool(username) or bool(username) != bool(password):
+            raise ValueError("username: username and password go with security sasl_ssl (or sasl_plaintext)")
+        for name, path in (("ca_file", ca_file), ("cert_file", cert_file), ("key_file", key_file)):
+            if path and not security.endswith("ssl"):
+                raise ValueError(f"{name}: goes with security ssl or sasl_ssl")
+            if path and not Path(path).is_file():
+                raise ValueError(f"{name}: no such file")
+        if bool(cert_file) != bool(key_file):
+            raise ValueError("cert_file: cert_file and key_file go together")
+        self.servers, self.group, self.seconds = servers, group, seconds
+        self._secrets = [secret for secret in (password, key_password) if secret]
+        given: dict[str, Any] = {
+            "sasl.mechanism": mechanism if username else "", "sasl.username": username, "sasl.password": password,
+            "ssl.ca.location": ca_file, "ssl.certificate.location": cert_file, "ssl.key.location": key_file,
+            "ssl.key.password": key_password,
+        }  # fmt: skip
+        self._options = {name: value for name, value in given.items() if value} | {
+            "bootstrap.servers": servers, "group.id": group, "client.id": "vigia", "security.protocol": security,
+            "enable.auto.commit": False, "enable.auto.offset.store": False, "enable.partition.eof": True,
+            "auto.offset.reset": "error", "isolation.level": "read_committed",
+            "queued.max.messages.kbytes": PREFETCHED >> 10,
+            "log_level": 0,  # it would write to stderr by itself, and says the same as errors
+        }  # fmt: skip
+        self._consumer: Consumer | None = None
+        self._heard, self._told = _Heard(), ""
+
+    @contextmanager
+    def consumer(self) -> Iterator[tuple[Consumer, bool]]:
+        """The consumer, and whether it is a new one. What goes wrong with it becomes a SourceError, and it is let go."""
+        new = self._consumer is None
+        try:
+            if self._consumer is None:
+                heard = self._heard = _Heard()
+                self._consumer = Consumer(self._options | {"error_cb": heard.error, "on_commit": heard.commit})
+            yield self._consumer, new
+        except KafkaException as error:
+            raise self._fault(error.args[0]) from None
+        except BaseException:
+            self.close()
+            raise
+
+    def tell(self, offsets: list[TopicPartition]) -> None:
+        """The group's offsets, without waiting for an answer; SourceError if those before were refused, once.
+
+        For any thread.
+        """
+        if (consumer := self._consumer) is not None:
+            try:
+                consumer.commit(offsets=offsets, asynchronous=True)
+            except KafkaException as error:
+                self._heard.commit(error.args[0])
+        before, self._told = self._told, self._heard.refusal
+        if self._told and self._told != before:
+            raise SourceError(f"{self.servers}: offsets of group {self.group}: {self._shown(self._told)}")
+
+    def close(self) -> None:
+        """Let go of the consumer; another is made when it is needed."""
+        self._consumer = None  # closes with its last reference: another thread may hold one this moment
+
+    def late(self, what: str) -> SourceError:
+        """There was no answer in time."""
+        return SourceError(f"{self.servers}: {what} within {self.seconds:g} s", fault="timeout")
+
+    def _fault(self, error: KafkaError) -> SourceError:
+        """What is behind an error, which may only say that there was no answer: the client's own errors say why."""
+        if self._consumer is not None:
+            self._consumer.consume(1, timeout=0.05)  # they come with it
+        self.close()
+        said = {error.name(): error.str(), **self._heard.errors}
+        for kind, names in _FAULTS:
+            for name in names:
+                if name in said:
+                    words = f"{self.servers}: {self._shown(said[name])}"
+                    permanent = kind in ("login", "refused")
+                    return SourceError(words, permanent=permanent, whole=kind == "login", fault=kind)
+        return SourceError(f"{self.servers}: {self._shown(error.str())}", fault="server")
+
+    def _shown(self, words: str) -> str:
+        words = re.sub(r" \(after \d+ms in state \w+\)", "", " ".join(words.split()))
+        for secret in self._secrets:
+            words = words.replace(secret, "***")
+        return words
