@@ -43,7 +43,10 @@ class _Heard:
 
 
 class Brokers:
-    """One consumer, made when it is needed, kept while all goes well, and made anew after a fault.
+    """A consumer and one that only asks, made when they are needed, kept while all goes well, and made anew after a fault.
+
+    A broker answers the requests of a connection one after another, and one for messages waits half a second for some: what is asked
+    besides goes by connections of its own.
 
     servers: host:port, several with commas. The rest as in `connectors.sources.kafka.Kafka`. Raises ValueError, beginning with the option.
     """
@@ -90,18 +93,19 @@ class Brokers:
             "queued.max.messages.kbytes": PREFETCHED >> 10,
             "log_level": 0,  # it would write to stderr by itself, and says the same as errors
         }  # fmt: skip
-        self._consumer: Consumer | None = None
+        self._clients: tuple[Consumer, Consumer] | None = None
         self._heard, self._told = _Heard(), ""
 
     @contextmanager
-    def consumer(self) -> Iterator[tuple[Consumer, bool]]:
-        """The consumer, and whether it is a new one. What goes wrong with it becomes a SourceError, and it is let go."""
-        new = self._consumer is None
+    def clients(self) -> Iterator[tuple[Consumer, Consumer, bool]]:
+        """The consumer, the one to ask, and whether they are new. What goes wrong with them becomes a SourceError, and they are let go."""
+        new = self._clients is None
         try:
-            if self._consumer is None:
+            if self._clients is None:
                 heard = self._heard = _Heard()
-                self._consumer = Consumer(self._options | {"error_cb": heard.error, "on_commit": heard.commit})
-            yield self._consumer, new
+                options = self._options | {"error_cb": heard.error, "on_commit": heard.commit}
+                self._clients = Consumer(options), Consumer(options)
+            yield *self._clients, new
         except KafkaException as error:
             raise self._fault(error.args[0]) from None
         except BaseException:
@@ -113,9 +117,9 @@ class Brokers:
 
         For any thread.
         """
-        if (consumer := self._consumer) is not None:
+        if (clients := self._clients) is not None:
             try:
-                consumer.commit(offsets=offsets, asynchronous=True)
+                clients[0].commit(offsets=offsets, asynchronous=True)
             except KafkaException as error:
                 self._heard.commit(error.args[0])
         before, self._told = self._told, self._heard.refusal
@@ -123,8 +127,8 @@ class Brokers:
             raise SourceError(f"{self.servers}: offsets of group {self.group}: {self._shown(self._told)}")
 
     def close(self) -> None:
-        """Let go of the consumer; another is made when it is needed."""
-        self._consumer = None  # closes with its last reference: another thread may hold one this moment
+        """Let go of the clients; others are made when they are needed."""
+        self._clients = None  # they close with their last reference: another thread may hold one this moment
 
     def late(self, what: str) -> SourceError:
         """There was no answer in time."""
@@ -132,8 +136,8 @@ class Brokers:
 
     def _fault(self, error: KafkaError) -> SourceError:
         """What is behind an error, which may only say that there was no answer: the client's own errors say why."""
-        if self._consumer is not None:
-            self._consumer.consume(1, timeout=0.05)  # they come with it
+        for client in self._clients or ():
+            client.consume(1, timeout=0.05)  # they come with it
         self.close()
         said = {error.name(): error.str(), **self._heard.errors}
         for kind, names in _FAULTS:

@@ -60,7 +60,7 @@ def each(payloads: Sequence[bytes]) -> tuple[pa.Table, list[tuple[int, str]]]:
     """
     # In JSON a line end stands only between values.
     lines = [one.replace(b"\n", b" ").strip() for one in payloads]
-    suspects = {n for n, one in enumerate(lines) if len(one) > LONG or one[:1] + one[-1:] != b"{}"}
+    suspects = {n for n, one in enumerate(lines) if len(one) > LONG or one[:1] + one[-1:] != b"{}" or b'"' not in one}
     wrong = {n: why for n in suspects if (why := _wrong(lines[n]))}
     table = _as_many(lines, wrong)
     if table is None:

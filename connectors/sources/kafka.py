@@ -85,8 +85,8 @@ class Kafka:
     def poll(self, cursor: Cursor | None, now: datetime, since: datetime | None) -> Batch:
         """Messages from the cursor's offsets to where the partitions ended as the poll began, or as many as a batch holds."""
         offsets = {topic: dict(places) for topic, places in (cursor or {}).get("offsets", {}).items()}
-        with self._brokers.consumer() as (consumer, new):
-            at, ends, lost = self._places(consumer, offsets, since)
+        with self._brokers.clients() as (consumer, asker, new):
+            at, ends, lost = self._places(asker, offsets, since)
             if new or at != self._stands:
                 consumer.assign([TopicPartition(*place, offset) for place, offset in at.items()])
             messages = self._read(consumer, at, ends)
@@ -112,9 +112,9 @@ class Kafka:
 
     def check(self) -> str:
         """Of each topic its partitions, its offsets, the columns of a newest message, and how far behind the group is."""
-        with self._brokers.consumer() as (consumer, _):
+        with self._brokers.clients() as (consumer, asker, _):
             self._stands = {}
-            first, ends, _ = self._places(consumer, {}, None)
+            first, ends, _ = self._places(asker, {}, None)
             return "; ".join(self._state(consumer, topic, first, ends) for topic in self.topics)
 
     def _state(self, consumer: Consumer, topic: str, first: Mapping[Place, int], ends: Mapping[Place, int]) -> str:
@@ -136,7 +136,7 @@ class Kafka:
         return f"{said}; group {self._brokers.group} {f'is {sum(lags)} behind' if lags else 'has not told offsets yet'}"
 
     def _places(
-        self, consumer: Consumer, offsets: Mapping[str, Mapping[str, int]], since: datetime | None
+        self, asker: Consumer, offsets: Mapping[str, Mapping[str, int]], since: datetime | None
     ) -> tuple[dict[Place, int], dict[Place, int], list[str]]:
         """Of every partition where to go on and where it ends; and what is lost."""
         by = monotonic() + self._brokers.seconds
@@ -144,7 +144,7 @@ class Kafka:
         ends: dict[Place, int] = {}
         lost = []
         for topic in self.topics:
-            found = consumer.list_topics(topic, timeout=_left(by)).topics[topic]
+            found = asker.list_topics(topic, timeout=_left(by)).topics[topic]
             if found.error:
                 raise KafkaException(found.error)
             known = offsets.get(topic)
@@ -152,10 +152,10 @@ class Kafka:
             if not known and since:
                 times = [TopicPartition(topic, number, int(since.timestamp() * 1000)) for number in found.partitions]
                 begins = {
-                    one.partition: _sound(one).offset for one in consumer.offsets_for_times(times, timeout=_left(by))
+                    one.partition: _sound(one).offset for one in asker.offsets_for_times(times, timeout=_left(by))
                 }
             for number in sorted(found.partitions):
-                limits = consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=_left(by))
+                limits = asker.get_watermark_offsets(TopicPartition(topic, number), timeout=_left(by))
                 if limits is None:
                     raise self._brokers.late(f"{topic}[{number}] does not say where it ends")
                 low, high = limits

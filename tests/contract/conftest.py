@@ -84,7 +84,9 @@ def kafka_source(_: Path) -> SourceSetup:
     cluster = Cluster()
 
     def add(ids: list[int]) -> None:
-        cluster.send(*({"id": n, "timestamp": f"2026-03-03T10:{n // 60 % 60:02}:{n % 60:02}Z", "status": "ok"} for n in ids))
+        cluster.send(
+            *({"id": n, "timestamp": f"2026-03-03T10:{n // 60 % 60:02}:{n % 60:02}Z", "status": "ok"} for n in ids)
+        )
 
     options = {"servers": cluster.servers, "topics": [cluster.topic], "batch": 64}
     broken = {**options, "servers": "127.0.0.1:1", "timeout": timedelta(seconds=1)}
