@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 PREFETCHED = 64 << 20
 """Bytes that are fetched ahead between two polls."""
+PARTING = 2000
+"""Milliseconds that offsets on their way to a broker that is gone are waited for when all is let go of."""
 _FAULTS: tuple[tuple[Fault, tuple[str, ...]], ...] = (
     ("login", ("_AUTHENTICATION", "SASL_AUTHENTICATION_FAILED", "UNSUPPORTED_SASL_MECHANISM", "_SSL")),
     ("login", ("TOPIC_AUTHORIZATION_FAILED", "GROUP_AUTHORIZATION_FAILED", "CLUSTER_AUTHORIZATION_FAILED")),
@@ -91,6 +93,7 @@ class Brokers:
             "enable.auto.commit": False, "enable.auto.offset.store": False, "enable.partition.eof": True,
             "auto.offset.reset": "error", "isolation.level": "read_committed",
             "queued.max.messages.kbytes": PREFETCHED >> 10,
+            "session.timeout.ms": PARTING, "heartbeat.interval.ms": PARTING // 3,  # of no session: how long parting may take
             "log_level": 0,  # it would write to stderr by itself, and says the same as errors
         }  # fmt: skip
         self._clients: tuple[Consumer, Consumer] | None = None

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Sequence
 
 BLOCK = 4 << 20
+HEAD = 64 << 10
+"""Bytes from which it is learned what looks like a time."""
 LONG = 4096
 """Bytes from which on an object is tried by itself: nested some ten thousand deep, it would end the whole process."""
 
@@ -102,11 +104,30 @@ def _wrong(text: bytes) -> str:
 
 
 def _at_once(chunk: bytes) -> pa.Table:
+    """As Arrow reads it, but text that looks like a time is still text. What does is learned from the first lines."""
     if not chunk or chunk.isspace():
         return pa.table({})
-    table = _columns(chunk, None)
-    times = [(field.name, pa.string()) for field in table.schema if pa.types.is_timestamp(field.type)]
-    return _columns(chunk, pa.schema(times)) if times else table  # text that looks like a time is still text
+    first = chunk.find(b"\n", HEAD)
+    texts = _texts(_columns(chunk[:first], None).schema) if first > 0 else None
+    table = _columns(chunk, texts)
+    if not (more := _texts(table.schema)):
+        return table
+    known = {field.name: field for field in (*(texts or ()), *more)}
+    return _columns(chunk, pa.schema(list(known.values())))
+
+
+def _texts(schema: pa.Schema) -> pa.Schema:
+    """The columns that Arrow takes for times, or that hold some, as text."""
+    wanted = [pa.field(field.name, _text(field.type)) for field in schema]
+    return pa.schema([field for field in wanted if field.type != schema.field(field.name).type])
+
+
+def _text(kind: pa.DataType) -> pa.DataType:
+    if pa.types.is_timestamp(kind):
+        return pa.string()
+    if pa.types.is_struct(kind):
+        return pa.struct([pa.field(field.name, _text(field.type)) for field in kind])
+    return pa.list_(_text(kind.value_type)) if pa.types.is_list(kind) else kind
 
 
 def _columns(chunk: bytes, schema: pa.Schema | None) -> pa.Table:

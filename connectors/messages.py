@@ -40,14 +40,18 @@ def rows(messages: Sequence[Message], envelope: Sequence[Part]) -> tuple[pa.Tabl
 
 def newest(messages: Sequence[Message], behind: Collection[Place]) -> datetime | None:
     """Until when all has come of the partitions that are behind, by their messages' times; None where one does not say."""
-    times: dict[Place, int] = {}
-    for message in messages:
-        kind, at = message.timestamp()
-        if kind != TIMESTAMP_NOT_AVAILABLE:
-            times[message.topic(), message.partition()] = at
-    if any(place not in times for place in behind):
-        return None
-    return datetime.fromtimestamp(min(times[place] for place in behind) / 1000, UTC)
+    unheard = set(behind)
+    times: list[int] = []
+    for message in reversed(messages):
+        if (place := (message.topic(), message.partition())) in unheard:
+            kind, at = message.timestamp()
+            if kind == TIMESTAMP_NOT_AVAILABLE:
+                return None
+            times.append(at)
+            unheard.remove(place)
+        if not unheard:
+            return datetime.fromtimestamp(min(times) / 1000, UTC)
+    return None
 
 
 def _where(messages: Sequence[Message], row: int) -> str:

@@ -112,6 +112,8 @@ class Service:
                 self._step([arrived])
                 if arrived.drained:
                     break
+        for intake in self._intakes.values():
+            intake.close()
         self.notices.tell()
         self.deliver()
         return not self.errors

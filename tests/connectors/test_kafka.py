@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from random import Random
+from time import monotonic
 from typing import Any
 
 import pyarrow as pa
@@ -203,6 +204,23 @@ def test_the_group_is_told_what_is_committed_and_nothing_before(cluster: Cluster
     reader.close()
     reader.committed(first.cursor)  # nobody to tell
     assert ids(reader.poll(first.cursor, NOW, None)) == [2]
+
+
+def test_what_was_told_last_arrives_before_it_is_let_go_and_a_broker_that_is_gone_is_not_waited_for(
+    cluster: Cluster,
+) -> None:
+    cluster.send({"id": 0})
+    reader = source(cluster)
+    cursor = reader.poll(None, NOW, None).cursor
+    reader.committed(cursor)
+    reader.close()
+    assert cluster.told() == 1
+    reader.poll(cursor, NOW, None)
+    cluster.close()
+    reader.committed(cursor)
+    began = monotonic()
+    reader.close()
+    assert monotonic() - began < 20  # two seconds; by itself the client would wait 45
 
 
 def test_a_group_of_others_is_told_once_as_refused_and_rows_go_on(cluster: Cluster) -> None:
