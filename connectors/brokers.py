@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections import deque
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
@@ -18,7 +20,8 @@ if TYPE_CHECKING:
 PREFETCHED = 64 << 20
 """Bytes that are fetched ahead between two polls."""
 PARTING = 2000
-"""Milliseconds that offsets on their way to a broker that is gone are waited for when all is let go of."""
+"""Milliseconds that an answer to the offsets told is waited for when all is let go of; and as many by the client itself, of whose closing
+nothing comes where one is missing."""
 _FAULTS: tuple[tuple[Fault, tuple[str, ...]], ...] = (
     ("login", ("_AUTHENTICATION", "SASL_AUTHENTICATION_FAILED", "UNSUPPORTED_SASL_MECHANISM", "_SSL")),
     ("login", ("TOPIC_AUTHORIZATION_FAILED", "GROUP_AUTHORIZATION_FAILED", "CLUSTER_AUTHORIZATION_FAILED")),
@@ -31,15 +34,20 @@ _FAULTS: tuple[tuple[Fault, tuple[str, ...]], ...] = (
 
 @dataclass(slots=True)
 class _Heard:
-    """What the client says of itself: its errors, each by its name once, and why it could not tell the offsets ('': it could)."""
+    """What the client says of itself: its errors, each by its name once, and why it could not tell the offsets ('': it could).
+
+    unanswered: one for each time that offsets were told and no answer has come.
+    """
 
     errors: dict[str, str] = field(default_factory=dict)
     refusal: str = ""
+    unanswered: deque[None] = field(default_factory=deque)
 
     def error(self, error: KafkaError) -> None:
         self.errors.setdefault(error.name(), error.str())
 
     def commit(self, error: KafkaError | None, places: Iterable[TopicPartition] = ()) -> None:
+        self.unanswered.popleft()
         first = error or next((place.error for place in places if place.error), None)
         self.refusal = first.str() if first else ""
 
@@ -96,23 +104,23 @@ class Brokers:
             "session.timeout.ms": PARTING, "heartbeat.interval.ms": PARTING // 3,  # of no session: how long parting may take
             "log_level": 0,  # it would write to stderr by itself, and says the same as errors
         }  # fmt: skip
-        self._clients: tuple[Consumer, Consumer] | None = None
-        self._heard, self._told = _Heard(), ""
+        self._clients: tuple[Consumer, Consumer, _Heard] | None = None
+        self._told = ""
 
     @contextmanager
     def clients(self) -> Iterator[tuple[Consumer, Consumer, bool]]:
         """The consumer, the one to ask, and whether they are new. What goes wrong with them becomes a SourceError, and they are let go."""
         new = self._clients is None
         try:
-            if self._clients is None:
-                heard = self._heard = _Heard()
+            if (clients := self._clients) is None:
+                heard = _Heard()
                 options = self._options | {"error_cb": heard.error, "on_commit": heard.commit}
-                self._clients = Consumer(options), Consumer(options)
-            yield *self._clients, new
+                clients = self._clients = Consumer(options), Consumer(options), heard
+            yield clients[0], clients[1], new
         except KafkaException as error:
             raise self._fault(error.args[0]) from None
         except BaseException:
-            self.close()
+            self._let_go()
             raise
 
     def tell(self, offsets: list[TopicPartition]) -> None:
@@ -120,17 +128,28 @@ class Brokers:
 
         For any thread.
         """
-        if (clients := self._clients) is not None:
-            try:
-                clients[0].commit(offsets=offsets, asynchronous=True)
-            except KafkaException as error:
-                self._heard.commit(error.args[0])
-        before, self._told = self._told, self._heard.refusal
+        if (clients := self._clients) is None or not offsets:
+            return
+        consumer, _, heard = clients
+        heard.unanswered.append(None)
+        try:
+            consumer.commit(offsets=offsets, asynchronous=True)
+        except KafkaException as error:
+            heard.commit(error.args[0])
+        before, self._told = self._told, heard.refusal
         if self._told and self._told != before:
             raise SourceError(f"{self.servers}: offsets of group {self.group}: {self._shown(self._told)}")
 
     def close(self) -> None:
-        """Let go of the clients; others are made when they are needed."""
+        """Let go of the clients, once what they told is answered; others are made when they are needed."""
+        if (clients := self._clients) is not None:
+            consumer, _, heard = clients
+            by = monotonic() + PARTING / 1000
+            while heard.unanswered and monotonic() < by:
+                consumer.consume(1, timeout=0.1)  # the answer comes with it; a message will come again
+        self._let_go()
+
+    def _let_go(self) -> None:
         self._clients = None  # they close with their last reference: another thread may hold one this moment
 
     def late(self, what: str) -> SourceError:
@@ -139,10 +158,12 @@ class Brokers:
 
     def _fault(self, error: KafkaError) -> SourceError:
         """What is behind an error, which may only say that there was no answer: the client's own errors say why."""
-        for client in self._clients or ():
-            client.consume(1, timeout=0.05)  # they come with it
-        self.close()
-        said = {error.name(): error.str(), **self._heard.errors}
+        said = {error.name(): error.str()}
+        if (clients := self._clients) is not None:
+            for client in clients[:2]:
+                client.consume(1, timeout=0.05)  # they come with it
+            said |= clients[2].errors
+        self._let_go()
         for kind, names in _FAULTS:
             for name in names:
                 if name in said:
@@ -152,7 +173,7 @@ class Brokers:
         return SourceError(f"{self.servers}: {self._shown(error.str())}", fault="server")
 
     def _shown(self, words: str) -> str:
-        words = re.sub(r" \(after \d+ms in state \w+\)", "", " ".join(words.split()))
+        words = re.sub(r" \(after \d+ms in state \w+\)|^\S+/bootstrap: ", "", " ".join(words.split()))
         for secret in self._secrets:
             words = words.replace(secret, "***")
         return words

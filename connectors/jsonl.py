@@ -18,7 +18,7 @@ BLOCK = 4 << 20
 HEAD = 64 << 10
 """Bytes from which it is learned what looks like a time."""
 LONG = 4096
-"""Bytes from which on an object is tried by itself: nested some ten thousand deep, it would end the whole process."""
+"""Bytes from which on an object is tried by itself: nested some ten thousand deep, Arrow would end the whole process by it."""
 
 
 def whole(chunk: bytes) -> int:
@@ -28,7 +28,7 @@ def whole(chunk: bytes) -> int:
     if rest.startswith(b"{") and rest.endswith(b"}"):
         try:
             json.loads(rest)
-        except ValueError:
+        except (ValueError, RecursionError):
             return end
         return len(chunk)
     return end
@@ -48,10 +48,13 @@ def parse(chunk: bytes) -> tuple[pa.Table, list[tuple[int, str]]]:
     chunk = chunk.removeprefix(codecs.BOM_UTF8)
     chunk.decode()
     malformed: list[tuple[int, str]] = []
-    try:
-        table = _at_once(chunk)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+    if any(len(line) > LONG and _wrong(line) for line in chunk.split(b"\n")):
         table, malformed = _line_by_line(chunk)
+    else:
+        try:
+            table = _at_once(chunk)
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+            table, malformed = _line_by_line(chunk)
     return table.replace_schema_metadata(SPARSE), malformed
 
 
@@ -147,7 +150,7 @@ def _line_by_line(chunk: bytes) -> tuple[pa.Table, list[tuple[int, str]]]:
             continue
         try:
             row = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             malformed.append((line, f"not JSON: {error}"))
             continue
         if isinstance(row, dict):

@@ -259,7 +259,7 @@ def test_a_cluster_that_is_not_there_is_told_in_time_and_in_words(
         reader.poll(cursor, NOW, None)
     assert error.value.fault in ("unreachable", "timeout")
     assert not error.value.permanent
-    with pytest.raises(SourceError, match=r"^127.0.0.1:1: .*Connection refused$") as error:
+    with pytest.raises(SourceError, match=r"^127.0.0.1:1: Connect to .*Connection refused$") as error:
         Kafka(servers="127.0.0.1:1", topics=[TOPIC], timeout=timedelta(seconds=1)).poll(None, NOW, None)
     assert error.value.fault == "unreachable"
     assert capfd.readouterr() == ("", "")

@@ -15,6 +15,7 @@ import pytest
 
 from connectors import Cursor
 from monitor.config import read_config
+from monitor.faults import ConfigError
 from monitor.intake import Intake
 from monitor.service import Service
 from monitor.store import Step, Store
@@ -194,6 +195,20 @@ def test_the_daemon_tells_the_group_only_what_its_store_has(bank: Bank, monkeypa
     assert bank.counted() == bank.sent
     assert bank.all_told()
     assert service._intakes["pagos"]._source._brokers._clients is None
+
+
+def test_certificates_lie_beside_the_config_and_one_that_does_not_is_named(tmp_path: Path):
+    for name in ("ca.pem", "own.pem"):
+        (tmp_path / name).touch()
+    block = 'security = "ssl"\nca_file = "ca.pem"\ncert_file = "own.pem"\nkey_file = "own.key"\n'
+    (tmp_path / "config.toml").write_text(
+        CONFIG.format(servers="kafka.banco.example:9093").replace("rules", "#") + block
+    )
+    with pytest.raises(ConfigError) as error:
+        read_config(tmp_path / "config.toml")
+    assert [str(fault) for fault in error.value.faults] == ["config.toml: sources.pagos.key_file: no such file"]
+    (tmp_path / "own.key").touch()
+    assert list(read_config(tmp_path / "config.toml").sources) == ["pagos"]
 
 
 def daemon(service: Service, done: Callable[[], bool]) -> None:
