@@ -18,7 +18,9 @@ DOWN = {
 }
 """Which packages each package may import."""
 SQL = (
-    "connectors/sources/sql.py",
+    *(
+        f"connectors/{name}.py" for name in ("databases", "selects", "sources/sql")
+    ),  # how it is reached, asked, and read on
     "monitor/columns.py",
     "monitor/database.py",
     "monitor/store.py",
@@ -33,12 +35,14 @@ DUCK = (
 FENCES: dict[str, tuple[str, ...]] = {
     "requests": ("connectors/",),
     "tenacity": ("connectors/",),
-    "smtplib": ("connectors/receivers/email.py",),
+    "smtplib": ("connectors/smtp.py",),
+    "imaplib": ("connectors/mailbox.py",),
     "confluent_kafka": ("connectors/sources/kafka.py", "connectors/brokers.py", "connectors/messages.py"),
     "apprise": ("connectors/receivers/apprise.py",),
     "sqlalchemy": SQL,
     "alembic": SQL,
     "psycopg": SQL,
+    "pymysql": (),  # an extra: reached by SQLAlchemy alone
     "sqlite3": (*SQL, "monitor/demo/"),
     "apscheduler": ("monitor/",),
     "prometheus_client": ("monitor/",),

@@ -215,7 +215,10 @@ def test_what_was_told_last_arrives_before_it_is_let_go_and_a_broker_that_is_gon
     reader = source(cluster)
     cursor = reader.poll(None, NOW, None).cursor
     reader.committed(cursor)
+    assert reader._brokers._clients
+    heard = reader._brokers._clients[2]
     reader.close()
+    assert not heard.unanswered
     assert cluster.told() == 1
     monkeypatch.setattr("connectors.brokers.PARTING", 300)
     reader = source(cluster)
