@@ -132,8 +132,9 @@ class Batch:
     table: rows in order of arrival; cursor: where to go on from; drained: nothing more was waiting; complete_until: the
     source vouches that every row which happened before this time has been delivered (None: it cannot say, which is
     normal while a backlog is being read); rejects: rows that could not even be read; where: where a row of the table
-    stands, asked only for those that turn out unusable (None: the source cannot say); lost: what was never read and is no longer
-    there, in words ('': nothing): what happened up to now is not fully known.
+    stands, asked only for those that turn out unusable (None: the source cannot say); notes: what was left aside and nothing
+    is lost by it, told once; lost: what was never read and is no longer there, in words ('': nothing): what happened up to now is
+    not fully known.
     """
 
     table: pa.Table
@@ -142,6 +143,7 @@ class Batch:
     complete_until: datetime | None = None
     rejects: tuple[Reject, ...] = ()
     where: Where | None = None
+    notes: tuple[Reject, ...] = ()
     lost: str = ""
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -40,6 +40,7 @@ class Rows:
     unknown_statuses: dict[str, int] = field(default_factory=dict)
     wrong_digits: int = 0
     """Rows of a client whose check digit is wrong (see `connectors.nit`)."""
+    notes: tuple[Reject, ...] = ()
     lost: str = ""
 
     @property
@@ -65,14 +66,20 @@ class Intake:
     def poll(self, now: datetime, since: datetime | None = None) -> Rows:
         """The next rows; raises SourceError, after which it asks again from the same place."""
         batch = self._source.poll(self.cursor, now.astimezone(self._zone), since)
-        mapped = self._mapping.apply(batch.table, batch.where)
+        try:
+            mapped = self._mapping.apply(batch.table, batch.where)
+        except SourceError as error:
+            if batch.where is None or not batch.table.num_rows:
+                raise
+            words = f"{error} ({batch.where(0)})"  # which of many files it is
+            raise SourceError(words, permanent=error.permanent, fault=error.fault) from error
         self.cursor = batch.cursor
         until = batch.complete_until
         rows, ahead = self._not_ahead(mapped.table, now)
         return Rows(
             self.name, self.role, rows, batch.cursor, now, batch.drained,
             min(until, now) if until else None, (*batch.rejects, *mapped.rejects, *ahead), mapped.unknown_statuses,
-            wrong_digits=sum(mapped.wrong_digits.values()), lost=batch.lost,
+            wrong_digits=sum(mapped.wrong_digits.values()), notes=batch.notes, lost=batch.lost,
         )  # fmt: skip
 
     def _not_ahead(self, table: pa.Table, now: datetime) -> tuple[pa.Table, list[Reject]]:
@@ -117,6 +124,12 @@ def tell_committed(intakes: Mapping[str, Intake], arrived: Sequence[Rows]) -> No
             intakes[name].committed(cursor)
         except SourceError as error:
             log.warning("a source does not take how far it was read", source=name, error=str(error))
+
+
+def let_go(intakes: Iterable[Intake]) -> None:
+    """Of the connections that sources keep open."""
+    for intake in intakes:
+        intake.close()
 
 
 def clients_of(table: pa.Table) -> list[Client]:

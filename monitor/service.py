@@ -19,7 +19,7 @@ import structlog
 
 from connectors import SourceError
 from monitor.config import Config
-from monitor.intake import Intake, Rows, tell_committed
+from monitor.intake import Intake, Rows, let_go, tell_committed
 from monitor.jobs import scheduled
 from monitor.judge import EVENTS, Done, Down, Judge, Stopped
 from monitor.leading import reported
@@ -112,8 +112,7 @@ class Service:
                 self._step([arrived])
                 if arrived.drained:
                     break
-        for intake in self._intakes.values():
-            intake.close()
+        let_go(self._intakes.values())
         self.notices.tell()
         self.deliver()
         return not self.errors
@@ -158,6 +157,8 @@ class Service:
             log.warning("row left out", source=rows.source, where=reject.where, why=reject.why)
         if len(rows.rejects) > TOLD:
             log.warning("rows left out", source=rows.source, rows=len(rows.rejects), told=TOLD)
+        for note in rows.notes[:TOLD]:
+            log.info("told by the source", source=rows.source, where=note.where, what=note.why)
 
     def _down(self, intake: Intake, error: str) -> Down:
         if self.errors.get(intake.name) != error:
@@ -275,8 +276,7 @@ class Service:
             log.warning("not waited for any longer", hanging=self.hanging)
         self._stopping.set()
         self._judging.join()
-        for intake in self._intakes.values():
-            intake.close()
+        let_go(self._intakes.values())
 
     def ending(self) -> bool:
         """Whether it is time to end."""

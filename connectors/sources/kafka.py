@@ -97,7 +97,7 @@ class Kafka:
         until = newest(messages, behind) if behind else now
         table, rejects, where = rows(messages, self._envelope)
         return Batch(
-            table, {"offsets": offsets}, not behind, until and min(until, now), rejects, where, "; ".join(lost)
+            table, {"offsets": offsets}, not behind, until and min(until, now), rejects, where, lost="; ".join(lost)
         )
 
     def committed(self, cursor: Cursor) -> None:
