@@ -59,8 +59,7 @@ class File:
     """
 
     def __init__(self, *, path: str, delimiter: str = ",", encoding: str = "utf-8") -> None:
-        if len(delimiter.encode()) != 1 or delimiter in '"\r\n':
-            raise ValueError(f"delimiter must be one plain character, not {delimiter!r}")
+        delimited.check_delimiter(delimiter)
         try:
             plain = '\n\r,;"'.encode(encoding) == b'\n\r,;"'
         except LookupError:
