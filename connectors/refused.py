@@ -31,6 +31,10 @@ class TemporaryError(SourceError):
         self.after = after
 
 
+class TooLargeError(SourceError):
+    """A longer answer than is read."""
+
+
 class UnauthorizedError(SourceError):
     """The token is not, or no longer, good."""
 
@@ -52,15 +56,22 @@ def fault(place: str, response: requests.Response, text: bytes, *, path: bool) -
     words = " ".join(part for part in (f"{place}: {status}", responses.get(status, ""), _code(text)) if part)
     if status in TEMPORARY:
         return TemporaryError(words, _after(response.headers.get("Retry-After", "")))
-    if status == BAD and b"SSL certificate" in text[:2000]:  # how nginx asks for one
-        return SourceError(
-            f"{place}: {status}, it demands a certificate that it knows (cert_file)", whole=True, fault="login"
-        )
+    if wanted := certificate_wanted(place, status, text):
+        return wanted
     if status == UNAUTHORIZED:
         return UnauthorizedError(words, whole=True)
     passing = any(f"({word})" in words for word in PASSING)
     lasting = status < SERVER and status != TIMEOUT and not passing
     return SourceError(words, permanent=lasting, whole=lasting and status == FORBIDDEN)
+
+
+def certificate_wanted(place: str, status: int, text: bytes) -> SourceError | None:
+    """What it means where nginx asks for a certificate of ours: it does so in its answer."""
+    if status != BAD or b"SSL certificate" not in text[:2000]:
+        return None
+    return SourceError(
+        f"{place}: {status}, it demands a certificate that it knows (cert_file)", whole=True, fault="login"
+    )
 
 
 def _code(text: bytes) -> str:

@@ -19,7 +19,7 @@ from urllib3.exceptions import HTTPError
 from connectors import SourceError
 from connectors.circuit import Circuit
 from connectors.login import Login, credentials, sendable
-from connectors.refused import TemporaryError, UnauthorizedError, fault, shown
+from connectors.refused import TemporaryError, TooLargeError, UnauthorizedError, fault, shown
 from connectors.tls import Tls
 
 if TYPE_CHECKING:
@@ -248,7 +248,7 @@ class Session:
             pieces.append(piece)
             size += len(piece)
             if size > LIMIT:
-                raise SourceError(
+                raise TooLargeError(
                     f"{place}: an answer of more than {LIMIT >> 20} MB: ask for smaller pages", permanent=True
                 )
             if self.clock() - began > self._seconds:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -16,6 +16,7 @@ from alerts.routing import ROLES, mailbox
 from connectors import AHEAD, Cursor, Reject
 from connectors.circuit import state_of
 from monitor.plugs import SourceConfig
+from monitor.windows import minute_of
 
 ENDLESS = datetime(9999, 1, 1, tzinfo=UTC)
 """The `now` of a backtest, in which nothing lies ahead."""
@@ -36,6 +37,12 @@ class Rows:
     complete_until: datetime | None = None
     rejects: tuple[Reject, ...] = ()
     unknown_statuses: dict[str, int] = field(default_factory=dict)
+    gaps: tuple[tuple[datetime, datetime], ...] = ()
+
+    @property
+    def unknown(self) -> list[tuple[str, int, int]]:
+        """The minutes of which the source knows that it does not know: its name, the first, the one after the last."""
+        return [(self.source, minute_of(a), minute_of(b - timedelta(microseconds=1)) + 1) for a, b in self.gaps]
 
     @property
     def useless(self) -> str:
@@ -66,7 +73,7 @@ class Intake:
         rows, ahead = self._not_ahead(mapped.table, now)
         return Rows(
             self.name, self.role, rows, batch.cursor, now, batch.drained,
-            min(until, now) if until else None, (*batch.rejects, *mapped.rejects, *ahead), mapped.unknown_statuses,
+            min(until, now) if until else None, (*batch.rejects, *mapped.rejects, *ahead), mapped.unknown_statuses, batch.gaps,
         )  # fmt: skip
 
     def _not_ahead(self, table: pa.Table, now: datetime) -> tuple[pa.Table, list[Reject]]:
