@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 
 import pytest
 
+from connectors.sources import prometheus
+from monitor.backtest import backtest
 from monitor.config import read_config
 from monitor.faults import ConfigError
 from monitor.service import Service
@@ -136,6 +138,23 @@ def test_the_same_hole_while_nobody_looked_is_no_silence_either(bank: Counted) -
     assert bank.store.incidents() == []
     (gap,) = bank.store.gaps()
     assert gap == ("contadores", minute_of(at("12:02")), minute_of(at("12:06")))
+
+
+@pytest.mark.parametrize("span", [1, 1440])
+def test_a_backtest_knows_no_more_of_the_hole(bank: Counted, monkeypatch: pytest.MonkeyPatch, span: int) -> None:
+    class Then(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:
+            return at("12:30:20").astimezone(tz)
+
+    monkeypatch.setattr(prometheus, "datetime", Then)
+    bank.grow("12:00", "12:02")
+    bank.grow("12:06", "12:10")
+    bank.grow("12:10", "12:15", failing=6)
+    bank.grow("12:15", "12:25")
+    outcome = backtest(read_config(bank.folder / "config.toml"), start=at("11:00"), span=span)
+    (incident,) = outcome.incidents.values()
+    assert (incident.started_at, incident.ended_at, incident.rules) == (at("12:10"), at("12:15"), ("fallas",))
 
 
 @pytest.mark.parametrize(
