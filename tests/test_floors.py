@@ -18,6 +18,9 @@ DOWN = {
 }
 """Which packages each package may import."""
 SQL = (
+    # how a database is reached, what is asked of it, and how that is read on
+    "connectors/databases.py",
+    "connectors/selects.py",
     "connectors/sources/sql.py",
     "monitor/columns.py",
     "monitor/database.py",
@@ -33,11 +36,15 @@ DUCK = (
 FENCES: dict[str, tuple[str, ...]] = {
     "requests": ("connectors/",),
     "tenacity": ("connectors/",),
-    "smtplib": ("connectors/receivers/email.py",),
+    "smtplib": ("connectors/smtp.py",),
+    "imaplib": ("connectors/mailbox.py",),
+    "fsspec": ("connectors/remote.py", "connectors/sftp.py"),
+    "paramiko": ("connectors/sftp.py",),
     "apprise": ("connectors/receivers/apprise.py",),
     "sqlalchemy": SQL,
     "alembic": SQL,
     "psycopg": SQL,
+    "pymysql": (),  # an extra: reached by SQLAlchemy alone
     "sqlite3": (*SQL, "monitor/demo/"),
     "apscheduler": ("monitor/",),
     "prometheus_client": ("monitor/",),

@@ -7,9 +7,9 @@ import json
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
-from connectors.session import Session
+from connectors.session import LOOPBACK, Session
 from connectors.tls import Tls
 
 if TYPE_CHECKING:
@@ -46,6 +46,9 @@ class Webhook:
         key_password: str = "",
         timeout: timedelta = timedelta(seconds=15),
     ) -> None:
+        parts = urlsplit(url)
+        if parts.scheme == "http" and parts.hostname not in LOOPBACK:
+            raise ValueError("url: must begin with https://")
         if len(secret) < SHORTEST:
             raise ValueError(f"secret: must have at least {SHORTEST} signs")
         tls = Tls(ca_file, cert_file, key_file, key_password)

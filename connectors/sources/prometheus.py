@@ -108,7 +108,7 @@ class Prometheus:
         points = [labelled(one, self._columns, counts=self._counts) for one in found]
         rejects = [self._infinite(name, at) for one in points for name, at in one.infinite]
         warned = dict.fromkeys(words for one in found for words in one.warnings)
-        rejects += [Reject(self.session.shown, words) for words in warned if digest([words]) not in told]
+        notes = [Reject(self.session.shown, words) for words in warned if digest([words]) not in told]
         gaps: Spans = ()
         if self._counts:
             end, gaps = self._measured(points, before, end, last if real == now else None, begun=series > 0)
@@ -121,7 +121,7 @@ class Prometheus:
         until = datetime.fromtimestamp(end + self._step, UTC) - LAST
         return Batch(
             rows, {"at": end, "series": series, "told": told}, end == last, min(until, now), tuple(rejects),
-            lambda row: f"{self.session.shown}: {where(row)}", gaps,
+            lambda row: f"{self.session.shown}: {where(row)}", tuple(notes), gaps,
         )  # fmt: skip
 
     def check(self) -> str:

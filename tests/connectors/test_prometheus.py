@@ -328,7 +328,7 @@ def test_a_warning_about_the_query_is_told_once_and_a_remark_at_the_check(server
         "infos": ["PromQL info: might not be a counter"],
     }
     reader = Reader(server)
-    told_ = [reject.why for n in range(3) for reject in reader.poll(NOW + n * MINUTE).rejects]
+    told_ = [reject.why for n in range(3) for reject in reader.poll(NOW + n * MINUTE).notes]
     assert told_ == ["cola: PromQL warning: bucket label missing"]
     source = reader.source()
     source.clock = lambda: NOW

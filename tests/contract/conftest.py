@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import itertools
 import logging
@@ -11,13 +12,16 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import sqlalchemy as sa
 
-from connectors.kinds import load
+from connectors.kinds import kinds, load
 from tests.alertmanagers import alertmanager
 from tests.contract.inboxes import INBOXES
 from tests.fake_api import TOKEN, FakeApi
 from tests.fake_prometheus import FakePrometheus
 from tests.fakes.server import Tool
+from tests.object_store import object_store
+from tests.sftp_server import sftp_server
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -48,6 +52,42 @@ def file_source(folder: Path) -> SourceSetup:
     return SourceSetup({"path": str(path)}, add, {"path": str(folder / "nowhere.csv")})
 
 
+def dropped(put: Callable[[str, bytes], Any], options: dict[str, Any], broken: str, **more: Any) -> SourceSetup:
+    """Each addition is a file of its own."""
+
+    def add(ids: list[int]) -> None:
+        rows = "".join(f"{n},2026-03-03T10:{n // 60 % 60:02}:{n % 60:02}Z,ok\n" for n in ids)
+        put(f"{ids[0]:05}.csv", f"id,timestamp,status\n{rows}".encode())
+
+    options |= {"settled": timedelta(0)}
+    return SourceSetup(options, add, {**options, "path": broken}, **more)
+
+
+def folder_source(folder: Path) -> SourceSetup:
+    def put(name: str, content: bytes) -> None:
+        (folder / name).write_bytes(content)
+
+    return dropped(put, {"path": str(folder)}, str(folder / "nowhere"))
+
+
+def sftp_source(folder: Path) -> SourceSetup:
+    held = contextlib.ExitStack()
+    server = held.enter_context(sftp_server(folder / "sshd"))
+
+    def put(name: str, content: bytes) -> None:
+        (server.root / name).write_bytes(content)
+
+    options = {"path": server.path("*.csv"), **server.options}
+    return dropped(put, options, server.path("nowhere/*.csv"), close=held.close)
+
+
+def s3_source(_: Path) -> SourceSetup:
+    held = contextlib.ExitStack()
+    store = held.enter_context(object_store())
+    options = {"path": store.path("*.csv"), **store.options}
+    return dropped(store.put, options, "s3://nowhere/*.csv", close=held.close)
+
+
 def sql_source(folder: Path) -> SourceSetup:
     path = folder / "rows.db"
 
@@ -64,6 +104,26 @@ def sql_source(folder: Path) -> SourceSetup:
         run("INSERT INTO rows VALUES (?, ?, ?)", rows)
 
     options = {"url": f"sqlite:///{path}", "table": "rows", "cursor": "timestamp", "key": "id", "batch": 64}
+    return SourceSetup(options, add, {**options, "table": "nowhere"})
+
+
+def sql_on(url: str) -> SourceSetup:
+    """The same on a server."""
+    engine = sa.create_engine(url, poolclass=sa.NullPool)
+
+    def run(statement: str, rows: list[dict[str, Any]] | None = None) -> None:
+        with engine.begin() as connection:
+            connection.execute(sa.text(statement), rows)
+
+    run("DROP TABLE IF EXISTS rows_in")
+    run("CREATE TABLE rows_in (id integer, timestamp timestamp NOT NULL DEFAULT '2026-01-01', status varchar(9))")
+
+    def add(ids: list[int]) -> None:
+        at = datetime(2026, 3, 3, 10)  # noqa: DTZ001 - the column has no zone
+        rows = [{"id": n, "at": at + timedelta(seconds=n // 10), "status": "ok"} for n in ids]
+        run("INSERT INTO rows_in VALUES (:id, :at, :status)", rows)
+
+    options = {"url": url, "table": "rows_in", "cursor": "timestamp", "key": "id", "batch": 64}
     return SourceSetup(options, add, {**options, "table": "nowhere"})
 
 
@@ -101,6 +161,19 @@ SOURCES: dict[str, Callable[[Path], SourceSetup]] = {
     "prometheus": prometheus_source,
     "sql": sql_source,
 }
+FOLDERS: dict[str, Callable[[Path], SourceSetup]] = {
+    "file on a folder": folder_source,
+    "file on sftp": sftp_source,
+    "file on s3": s3_source,
+}
+"""Files that are dropped, here and elsewhere."""
+SERVERS = {"sql on postgresql": "postgres", "sql on mariadb": "mariadb"}
+"""Kinds on a server of a fixture's: more of the same kind."""
+
+
+def sources() -> list[str]:
+    """Every kind there is, and those on servers and in folders."""
+    return [*kinds("sources"), *SERVERS, *FOLDERS]
 
 
 @dataclass(frozen=True)
@@ -120,9 +193,15 @@ class Plugin:
 
 @pytest.fixture
 def source(request: pytest.FixtureRequest) -> Iterator[Plugin]:
-    if request.param not in SOURCES:
-        pytest.fail(f"connectors/sources/{request.param}.py has no set-up: add one to SOURCES in {__file__}")
-    plugin = Plugin(request.param, "sources", SOURCES[request.param](request.getfixturevalue("tmp_path")))
+    kind = request.param.partition(" on ")[0]
+    if kind not in SOURCES:
+        pytest.fail(f"connectors/sources/{kind}.py has no set-up: add one to SOURCES in {__file__}")
+    if server := SERVERS.get(request.param):
+        there = request.getfixturevalue(server)
+        setup = sql_on(there if isinstance(there, str) else there.url)
+    else:
+        setup = (FOLDERS | SOURCES)[request.param](request.getfixturevalue("tmp_path"))
+    plugin = Plugin(kind, "sources", setup)
     yield plugin
     plugin.setup.close()
 
