@@ -289,7 +289,7 @@ CONFIGS: dict[str, list[str]] = {
         "sources.core.role: must be 'transactions', 'metrics', 'cases', 'clients' or 'holdings'",
     ],
     "unknown_source_kind": [
-        "sources.core.kind: no source kind 'files'; there are: file, http, sql",
+        "sources.core.kind: no source kind 'files'; there are: file, http, prometheus, sql",
     ],
     "unknown_status_class": [
         "sources.core.status.faild: no such class; there are ok, failed, rejected, reversed, pending",
