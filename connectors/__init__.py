@@ -148,7 +148,7 @@ class Batch:
     normal while a backlog is being read); rejects: rows that could not even be read; where: where a row of the table
     stands, asked only for those that turn out unusable (None: the source cannot say); notes: what was left aside and nothing
     is lost by it, told once; lost: what was never read and is no longer there, in words ('': nothing): what happened up to now is
-    not fully known.
+    not fully known; gaps: from when to when the source knows that it does not know: there, no row is not zero.
     """
 
     table: pa.Table
@@ -159,6 +159,7 @@ class Batch:
     where: Where | None = None
     notes: tuple[Reject, ...] = ()
     lost: str = ""
+    gaps: tuple[tuple[datetime, datetime], ...] = ()
 
 
 Fault = Literal["unreachable", "timeout", "busy", "login", "refused", "server", "unreadable", "resting", "other"]

@@ -15,11 +15,11 @@ import requests
 from connectors import SourceError
 
 TEMPORARY = (429, 502, 503, 504)
-TIMEOUT, UNAUTHORIZED, FORBIDDEN, SERVER = 408, 401, 403, 500
+BAD, TIMEOUT, UNAUTHORIZED, FORBIDDEN, SERVER = 400, 408, 401, 403, 500
 PASSING = ("REQUEST_LIMIT_EXCEEDED", "UNABLE_TO_LOCK_ROW")
 """Words of errors that pass by themselves, whatever their status says (Salesforce)."""
 _WORD = re.compile(r"[A-Za-z][A-Za-z_.]{1,40}|0x[0-9a-f]{8}|[0-9]{2,5}")
-_WORDS = ("error", "errorCode", "messageNumber", "code")
+_WORDS = ("errorType", "error", "errorCode", "messageNumber", "code")
 """Where servers put their own word for an error."""
 
 
@@ -29,6 +29,10 @@ class TemporaryError(SourceError):
     def __init__(self, message: str, after: float | None = None) -> None:
         super().__init__(message)
         self.after = after
+
+
+class TooLargeError(SourceError):
+    """A longer answer than is read."""
 
 
 class UnauthorizedError(SourceError):
@@ -52,12 +56,23 @@ def fault(place: str, response: requests.Response, text: bytes, *, path: bool) -
     words = " ".join(part for part in (f"{place}: {status}", responses.get(status, ""), _code(text)) if part)
     if status in TEMPORARY:
         return TemporaryError(words, _after(response.headers.get("Retry-After", "")))
+    if wanted := certificate_wanted(place, status, text):
+        return wanted
     if status == UNAUTHORIZED:
         return UnauthorizedError(words, whole=True)
     passing = any(f"({word})" in words for word in PASSING)
     lasting = status < SERVER and status != TIMEOUT and not passing
     # A right may lack for all there is, or for one record: who asks for several knows.
     return SourceError(words, permanent=lasting, fault="login" if status == FORBIDDEN else "other")
+
+
+def certificate_wanted(place: str, status: int, text: bytes) -> SourceError | None:
+    """What it means where nginx asks for a certificate of ours: it does so in its answer."""
+    if status != BAD or b"SSL certificate" not in text[:2000]:
+        return None
+    return SourceError(
+        f"{place}: {status}, it demands a certificate that it knows (cert_file)", whole=True, fault="login"
+    )
 
 
 def _code(text: bytes) -> str:

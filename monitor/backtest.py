@@ -143,6 +143,8 @@ def _load(intake: Intake, pipeline: Pipeline, outcome: Outcome, progress: Progre
         for word, n in rows.unknown_statuses.items():
             words = outcome.unknown_statuses.setdefault(rows.source, {})
             words[word] = words.get(word, 0) + n
+        for unknown in rows.unknown:
+            windows.gap(*unknown)
         match rows.role:
             case "transactions":
                 counts = windows.count(rows.table, source=rows.source, closing=None)

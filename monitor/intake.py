@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -17,6 +17,7 @@ from alerts.routing import ROLES, mailbox
 from connectors import AHEAD, Cursor, Reject, SourceError
 from connectors.circuit import state_of
 from monitor.plugs import SourceConfig
+from monitor.windows import minute_of
 
 log = structlog.get_logger()
 ENDLESS = datetime(9999, 1, 1, tzinfo=UTC)
@@ -42,6 +43,12 @@ class Rows:
     """Rows of a client whose check digit is wrong (see `connectors.nit`)."""
     notes: tuple[Reject, ...] = ()
     lost: str = ""
+    gaps: tuple[tuple[datetime, datetime], ...] = ()
+
+    @property
+    def unknown(self) -> list[tuple[str, int, int]]:
+        """The minutes of which the source knows that it does not know: its name, the first, the one after the last."""
+        return [(self.source, minute_of(a), minute_of(b - timedelta(microseconds=1)) + 1) for a, b in self.gaps]
 
     @property
     def useless(self) -> str:
@@ -79,7 +86,7 @@ class Intake:
         return Rows(
             self.name, self.role, rows, batch.cursor, now, batch.drained,
             min(until, now) if until else None, (*batch.rejects, *mapped.rejects, *ahead), mapped.unknown_statuses,
-            wrong_digits=sum(mapped.wrong_digits.values()), notes=batch.notes, lost=batch.lost,
+            wrong_digits=sum(mapped.wrong_digits.values()), notes=batch.notes, lost=batch.lost, gaps=batch.gaps,
         )  # fmt: skip
 
     def _not_ahead(self, table: pa.Table, now: datetime) -> tuple[pa.Table, list[Reject]]:

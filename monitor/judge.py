@@ -292,6 +292,9 @@ class Judge:
             self.windows.gap(*lost)
             step.gaps.append(lost)
         standing.lost_until = None
+        for unknown in rows.unknown:
+            self.windows.gap(*unknown)
+            step.gaps.append(unknown)
         if rows.drained and standing.complete_until is None and self.judged_until is not None:
             done.untrained = True
         if rows.drained or standing.complete_until:

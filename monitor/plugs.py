@@ -197,5 +197,7 @@ def _kind(
         rest["columns"] = common["columns"]  # a case tool must know what to ask for, and gives rows under our names
     elif folder == "sources" and common.get("columns") and cls.__module__.startswith("connectors.desks."):
         faults.append(Fault(file, f"{key}.columns", "its cases have our names already: leave it out"))
+    if "role" in options(cls) and "role" in common:
+        rest["role"] = common.get("role")
     chosen = checked(cls, _placed(rest, base), file, key, faults, known=set(model.model_fields))
     return None if chosen is None else built(cls, chosen, file, key, faults)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import itertools
 import logging
 import sqlite3
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from connectors.kinds import kinds, load
 from tests.alertmanagers import alertmanager
 from tests.contract.inboxes import INBOXES
 from tests.fake_api import TOKEN, FakeApi
+from tests.fake_prometheus import FakePrometheus
 from tests.fakes.azure_devops import PAT, AzureDevops
 from tests.fakes.server import Tool
 from tests.kafka import Cluster
@@ -167,11 +169,26 @@ def kafka_source(_: Path) -> SourceSetup:
     return SourceSetup(options, add, broken, cluster.close)
 
 
+def prometheus_source(_: Path) -> SourceSetup:
+    server = FakePrometheus()
+    noon = int(datetime(2026, 3, 3, 12, tzinfo=UTC).timestamp())
+    times = itertools.count(noon, 250)
+
+    def add(ids: list[int]) -> None:
+        at = next(times) // 60 * 60
+        for n, id_ in enumerate(ids):  # over the last four minutes, which no poll has asked for
+            server.put("up", {at - 60 * (3 - 4 * n // len(ids)): 1}, id=str(id_))
+
+    options = {"url": server.url, "query": "up", "settle": timedelta(0)}
+    return SourceSetup(options, add, {**options, "url": f"{server.url}/nowhere"}, server.close)
+
+
 SOURCES: dict[str, Callable[[Path], SourceSetup]] = {
     "azure_devops": azure_devops_source,
     "file": file_source,
     "http": http_source,
     "kafka": kafka_source,
+    "prometheus": prometheus_source,
     "sql": sql_source,
 }
 FOLDERS: dict[str, Callable[[Path], SourceSetup]] = {
