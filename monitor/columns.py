@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, DateTime, Integer, Numeric, Text, cast, func, types
+from sqlalchemy import BigInteger, ColumnElement, DateTime, Integer, MetaData, Numeric, Text, cast, func, types
 from sqlalchemy.engine import Dialect
 
+metadata = MetaData()
 counting = func.count
 """For queries that are built elsewhere: how many values of a column."""
 SERIAL = BigInteger().with_variant(Integer, "sqlite")

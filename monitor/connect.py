@@ -1,4 +1,4 @@
-"""`vigia check --connect`: every source, desk and receiver is asked, and the first rows are read as the daemon would."""
+"""`vigia check --connect`: every source, desk, receiver and board is asked, and the first rows are read as the daemon would."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from datetime import datetime
 from connectors import SourceError
 from monitor.config import Config
 from monitor.intake import Intake
-from monitor.plugs import DeskConfig, ReceiverConfig
+from monitor.plugs import BoardConfig, DeskConfig, ReceiverConfig
 
 
 def faults_of(config: Config, now: datetime) -> int:
-    """How many sources, desks and receivers have a fault; each is told on stderr, and the others on stdout."""
+    """How many sources, desks, receivers and boards have a fault; each is told on stderr, and the others on stdout."""
     wrong = 0
     for name, source in config.sources.items():
         try:
@@ -26,7 +26,9 @@ def faults_of(config: Config, now: datetime) -> int:
         if said:
             (sys.stderr if useless else sys.stdout).write(f"source {name}: {'; '.join(said)}\n")
         wrong += useless
-    asked: dict[str, Mapping[str, DeskConfig | ReceiverConfig]] = {"desk": config.desks, "receiver": config.receivers}
+    asked: dict[str, Mapping[str, DeskConfig | ReceiverConfig | BoardConfig]] = {
+        "desk": config.desks, "receiver": config.receivers, "board": config.boards,
+    }  # fmt: skip
     for what, name, plug in ((what, name, plug) for what, plugs in asked.items() for name, plug in plugs.items()):
         try:
             sys.stdout.write(f"{what} {name}: {plug.make().check()}\n")

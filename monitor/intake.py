@@ -139,5 +139,10 @@ def cases_of(table: pa.Table, source: str) -> list[TheirCase]:
     return found
 
 
+def stories_of(table: pa.Table, source: str) -> list[dict[str, Any]]:
+    """Rows of the role stories, as they are kept."""
+    return [{"source": source, **{k: _utc(v) for k, v in row.items()}} for row in table.to_pylist()]
+
+
 def _utc(value: Any) -> Any:
     return value.astimezone(UTC) if isinstance(value, datetime) else value

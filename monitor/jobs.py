@@ -1,4 +1,4 @@
-"""What a service does at its times: polls, deliveries, notices, promises, housekeeping, the heartbeat."""
+"""What a service does at its times: polls, deliveries, notices, boards, promises, months, housekeeping, the heartbeat."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_EXECUTED, EVENT_JOB_MA
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from monitor.heartbeat import Pulse
+from monitor.months import keep_months
 
 if TYPE_CHECKING:
     from monitor.service import Service
@@ -18,6 +19,9 @@ NOTICES = timedelta(seconds=5)
 """How often it is asked whether somebody is to be told something."""
 WATCH = timedelta(minutes=1)
 """How often the promises of open cases are looked at."""
+
+SETTLED = timedelta(minutes=3)
+"""After the start, before the months are counted."""
 
 
 def scheduled(service: Service) -> BackgroundScheduler:
@@ -40,6 +44,13 @@ def scheduled(service: Service) -> BackgroundScheduler:
     scheduler.add_job(service.notices.tell, "interval", **notify)
     for name in service.refreshing:
         scheduler.add_job(service.refreshing.refresh, "interval", minutes=1, args=[name], id=f"refresh {name}")
+    for name in service.boards:
+        every = service.config.boards[name].block.every.total_seconds()
+        how = [name, service.ending]
+        scheduler.add_job(service.boards.push, "interval", seconds=every, args=how, id=f"board {name}")
+    keep = [service.store, service.config, service.clock]
+    begins = datetime.now(UTC) + SETTLED
+    scheduler.add_job(keep_months, "interval", hours=1, args=keep, id="months", next_run_time=begins)
     watch = {"seconds": WATCH.total_seconds(), "id": "promises", "next_run_time": datetime.now(UTC)}
     scheduler.add_job(service.watch_promises, "interval", **watch)
     scheduler.add_job(service.housekeep, "interval", hours=1, id="housekeep")

@@ -22,7 +22,7 @@ from monitor.causes import recalled
 from monitor.cells import Counted
 from monitor.clocks import first_words
 from monitor.config import Config
-from monitor.intake import Rows, cases_of, clients_of, holdings_of
+from monitor.intake import Rows, cases_of, clients_of, holdings_of, stories_of
 from monitor.mending import Promotions, remember, take
 from monitor.pipeline import Pipeline
 from monitor.portfolio import Portfolio
@@ -267,6 +267,8 @@ class Judge:
             case "clients":
                 step.clients += clients_of(rows.table)
                 self.pipeline.portfolio.clients |= {client.client_id: client for client in step.clients}
+            case "stories":
+                step.stories += stories_of(rows.table, rows.source)
             case _:
                 step.holdings += (fresh := holdings_of(rows.table))
                 key = {(h.client_id, h.product, h.channel) for h in fresh}

@@ -1,7 +1,7 @@
 """Every metric of Vigía: its name, what it means, its labels and its unit. Nothing else is told to Prometheus.
 
 Labels are product, channel, segment, rule, severity, source and desk only (`le` in histograms): never a client. A desk's label also
-names receivers, as `receivers.NAME`. Units are base units and end the name; a counter of things has none.
+names receivers, as `receivers.NAME`, and boards, as `boards.NAME`. Units are base units and end the name; a counter of things has none.
 """
 
 from __future__ import annotations
@@ -128,7 +128,7 @@ NAMES: dict[str, Named] = {
     "last_cycle_timestamp_seconds": _gauge("When the last full cycle ended; 0: none has yet.", unit="seconds"),
     "outbox_pending": _gauge("Messages to desks and receivers that wait to be sent."),
     "outbox_oldest_age_seconds": _gauge("Age of the oldest message that waits to be sent.", unit="seconds"),
-    "outbox_sent": _counter("Messages that a desk or receiver took.", *DESK),
+    "outbox_sent": _counter("Messages that a desk or receiver took, and rows' pushes that a board took.", *DESK),
     "outbox_errors": _counter("Deliveries that failed; most are tried again.", *DESK),
     "desk_circuit_open": _gauge("1 while its server is left alone after failures in a row, else 0.", *DESK),
     "heartbeats": _counter("Heartbeats that were taken."),

@@ -47,8 +47,8 @@ class SourceStanding:
 class Metrics:
     """The metrics of one service.
 
-    sources, desks (receivers among them) and rules: the configured names, so that what is counted of them stands at zero before the
-    first event.
+    sources, desks (receivers and boards among them) and rules: the configured names, so that what is counted of them stands at zero
+    before the first event.
     """
 
     def __init__(self, *, sources: Iterable[str] = (), desks: Iterable[str] = (), rules: Iterable[str] = ()) -> None:
@@ -75,7 +75,7 @@ class Metrics:
     @classmethod
     def of(cls, config: Config) -> Self:
         """As it is configured."""
-        desks = [*config.desks, *map(receiver_name, config.receivers)]
+        desks = [*config.desks, *map(receiver_name, config.receivers), *(f"boards.{name}" for name in config.boards)]
         return cls(sources=config.sources, desks=desks, rules=[rule.spec.name for rule in config.rules()])
 
     def _make(self) -> None:

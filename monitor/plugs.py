@@ -1,4 +1,4 @@
-"""Sources, desks and receivers of the configuration: blocks to things ready to be made, each fault with its file and key."""
+"""Sources, desks, receivers and boards of the configuration: blocks to things ready to be made, each fault with its file and key."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Any, cast
 
 from pydantic import ValidationError
 
-from connectors import ROLES, STATUSES, CaseDesk, Receiver, Source
+from connectors import ROLES, STATUSES, Board, CaseDesk, Receiver, Source
 from connectors.kinds import Folder, load, load_source
 from connectors.mapping import Mapping as Names
-from monitor.blocks import Block, DeskBlock, ReceiverBlock, SourceBlock
+from monitor.blocks import Block, BoardBlock, DeskBlock, ReceiverBlock, SourceBlock
 from monitor.faults import Fault, explained
 from monitor.kinds import built, checked, options
 
@@ -46,7 +46,18 @@ class ReceiverConfig:
     make: Callable[[], Receiver]
 
 
-_MODELS: Mapping[Folder, type[Block]] = {"sources": SourceBlock, "desks": DeskBlock, "receivers": ReceiverBlock}
+@dataclass(frozen=True)
+class BoardConfig:
+    """A board, ready to be made."""
+
+    name: str
+    block: BoardBlock
+    make: Callable[[], Board]
+
+
+_MODELS: Mapping[Folder, type[Block]] = {
+    "sources": SourceBlock, "desks": DeskBlock, "receivers": ReceiverBlock, "boards": BoardBlock,
+}  # fmt: skip
 
 
 def read_block(model: type[Block], given: Any, file: str, key: str, faults: list[Fault]) -> Block | None:
@@ -149,6 +160,15 @@ def read_receiver(
     block = cast("ReceiverBlock | None", read_block(ReceiverBlock, common, file, key, faults))
     make = _kind("receivers", given, base, file, key, faults=faults)
     return ReceiverConfig(name, block, make) if block and make else None
+
+
+def read_board(name: str, given: dict[str, Any], base: Path, file: str, faults: list[Fault]) -> BoardConfig | None:
+    """[boards.NAME]; what is wrong with it goes to `faults`."""
+    key = f"boards.{name}"
+    common, _ = split(BoardBlock, given)
+    block = cast("BoardBlock | None", read_block(BoardBlock, common, file, key, faults))
+    make = _kind("boards", given, base, file, key, faults=faults)
+    return BoardConfig(name, block, make) if block and make else None
 
 
 def _kind(

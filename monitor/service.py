@@ -18,6 +18,7 @@ from time import perf_counter
 import structlog
 
 from connectors import SourceError
+from monitor.boards import Boards
 from monitor.config import Config
 from monitor.intake import Intake, Rows
 from monitor.jobs import scheduled
@@ -74,6 +75,7 @@ class Service:
         receivers = made(config)
         self.sending = Sending(config, store, clock, self.metrics, self.errors, tellers(config, store, receivers))
         self.refreshing = Refreshing(config, store, receivers, clock)
+        self.boards = Boards(config, store, clock, self.metrics, self.errors)
         self.runs, self.troubled = Runs(clock), dict[str, datetime]()
         wrong = partial(troubles, self)
         self.notices = Notices(config, store, clock, uncapped=[*self.refreshing], troubles=wrong)
@@ -105,7 +107,7 @@ class Service:
     # ---- one pass --------------------------------------------------------------------------------------------------
 
     def cycle(self) -> bool:
-        """Poll every source until it is drained, judge, deliver. False if a source or a desk could not be used."""
+        """Poll every source until it is drained, judge, deliver. False if a source, a desk or a board could not be used."""
         self.notices.begin()
         for intake in self._intakes.values():
             while (arrived := self._poll(intake)) is not None:
@@ -114,6 +116,7 @@ class Service:
                     break
         self.notices.tell()
         self.deliver()
+        self.boards.all()
         return not self.errors
 
     def _poll(self, intake: Intake) -> Rows | Down:
@@ -278,8 +281,8 @@ class Service:
 
     @property
     def hanging(self) -> list[str]:
-        """The sources and desks that are being asked this moment; after the end of `run`, that have not answered in time."""
-        return sorted(self._asking) + self.sending.hanging
+        """The sources, desks and boards that are being asked this moment; after the end of `run`, that have not answered in time."""
+        return sorted(self._asking) + self.sending.hanging + self.boards.hanging
 
     def missed(self, event: object) -> None:
         """The scheduler skipped a run."""
@@ -371,7 +374,8 @@ class Service:
     @property
     def behind(self) -> bool:
         """Whether the last full cycle ended too long ago."""
-        slowest = max(source.block.every for source in self.config.sources.values())
+        events = [source.block.every for source in self.config.sources.values() if source.block.role in EVENTS]
+        slowest = max(events, default=timedelta(0))  # no other source closes minutes, and some are asked once an hour
         allowed = max(slowest + self.config.monitor.patience + STALE, 3 * slowest)
         return self.last_cycle is not None and self.clock() - self.last_cycle > allowed
 

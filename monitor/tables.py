@@ -12,7 +12,6 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     Table,
     Text,
     case,
@@ -20,11 +19,11 @@ from sqlalchemy import (
     select,
 )
 
-from monitor.columns import SERIAL, Money, Utc, counting, different, highest, written
+from monitor.board_tables import leads, months, pushed, stories
+from monitor.columns import SERIAL, Money, Utc, counting, different, highest, metadata, written
 
-__all__ = ["SERIAL", "Money", "Utc", "counting", "different", "highest", "written"]
-
-metadata = MetaData()
+__all__ = ["SERIAL", "Money", "Utc", "counting", "different", "highest", "metadata", "written"]
+__all__ += ["leads", "months", "pushed", "stories"]
 
 
 def _text(name: str, *, key: bool = False) -> Column[str]:

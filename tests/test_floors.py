@@ -22,6 +22,7 @@ SQL = (
     "connectors/databases.py",
     "connectors/selects.py",
     "connectors/sources/sql.py",
+    "monitor/board_tables.py",
     "monitor/columns.py",
     "monitor/database.py",
     "monitor/store.py",

@@ -19,6 +19,7 @@ from tests.alertmanagers import alertmanager
 from tests.contract.inboxes import INBOXES
 from tests.fake_api import TOKEN, FakeApi
 from tests.fake_prometheus import FakePrometheus
+from tests.fakes.azure_devops import PAT, AzureDevops
 from tests.fakes.server import Tool
 from tests.object_store import object_store
 from tests.sftp_server import sftp_server
@@ -32,13 +33,14 @@ if TYPE_CHECKING:
 class SourceSetup:
     """options: of a source whose rows have a column `id`; add: rows of these ids appear; broken: options in vain.
 
-    close: when the test is over.
+    close: when the test is over; number: the column, where it is not called `id`.
     """
 
     options: dict[str, Any]
     add: Callable[[list[int]], None]
     broken: dict[str, Any]
     close: Callable[[], None] = lambda: None
+    number: str = "id"
 
 
 def file_source(folder: Path) -> SourceSetup:
@@ -155,7 +157,20 @@ def prometheus_source(_: Path) -> SourceSetup:
     return SourceSetup(options, add, {**options, "url": f"{server.url}/nowhere"}, server.close)
 
 
+def azure_devops_source(_: Path) -> SourceSetup:
+    tool = AzureDevops()
+    path = tool.sprint("Sprint 1", "2026-03-02", "2026-03-13")
+
+    def add(ids: list[int]) -> None:
+        for n in ids:
+            tool.write(n, datetime(2026, 3, 3, 10, n // 60 % 60, n % 60, tzinfo=UTC), path=path)
+
+    options = {"url": f"{tool.url}/banco", "project": "Mejora", "token": PAT}
+    return SourceSetup(options, add, {**options, "token": "wr0ng"}, tool.close, "story_id")
+
+
 SOURCES: dict[str, Callable[[Path], SourceSetup]] = {
+    "azure_devops": azure_devops_source,
     "file": file_source,
     "http": http_source,
     "prometheus": prometheus_source,
