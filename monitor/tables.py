@@ -123,6 +123,7 @@ impacts = Table(
     Column("chance", Float),
     Column("next_use_at", Utc),
     Index("impacts_by_client", "client_id"),
+    Index("impacts_by_priority", "incident_id", "touch", "priority", "client_id", "product"),
 )
 
 decisions = Table(
