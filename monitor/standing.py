@@ -117,7 +117,7 @@ def rows(store: Store, query: Any) -> list[Row]:
     with store.reading() as connection:
         found = connection.execute(query)
         names = [str(name) for name in found.keys()]  # noqa: SIM118 - no mapping; and plain text, not the words of SQL
-        return [dict(zip(names, row, strict=True)) for row in found.all()]
+        return [dict(zip(names, row, strict=True)) for row in found]
 
 
 def tuples(store: Store, query: Any) -> list[Any]:

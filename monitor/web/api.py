@@ -46,7 +46,7 @@ def routes(store: Store, clock: Callable[[], datetime], outlook: Outlook, own_gu
         return [meant(row, own_guides) for row in found]
 
     @router.get("/incidents/{incident_id}", response_model=shapes.IncidentWhole, responses=MISSING, tags=["incidents"])
-    def incident(incident_id: str, limit: Rows = 1000, after: After = "") -> Row:
+    def incident(incident_id: str, limit: Rows = 500, after: After = "") -> Row:
         """All of one, by its id or as much of its beginning or end as no other shares. Of a long list, the rows that follow by `next`."""
         return meant(people.incident(store, incident_id, clock(), limit=limit, after=after), own_guides)
 
