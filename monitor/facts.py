@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from alerts import Incident, IncidentState
+from alerts import Incident, IncidentState, Touch
 from alerts.rows import plain
 from monitor import tables as t
 from monitor.discretion import masked, mentioned, without_clients
@@ -71,7 +71,7 @@ def incident_facts(
     alike = incident.id, recipient.segments
     many, by_segment = asked(once, alike, lambda: (counts(store, *alike), segments(store, *alike)))
     theirs, more, exposed = own(store, incident.id, recipient, once)
-    hit = [row | {"new": bool(since and row["affected_at"] and row["affected_at"] > since)} for row in theirs]
+    hit = [row | {"new": bool(since and row["affected_at"] and row["affected_at"] > since)} for row in _hit(theirs)]
     hit.sort(key=lambda row: not row["new"])
     named = {row["client_id"]: row["client"] for row in hit}
     told = _told(incident, many, named, now)
@@ -82,14 +82,14 @@ def incident_facts(
     signals = asked(once, ("signals", incident.id), lambda: _signals(store, incident.id))
     told["signals"] = [row | {"measure": measures.get(row["rule"], "")} for row in signals]
     guide = (known or guides(recipient.language)).of(told)
-    facts = _facts("incident", recipient, now) | _written(
+    return _facts("incident", recipient, now) | _written(
         {
             "incident": told,
             "clients": {
                 "affected": many["affected"],
                 "exposed": many["exposed"],
                 "segments": by_segment,
-                "own": [],
+                "own": hit,
                 "own_more": more,
                 "own_exposed": exposed,
                 "others": many["affected"] + many["exposed"] - len(hit) - more - exposed,
@@ -103,8 +103,6 @@ def incident_facts(
             "next_at": _next(incident, now),
         }
     )
-    facts["clients"]["own"] = [_own(row) for row in hit]
-    return facts
 
 
 def fault_facts(fault: Mapping[str, Any], recipient: Recipient, now: datetime, *, address: str = "") -> dict[str, Any]:
@@ -173,13 +171,19 @@ def _listed(
     listed = []
     for incident in sorted(found, key=lambda one: (-one.severity.rank, one.started_at, one.id)):
         theirs, more, exposed = own(store, incident.id, recipient)
-        if recipient.role and not theirs and not exposed and not all_of_them:
+        if recipient.role and not theirs and not all_of_them:
             continue
-        named = {row["client_id"]: row["client"] for row in theirs}
+        hit = _hit(theirs)
+        named = {row["client_id"]: row["client"] for row in hit}
         row = _told(incident, counts(store, incident.id, recipient.segments), named, now)
-        mine = {"own": theirs, "own_more": more, "own_exposed": exposed}
+        mine = {"own": hit, "own_more": more, "own_exposed": exposed}
         listed.append(row | mine | {"link": f"{address}/incidents/{incident.id}"})
     return listed, len(found) - len(listed)
+
+
+def _hit(theirs: Sequence[Row]) -> list[Row]:
+    """Those who are named: whoever is exposed alone has nothing to be told yet, and would bury the others."""
+    return [row for row in theirs if row["touch"] == Touch.AFFECTED]
 
 
 def _facts(news: str, recipient: Recipient, now: datetime) -> dict[str, Any]:
@@ -243,13 +247,6 @@ def _next(incident: Incident, now: datetime) -> datetime | None:
 
 def _of(cases: Sequence[Row]) -> Any:
     return t.clients.c.client_id.in_({case["client_id"] for case in cases})
-
-
-def _own(row: Row) -> Row:
-    """The same of one of the recipient's clients: there may be very many in one pass."""
-    times = {name: at.isoformat() for name in ("first_failure_at", "affected_at", "informed_at") if (at := row[name])}
-    doubts = _written({"doubts": row["doubts"]}) if row["doubts"] else {}
-    return row | times | {"amount": str(row["amount"])} | doubts
 
 
 def _written(facts: Row) -> Row:

@@ -10,7 +10,7 @@ from alerts import Action, Touch
 from alerts.reasons import ELSEWHERE, RETURNED
 from alerts.standing import stands
 from monitor import tables as t
-from monitor.standing import Row, as_worked, only, rows, tuples, untaken
+from monitor.standing import Row, as_worked, only, rows, untaken
 from monitor.store import Act, Store
 from monitor.unsettled import doubts
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 MOST = 200
 """Of a recipient's own clients, those read for one notice, the affected first, by priority; the others are a count and a link."""
-HARM = ("client_id", "product", "touch", "failures", "missing", "amount", "first_failure_at", "priority")
 _COUNTED = {Action.OPEN: "cases_opened", Action.LINK: "cases_linked", Action.NONE: "cases_left"}
 
 
@@ -69,73 +68,72 @@ def segments(store: Store, incident_id: str, among: Collection[str] = ()) -> dic
 def own(
     store: Store, incident_id: str, recipient: Recipient, once: dict[Any, Any] | None = None
 ) -> tuple[list[Row], int, int]:
-    """The recipient's clients whom it affects, MOST of them; how many more are affected; how many are exposed alone.
+    """The recipient's clients whom it touches, MOST of them, the affected first; how many more are affected; how many are exposed alone.
 
     once: as `monitor.facts.incident_facts` has it.
     """
     if not recipient.role or not recipient.to:
         return [], 0, 0
-    i, c, d = t.impacts.c, t.clients.c, t.doubts.c
+    i, c = t.impacts.c, t.clients.c
     mine = [
         c[recipient.role] == recipient.to,
         *([c.segment.in_(list(recipient.segments))] if recipient.segments else []),
     ]
     # Asked from the few who are theirs: among an incident's clients there may be 100,000 of others.
-    theirs = only(t.clients, "client_id", *mine)
-    here = i.incident_id == incident_id, i.client_id.in_(theirs)
-    columns = [i[name] for name in HARM]
-    both = t.impacts.join(t.clients, i.client_id == c.client_id).select().with_only_columns(*columns, c.name, c.segment)
-    read = tuples(store, both.where(*here))
-    hurts = [row for row in read if row.touch == Touch.AFFECTED]
-    hurts.sort(key=lambda row: (-row.priority, row.name, row.client_id, row.product))
-    every = list(dict.fromkeys(row.client_id for row in hurts))
-    exposed = len({row.client_id for row in read}) - len(every)
-    if not every:
-        return [], 0, exposed
-    found: dict[str, Row] = {}
-    for hurt in hurts:
-        if (one := found.get(hurt.client_id)) is None:
-            if len(found) == MOST:
-                continue
-            one = found[hurt.client_id] = _blank(hurt)
-        _add(one, hurt)
+    theirs = i.client_id.in_(only(t.clients, "client_id", *mine))
+    both = t.impacts.join(t.clients, i.client_id == c.client_id).select().where(i.incident_id == incident_id, theirs)
+    columns = [
+        i[name]
+        for name in ("client_id", "product", "touch", "failures", "missing", "amount", "first_failure_at", "priority")
+    ]
+    touched = rows(store, both.with_only_columns(*columns, c.name, c.segment))
+    touched.sort(key=lambda row: (row["touch"], -row["priority"], row["name"], row["client_id"], row["product"]))
+    every = list(dict.fromkeys(row["client_id"] for row in touched))
+    found: dict[str, Row] = {key: {} for key in every[:MOST]}
+    for row in touched:  # the affected first: whoever is both is affected
+        if (one := found.get(row["client_id"])) is None:
+            continue
+        one = found[row["client_id"]] = one or _blank(row)
+        if row["touch"] == one["touch"]:
+            _add(one, row)
     listed = list(found.values())
+    if not listed:
+        return [], 0, 0
+    ids = [row["client_id"] for row in listed]
     fresh = asked(once, "untaken", lambda: untaken(store))
-    decided = {case["client_id"]: case for case in _cases(store, incident_id, theirs, fresh, once)}
+    decided = {case["client_id"]: case for case in _cases(store, incident_id, ids, fresh)}
     open_: dict[str, list[Row]] = {}
-    for doubt in doubts(store, d.incident_id == incident_id, d.settled_at.is_(None), d.client_id.in_(theirs)):
-        kept = ("id", "n", "state", "at", "amount", "product", "channel")
-        open_.setdefault(doubt["client_id"], []).append({key: doubt[key] for key in kept})
+    for doubt in doubts(store, t.doubts.c.incident_id == incident_id, t.doubts.c.client_id.in_(ids)):
+        if not doubt["settled_at"]:
+            kept = ("id", "n", "state", "at", "amount", "product", "channel")
+            open_.setdefault(doubt["client_id"], []).append({key: doubt[key] for key in kept})
     for row in listed:
         case = decided.get(row["client_id"])
         row["case"] = case and {key: case[key] for key in ("key", "action", "reason", "reference", "elsewhere")}
         row["affected_at"] = case["decided_at"] if case else None
         row["informed_at"] = case["informed_at"] if case else None
         row["doubts"] = open_.get(row["client_id"], [])
-    return listed, len(every) - len(listed), exposed
+    hit = len({row["client_id"] for row in touched if row["touch"] == Touch.AFFECTED})
+    return listed, max(0, hit - MOST), len(every) - hit
 
 
-def _cases(
-    store: Store, incident_id: str, theirs: Any, fresh: Collection[Act], once: dict[Any, Any] | None
-) -> list[Row]:
-    """What was decided on the cases of clients (a query), with what people did to them just now; of several, what counts stands last.
+def _cases(store: Store, incident_id: str, ids: Collection[str], fresh: Collection[Act]) -> list[Row]:
+    """What was decided on these clients' cases, with what people did to them a moment ago; of several, what counts stands last.
 
-    fresh: what the judging thread has not taken in yet; once: with it, the desks' numbers are asked for of all of the incident's cases.
+    fresh: what the judging thread has not taken in yet.
     """
     d, o = t.decisions.c, t.outbox.c
-    here = (d.incident_id == incident_id, d.client_id.in_(theirs))
+    here = (d.incident_id == incident_id, d.client_id.in_(ids))
     kept = ("key", "client_id", "action", "reason", "opened_at", "decided_at", "informed_at", "linked_case_id")
     if fresh:
         found = [{name: getattr(one, name) for name in kept} for one in as_worked(store, store.decisions(*here))]
     else:
         newest = t.decisions.select().where(*here).order_by(d.opened_at.desc(), d.priority.desc(), d.key)
-        read = tuples(store, newest.with_only_columns(*(d[name] for name in kept)))
-        found = [dict(zip(kept, row, strict=True)) for row in read]
+        found = rows(store, newest.with_only_columns(*(d[name] for name in kept)))
     ours = _elsewhere(store, found, fresh)
-    opening = t.outbox.select().with_only_columns(o.key, o.reference).where(o.action == "open")
-    mine = o.key.in_(only(t.decisions, "key", *(here if once is None else here[:1])))
-    numbers = asked(once, ("opened", incident_id), lambda: dict(tuples(store, opening.where(mine))))
-    numbers = numbers | dict(tuples(store, opening.where(o.key.in_(set(ours.values()))))) if ours else numbers
+    keys = [ours.get(row["key"], row["key"]) for row in found]
+    opening = t.outbox.select().with_only_columns(o.key, o.reference).where(o.action == "open", o.key.in_(keys))
+    numbers = {row["key"]: row["reference"] for row in rows(store, opening)} if keys else {}
     for row in found:
         row["elsewhere"] = row["key"] in ours
         row["reference"] = numbers.get(ours.get(row["key"], row["key"])) or row["linked_case_id"]
@@ -162,19 +160,18 @@ def _among(client_id: Any, among: Collection[str]) -> list[Any]:
     return [client_id.in_(only(t.clients, "client_id", t.clients.c.segment.in_(list(among))))] if among else []
 
 
-def _blank(hurt: Any) -> Row:
+def _blank(row: Row) -> Row:
     return {
-        "client_id": hurt.client_id, "client": hurt.name, "segment": hurt.segment, "touch": str(Touch.AFFECTED), "priority": 0,
+        "client_id": row["client_id"], "client": row["name"], "segment": row["segment"], "touch": row["touch"], "priority": 0,
         "products": [], "failures": 0, "missing": 0, "amount": Decimal(0), "first_failure_at": None,
     }  # fmt: skip
 
 
-def _add(one: Row, hurt: Any) -> None:
+def _add(one: Row, row: Row) -> None:
     """One more product of theirs."""
-    one["priority"] = max(one["priority"], hurt.priority)
-    one["products"] += [hurt.product] if hurt.product else []
-    one["failures"] += hurt.failures
-    one["missing"] += hurt.missing
-    one["amount"] += hurt.amount
-    times = [time for time in (one["first_failure_at"], hurt.first_failure_at) if time]
+    one["priority"] = max(one["priority"], row["priority"])
+    one["products"] += [row["product"]] if row["product"] else []
+    for key in ("failures", "missing", "amount"):
+        one[key] += row[key]
+    times = [time for time in (one["first_failure_at"], row["first_failure_at"]) if time]
     one["first_failure_at"] = min(times, default=None)
