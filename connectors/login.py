@@ -27,8 +27,8 @@ def oauth(text: bytes) -> tuple[str, float | None]:
     with suppress(ValueError, RecursionError):
         found = json.loads(text)
         if isinstance(found, dict) and isinstance(token := found.get("access_token"), str):
-            with suppress(TypeError, ValueError):
-                return token, float(found.get("expires_in"))  # type: ignore[arg-type]
+            with suppress(ValueError):
+                return token, float(str(found.get("expires_in")))
             return token, None
     return "", None
 

@@ -56,7 +56,8 @@ def fault(place: str, response: requests.Response, text: bytes, *, path: bool) -
         return UnauthorizedError(words, whole=True)
     passing = any(f"({word})" in words for word in PASSING)
     lasting = status < SERVER and status != TIMEOUT and not passing
-    return SourceError(words, permanent=lasting, whole=lasting and status == FORBIDDEN)
+    # A right may lack for all there is, or for one record: who asks for several knows.
+    return SourceError(words, permanent=lasting, fault="login" if status == FORBIDDEN else "other")
 
 
 def _code(text: bytes) -> str:

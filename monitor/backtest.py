@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -47,6 +48,8 @@ class Outcome:
     summary: dict[str, Any] = field(default_factory=dict)
     rejects: list[tuple[str, Reject]] = field(default_factory=list)
     unknown_statuses: dict[str, dict[str, int]] = field(default_factory=dict)
+    wrong_digits: Counter[str] = field(default_factory=Counter)
+    """By source, rows of clients whose check digit is wrong."""
     cases: list[TheirCase] = field(default_factory=list)
     bank: Portfolio = field(default_factory=Portfolio)
 
@@ -136,6 +139,7 @@ def _load(intake: Intake, pipeline: Pipeline, outcome: Outcome, progress: Progre
         counted += rows.table.num_rows
         progress(f"reading {rows.source}", counted, 0)
         outcome.rejects += [(rows.source, reject) for reject in rows.rejects]
+        outcome.wrong_digits[rows.source] += rows.wrong_digits
         for word, n in rows.unknown_statuses.items():
             words = outcome.unknown_statuses.setdefault(rows.source, {})
             words[word] = words.get(word, 0) + n

@@ -43,6 +43,7 @@ def _tried(config: Config, name: str, now: datetime) -> tuple[list[str], bool]:
     said = [f"{usable} rows can be used"] if usable or left else []
     if left:
         said.append(f"{left} cannot, such as {rows.rejects[0].where}: {rows.rejects[0].why}")
+    said += [f"{rows.wrong_digits} of clients with a wrong check digit"] if rows.wrong_digits else []
     if rows.unknown_statuses:
         said.append(f"statuses that no class names: {', '.join(sorted(rows.unknown_statuses))}")
     return said, bool(left or rows.unknown_statuses)

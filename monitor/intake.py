@@ -36,6 +36,8 @@ class Rows:
     complete_until: datetime | None = None
     rejects: tuple[Reject, ...] = ()
     unknown_statuses: dict[str, int] = field(default_factory=dict)
+    wrong_digits: int = 0
+    """Rows of a client whose check digit is wrong (see `connectors.nit`)."""
 
     @property
     def useless(self) -> str:
@@ -67,6 +69,7 @@ class Intake:
         return Rows(
             self.name, self.role, rows, batch.cursor, now, batch.drained,
             min(until, now) if until else None, (*batch.rejects, *mapped.rejects, *ahead), mapped.unknown_statuses,
+            wrong_digits=sum(mapped.wrong_digits.values()),
         )  # fmt: skip
 
     def _not_ahead(self, table: pa.Table, now: datetime) -> tuple[pa.Table, list[Reject]]:

@@ -110,6 +110,7 @@ NAMES: dict[str, Named] = {
     "source_too_late_rows": _counter("Rows dropped: older than late rows may be.", *SOURCE),
     "source_repeated_rows": _counter("Rows whose id was seen before; the newest counts.", *SOURCE),
     "source_unknown_status_rows": _counter("Rows with a status that no class names.", *SOURCE),
+    "source_wrong_digit_rows": _counter("Rows of a client whose check digit is wrong.", *SOURCE),
     "source_errors": _counter("Polls that failed.", *SOURCE),
     "source_up": _gauge("1 if the last poll was answered, else 0.", *SOURCE),
     "source_lag_seconds": _gauge("Age of the time until which the source is complete.", *SOURCE, unit="seconds"),

@@ -72,7 +72,7 @@ class Service:
         self.metrics.reloaded(clock(), taken=True)
         self.errors: dict[str, str] = {}
         receivers = made(config)
-        self.sending = Sending(config, store, clock, self.metrics, self.errors, tellers(config, receivers))
+        self.sending = Sending(config, store, clock, self.metrics, self.errors, tellers(config, store, receivers))
         self.refreshing = Refreshing(config, store, receivers, clock)
         self.runs, self.troubled = Runs(clock), dict[str, datetime]()
         wrong = partial(troubles, self)
@@ -142,6 +142,8 @@ class Service:
         self._tell(rows)
         if rows.unknown_statuses:
             log.warning("statuses that no class names", source=rows.source, statuses=rows.unknown_statuses)
+        if rows.wrong_digits:
+            log.warning("rows of clients with a wrong check digit", source=rows.source, rows=rows.wrong_digits)
         self.metrics.polled(intake.name, perf_counter() - began)
         return rows
 
@@ -214,6 +216,7 @@ class Service:
                     item.source, rows=item.table.num_rows, late=counted.late if counted else 0,
                     too_late=counted.too_late if counted else 0, repeated=counted.repeated if counted else 0,
                     rejected=len(item.rejects), unknown=sum(item.unknown_statuses.values()),
+                    wrong_digit=item.wrong_digits,
                 )  # fmt: skip
                 if counted and item.role == "transactions":
                     self.metrics.transactions(counted.cells)

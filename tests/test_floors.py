@@ -18,7 +18,9 @@ DOWN = {
 }
 """Which packages each package may import."""
 SQL = (
-    "connectors/sources/sql.py",
+    *(
+        f"connectors/{name}.py" for name in ("databases", "selects", "sources/sql")
+    ),  # how it is reached, asked, and read on
     "monitor/columns.py",
     "monitor/database.py",
     "monitor/store.py",
@@ -33,11 +35,13 @@ DUCK = (
 FENCES: dict[str, tuple[str, ...]] = {
     "requests": ("connectors/",),
     "tenacity": ("connectors/",),
-    "smtplib": ("connectors/receivers/email.py",),
+    "smtplib": ("connectors/smtp.py",),
+    "imaplib": ("connectors/mailbox.py",),
     "apprise": ("connectors/receivers/apprise.py",),
     "sqlalchemy": SQL,
     "alembic": SQL,
     "psycopg": SQL,
+    "pymysql": (),  # an extra: reached by SQLAlchemy alone
     "sqlite3": (*SQL, "monitor/demo/"),
     "apscheduler": ("monitor/",),
     "prometheus_client": ("monitor/",),

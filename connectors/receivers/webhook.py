@@ -7,9 +7,9 @@ import json
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
-from connectors.session import Session
+from connectors.session import LOOPBACK, Session
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,6 +41,9 @@ class Webhook:
         ca_file: str = "",
         timeout: timedelta = timedelta(seconds=15),
     ) -> None:
+        parts = urlsplit(url)
+        if parts.scheme == "http" and parts.hostname not in LOOPBACK:
+            raise ValueError("url: must begin with https://")
         if len(secret) < SHORTEST:
             raise ValueError(f"secret: must have at least {SHORTEST} signs")
         self.session = Session(url, token=token, ca_file=ca_file, timeout=timeout, hidden=True)

@@ -10,8 +10,9 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import sqlalchemy as sa
 
-from connectors.kinds import load
+from connectors.kinds import kinds, load
 from tests.alertmanagers import alertmanager
 from tests.contract.inboxes import INBOXES
 from tests.fake_api import TOKEN, FakeApi
@@ -65,6 +66,26 @@ def sql_source(folder: Path) -> SourceSetup:
     return SourceSetup(options, add, {**options, "table": "nowhere"})
 
 
+def sql_on(url: str) -> SourceSetup:
+    """The same on a server."""
+    engine = sa.create_engine(url, poolclass=sa.NullPool)
+
+    def run(statement: str, rows: list[dict[str, Any]] | None = None) -> None:
+        with engine.begin() as connection:
+            connection.execute(sa.text(statement), rows)
+
+    run("DROP TABLE IF EXISTS rows_in")
+    run("CREATE TABLE rows_in (id integer, timestamp timestamp NOT NULL DEFAULT '2026-01-01', status varchar(9))")
+
+    def add(ids: list[int]) -> None:
+        at = datetime(2026, 3, 3, 10)  # noqa: DTZ001 - the column has no zone
+        rows = [{"id": n, "at": at + timedelta(seconds=n // 10), "status": "ok"} for n in ids]
+        run("INSERT INTO rows_in VALUES (:id, :at, :status)", rows)
+
+    options = {"url": url, "table": "rows_in", "cursor": "timestamp", "key": "id", "batch": 64}
+    return SourceSetup(options, add, {**options, "table": "nowhere"})
+
+
 def http_source(_: Path) -> SourceSetup:
     api = FakeApi()
 
@@ -84,6 +105,13 @@ SOURCES: dict[str, Callable[[Path], SourceSetup]] = {
     "http": http_source,
     "sql": sql_source,
 }
+SERVERS = {"sql on postgresql": "postgres", "sql on mariadb": "mariadb"}
+"""Kinds on a server of a fixture's: more of the same kind."""
+
+
+def sources() -> list[str]:
+    """Every kind there is, and those on servers."""
+    return [*kinds("sources"), *SERVERS]
 
 
 @dataclass(frozen=True)
@@ -103,9 +131,15 @@ class Plugin:
 
 @pytest.fixture
 def source(request: pytest.FixtureRequest) -> Iterator[Plugin]:
-    if request.param not in SOURCES:
-        pytest.fail(f"connectors/sources/{request.param}.py has no set-up: add one to SOURCES in {__file__}")
-    plugin = Plugin(request.param, "sources", SOURCES[request.param](request.getfixturevalue("tmp_path")))
+    kind = request.param.partition(" on ")[0]
+    if kind not in SOURCES:
+        pytest.fail(f"connectors/sources/{kind}.py has no set-up: add one to SOURCES in {__file__}")
+    if server := SERVERS.get(request.param):
+        there = request.getfixturevalue(server)
+        setup = sql_on(there if isinstance(there, str) else there.url)
+    else:
+        setup = SOURCES[kind](request.getfixturevalue("tmp_path"))
+    plugin = Plugin(kind, "sources", setup)
     yield plugin
     plugin.setup.close()
 
