@@ -77,16 +77,20 @@ def _cases(store: Store, incident_id: str) -> list[Row]:
     here = [d.incident_id == incident_id]
     worked = as_worked(store, store.decisions(*here, fresh)) if fresh is not None else []
     still = [*here, ~fresh] if fresh is not None else here
-    opened = either(d.action == Action.OPEN, d.opened_at)
-    kinds = {what: d[f"{what}_at"] for what in ("informed", "promoted", "client_reported")}
-    told = [column for at in kinds.values() for column in (lowest(at), counting(at))]
-    query = t.decisions.select().with_only_columns(
-        opened, counting(d.key), *(c.label(f"_{n}") for n, c in enumerate(told))
-    )
+    kinds = ("informed", "promoted", "client_reported")
+    opened = either(d.action == Action.OPEN, d.opened_at).label("opened")
+    columns = [opened, d.key, *(d[f"{what}_at"] for what in kinds)]
+    light = t.decisions.select().with_only_columns(*columns).where(*still).subquery()
+    told = [
+        column.label(f"{what}_{how}")
+        for what in kinds
+        for how, column in (("first", lowest(light.c[f"{what}_at"])), ("n", counting(light.c[f"{what}_at"])))
+    ]
+    query = light.select().with_only_columns(light.c.opened, counting(light.c.key), *told).group_by(light.c.opened)
     moments: Counter[datetime] = Counter(one.opened_at for one in worked if one.action is Action.OPEN)
     times = {what: [at for one in worked if (at := getattr(one, f"{what}_at"))] for what in kinds}
     many = {what: len(found) for what, found in times.items()}
-    for at, n, *each in tuples(store, query.where(*still).group_by(opened)):
+    for at, n, *each in tuples(store, query):
         moments.update({at: n} if at else {})
         for what, first, count in zip(kinds, each[::2], each[1::2], strict=True):
             times[what] += [first] if first else []

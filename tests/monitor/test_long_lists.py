@@ -170,6 +170,27 @@ def test_what_was_done_a_moment_ago_is_in_the_line_the_story_and_the_shift(tmp_p
     store.close()
 
 
+def test_the_same_on_postgres(postgres: str, big: Store, first: str) -> None:
+    store = Store(postgres)
+    store.migrate()
+    crowd(store, NOW, incidents=3, clients=MANY, wide=True, assistants=3, over=1)
+    whole, there = people.incident(store, first, NOW), people.incident(big, first, NOW)
+    assert pages(store, first, 7) == keys(whole)
+    assert whole["total"] == there["total"]
+    assert timeline(store, whole, ()) == timeline(big, whole, ())
+    casework.do(store, "informed", [whole["cases"][0]["key"]], "Mesa", "", NOW)
+    assert [step["n"] for step in timeline(store, whole, ()) if step["what"] == "informed"] == [1]
+    shift = handover(store, Promises(), (), "UTC", NOW, NOW - timedelta(hours=8))
+    assert {row["id"]: row["uninformed"] for row in shift["open"]}[first] == 59
+    assert long_lists.touched(first, Touch.AFFECTED).named(store, "INVENTADO 77").count(store) == 1
+    here, line = Pages(store, NOW), [one for one in clientele.in_line(store, NOW) if one.touch]
+    assert here.count() == (MANY, MANY)
+    assert {tuple(one) for one in here.touched(MANY, 0)} == {tuple(one) for one in line}
+    assert here.crossed() == []
+    assert long_lists.still_in_doubt(store, first) == 0
+    store.close()
+
+
 @pytest.mark.parametrize("sight", [Sight(), Sight(frozenset(str(900_000_000 + n) for n in range(0, MANY, 4)))])
 def test_a_page_of_clients_is_a_piece_of_the_line(big: Store, sight: Sight) -> None:
     token = SIGHT.set(sight)
