@@ -132,7 +132,8 @@ class Batch:
     table: rows in order of arrival; cursor: where to go on from; drained: nothing more was waiting; complete_until: the
     source vouches that every row which happened before this time has been delivered (None: it cannot say, which is
     normal while a backlog is being read); rejects: rows that could not even be read; where: where a row of the table
-    stands, asked only for those that turn out unusable (None: the source cannot say).
+    stands, asked only for those that turn out unusable (None: the source cannot say); notes: what was left aside and nothing
+    is lost by it, told once.
     """
 
     table: pa.Table
@@ -141,6 +142,7 @@ class Batch:
     complete_until: datetime | None = None
     rejects: tuple[Reject, ...] = ()
     where: Where | None = None
+    notes: tuple[Reject, ...] = ()
 
 
 Fault = Literal["unreachable", "timeout", "busy", "login", "refused", "server", "unreadable", "resting", "other"]

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from alerts import Client, Holding, TheirCase
 from alerts.routing import ROLES, mailbox
-from connectors import AHEAD, Cursor, Reject
+from connectors import AHEAD, Cursor, Reject, SourceError
 from connectors.circuit import state_of
 from monitor.plugs import SourceConfig
 
@@ -38,6 +38,7 @@ class Rows:
     unknown_statuses: dict[str, int] = field(default_factory=dict)
     wrong_digits: int = 0
     """Rows of a client whose check digit is wrong (see `connectors.nit`)."""
+    notes: tuple[Reject, ...] = ()
 
     @property
     def useless(self) -> str:
@@ -62,14 +63,20 @@ class Intake:
     def poll(self, now: datetime, since: datetime | None = None) -> Rows:
         """The next rows; raises SourceError, after which it asks again from the same place."""
         batch = self._source.poll(self.cursor, now.astimezone(self._zone), since)
-        mapped = self._mapping.apply(batch.table, batch.where)
+        try:
+            mapped = self._mapping.apply(batch.table, batch.where)
+        except SourceError as error:
+            if batch.where is None or not batch.table.num_rows:
+                raise
+            words = f"{error} ({batch.where(0)})"  # which of many files it is
+            raise SourceError(words, permanent=error.permanent, fault=error.fault) from error
         self.cursor = batch.cursor
         until = batch.complete_until
         rows, ahead = self._not_ahead(mapped.table, now)
         return Rows(
             self.name, self.role, rows, batch.cursor, now, batch.drained,
             min(until, now) if until else None, (*batch.rejects, *mapped.rejects, *ahead), mapped.unknown_statuses,
-            wrong_digits=sum(mapped.wrong_digits.values()),
+            wrong_digits=sum(mapped.wrong_digits.values()), notes=batch.notes,
         )  # fmt: skip
 
     def _not_ahead(self, table: pa.Table, now: datetime) -> tuple[pa.Table, list[Reject]]:

@@ -153,6 +153,8 @@ class Service:
             log.warning("row left out", source=rows.source, where=reject.where, why=reject.why)
         if len(rows.rejects) > TOLD:
             log.warning("rows left out", source=rows.source, rows=len(rows.rejects), told=TOLD)
+        for note in rows.notes[:TOLD]:
+            log.info("told by the source", source=rows.source, where=note.where, what=note.why)
 
     def _down(self, intake: Intake, error: str) -> Down:
         if self.errors.get(intake.name) != error:

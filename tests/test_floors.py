@@ -18,9 +18,10 @@ DOWN = {
 }
 """Which packages each package may import."""
 SQL = (
-    *(
-        f"connectors/{name}.py" for name in ("databases", "selects", "sources/sql")
-    ),  # how it is reached, asked, and read on
+    # how a database is reached, what is asked of it, and how that is read on
+    "connectors/databases.py",
+    "connectors/selects.py",
+    "connectors/sources/sql.py",
     "monitor/columns.py",
     "monitor/database.py",
     "monitor/store.py",
@@ -37,6 +38,8 @@ FENCES: dict[str, tuple[str, ...]] = {
     "tenacity": ("connectors/",),
     "smtplib": ("connectors/smtp.py",),
     "imaplib": ("connectors/mailbox.py",),
+    "fsspec": ("connectors/remote.py", "connectors/sftp.py"),
+    "paramiko": ("connectors/sftp.py",),
     "apprise": ("connectors/receivers/apprise.py",),
     "sqlalchemy": SQL,
     "alembic": SQL,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import logging
 import sqlite3
@@ -17,6 +18,8 @@ from tests.alertmanagers import alertmanager
 from tests.contract.inboxes import INBOXES
 from tests.fake_api import TOKEN, FakeApi
 from tests.fakes.server import Tool
+from tests.object_store import object_store
+from tests.sftp_server import sftp_server
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -45,6 +48,42 @@ def file_source(folder: Path) -> SourceSetup:
             out.writelines(f"{n},2026-03-03T10:{n // 60 % 60:02}:{n % 60:02}Z,ok\n" for n in ids)
 
     return SourceSetup({"path": str(path)}, add, {"path": str(folder / "nowhere.csv")})
+
+
+def dropped(put: Callable[[str, bytes], Any], options: dict[str, Any], broken: str, **more: Any) -> SourceSetup:
+    """Each addition is a file of its own."""
+
+    def add(ids: list[int]) -> None:
+        rows = "".join(f"{n},2026-03-03T10:{n // 60 % 60:02}:{n % 60:02}Z,ok\n" for n in ids)
+        put(f"{ids[0]:05}.csv", f"id,timestamp,status\n{rows}".encode())
+
+    options |= {"settled": timedelta(0)}
+    return SourceSetup(options, add, {**options, "path": broken}, **more)
+
+
+def folder_source(folder: Path) -> SourceSetup:
+    def put(name: str, content: bytes) -> None:
+        (folder / name).write_bytes(content)
+
+    return dropped(put, {"path": str(folder)}, str(folder / "nowhere"))
+
+
+def sftp_source(folder: Path) -> SourceSetup:
+    held = contextlib.ExitStack()
+    server = held.enter_context(sftp_server(folder / "sshd"))
+
+    def put(name: str, content: bytes) -> None:
+        (server.root / name).write_bytes(content)
+
+    options = {"path": server.path("*.csv"), **server.options}
+    return dropped(put, options, server.path("nowhere/*.csv"), close=held.close)
+
+
+def s3_source(_: Path) -> SourceSetup:
+    held = contextlib.ExitStack()
+    store = held.enter_context(object_store())
+    options = {"path": store.path("*.csv"), **store.options}
+    return dropped(store.put, options, "s3://nowhere/*.csv", close=held.close)
 
 
 def sql_source(folder: Path) -> SourceSetup:
@@ -105,13 +144,19 @@ SOURCES: dict[str, Callable[[Path], SourceSetup]] = {
     "http": http_source,
     "sql": sql_source,
 }
+FOLDERS: dict[str, Callable[[Path], SourceSetup]] = {
+    "file on a folder": folder_source,
+    "file on sftp": sftp_source,
+    "file on s3": s3_source,
+}
+"""Files that are dropped, here and elsewhere."""
 SERVERS = {"sql on postgresql": "postgres", "sql on mariadb": "mariadb"}
 """Kinds on a server of a fixture's: more of the same kind."""
 
 
 def sources() -> list[str]:
-    """Every kind there is, and those on servers."""
-    return [*kinds("sources"), *SERVERS]
+    """Every kind there is, and those on servers and in folders."""
+    return [*kinds("sources"), *SERVERS, *FOLDERS]
 
 
 @dataclass(frozen=True)
@@ -138,7 +183,7 @@ def source(request: pytest.FixtureRequest) -> Iterator[Plugin]:
         there = request.getfixturevalue(server)
         setup = sql_on(there if isinstance(there, str) else there.url)
     else:
-        setup = SOURCES[kind](request.getfixturevalue("tmp_path"))
+        setup = (FOLDERS | SOURCES)[request.param](request.getfixturevalue("tmp_path"))
     plugin = Plugin(kind, "sources", setup)
     yield plugin
     plugin.setup.close()
