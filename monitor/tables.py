@@ -122,6 +122,7 @@ impacts = Table(
     Column("chance", Float),
     Column("next_use_at", Utc),
     Index("impacts_by_client", "client_id"),
+    Index("impacts_by_priority", "incident_id", "touch", "priority", "client_id", "product"),
 )
 
 decisions = Table(
@@ -368,9 +369,9 @@ def by_client(where: Any) -> Any:
     """How each client is touched: client_id, touch, the highest priority of such touches, on how many products they are affected."""
     i = impacts.c
     hit = i.touch == "affected"
-    priority = func.coalesce(func.max(case((hit, i.priority))), func.max(i.priority))
-    products = func.count(case((hit & (i.product != ""), i.product)).distinct())
-    return select(i.client_id, func.min(i.touch), priority, products).where(where).group_by(i.client_id)
+    priority = func.coalesce(func.max(case((hit, i.priority))), func.max(i.priority)).label("priority")
+    products = func.count(case((hit & (i.product != ""), i.product)).distinct()).label("products")
+    return select(i.client_id, func.min(i.touch).label("touch"), priority, products).where(where).group_by(i.client_id)
 
 
 def again(where: Any) -> Any:
