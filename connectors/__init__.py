@@ -147,7 +147,8 @@ class Batch:
     source vouches that every row which happened before this time has been delivered (None: it cannot say, which is
     normal while a backlog is being read); rejects: rows that could not even be read; where: where a row of the table
     stands, asked only for those that turn out unusable (None: the source cannot say); notes: what was left aside and nothing
-    is lost by it, told once; gaps: from when to when the source knows that it does not know: there, no row is not zero.
+    is lost by it, told once; lost: what was never read and is no longer there, in words ('': nothing): what happened up to now is
+    not fully known; gaps: from when to when the source knows that it does not know: there, no row is not zero.
     """
 
     table: pa.Table
@@ -157,6 +158,7 @@ class Batch:
     rejects: tuple[Reject, ...] = ()
     where: Where | None = None
     notes: tuple[Reject, ...] = ()
+    lost: str = ""
     gaps: tuple[tuple[datetime, datetime], ...] = ()
 
 
@@ -180,7 +182,12 @@ class SourceError(Exception):
 
 @runtime_checkable
 class Source(Protocol):
-    """Polled for rows; stateless between polls but for what the cursor says."""
+    """Polled for rows; stateless between polls but for what the cursor says.
+
+    A source whose other side wants to know how far it was read also has `committed(cursor)`: what came up to this cursor is on disk. It is
+    called by the judging thread, never waits, and may raise SourceError, which is told and nothing more. One that keeps a connection open
+    has `close()`: it is let go of until the next poll.
+    """
 
     def poll(self, cursor: Cursor | None, now: datetime, since: datetime | None) -> Batch:
         """Rows after `cursor` (None: from the beginning, but nothing older than `since` need be brought).

@@ -284,6 +284,7 @@ class Judge:
             since = self._began - self.config.sources[rows.source].block.start
             table = table.filter(pc.greater_equal(table["timestamp"], since))
         standing.down_since = None
+        standing.lost_until = rows.polled_at if rows.lost else standing.lost_until
         if standing.lost_until and standing.complete_until:
             # What was told in between is not known: its minutes are neither empty nor healthy.
             end = max(minute_of(standing.lost_until) + 1, self.judged_until or 0)

@@ -20,7 +20,7 @@ import structlog
 from connectors import SourceError
 from monitor.boards import Boards
 from monitor.config import Config
-from monitor.intake import Intake, Rows
+from monitor.intake import Intake, Rows, let_go, tell_committed
 from monitor.jobs import scheduled
 from monitor.judge import EVENTS, Done, Down, Judge, Stopped
 from monitor.leading import reported
@@ -114,6 +114,7 @@ class Service:
                 self._step([arrived])
                 if arrived.drained:
                     break
+        let_go(self._intakes.values())
         self.notices.tell()
         self.deliver()
         self.boards.all()
@@ -143,6 +144,9 @@ class Service:
         if self.errors.pop(intake.name, None):
             log.info("source is back", source=intake.name)
         self._tell(rows)
+        if rows.lost:
+            log.warning("rows are lost", source=rows.source, what=rows.lost)
+            self.metrics.source_error(rows.source)
         if rows.unknown_statuses:
             log.warning("statuses that no class names", source=rows.source, statuses=rows.unknown_statuses)
         if rows.wrong_digits:
@@ -184,6 +188,7 @@ class Service:
             arrived = [*arrived, replace(self._down(self._intakes[name], error), since=self._due(name))]
             self._lost.add(name)
         done = self.judge.step(arrived)
+        tell_committed(self._intakes, [item for item in arrived if isinstance(item, Rows)])
         now = self.clock()
         self._count(arrived, done, now, perf_counter() - began)
         for incident in done.changes.incidents.values():
@@ -274,6 +279,7 @@ class Service:
             log.warning("not waited for any longer", hanging=self.hanging)
         self._stopping.set()
         self._judging.join()
+        let_go(self._intakes.values())
 
     def ending(self) -> bool:
         """Whether it is time to end."""

@@ -39,6 +39,7 @@ FENCES: dict[str, tuple[str, ...]] = {
     "tenacity": ("connectors/",),
     "smtplib": ("connectors/smtp.py",),
     "imaplib": ("connectors/mailbox.py",),
+    "confluent_kafka": ("connectors/sources/kafka.py", "connectors/brokers.py", "connectors/messages.py"),
     "fsspec": ("connectors/remote.py", "connectors/sftp.py"),
     "paramiko": ("connectors/sftp.py",),
     "apprise": ("connectors/receivers/apprise.py",),

@@ -121,7 +121,7 @@ class Prometheus:
         until = datetime.fromtimestamp(end + self._step, UTC) - LAST
         return Batch(
             rows, {"at": end, "series": series, "told": told}, end == last, min(until, now), tuple(rejects),
-            lambda row: f"{self.session.shown}: {where(row)}", tuple(notes), gaps,
+            lambda row: f"{self.session.shown}: {where(row)}", tuple(notes), gaps=gaps,
         )  # fmt: skip
 
     def check(self) -> str:

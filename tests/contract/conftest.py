@@ -21,6 +21,7 @@ from tests.fake_api import TOKEN, FakeApi
 from tests.fake_prometheus import FakePrometheus
 from tests.fakes.azure_devops import PAT, AzureDevops
 from tests.fakes.server import Tool
+from tests.kafka import Cluster
 from tests.object_store import object_store
 from tests.sftp_server import sftp_server
 
@@ -169,11 +170,25 @@ def azure_devops_source(_: Path) -> SourceSetup:
     return SourceSetup(options, add, {**options, "token": "wr0ng"}, tool.close, "story_id")
 
 
+def kafka_source(_: Path) -> SourceSetup:
+    cluster = Cluster()
+
+    def add(ids: list[int]) -> None:
+        cluster.send(
+            *({"id": n, "timestamp": f"2026-03-03T10:{n // 60 % 60:02}:{n % 60:02}Z", "status": "ok"} for n in ids)
+        )
+
+    options = {"servers": cluster.servers, "topics": [cluster.topic], "batch": 64}
+    broken = {**options, "servers": "127.0.0.1:1", "timeout": timedelta(seconds=1)}
+    return SourceSetup(options, add, broken, cluster.close)
+
+
 SOURCES: dict[str, Callable[[Path], SourceSetup]] = {
     "azure_devops": azure_devops_source,
     "file": file_source,
     "http": http_source,
     "prometheus": prometheus_source,
+    "kafka": kafka_source,
     "sql": sql_source,
 }
 FOLDERS: dict[str, Callable[[Path], SourceSetup]] = {
