@@ -19,7 +19,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from heapq import heappop, heappush
 
-from alerts import Action, Changes, Client, Decision, Impact, Incident, TheirCase
+from alerts import Action, Changes, Client, Decision, Impact, Incident, IncidentState, TheirCase
 from alerts.confidence import confidence
 from alerts.promises import first_word
 from alerts.reasons import (
@@ -41,7 +41,7 @@ from alerts.reasons import (
     waits,
 )
 from alerts.stages import Stage
-from alerts.standing import ending, kept, stands, why
+from alerts.standing import ending, kept, left, served, stands, why
 from alerts.ties import AFTER, BEFORE, belongs, in_time, is_early, linked_to, under_way, unlinked
 
 HOUR = timedelta(hours=1)
@@ -56,10 +56,7 @@ class CaseBook:
     """The decisions taken and the clients' own cases, as known by now."""
 
     def __init__(
-        self,
-        decisions: Iterable[Decision] = (),
-        cases: Iterable[TheirCase] = (),
-        declared: Collection[str] = (),
+        self, decisions: Iterable[Decision] = (), cases: Iterable[TheirCase] = (), declared: Collection[str] = ()
     ) -> None:
         """declared: the tools that say in which form they write NITs."""
         self.decisions: dict[str, Decision] = {}
@@ -133,7 +130,11 @@ class CaseBook:
                 since = at if wait == WITHDRAWN else None
                 held = replace(held, priority=priority, reason=wait, approved_by=approved, withdrawn_at=since)
                 self.note(held, changes)
-            if held and (held.reason != UNDONE or self._stands(held)):
+            if (
+                held
+                and not self._left(held, incident, at)
+                and (held.reason != UNDONE or served(held, self.decisions.values()))
+            ):
                 continue
             product = products[0] if len(products) == 1 else ""
             fresh = Decision(
@@ -192,12 +193,13 @@ class CaseBook:
         approved = incident.id in self.approved or (held is not None and held.approved_by)
         return APPROVAL if stage is Stage.APPROVE and not approved else BUDGET
 
-    def _stands(self, undone: Decision) -> bool:
-        """Whether something else was done for the client in the same incident."""
-        return any(
-            d.action is not Action.NONE and (d.incident_id, d.client_id) == (undone.incident_id, undone.client_id)
-            for d in self.decisions.values()
-        )
+    def _left(self, held: Decision, incident: Incident, at: datetime) -> bool:
+        """Whether the case that stood for the client was taken back: they are decided on anew."""
+        mine = [d for i in self._incidents if (d := self.decisions.get(self._first.get((i, held.client_id), "")))]
+        if incident.state is not IncidentState.FIRING or not left(held, mine) or served(held, self.decisions.values()):
+            return False
+        stood = self._elsewhere(again := replace(held, opened_at=at))
+        return not stood or self.standing(replace(again, reason=stood)) is not None
 
     def release(self, at: datetime, firing: Collection[str], limits: Limits, changes: Changes) -> None:
         """Of those who wait in incidents that are `firing`, open what the desks' budgets allow by now, the highest priority first.
@@ -388,10 +390,8 @@ class CaseBook:
             del self._tied[old]
         if decision.undone or (before and before.undone):
             of = (decision.incident_id, decision.client_id)
-            others = (
-                d for d in self.decisions.values() if d.key != decision.key and (d.incident_id, d.client_id) == of
-            )
-            self._undone[of] = {*decision.undone, *(case for other in others for case in other.undone)}
+            same = (d for d in self.decisions.values() if d.key != decision.key and (d.incident_id, d.client_id) == of)
+            self._undone[of] = {*decision.undone, *(case for other in same for case in other.undone)}
         if decision.client_reported_at:
             self._tied[decision.linked_source, decision.linked_case_id] = decision.key
         self.decisions[decision.key] = decision

@@ -155,15 +155,20 @@ def due(route: Route, incident: Incident, theirs: Sequence[Hit], held: Sequence[
     """From when on somebody is to be told of it by this route; None: it was taken on, or over, before.
 
     theirs: the clients that they answer for; once all of them are informed, it is taken on. held: in order; what stands then counts.
-    It does not depend on when this is asked: a Vigía that was down tells in the end what it would have told.
+    One who gives it back later leaves the next one as long again. It does not depend on when this is asked: a Vigía that was down tells in
+    the end what it would have told.
     """
-    at = stands_since(incident) + route.after
+    first = stands_since(incident) + route.after
     if not route.after:
-        return at
-    over = incident.resolved_at is not None and incident.resolved_at <= at
-    taken = next((taken for moment, taken in reversed(held) if moment <= at), False)
-    informed = bool(theirs) and all(hit.informed_at and hit.informed_at <= at for hit in theirs)
-    return None if over or taken or informed else at
+        return first
+    given_back = [moment + route.after for moment, taken in held if not taken and moment > first]
+    for at in (first, *given_back):
+        over = incident.resolved_at is not None and incident.resolved_at <= at
+        taken = next((taken for moment, taken in reversed(held) if moment <= at), False)
+        informed = bool(theirs) and all(hit.informed_at and hit.informed_at <= at for hit in theirs)
+        if not (over or taken or informed):
+            return at
+    return None
 
 
 def opening(route: Route, moment: datetime, silences: Sequence[Silence]) -> datetime:

@@ -1,7 +1,8 @@
 """Which case of ours stands for a client in an incident in which none was opened for them, because another incident brought one.
 
 What is one cause to a client is one case. While what brought it still fails, or came back soon, a second case would tell the desk
-nothing new: the one that is there is kept open until the last of what it stands for has ended (`CaseBook.over`).
+nothing new: the one that is there is kept open until the last of what it stands for has ended (`CaseBook.over`). Once it is taken back it
+stands for nothing: who is hit by what still fails is decided on anew.
 """
 
 from __future__ import annotations
@@ -31,6 +32,18 @@ def stands(decision: Decision, of_client: Iterable[Decision]) -> Decision | None
         return None
     before = (d for d in of_client if d.action is Action.OPEN and d.opened_at <= decision.opened_at)
     return max(before, key=lambda d: (d.product == decision.product, d.opened_at, d.key), default=None)
+
+
+def served(decision: Decision, decisions: Iterable[Decision]) -> bool:
+    """Whether something was opened or linked for the client in the incident."""
+    of = (decision.incident_id, decision.client_id)
+    return any(d.action is not Action.NONE and (d.incident_id, d.client_id) == of for d in decisions)
+
+
+def left(decision: Decision, of_client: Collection[Decision]) -> bool:
+    """Whether nothing was opened because of a case of another incident, and that was taken back."""
+    ours = stands(decision, of_client)
+    return ours is not None and ours is not decision and ours.withdrawn_at is not None
 
 
 def with_standing(decisions: Iterable[Decision]) -> list[Decision]:

@@ -20,7 +20,14 @@ if TYPE_CHECKING:
     from connectors import Where
 
 _FORMS: dict[str, nit.Form] = {"nit": "nit", "nit_dv": "nit_dv", "other": "other"}
-_KEYS = {"transactions": "id", "metrics": "series", "cases": "case_id", "clients": "client_id", "holdings": "client_id"}
+_KEYS = {
+    "transactions": "id",
+    "metrics": "series",
+    "cases": "case_id",
+    "clients": "client_id",
+    "holdings": "client_id",
+    "stories": "story_id",
+}
 """The column that tells people which row a reject is about."""
 
 

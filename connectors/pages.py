@@ -10,6 +10,7 @@ from urllib.parse import urljoin
 
 from connectors import Batch, Cursor, Reject, SourceError, answers
 from connectors.session import Answer, Session
+from connectors.sheet import Sheet
 from connectors.since import Reading, Row, Since
 from connectors.values import digest
 
@@ -39,7 +40,7 @@ class Pages:
 
     With `since`, one poll is one page, and what of a round has been read is in the cursor; without it, all pages are read at each
     poll and given if anything in them changed. shape: what becomes of a row before it is given; params: on every request but those
-    of a page that has an address of its own.
+    of a page that has an address of its own; sheet: how the rows lie in answers that are CSV.
     """
 
     def __init__(
@@ -54,11 +55,13 @@ class Pages:
         params: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         since: Since | None = None,
+        sheet: Sheet | None = None,
         shape: Shape = dict,
     ) -> None:
         self.session, self.url, self.rows, self.next = session, url, rows, next
         self.page_cursor, self.offset = page_cursor, offset
         self._params, self._headers, self._since, self._shape = dict(params or {}), headers, since, shape
+        self._sheet = sheet
 
     def poll(self, cursor: Cursor | None, now: datetime, since: datetime | None) -> Batch:
         """The next page of the round in which `cursor` stands, else the first of a new one. Raises SourceError."""
@@ -135,11 +138,17 @@ class Pages:
     def _ask(self, page: Place | None, ask: dict[str, str], accept: tuple[int, ...] = ()) -> Answer:
         how, place = page or ["", ""]
         if how == "link":
-            return self.session.ask("GET", place, headers=self._headers, accept=accept)
+            return self.session.ask("GET", place, headers=self._headers, accept=accept, parse=not self._sheet)
         at = {self.page_cursor if how == "token" else self.offset: str(place)} if how else {}
-        return self.session.ask("GET", self.url, params=self._params | ask | at, headers=self._headers, accept=accept)
+        sent = self._params | ask | at
+        return self.session.ask(
+            "GET", self.url, params=sent, headers=self._headers, accept=accept, parse=not self._sheet
+        )
 
     def _rows(self, answer: Answer) -> tuple[list[Row], list[Reject]]:
+        if self._sheet:
+            rows, malformed = self._sheet.rows(answer.text, self.session.shown)
+            return rows, [Reject(self._where(number), why) for number, why in malformed]
         found = answers.reached(answer.body, self.rows) if self.rows else answer.body
         if not isinstance(found, list):
             if self.rows and found is None:

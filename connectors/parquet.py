@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING
 
 import pyarrow.parquet
 
-from connectors.growing import Piece, appearance
+from connectors.growing import Piece
 
 if TYPE_CHECKING:
-    import os
-
     from connectors.growing import Place
 
 
-def take(path: str, place: Place, status: os.stat_result, limit: int) -> Piece:
-    """Row groups from the row at which reading stopped, about `limit` bytes; a file with fewer rows begins again."""
+def take(path: str, place: Place, seen: str, limit: int, *, called: str = "") -> Piece:
+    """Row groups from the row at which reading stopped, about `limit` bytes; a file with fewer rows begins again.
+
+    seen: the file's appearance, kept once nothing more waits; called: its name for people, where it is not the path's.
+    """
     with pyarrow.parquet.ParquetFile(path) as file:
         total = file.metadata.num_rows
         start = place["at"] if place["at"] <= total else 0
@@ -31,6 +32,6 @@ def take(path: str, place: Place, status: os.stat_result, limit: int) -> Piece:
                 size += held.total_byte_size
         table = file.read_row_groups(groups).slice(start - first) if groups else file.schema_arrow.empty_table()
     at = start + table.num_rows
-    after: Place = {"at": at, "lines": (0, 0), "mark": "", "seen": appearance(status) if at == total else ""}
-    name = Path(path).name
+    after: Place = {"at": at, "lines": (0, 0), "mark": "", "seen": seen if at == total else ""}
+    name = Path(called or path).name
     return Piece(table, after, more=at < total, where=lambda row: f"{name}:row {start + row + 1}")

@@ -15,13 +15,13 @@ import requests
 from connectors import Fault, SourceError
 
 TEMPORARY = (429, 502, 503, 504)
-TIMEOUT, UNAUTHORIZED, FORBIDDEN, SERVER = 408, 401, 403, 500
+BAD, TIMEOUT, UNAUTHORIZED, FORBIDDEN, SERVER = 400, 408, 401, 403, 500
 _KINDS: dict[int, Fault] = {429: "busy", 504: "timeout", TIMEOUT: "timeout", UNAUTHORIZED: "login", FORBIDDEN: "login"}
 """What kind of fault a status is, where its hundred does not say."""
 PASSING = ("REQUEST_LIMIT_EXCEEDED", "UNABLE_TO_LOCK_ROW")
 """Words of errors that pass by themselves, whatever their status says (Salesforce)."""
 _WORD = re.compile(r"[A-Za-z][A-Za-z_.]{1,40}|0x[0-9a-f]{8}|[0-9]{2,5}")
-_WORDS = ("error", "errorCode", "messageNumber", "code")
+_WORDS = ("errorType", "error", "errorCode", "messageNumber", "code")
 """Where servers put their own word for an error."""
 
 
@@ -31,6 +31,10 @@ class TemporaryError(SourceError):
     def __init__(self, message: str, after: float | None = None, *, fault: Fault) -> None:
         super().__init__(message, fault=fault)
         self.after = after
+
+
+class TooLargeError(SourceError):
+    """A longer answer than is read."""
 
 
 class UnauthorizedError(SourceError):
@@ -53,6 +57,8 @@ def fault(place: str, response: requests.Response, text: bytes, *, path: bool) -
             fault="refused",
         )
     words = " ".join(part for part in (f"{place}: {status}", responses.get(status, ""), _code(text)) if part)
+    if wanted := certificate_wanted(place, status, text):
+        return wanted
     after = _after(response.headers.get("Retry-After", ""))
     passing = any(f"({word})" in words for word in PASSING)
     kind = "busy" if passing or after is not None else _KINDS.get(status, "server" if status >= SERVER else "refused")
@@ -61,7 +67,17 @@ def fault(place: str, response: requests.Response, text: bytes, *, path: bool) -
     if status == UNAUTHORIZED:
         return UnauthorizedError(words, whole=True, fault="login")
     lasting = status < SERVER and status != TIMEOUT and not passing
-    return SourceError(words, permanent=lasting, whole=lasting and status == FORBIDDEN, fault=kind)
+    # A right may lack for all there is, or for one record: who asks for several knows.
+    return SourceError(words, permanent=lasting, fault=kind)
+
+
+def certificate_wanted(place: str, status: int, text: bytes) -> SourceError | None:
+    """What it means where nginx asks for a certificate of ours: it does so in its answer."""
+    if status != BAD or b"SSL certificate" not in text[:2000]:
+        return None
+    return SourceError(
+        f"{place}: {status}, it demands a certificate that it knows (cert_file)", whole=True, fault="login"
+    )
 
 
 def _code(text: bytes) -> str:

@@ -7,7 +7,6 @@ import time
 from base64 import b64encode
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -20,7 +19,8 @@ from urllib3.exceptions import HTTPError
 from connectors import SourceError
 from connectors.circuit import Circuit
 from connectors.login import Login, credentials, sendable
-from connectors.refused import TemporaryError, UnauthorizedError, fault, shown
+from connectors.refused import TemporaryError, TooLargeError, UnauthorizedError, fault, shown
+from connectors.tls import Tls
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Mapping
@@ -58,8 +58,8 @@ class Session:
 
     token: sent as a bearer; or token_url, client_id, client_secret and, where the server wants one, scope: OAuth2 client
     credentials, renewed before they expire, and once more on a 401; or user and password (basic);
-    or a log-in of another form. timeout: of one answer, to its last byte. ca_file: who vouches for the server, in place of
-    the well-known (PEM). hidden: the address itself is the secret, and no more than its server is ever told.
+    or a log-in of another form. timeout: of one answer, to its last byte. tls: who vouches for the server, and our own
+    certificate, also for the log-in's server. hidden: the address itself is the secret, and no more than its server is ever told.
 
     What is temporary (no connection, 429, 502, 503, 504) is asked again up to TRIES times within PATIENCE; `Retry-After`
     is honoured, beyond PATIENCE by failing at once until its time has come. Requests must therefore bear repeating.
@@ -83,7 +83,7 @@ class Session:
         user: str = "",
         password: str = "",
         login: Login | None = None,
-        ca_file: str = "",
+        tls: Tls | None = None,
         hidden: bool = False,
     ) -> None:
         for name, address in (("url", url), *([("token_url", token_url)] if token_url else [])):
@@ -99,8 +99,6 @@ class Session:
             raise ValueError("token: holds a sign that no header can carry")
         if bool(user) != bool(password) or (user and (token or token_url)):
             raise ValueError("user: needs password, and takes the place of a token")
-        if ca_file and not Path(ca_file).is_file():
-            raise ValueError("ca_file: no such file")
         if timeout <= timedelta(0):
             raise ValueError("timeout: must be more than 0s")
         self._path_shown = not hidden
@@ -117,7 +115,8 @@ class Session:
         self._http = requests.Session()
         # A proxy of the environment is for what lies outside.
         self._http.trust_env = urlsplit(url).hostname not in LOOPBACK
-        self._http.verify = ca_file or True
+        self._tls = tls or Tls()
+        self._tls.arm(self._http)
 
     def ask(
         self,
@@ -227,8 +226,8 @@ class Session:
             ) as response:
                 text = self._read(response, began, place)
         except (requests.RequestException, HTTPError, OSError) as error:
-            if isinstance(error, requests.exceptions.SSLError):
-                raise SourceError(f"{place}: its certificate cannot be verified", whole=True, fault="login") from None
+            if (broken := self._tls.fault(place, url, error)) is not None:
+                raise broken from None
             if isinstance(error, ValueError):
                 raise SourceError(
                     f"{place}: an address that cannot be asked", permanent=True, fault="refused"
@@ -257,7 +256,7 @@ class Session:
             pieces.append(piece)
             size += len(piece)
             if size > LIMIT:
-                raise SourceError(
+                raise TooLargeError(
                     f"{place}: an answer of more than {LIMIT >> 20} MB: ask for smaller pages",
                     permanent=True,
                     fault="unreadable",

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 def column(cells: Sequence[Any]) -> pa.Array:
     """Cells of one column: text stays text, numbers numbers, times times; of mixed kinds, or others, become text."""
+    if isinstance(next((cell for cell in cells if cell is not None), None), UUID | dict | list | bytes):
+        return pa.array([None if cell is None else _text(cell) for cell in cells], pa.string())
     try:
         return pa.array(cells)
     except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
@@ -29,7 +31,10 @@ def column(cells: Sequence[Any]) -> pa.Array:
 def _text(cell: Any) -> str:
     if isinstance(cell, dict | list):
         return json.dumps(cell, ensure_ascii=False, default=str)
-    return cell.decode(errors="replace") if isinstance(cell, bytes) else str(cell)
+    if isinstance(cell, bytes):
+        text = cell.decode(errors="replace")
+        return text if text.isprintable() and "\ufffd" not in text else cell.hex()
+    return str(cell)
 
 
 def encoded(value: Any) -> Any:

@@ -142,6 +142,8 @@ def backtest(
         sys.stderr.write(f"{source}: {reject.where}: {reject.why}\n")
     for source, statuses in outcome.unknown_statuses.items():
         sys.stderr.write(f"{source}: statuses that no class names, counted as other: {statuses}\n")
+    for source, rows in (+outcome.wrong_digits).items():
+        sys.stderr.write(f"{source}: {rows} rows of clients with a wrong check digit\n")
     shown = {key: value for key, value in outcome.summary.items() if key != "labels"}
     typer.echo(json.dumps(shown, indent=2, ensure_ascii=False))
 

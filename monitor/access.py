@@ -195,6 +195,9 @@ def read_access(tables: Mapping[str, Any], file: str, faults: list[Fault]) -> Ac
                 file, "monitor.listen", "beyond loopback users are needed, as in [users.NAME]; or listen on 127.0.0.1"
             )
         )
+    beyond = isinstance(listen, str) and ":" in listen and not on_loopback(listen)
+    if beyond and tables.get("receivers") and not monitor.get("address"):
+        faults.append(Fault(file, "monitor.address", "is missing: links in messages would lead nowhere"))
     return Access(
         users,
         block.header.lower(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -47,6 +48,8 @@ class Outcome:
     summary: dict[str, Any] = field(default_factory=dict)
     rejects: list[tuple[str, Reject]] = field(default_factory=list)
     unknown_statuses: dict[str, dict[str, int]] = field(default_factory=dict)
+    wrong_digits: Counter[str] = field(default_factory=Counter)
+    """By source, rows of clients whose check digit is wrong."""
     cases: list[TheirCase] = field(default_factory=list)
     bank: Portfolio = field(default_factory=Portfolio)
 
@@ -75,7 +78,7 @@ def backtest(
     """Judge [start, until) (None: all there is) in spans of `span` minutes; what lies before `start` trains."""
     began = perf_counter()
     outcome, pipeline, rows = Outcome(), _pipeline(config), 0
-    for source in config.sources.values():
+    for source in (source for source in config.sources.values() if source.block.role != "stories"):
         rows += _load(Intake(source), pipeline, outcome, progress)
     outcome.cases, outcome.bank = list(pipeline.book.cases.values()), pipeline.portfolio
     first, last = pipeline.windows.bounds()
@@ -136,9 +139,12 @@ def _load(intake: Intake, pipeline: Pipeline, outcome: Outcome, progress: Progre
         counted += rows.table.num_rows
         progress(f"reading {rows.source}", counted, 0)
         outcome.rejects += [(rows.source, reject) for reject in rows.rejects]
+        outcome.wrong_digits[rows.source] += rows.wrong_digits
         for word, n in rows.unknown_statuses.items():
             words = outcome.unknown_statuses.setdefault(rows.source, {})
             words[word] = words.get(word, 0) + n
+        for unknown in rows.unknown:
+            windows.gap(*unknown)
         match rows.role:
             case "transactions":
                 counts = windows.count(rows.table, source=rows.source, closing=None)

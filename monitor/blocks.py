@@ -112,7 +112,7 @@ class Monitor(Block):
 class SourceBlock(Block):
     """[sources.NAME], but for the options of its kind."""
 
-    role: Literal["transactions", "metrics", "cases", "clients", "holdings"]
+    role: Literal["transactions", "metrics", "cases", "clients", "holdings", "stories"]
     kind: str
     columns: dict[str, str] = {}
     defaults: dict[str, Annotated[Any, AfterValidator(_word_or_number)]] = {}
@@ -144,6 +144,19 @@ class ReceiverBlock(Block):
     kind: str
     language: Literal["es", "en"] | None = None
     per_hour: int = Field(default=60, ge=1)
+
+
+class BoardBlock(Block):
+    """[boards.NAME], but for the options of its kind.
+
+    every: how often what has changed is pushed; start: how far back what was detected is told of (what is open always is); client_names:
+    whether clients' names go with their numbers.
+    """
+
+    kind: str
+    every: Minutes = MINUTE
+    start: Duration = timedelta(days=30)
+    client_names: bool = False
 
 
 class Words(Block):

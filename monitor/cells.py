@@ -130,7 +130,7 @@ def count(
             last = f"minute >= {floor} QUALIFY row_number() OVER (PARTITION BY id ORDER BY {order}) = 1"
             once = f"SELECT * FROM arrivals ANTI JOIN several USING (id) WHERE minute >= {floor}"
             every = f"(SELECT * EXCLUDE (old, until) FROM versions UNION ALL BY NAME {once})"
-            remembered = _remember(db, every, source, last)
+            remembered = _changed(db, _remember(db, every, source, last))
         else:
             cells = _cells(db, kept, source, known="minute" if closing is None else "known")
             db.register("arrived", _since(rows, floor))  # few of a large batch
@@ -225,6 +225,16 @@ def _again(db: duckdb.DuckDBPyConnection, rows: str, source: str, order: str) ->
         .to_arrow_table()
         .cast(CELLS)
     )
+
+
+def _changed(db: duckdb.DuckDBPyConnection, remembered: pa.Table) -> pa.Table:
+    """Without the entries that the ledger has already: a source that reads back gives most of its rows again as they were."""
+    db.register("remembered", remembered)
+    same = " AND ".join(
+        f"ledger.{name} IS NOT DISTINCT FROM remembered.{name}" for name in LEDGER.names if name not in ("id", "known")
+    )
+    found = db.sql(f"SELECT remembered.* FROM remembered ANTI JOIN ledger ON ledger.id = remembered.id AND {same}")
+    return found.to_arrow_table().cast(LEDGER)
 
 
 def _remember(db: duckdb.DuckDBPyConnection, rows: str, source: str, where: str) -> pa.Table:

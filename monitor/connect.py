@@ -1,4 +1,4 @@
-"""`vigia check --connect`: every source, desk and receiver is asked, all at once, and told in a line each, in their order.
+"""`vigia check --connect`: every source, desk, receiver and board is asked, all at once, and told in a line each, in their order.
 
 Of a source the first rows are read as the daemon would read them. Nothing is written anywhere and nothing is sent.
 """
@@ -17,7 +17,7 @@ from connectors import Fault, SourceError
 from monitor.config import Config
 from monitor.intake import Intake
 from monitor.logs import kind_and_place
-from monitor.plugs import DeskConfig, ReceiverConfig
+from monitor.plugs import BoardConfig, DeskConfig, ReceiverConfig
 
 LIMIT = 20.0
 """Seconds that each may take."""
@@ -26,11 +26,13 @@ Said = tuple[str, Fault | None]
 
 
 def faults_of(config: Config, now: datetime, limit: float = LIMIT) -> int:
-    """How many sources, desks and receivers have a fault; each of those is told on stderr, and the others on stdout."""
+    """How many sources, desks, receivers and boards have a fault; each of those is told on stderr, and the others on stdout."""
     asked: list[tuple[str, Callable[[], Said]]] = [
         (f"source {name}", partial(_source, config, name, now)) for name in config.sources
     ]
-    plugs: dict[str, Mapping[str, DeskConfig | ReceiverConfig]] = {"desk": config.desks, "receiver": config.receivers}
+    plugs: dict[str, Mapping[str, DeskConfig | ReceiverConfig | BoardConfig]] = {
+        "desk": config.desks, "receiver": config.receivers, "board": config.boards,
+    }  # fmt: skip
     for what, named in plugs.items():
         asked += [(f"{what} {name}", partial(_plug, plug)) for name, plug in named.items()]
     return told(asked, limit)
@@ -72,7 +74,7 @@ def _asked(ask: Callable[[], Said]) -> tuple[Thread, Future[Said]]:
     return asking, answer
 
 
-def _plug(plug: DeskConfig | ReceiverConfig) -> Said:
+def _plug(plug: DeskConfig | ReceiverConfig | BoardConfig) -> Said:
     return plug.make().check(), None
 
 
@@ -84,6 +86,7 @@ def _source(config: Config, name: str, now: datetime) -> Said:
     said = [there, *([f"{usable:,} rows can be used"] if usable or left else [])]
     if left:
         said.append(f"{left:,} cannot, such as {rows.rejects[0].where}: {rows.rejects[0].why}")
+    said += [f"{rows.wrong_digits} of clients with a wrong check digit"] if rows.wrong_digits else []
     if rows.unknown_statuses:
         said.append(f"statuses that no class names: {', '.join(sorted(rows.unknown_statuses))}")
     return "; ".join(said), "unreadable" if left or rows.unknown_statuses else None

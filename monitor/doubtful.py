@@ -38,7 +38,7 @@ UNDONE = "('failed', 'rejected', 'reversed')"
 def doubled(db: duckdb.DuckDBPyConnection, rows: str, order: str) -> None:
     """A table `doubled`: the rows, arrived or in the ledger (`old`), of which there are several alike; the source is a variable."""
     same = "minute, product, channel, client_id, amount"
-    paid = "id <> '' AND client_id <> '' AND amount > 0"
+    paid = "id <> '' AND client_id <> '' AND amount > 0 AND n = 1"  # a row that stands for many is no operation
     seq = "seq" if "seq" in order else "0"
     db.execute(f"""
         CREATE TEMP TABLE doubled AS

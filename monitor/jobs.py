@@ -1,4 +1,4 @@
-"""What a service does at its times: polls, deliveries, notices, promises, housekeeping, the heartbeat.
+"""What a service does at its times: polls, deliveries, notices, boards, promises, months, housekeeping, the heartbeat.
 
 Each job has a thread of its own when it needs one, so none waits for another, however many hang; and none begins while it still works.
 """
@@ -13,6 +13,7 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from monitor.heartbeat import Pulse
+from monitor.months import keep_months
 
 if TYPE_CHECKING:
     from monitor.service import Service
@@ -36,6 +37,10 @@ class Punctual(ThreadPoolExecutor):  # type: ignore[misc]  # APScheduler has no 
     def _do_submit_job(self, job: Any, run_times: list[datetime]) -> None:
         self.due[job.id] = run_times[0]
         super()._do_submit_job(job, run_times)
+
+
+SETTLED = timedelta(minutes=3)
+"""After the start, before the months are counted."""
 
 
 def scheduled(service: Service) -> BackgroundScheduler:
@@ -62,6 +67,13 @@ def scheduled(service: Service) -> BackgroundScheduler:
     scheduler.add_job(service.notices.tell, "interval", **notify)
     for name in service.refreshing:
         scheduler.add_job(service.refreshing.refresh, "interval", minutes=1, args=[name], id=f"refresh {name}")
+    for name in service.boards:
+        seconds = service.config.boards[name].block.every.total_seconds()
+        how = [name, service.ending]
+        scheduler.add_job(service.boards.push, "interval", seconds=seconds, args=how, id=f"board {name}")
+    keep = [service.store, service.config, service.clock]
+    begins = datetime.now(UTC) + SETTLED
+    scheduler.add_job(keep_months, "interval", hours=1, args=keep, id="months", next_run_time=begins)
     watch = {"seconds": WATCH.total_seconds(), "id": "promises", "next_run_time": datetime.now(UTC)}
     scheduler.add_job(service.watch_promises, "interval", **watch)
     scheduler.add_job(service.housekeep, "interval", hours=1, id="housekeep")

@@ -1,7 +1,7 @@
 """Every metric of Vigía: its name, what it means, its labels and its unit. Nothing else is told to Prometheus.
 
 Labels are product, channel, segment, rule, severity, source and desk only (`le` in histograms): never a client. A desk's label also
-names receivers, as `receivers.NAME`. Units are base units and end the name; a counter of things has none.
+names receivers, as `receivers.NAME`, and boards, as `boards.NAME`. Units are base units and end the name; a counter of things has none.
 """
 
 from __future__ import annotations
@@ -126,6 +126,7 @@ NAMES: dict[str, Named] = {
     "source_too_late_rows": _counter("Rows dropped: older than late rows may be.", *SOURCE),
     "source_repeated_rows": _counter("Rows whose id was seen before; the newest counts.", *SOURCE),
     "source_unknown_status_rows": _counter("Rows with a status that no class names.", *SOURCE),
+    "source_wrong_digit_rows": _counter("Rows of a client whose check digit is wrong.", *SOURCE),
     "source_errors": _counter("Polls that failed.", *SOURCE),
     **{f"source_{fault}_errors": _counter(f"Polls that failed: {words}.", *SOURCE) for fault, words in FAULTS.items()},
     "source_up": _gauge("1 if the last poll was answered, else 0.", *SOURCE),
@@ -146,7 +147,7 @@ NAMES: dict[str, Named] = {
     "last_cycle_timestamp_seconds": _gauge("When the last full cycle ended; 0: none has yet.", unit="seconds"),
     "outbox_pending": _gauge("Messages to desks and receivers that wait to be sent."),
     "outbox_oldest_age_seconds": _gauge("Age of the oldest message that waits to be sent.", unit="seconds"),
-    "outbox_sent": _counter("Messages that a desk or receiver took.", *DESK),
+    "outbox_sent": _counter("Messages that a desk or receiver took, and rows' pushes that a board took.", *DESK),
     "outbox_errors": _counter("Deliveries that failed; most are tried again.", *DESK),
     **{f"desk_{fault}_errors": _counter(f"Deliveries that failed: {words}.", *DESK) for fault, words in FAULTS.items()},
     "desk_lag_seconds": _gauge("Age of the oldest message that waits for it; 0: none does.", *DESK, unit="seconds"),

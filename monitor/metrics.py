@@ -49,8 +49,8 @@ class SourceStanding:
 class Metrics:
     """The metrics of one service.
 
-    sources, desks (receivers among them) and rules: the configured names, so that what is counted of them stands at zero before the
-    first event.
+    sources, desks (receivers and boards among them) and rules: the configured names, so that what is counted of them stands at zero
+    before the first event.
     """
 
     def __init__(self, *, sources: Iterable[str] = (), desks: Iterable[str] = (), rules: Iterable[str] = ()) -> None:
@@ -79,7 +79,7 @@ class Metrics:
     @classmethod
     def of(cls, config: Config) -> Self:
         """As it is configured."""
-        desks = [*config.desks, *map(receiver_name, config.receivers)]
+        desks = [*config.desks, *map(receiver_name, config.receivers), *(f"boards.{name}" for name in config.boards)]
         return cls(sources=config.sources, desks=desks, rules=[rule.spec.name for rule in config.rules()])
 
     def _make(self) -> None:
@@ -87,7 +87,7 @@ class Metrics:
         self._transactions = counter(r, "transactions")
         self._by_class = {name: counter(r, f"transactions_{name}") for name in CLASSES if name != "ok"}
         kinds = {"rows": "rows", "unknown": "unknown_status_rows"}
-        kinds |= {name: f"{name}_rows" for name in ("rejected", "late", "too_late", "repeated")}
+        kinds |= {name: f"{name}_rows" for name in ("rejected", "late", "too_late", "repeated", "wrong_digit")}
         self._rows = {name: counter(r, f"source_{known}") for name, known in kinds.items()}
         self._source_errors, self._source_up = counter(r, "source_errors"), gauge(r, "source_up")
         self._source_circuit, self._desk_circuit = gauge(r, "source_circuit_open"), gauge(r, "desk_circuit_open")
@@ -130,10 +130,12 @@ class Metrics:
         repeated: int = 0,
         rejected: int = 0,
         unknown: int = 0,
+        wrong_digit: int = 0,
     ) -> None:
         """What a poll brought, and what became of it."""
         counts = {"rows": rows, "late": late, "too_late": too_late, "repeated": repeated}
-        for name, number in (counts | {"rejected": rejected, "unknown": unknown}).items():
+        counts |= {"rejected": rejected, "unknown": unknown, "wrong_digit": wrong_digit}
+        for name, number in counts.items():
             self._rows[name].labels(source).inc(number)
 
     def transactions(self, cells: pa.Table) -> None:

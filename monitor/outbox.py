@@ -29,11 +29,15 @@ A_DAY = timedelta(days=1) // LONGEST_WAIT
 """Attempts."""
 PATIENCE = timedelta(days=1)
 """So old is a notice that is refused for good when it is given up: what follows in its thread, and is as old, is refused but once."""
+SEVERAL = 3
+"""Clients one after the other of whom a desk takes nothing for want of a right: then it is asked whether it lets us in at all."""
 DOUBLINGS = 16
 """Of the wait at most: a desk may be away for days, and no length of time is doubled so often."""
 
 NOTIFY = "notify"
 """The action of a message to a receiver."""
+PROMOTE = "promote"
+"""The action of a message that a case is an incidente by now."""
 Tell = Callable[[Mapping[str, Any]], str]
 """Sends a notice that waits in the outbox (its row); the other side's number for it."""
 NOBODY: Mapping[str, Tell] = {}
@@ -50,8 +54,8 @@ def to_open(decision: Decision, incident: Incident, client: Client, zone: tzinfo
     """The message that opens a client's preventive case; its words are in the bank's zone."""
     subject, body = case_text(incident, decision, _words(incident, client, zone))
     return Message(
-        decision.key, decision.key, decision.desk, "open", _payload(decision, incident, subject, body, "abierto")
-    )
+        decision.key, decision.key, decision.desk, "open", _payload(decision, incident, subject, body, "abierto") | {"kind": "soporte"}
+    )  # fmt: skip
 
 
 def to_end(
@@ -81,6 +85,13 @@ def _named(decision: Decision, what: str, incident: Incident) -> str:
     other = [incident.id] if incident.id != decision.incident_id else []
     anew = [f"{incident.reopened_at.astimezone(UTC):%Y%m%dT%H%M%S}"] if incident.reopened_at else []
     return ":".join([decision.key, what, *other, *anew])
+
+
+def to_promote(decision: Decision, incident: Incident, client: Client, zone: tzinfo, *, over: bool) -> Message:
+    """The message that tells a desk which wants to know it that N2 has made an incidente of a case; over: the failure has ended."""
+    subject, body = case_text(incident, decision, _words(incident, client, zone))
+    payload = _payload(decision, incident, subject, body, "afectación superada" if over else "abierto")
+    return Message(f"{decision.key}:{PROMOTE}", decision.key, decision.desk, PROMOTE, payload)
 
 
 def to_withdraw(decision: Decision, incident: Incident, client: Client, zone: tzinfo) -> Message:
@@ -114,7 +125,7 @@ def _payload(decision: Decision, incident: Incident, subject: str, body: str, st
     return {
         "key": decision.key, "incident_id": decision.incident_id, "client_id": decision.client_id, "product": decision.product,
         "channel": incident.scope.channel, "opened_at": decision.opened_at.isoformat(), "priority": decision.priority,
-        "kind": "soporte", "subject": subject, "body": body, "status": status,
+        "kind": "incidente" if decision.promoted_at else "soporte", "subject": subject, "body": body, "status": status,
     }  # fmt: skip
 
 
@@ -138,6 +149,7 @@ def deliver(
     before each, for a desk may take long.
     """
     resting = {} if resting is None else resting
+    denied: dict[str, set[str]] = {}
     done, paused = 0, {*but, *(desk for desk, until in resting.items() if clock() < until)}
     while not stop() and (only not in paused) and (message := store.claim(clock(), LEASE, only=only, but=paused)):
         desk = message["desk"]
@@ -147,13 +159,19 @@ def deliver(
             why = str(error) if isinstance(error, SourceError) else f"{type(error).__name__}: {error}"
             permanent = isinstance(error, SourceError) and error.permanent
             whole = isinstance(error, SourceError) and error.whole
+            # A right that lacks may be one to a single record (403): of the others it is seen whether they pass.
+            lacks = permanent and not whole and isinstance(error, SourceError) and error.fault == "login"
+            if lacks:
+                whose = denied.setdefault(desk, set())
+                whose.add(message["payload"].get("client_id") or message["key"])
+                whole = len(whose) == SEVERAL and _shut(desks.get(desk))
             wait = min(FIRST_WAIT * 2 ** min(message["attempts"], DOUBLINGS), LONGEST_WAIT)
             # Permanent means until somebody mends it: a case that was decided on is never given up, only asked for less often;
             # one that is taken back, for a day, for it may be gone from its tool; a notice likewise, for its recipient may be nobody.
             # Nothing is given up because of a desk or receiver that can take nothing at all.
             young = clock() - message["created_at"] < PATIENCE
-            patient = {"open": True, NOTIFY: young, "withdraw": message["attempts"] + 1 < A_DAY}
-            dead = permanent and not whole and not patient.get(message["action"], False)
+            patient = {"open": True, PROMOTE: True, NOTIFY: young or lacks, "withdraw": message["attempts"] + 1 < A_DAY}
+            dead = permanent and not whole and not patient.get(message["action"], lacks)
             # After a rest another one's turn comes first: one that alone is refused so may not keep all others waiting.
             pause = LONGEST_WAIT + FIRST_WAIT if whole else LONGEST_WAIT if permanent else wait
             store.put_off(message["id"], why, clock() + pause, dead=dead)
@@ -177,8 +195,20 @@ def deliver(
         else:
             store.confirm(message["id"], reference, clock())
             sent(desk, "", "other")
+            denied.pop(desk, None)
             done += 1
     return done
+
+
+def _shut(desk: CaseDesk | None) -> bool:
+    """Whether a desk lets us in to nothing; a receiver cannot be asked without telling somebody, and is taken to."""
+    if desk is None:
+        return True
+    try:
+        desk.check()
+    except Exception as error:  # noqa: BLE001 - as in `deliver`
+        return not isinstance(error, SourceError) or error.permanent
+    return False
 
 
 def _send(desks: Mapping[str, CaseDesk], receivers: Mapping[str, Tell], message: Mapping[str, Any]) -> str:
@@ -194,5 +224,8 @@ def _send(desks: Mapping[str, CaseDesk], receivers: Mapping[str, Tell], message:
     case = Case(**payload | {"opened_at": datetime.fromisoformat(payload["opened_at"]).astimezone(UTC)})
     if message["action"] == "open":
         return desk.open(case)
-    desk.update(case)
+    if message["action"] != PROMOTE:
+        desk.update(case)
+    elif promote := getattr(desk, PROMOTE, None):
+        promote(case)
     return str(message["reference"])

@@ -27,18 +27,26 @@ def made(config: Config) -> dict[str, Receiver]:
     return {name: receiver.make() for name, receiver in config.receivers.items()}
 
 
-def tellers(config: Config, receivers: Mapping[str, Receiver]) -> dict[str, Tell]:
+def tellers(config: Config, store: Store, receivers: Mapping[str, Receiver]) -> dict[str, Tell]:
     """By the name that stands in a message: what sends it. Its words are made when it is sent."""
 
     def teller(receiver: Receiver) -> Tell:
-        return lambda row: receiver.send(notice(config, row))
+        return lambda row: receiver.send(notice(config, row, overtaken=_overtaken(store, row)))
 
     return {receiver_name(name): teller(receiver) for name, receiver in receivers.items()}
 
 
-def notice(config: Config, row: Mapping[str, Any]) -> Notice:
-    """A message of the outbox, ready to be sent."""
+def _overtaken(store: Store, row: Mapping[str, Any]) -> bool:
+    """Whether a newer message of the thread already waits, after an hour in which the receiver did not answer, say."""
+    o = t.outbox.c
+    newer = (o.case_key == row["case_key"]) & (o.id > row["id"]) & o.state.in_(("due", "sending"))
+    return bool(rows(store, t.outbox.select().with_only_columns(o.id).where(newer).limit(1)))
+
+
+def notice(config: Config, row: Mapping[str, Any], *, overtaken: bool = False) -> Notice:
+    """A message of the outbox, ready to be sent. overtaken: it says so, and promises nothing: what follows it does."""
     facts = row["payload"]
+    facts = facts | {"overtaken": True, "next_at": None} if overtaken and "next_at" in facts else facts
     words = rendered(facts, config.words, zone=ZoneInfo(config.monitor.timezone))
     at = datetime.fromisoformat(facts["at"])
     return Notice(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import time, timedelta
@@ -43,6 +44,16 @@ def _some(given: list[str]) -> list[str]:
     return given
 
 
+def _mail(text: str) -> str:
+    if not re.fullmatch(r"[^\s@]+@[^\s@]+", text.strip()):
+        raise ValueError(f"has {text!r}, which is no address: write it as ana@banco.example")
+    return text
+
+
+def _lead(text: str) -> str:
+    return _mail(text) if text.strip() else ""
+
+
 def _people(given: list[str]) -> list[str]:
     for text in given:
         near = get_close_matches(text, WORDS, n=1, cutoff=0.75)
@@ -50,6 +61,8 @@ def _people(given: list[str]) -> list[str]:
             raise ValueError("must be addresses; without the key, it is the receiver's own")
         if text not in WORDS and "@" not in text and near:
             raise ValueError(f"has {text!r}, which is no address; did you mean {near[0]!r}?")
+        if text not in WORDS:
+            _mail(text)
     return [mailbox(text) for text in given]
 
 
@@ -58,8 +71,8 @@ class TeamBlock(Block):
 
     products: list[Named] = Field(default_factory=list)
     channels: list[Named] = Field(default_factory=list)
-    members: list[Named] = Field(default_factory=list)
-    lead: str = ""
+    members: list[Annotated[str, AfterValidator(_mail)]] = Field(default_factory=list)
+    lead: Annotated[str, AfterValidator(_lead)] = ""
 
 
 class RouteBlock(Block):
@@ -110,7 +123,8 @@ def read_routing(tables: Mapping[str, Any], monitor: Monitor, file: str, faults:
     With receivers and no route, each is told everything.
     """
     receivers = tables.get("receivers")
-    there = list(receivers) if isinstance(receivers, dict) else []
+    receivers = receivers if isinstance(receivers, dict) else {}
+    there = list(receivers)
     named = tables.get("teams")
     written_teams = list(named) if isinstance(named, dict) else []
     teams = []
@@ -120,6 +134,15 @@ def read_routing(tables: Mapping[str, Any], monitor: Monitor, file: str, faults:
             teams.append(Team(name, frozenset(block.products), frozenset(block.channels), members, lead))
     written = tables.get("route")
     if written is None:
+        faults += [
+            Fault(
+                file,
+                f"receivers.{name}.to",
+                "is missing: without a [[route]] it is told everything, and reaches nobody",
+            )
+            for name in there
+            if _mails_nobody(receivers[name])
+        ]
         return Routing(tuple(Route(name, news=frozenset(NEWS)) for name in there), tuple(teams))
     if not isinstance(written, list):
         faults.append(Fault(file, "route", "must be a list of tables: write [[route]]"))
@@ -139,6 +162,8 @@ def read_routing(tables: Mapping[str, Any], monitor: Monitor, file: str, faults:
             faults.append(Fault(file, f"{key}.receiver", f"no such receiver; {others}"))
         elif read.to and _read_by_many(tables["receivers"][read.receiver]):
             faults.append(Fault(file, f"{key}.to", f"{read.receiver} has one place for all: leave `to` out"))
+        elif not read.to and _mails_nobody(tables["receivers"][read.receiver]):
+            faults.append(Fault(file, f"{key}.to", f"is missing: {read.receiver} is mail, and has no `to` of its own"))
         hours = _hours(read, services, file, key, faults)
         faults += _of_teams(read, teams, written_teams, file, key)
         routes.append(_route(read, hours))
@@ -151,6 +176,11 @@ def _read_by_many(block: Any) -> bool:
         return not getattr(load("receivers", block["kind"]), "personal", False)
     except (LookupError, ImportError, TypeError):
         return False
+
+
+def _mails_nobody(block: Any) -> bool:
+    """Whether what names no recipient reaches nobody by this [receivers.NAME]."""
+    return isinstance(block, dict) and block.get("kind") == "email" and not block.get("to")
 
 
 def _services(tables: Mapping[str, Any], monitor: Monitor) -> dict[str, ServiceHours | None]:

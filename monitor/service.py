@@ -18,12 +18,14 @@ from time import perf_counter
 import structlog
 
 from connectors import Fault, SourceError
+from monitor.boards import Boards
 from monitor.config import Config
 from monitor.hearing import Hearing
-from monitor.intake import Intake, Rows
+from monitor.intake import Intake, Rows, let_go, tell_committed
 from monitor.jobs import scheduled
 from monitor.judge import EVENTS, Done, Down, Judge, Stopped
 from monitor.leading import reported
+from monitor.left_out import tell_left_out, tell_odd
 from monitor.logs import kind_and_place
 from monitor.metrics import Metrics
 from monitor.notices import Notices
@@ -39,8 +41,6 @@ log = structlog.get_logger()
 
 QUEUE = 64
 """Polls that may wait to be judged; past that, pollers wait."""
-TOLD = 5
-"""Rows left out of one poll that are told one by one."""
 LAST = 20.0
 """Seconds that what is being asked may take when all ends, and as many that what is then due may."""
 STALE = timedelta(minutes=2)
@@ -73,8 +73,9 @@ class Service:
         self.metrics.reloaded(clock(), taken=True)
         self.errors: dict[str, str] = {}
         receivers = made(config)
-        self.sending = Sending(config, store, clock, self.metrics, self.errors, tellers(config, receivers))
+        self.sending = Sending(config, store, clock, self.metrics, self.errors, tellers(config, store, receivers))
         self.refreshing = Refreshing(config, store, receivers, clock)
+        self.boards = Boards(config, store, clock, self.metrics, self.errors)
         self.runs, self.troubled = Runs(clock), dict[str, datetime]()
         wrong = partial(troubles, self)
         self.notices = Notices(config, store, clock, uncapped=[*self.refreshing], troubles=wrong)
@@ -109,15 +110,17 @@ class Service:
     # ---- one pass --------------------------------------------------------------------------------------------------
 
     def cycle(self) -> bool:
-        """Poll every source until it is drained, judge, deliver. False if a source or a desk could not be used."""
+        """Poll every source until it is drained, judge, deliver. False if a source, a desk or a board could not be used."""
         self.notices.begin()
         for intake in self._intakes.values():
             while (arrived := self._poll(intake)) is not None:
                 self._step([arrived])
                 if arrived.drained:
                     break
+        let_go(self._intakes.values())
         self.notices.tell()
         self.deliver()
+        self.boards.all()
         return not self.errors
 
     def _poll(self, intake: Intake) -> Rows | Down:
@@ -136,7 +139,7 @@ class Service:
         if rows.useless:
             self.metrics.counted(intake.name, rows=rows.table.num_rows, rejected=len(rows.rejects))
             if intake.name not in self.errors:
-                self._tell(rows)
+                tell_left_out(rows)
             down = self._down(intake, rows.useless, "unreadable")
             if intake.role in EVENTS:
                 return replace(down, lost=True, drained=rows.drained)
@@ -144,9 +147,11 @@ class Service:
             return down
         if self.errors.pop(intake.name, None):
             log.info("source is back", source=intake.name)
-        self._tell(rows)
-        if rows.unknown_statuses:
-            log.warning("statuses that no class names", source=rows.source, statuses=rows.unknown_statuses)
+        tell_left_out(rows)
+        if rows.lost:
+            log.warning("rows are lost", source=rows.source, what=rows.lost)
+            self.metrics.source_error(rows.source, "unreadable")
+        tell_odd(rows)
         self.metrics.polled(intake.name, perf_counter() - began)
         if intake.role in (*EVENTS, "cases"):
             self._complete(intake.name, rows.complete_until)
@@ -155,13 +160,6 @@ class Service:
     def _complete(self, name: str, until: datetime | None) -> None:
         self.hearing.complete(name, until)
         self.metrics.outside.lags("source", name, partial(self.hearing.lag, name))
-
-    def _tell(self, rows: Rows) -> None:
-        """What could not be used: the first few, and how many."""
-        for reject in rows.rejects[:TOLD]:
-            log.warning("row left out", source=rows.source, where=reject.where, why=reject.why)
-        if len(rows.rejects) > TOLD:
-            log.warning("rows left out", source=rows.source, rows=len(rows.rejects), told=TOLD)
 
     def _down(self, intake: Intake, error: str, fault: Fault = "other") -> Down:
         if self.errors.get(intake.name) != error:
@@ -180,6 +178,7 @@ class Service:
             arrived = [*arrived, replace(self._down(self._intakes[name], error, "timeout"), since=since)]
             self.hearing.lost.add(name)
         done = self.judge.step(arrived)
+        tell_committed(self._intakes, [item for item in arrived if isinstance(item, Rows)])
         now = self.clock()
         self._count(arrived, done, now, perf_counter() - began)
         for incident in done.changes.incidents.values():
@@ -217,6 +216,7 @@ class Service:
                     item.source, rows=item.table.num_rows, late=counted.late if counted else 0,
                     too_late=counted.too_late if counted else 0, repeated=counted.repeated if counted else 0,
                     rejected=len(item.rejects), unknown=sum(item.unknown_statuses.values()),
+                    wrong_digit=item.wrong_digits,
                 )  # fmt: skip
                 if counted and item.role == "transactions":
                     self.metrics.transactions(counted.cells)
@@ -268,6 +268,7 @@ class Service:
             log.warning("not waited for any longer", hanging=self.hanging)
         self._stopping.set()
         self._judging.join()
+        let_go(self._intakes.values())
 
     def ending(self) -> bool:
         """Whether it is time to end."""
@@ -275,8 +276,8 @@ class Service:
 
     @property
     def hanging(self) -> list[str]:
-        """The sources and desks that are being asked this moment; after the end of `run`, that have not answered in time."""
-        return sorted(self._asking) + self.sending.hanging
+        """The sources, desks and boards that are being asked this moment; after the end of `run`, that have not answered in time."""
+        return sorted(self._asking) + self.sending.hanging + self.boards.hanging
 
     def missed(self, event: object) -> None:
         """The scheduler skipped a run."""
@@ -371,7 +372,8 @@ class Service:
     @property
     def behind(self) -> bool:
         """Whether the last full cycle ended too long ago."""
-        slowest = max(source.block.every for source in self.config.sources.values())
+        events = [source.block.every for source in self.config.sources.values() if source.block.role in EVENTS]
+        slowest = max(events, default=timedelta(0))  # no other source closes minutes, and some are asked once an hour
         allowed = max(slowest + self.config.monitor.patience + STALE, 3 * slowest)
         return self.last_cycle is not None and self.clock() - self.last_cycle > allowed
 

@@ -9,7 +9,7 @@ from alerts.reasons import RETURNED
 from alerts.ties import AFTER
 from monitor import tables as t
 from monitor.escalation import to_escalate
-from monitor.outbox import to_end, to_open, to_return, to_withdraw
+from monitor.outbox import to_end, to_open, to_promote, to_return, to_withdraw
 from monitor.pipeline import Pipeline
 from monitor.store import Message, Store
 
@@ -31,6 +31,12 @@ def messages(pipeline: Pipeline, store: Store, changes: Changes, now: datetime) 
     fresh = (d for d in ours if not d.withdrawn_at and now - d.opened_at <= AFTER)
     opened = sorted(fresh, key=lambda d: (-d.priority, d.key))
     withdrawn = [d for d in ours if d.withdrawn_at]
+    promoted = [d for d in ours if d.promoted_at and not d.withdrawn_at]
+
+    def over(decision: Decision) -> bool:
+        kept = {d.key for d in pipeline.book.kept(decision.incident_id)}
+        return incident(decision).state is not IncidentState.FIRING and decision.key not in kept
+
     back = [(d, pipeline.book.standing(d)) for d in changes.decisions.values() if d.reason == RETURNED]
     firing = (i for i in changes.incidents.values() if i.state is IncidentState.FIRING)
     reopened = {i.id: i for i in firing if i.reopened_at == now}
@@ -41,6 +47,7 @@ def messages(pipeline: Pipeline, store: Store, changes: Changes, now: datetime) 
     ended = [(d, by) for d, by in newest if d.action is Action.OPEN and not d.withdrawn_at]
     return [
         *(to_open(d, incident(d), client(d), zone) for d in opened),
+        *(to_promote(d, incident(d), client(d), zone, over=over(d)) for d in promoted),
         *(to_return(o, incident(d), client(d), zone) for d, o in back if o),
         *(to_return(d, reopened[d.incident_id], client(d), zone) for d in on),
         *(to_end(d, by, client(d), zone, doubts(d)) for d, by in ended),

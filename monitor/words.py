@@ -33,7 +33,13 @@ TONES = {"critical": "#a3211b", "major": "#9a5200", "minor": "#4c5a68", "over": 
 _TIMES = frozenset({"at", "since", "from", "until"})
 PARTIALS = ("own.html", "letter.text", "list.text", "list.html", "phrases.text", "frame.html", "parts.html")
 """What templates are put together from; the bank may have its own of these, too."""
-_EMPTY: Mapping[str, Any] = {"event": "first", "why": (), "incident": {"state": ""}, "next_at": None}
+_EMPTY: Mapping[str, Any] = {
+    "event": "first",
+    "why": (),
+    "incident": {"state": ""},
+    "next_at": None,
+    "overtaken": False,
+}
 
 log = structlog.get_logger()
 

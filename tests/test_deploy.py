@@ -15,7 +15,7 @@ import yaml
 
 from monitor.config import read_config
 from monitor.metric_names import NAMES
-from monitor.migrations.versions.v0019_views import VIEWS
+from monitor.migrations.versions import v0019_views, v0051_boards
 from tests.boards import DEPLOY, FOLDER, boards, panels, queries, variables
 from tests.programs import needed
 
@@ -23,6 +23,7 @@ pytestmark = pytest.mark.filterwarnings(
     "ignore:Prefer using dashboardv2"
 )  # the classic form is what every Grafana provisions
 ROOT = DEPLOY.parent
+VIEWS = v0019_views.VIEWS | v0051_boards.VIEWS
 GRAFANA = DEPLOY / "grafana"
 UIDS = {
     "vigia-torre": "Torre de control",

@@ -18,7 +18,11 @@ DOWN = {
 }
 """Which packages each package may import."""
 SQL = (
+    # how a database is reached, what is asked of it, and how that is read on
+    "connectors/databases.py",
+    "connectors/selects.py",
     "connectors/sources/sql.py",
+    "monitor/board_tables.py",
     "monitor/columns.py",
     "monitor/database.py",
     "monitor/store.py",
@@ -33,11 +37,16 @@ DUCK = (
 FENCES: dict[str, tuple[str, ...]] = {
     "requests": ("connectors/",),
     "tenacity": ("connectors/",),
-    "smtplib": ("connectors/receivers/email.py",),
+    "smtplib": ("connectors/smtp.py",),
+    "imaplib": ("connectors/mailbox.py",),
+    "confluent_kafka": ("connectors/sources/kafka.py", "connectors/brokers.py", "connectors/messages.py"),
+    "fsspec": ("connectors/remote.py", "connectors/sftp.py"),
+    "paramiko": ("connectors/sftp.py",),
     "apprise": ("connectors/receivers/apprise.py",),
     "sqlalchemy": SQL,
     "alembic": SQL,
     "psycopg": SQL,
+    "pymysql": (),  # an extra: reached by SQLAlchemy alone
     "sqlite3": (*SQL, "monitor/demo/"),
     "apscheduler": ("monitor/",),
     "prometheus_client": ("monitor/",),

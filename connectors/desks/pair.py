@@ -17,8 +17,8 @@ class Pair:
     """A client's case in one desk, and in another one incident for all the cases of an affectation.
 
     case, incident: the blocks of the two desks, each with its kind and `other`, the field for the other's number; both kinds can be tied
-    (salesforce, helix). promoted_only: whether the incident waits until one of its cases is an `incidente`; else it is opened with the
-    first.
+    (salesforce, helix). promoted_only: whether the incident waits until N2 makes an `incidente` of one of its cases, and is tied to
+    those alone; else it is opened with the first.
 
     The incident's key is the affectation's id, and it says nothing of a client: what fails and where. Each case bears its number; the
     incident bears the first case's, and all of them in its log. Opened, tied and told again after a crash, nothing comes twice.
@@ -37,10 +37,13 @@ class Pair:
     def update(self, case: Case) -> None:
         """Tell the client's case; the incident, once, that it is over."""
         self.case.update(case)
-        if self._promoted_only and case.kind == INCIDENT:
+        self._ended(case)
+
+    def promote(self, case: Case) -> None:
+        """The case is an `incidente` by now: an incident that waited for it is opened, and tied to it."""
+        if self._promoted_only:
             self._tied(case, str(self.case.open(case)))
-        if case.status == ENDED and self._due(case):
-            self.incident.update(replace(_of_all(case), note=f"Afectación {case.incident_id}: {ENDED}"))
+            self._ended(case)
 
     def check(self) -> str:
         """Whether both answer."""
@@ -48,6 +51,10 @@ class Pair:
 
     def _due(self, case: Case) -> bool:
         return not self._promoted_only or case.kind == INCIDENT
+
+    def _ended(self, case: Case) -> None:
+        if case.status == ENDED and self._due(case):
+            self.incident.update(replace(_of_all(case), note=f"Afectación {case.incident_id}: {ENDED}"))
 
     def _tied(self, case: Case, number: str) -> None:
         if self._due(case):

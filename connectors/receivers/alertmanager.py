@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from connectors import SourceError
 from connectors.session import Session
+from connectors.tls import Tls
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -61,9 +62,10 @@ class Alertmanager:
                 raise ValueError(f"labels: {name} cannot be set")
         self._labels = {name: value for name, value in (labels or {}).items() if value}
         self._instances = []
+        tls = Tls(ca_file)
         for number, url in enumerate(urls, 1):
             try:
-                session = Session(url, token=token, user=user, password=password, ca_file=ca_file, timeout=timeout)
+                session = Session(url, token=token, user=user, password=password, tls=tls, timeout=timeout)
             except ValueError as error:
                 name, _, what = str(error).partition(": ")
                 raise ValueError(f"urls: number {number} {what}" if name == "url" else str(error)) from None

@@ -4,45 +4,48 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
-from time import monotonic
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 import pyarrow as pa
 import sqlalchemy as sa
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from connectors import Batch, Cursor, Reject, SourceError
-from connectors.sqlstates import fault_of
+from connectors.databases import Database
+from connectors.selects import Asked, bound
 from connectors.values import column, decoded, digest, encoded, lies_ahead, newest_time
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
-    Rows = Sequence[sa.Row[Any]]
+    from connectors import Fault
+
+    Rows = Sequence[Sequence[Any]]
 
 TOLD = 1000
 """Rows ahead of now that are told, and known again."""
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-_PERMANENT = re.compile(
-    r"no such (table|column|function)|syntax error|not a database|authentication|access denied|permission denied"
-    r"|does ?n.t exist|does not exist|unknown (database|column)|pg_hba",
-    re.IGNORECASE,
-)
 
 
 class Sql:
     """Rows of a table or of a query (exactly one of the two), in the order of a column that grows.
 
-    url: a SQLAlchemy address; table: a name, `schema.name` too; query: a SELECT without parameters; cursor: the column
-    that grows, a time or a number; key: a unique column that tells rows of the same cursor value apart; batch: rows a
-    poll; overlap: how far back rows are read again ("30s", "5m"), for those committed late with an older time; timeout:
-    of a statement, where the database knows of one (SQLite, PostgreSQL; elsewhere it goes into the address, in its
-    driver's way).
+    url: a SQLAlchemy address; table: a name, `schema.name` too; query: a SELECT; cursor: the column that grows, a time
+    or a number; key: a unique column, never NULL, that tells rows of the same cursor value apart; batch: rows a poll;
+    overlap: how far back rows are read again (30s, 5m), for those committed late with an older time; timeout: of a
+    statement. A server that has a shorter limit for the user keeps it.
+
+    A query may say `:since`, the time from which on rows are asked for, so that a database which groups or joins need
+    not do it for all the past: `WHERE fecha >= :since`, with `cursor` a column of times. Rows before it are left out
+    anyway. At the first read it is two days before what is wanted, in UTC; it has an offset where the cursor has one.
+
+    What differs by database: SQLite and PostgreSQL, MySQL and MariaDB (pip install 'vigia[mysql]', mysql+pymysql://)
+    are read in transactions that cannot write. A time without offset (DATETIME, timestamp) is in the zone that the
+    source's `timezone` says; MySQL gives a TIMESTAMP in the zone of its session, which `?init_command=SET time_zone =
+    '+00:00'` in the address (its signs percent-encoded) sets. Oracle and SQL Server were never run, their statements only
+    compiled: there give a user who may only SELECT (SQL Server: ApplicationIntent=ReadOnly in the address asks for a
+    replica), and in SQL Server as cursor no `datetime`, which it compares by thirds of a millisecond, but a `datetime2`
+    or a number. Oracle's driver gives a TIMESTAMP WITH TIME ZONE without its offset.
 
     With `key`, pages go by (cursor, key): each row once, whatever the page boundary falls among. A row committed later
     with the newest time and a smaller key is missed unless `overlap` reaches back to it; what is read again is the same
@@ -63,7 +66,7 @@ class Sql:
         cursor: str | None = None,
         key: str | None = None,
         batch: int = 50_000,
-        overlap: str | None = None,
+        overlap: timedelta = timedelta(0),
         timeout: timedelta = timedelta(minutes=2),
     ) -> None:
         if (table is None) == (query is None):
@@ -74,23 +77,18 @@ class Sql:
             raise ValueError("batch must be at least 1")
         if timeout < timedelta(seconds=1):
             raise ValueError("timeout: must be at least 1s")
-        self.cursor, self.key, self.batch, self._timeout = cursor, key, batch, timeout.total_seconds()
-        self._overlap = _duration(overlap) if overlap else None
-        self._address = _address(url)
-        # Without its query, which may hold secrets too.
-        self._shown = self._address.set(query={}).render_as_string(hide_password=True)
-        try:
-            # no pool: a poll opens and closes, and a database that restarted is met afresh
-            self._engine = sa.create_engine(
-                _read_only(self._address), poolclass=sa.NullPool, connect_args=_limits(self._address, self._timeout)
-            )
-        except (NoSuchModuleError, ImportError) as error:
-            raise ValueError(f"url: no driver for {self._address.drivername}: {error}") from error
-        self._rows = _rows(table, query)
+        if overlap < timedelta(0):
+            raise ValueError("overlap: must not be negative")
+        self.cursor, self.key, self.batch, self._overlap = cursor, key, batch, overlap
+        self._database = Database(url, timeout.total_seconds())
+        self._shown = self._database.shown
+        self._asked = Asked(table, query, self._database.backend)
+        if self._asked.moving and not cursor:
+            raise ValueError("query: :since needs cursor")
 
     def poll(self, cursor: Cursor | None, now: datetime, since: datetime | None) -> Batch:
         """The next page of rows. Raises SourceError, the address in it without its password."""
-        with self._connected() as connection:
+        with self._database.reading() as connection:
             if not self.cursor:
                 return self._whole(connection, cursor, now)
             last = {part: value for part, value in (cursor or {}).items() if part != "ahead"}
@@ -114,12 +112,12 @@ class Sql:
 
     def check(self) -> str:
         """The address and the columns."""
-        with self._connected() as connection:
-            names, _ = self._fetch(connection, self._select().limit(1))
+        with self._database.reading() as connection:
+            names, _ = self._fetch(connection, self._asked.select().limit(1))
         return f"{self._shown}: {', '.join(names)}"
 
     def _whole(self, connection: sa.Connection, cursor: Cursor | None, now: datetime) -> Batch:
-        names, rows = self._fetch(connection, self._select())
+        names, rows = self._fetch(connection, self._asked.select())
         found = {"rows": len(rows), "digest": f"{sum(int(digest(row), 16) for row in rows) % (1 << 64):016x}"}
         return Batch(_table(names, [] if found == cursor else rows), found, drained=True, complete_until=now)
 
@@ -135,16 +133,16 @@ class Sql:
     ) -> tuple[Batch, Rows]:
         by: sa.ColumnElement[Any] = sa.column(cursor)
         tie: sa.ColumnElement[Any] = sa.column(key)
-        select = self._select().where(by.is_not(None)).order_by(by, tie).limit(self.batch)
         if not last:
-            select = self._since(connection, select, by, since)
+            select = self._first(connection, by, since)
+        elif self._overlap and last["drained"]:
+            select = self._from(by, self._back(decoded(last["at"])))
         else:
             at, after = decoded(last["at"]), decoded(last["key"])
-            if self._overlap and last["drained"]:
-                select = select.where(by >= _bound(self._back(at, self._overlap)))
-            else:
-                select = select.where(by >= _bound(at), sa.or_(by > _bound(at), tie > _bound(after)))
-        names, found = self._fetch(connection, select)
+            select = self._from(by, at).where(sa.or_(by > bound(at), tie > bound(after), tie.is_(None)))
+        names, found = self._fetch(connection, select.order_by(by, tie).limit(self.batch))
+        if any(row[names.index(key)] is None for row in found):
+            raise self._error(f"key: {key!r} is NULL in a row, and cannot tell it from others", "unreadable")
         rows, ahead = _until(found, names.index(cursor), now)
         drained = len(found) < self.batch or bool(ahead)
         here = dict(last or {})
@@ -157,12 +155,11 @@ class Sql:
         self, connection: sa.Connection, cursor: str, *, last: Cursor | None, now: datetime, since: datetime | None
     ) -> tuple[Batch, Rows]:
         by: sa.ColumnElement[Any] = sa.column(cursor)
-        page = self._select().where(by.is_not(None)).order_by(by)
         seen: dict[str, int] = dict(last["seen"]) if last else {}
         limit = self.batch + sum(seen.values())
         at = decoded(last["at"]) if last else None
-        select = page.where(by >= _bound(at)) if last else self._since(connection, page, by, since)
-        names, found = self._fetch(connection, select.limit(limit))
+        select = self._from(by, at) if last else self._first(connection, by, since)
+        names, found = self._fetch(connection, select.order_by(by).limit(limit))
         place = names.index(cursor)
         rows, ahead = _until(found, place, now)
         drained = len(found) < limit or bool(ahead)
@@ -170,7 +167,7 @@ class Sql:
             newest = rows[-1][place]
             kept = [row for row in rows if row[place] != newest]
             if all(row[place] == at for row in kept):
-                same = self._fetch(connection, page.where(by == _bound(newest)))[1]
+                same = self._fetch(connection, self._from(by, newest).where(by == bound(newest)))[1]
                 rows = [*kept, *same]
             else:
                 rows = kept
@@ -190,89 +187,46 @@ class Sql:
         until = now if drained else newest_time(newest, now)
         return Batch(_table(names, fresh), {"at": encoded(newest), "seen": here}, drained, until), ahead
 
-    def _select(self) -> sa.Select[Any]:
-        return sa.select(sa.literal_column("*")).select_from(self._rows)
+    def _from(self, by: sa.ColumnElement[Any], at: Any) -> sa.Select[Any]:
+        return self._asked.select(at).where(by >= bound(at))
 
-    def _since(
-        self, connection: sa.Connection, select: sa.Select[Any], by: sa.ColumnElement[Any], since: datetime | None
-    ) -> sa.Select[Any]:
-        """Bounds the first read, if the column holds times; a day more where they carry no offset."""
+    def _first(self, connection: sa.Connection, by: sa.ColumnElement[Any], since: datetime | None) -> sa.Select[Any]:
+        """The first read, bounded if the column holds times; a day more where they carry no offset."""
         if since is None:
-            return select
-        names, rows = self._fetch(connection, self._select().where(by.is_not(None)).limit(1))
+            return self._asked.select().where(by.is_not(None))
+        day_before = since.astimezone(UTC).replace(tzinfo=None) - timedelta(days=1)
+        select = self._asked.select(day_before - timedelta(days=1)).where(by.is_not(None))
+        names, rows = self._fetch(connection, select.limit(1))
         one = rows[0][names.index(self.cursor or "")] if rows else None
-        day_before = since.astimezone(UTC) - timedelta(days=1)
         if isinstance(one, datetime):
-            return select.where(by >= _bound(since if one.tzinfo else day_before.replace(tzinfo=None)))
+            return select.where(by >= bound(since if one.tzinfo else day_before))
         if isinstance(one, date):
-            return select.where(by >= _bound(day_before.date()))
+            return select.where(by >= bound(day_before.date()))
         if isinstance(one, str) and re.match(r"\d{4}-\d\d-\d\d", one):
-            return select.where(by >= _bound(day_before.date().isoformat()))
+            return select.where(by >= bound(day_before.date().isoformat()))
         return select
 
-    def _back(self, at: Any, overlap: timedelta) -> Any:
+    def _back(self, at: Any) -> Any:
+        """A time that lies the overlap before, written as it is."""
         if isinstance(at, datetime):
-            return at - overlap
+            return at - self._overlap
         if isinstance(at, str) and re.match(r"\d{4}-\d\d-\d\d[ T]", at):
-            return (datetime.fromisoformat(at) - overlap).isoformat(sep=at[10])
-        raise SourceError(f"overlap: {self.cursor} holds no times but {at!r}", permanent=True, fault="refused")
+            back = (datetime.fromisoformat(at) - self._overlap).isoformat(sep=at[10])
+            return back[: len(at)] if len(at) < len("2026-03-03 10:00:00") else back
+        raise self._error(f"overlap: {self.cursor} holds no times but {at!r}", "refused")
 
-    def _fetch(self, connection: sa.Connection, select: sa.Select[Any]) -> tuple[list[str], Sequence[sa.Row[Any]]]:
-        result = connection.execute(select)
-        names = list(result.keys())
+    def _fetch(self, connection: sa.Connection, select: sa.Select[Any]) -> tuple[list[str], Rows]:
+        names, rows = self._database.rows(connection, select)
         for name in (self.cursor, self.key):
             if name and name not in names:
-                there = ", ".join(names)
-                raise SourceError(
-                    f"{self._shown}: there is no column {name!r}; there are: {there}", permanent=True, fault="refused"
-                )
+                raise self._error(f"there is no column {name!r}; there are: {', '.join(names)}", "refused")
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
-            raise SourceError(
-                f"{self._shown}: the query names a column twice: {', '.join(twice)}", permanent=True, fault="refused"
-            )
-        return names, result.fetchall()
+            raise self._error(f"the query names a column twice: {', '.join(twice)}", "refused")
+        return names, rows
 
-    @contextmanager
-    def _connected(self) -> Iterator[sa.Connection]:
-        file = self._address.database
-        if (
-            self._address.get_backend_name() == "sqlite"
-            and file
-            and not file.startswith("file:")
-            and not Path(file).exists()
-        ):
-            raise SourceError(f"{self._shown}: there is no such file", fault="unreachable")
-        try:
-            with self._engine.connect() as connection:
-                if connection.dialect.name == "postgresql":
-                    connection.execution_options(postgresql_readonly=True)
-                    if "statement_timeout" not in str(self._address.query.get("options", "")):
-                        connection.execute(sa.text(f"SET LOCAL statement_timeout = {int(self._timeout * 1000)}"))
-                if connection.dialect.name == "sqlite":
-                    end = monotonic() + self._timeout
-                    held: Any = connection.connection.driver_connection
-                    held.set_progress_handler(lambda: monotonic() > end, 100_000)
-                yield connection
-        except SQLAlchemyError as error:
-            cause = getattr(error, "orig", None) or error
-            words = " ".join(str(cause).split()) or type(cause).__name__
-            if words == "interrupted":
-                words = f"no answer within {self._timeout:g} s (timeout)"
-            if self._address.password:
-                words = words.replace(str(self._address.password), "***")
-            state = str(getattr(cause, "sqlstate", None) or "")
-            permanent = state[:2] in {"28", "3D", "42"} or bool(_PERMANENT.search(words))
-            raise SourceError(f"{self._shown}: {words}", permanent=permanent, fault=fault_of(state, words)) from None
-
-
-def _limits(address: sa.URL, timeout: float) -> dict[str, Any]:
-    """Of the connection itself: a server that is gone without a word is noticed."""
-    if address.drivername not in ("postgresql", "postgresql+psycopg", "postgresql+psycopg2"):
-        return {}
-    ours = {"connect_timeout": 10, "keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
-    ours["tcp_user_timeout"] = int(timeout * 1000)
-    return {name: value for name, value in ours.items() if name not in address.query}
+    def _error(self, what: str, fault: Fault) -> SourceError:
+        return SourceError(f"{self._shown}: {what}", permanent=True, fault=fault)
 
 
 def _until(rows: Rows, place: int, now: datetime) -> tuple[Rows, Rows]:
@@ -283,45 +237,6 @@ def _until(rows: Rows, place: int, now: datetime) -> tuple[Rows, Rows]:
     return rows[:first], rows[first:]
 
 
-def _address(url: str) -> sa.URL:
-    try:
-        return sa.make_url(url)
-    except ArgumentError:
-        raise ValueError("url: not a database address such as postgresql+psycopg://user@host/name") from None
-
-
-def _read_only(address: sa.URL) -> sa.URL:
-    """SQLite makes a missing file unless it is told not to."""
-    if (
-        address.get_backend_name() != "sqlite"
-        or not address.database
-        or address.database.startswith(("file:", ":memory:"))
-    ):
-        return address
-    return address.set(database=f"file:{quote(address.database)}").update_query_dict({"mode": "ro", "uri": "true"})
-
-
-def _rows(table: str | None, query: str | None) -> sa.FromClause:
-    if table:
-        schema, _, name = table.rpartition(".")
-        return sa.table(name, schema=schema or None)
-    plain = re.sub(r"(?<!:):(?=\w)", r"\\:", (query or "").strip().rstrip(";"))  # a colon is no parameter
-    return sa.text(plain).columns().subquery("found")
-
-
-def _bound(value: Any) -> sa.ColumnElement[Any]:
-    """A value as a bound parameter; a time keeps its offset, or the lack of one."""
-    kind = sa.DateTime(timezone=value.tzinfo is not None) if isinstance(value, datetime) else None
-    return sa.literal(value, kind)
-
-
-def _duration(text: str) -> timedelta:
-    found = re.fullmatch(r"(\d+)([smhd])", text.strip())
-    if not found:
-        raise ValueError(f"overlap: {text!r} is not a duration such as 30s, 5m, 1h")
-    return timedelta(seconds=int(found[1]) * _UNITS[found[2]])
-
-
-def _table(names: list[str], rows: Sequence[sa.Row[Any]]) -> pa.Table:
+def _table(names: list[str], rows: Rows) -> pa.Table:
     columns = list(zip(*rows, strict=True)) if rows else [()] * len(names)
     return pa.table([column(cells) for cells in columns], names)

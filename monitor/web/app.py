@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from fastapi import FastAPI, Request
+from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from fastapi.staticfiles import StaticFiles
@@ -32,6 +32,7 @@ from monitor.web import (
     board,
     cases,
     clients,
+    download,
     entry,
     followed,
     forms,
@@ -48,6 +49,7 @@ from monitor.web import (
 from monitor.web import reload as reloading
 from monitor.web.face import Face, trouble
 from monitor.web.gate import Gate
+from monitor.web.known import known_words
 from monitor.web.page import LOOK, looked, remember
 from monitor.web.sessions import Patience, Sessions
 from monitor.web.viewer import Forbidden, impersonal, viewer, watch_every_way_out
@@ -86,6 +88,7 @@ UNFIT = {
     "list_": "debe ser una lista",
     "model_": "debe ser un objeto de JSON",
     "extra_forbidden": "no se conoce",
+    "unknown_word": "no se conoce; {expected}",
 }
 """By the beginning of pydantic's names of what is wrong."""
 NOT_THERE = {404: "aquí no hay nada", 405: "eso no se hace aquí"}
@@ -123,11 +126,12 @@ def app(
     sessions, patience = Sessions(store, may, clock), Patience(clock)
     made = FastAPI(
         title="Vigía", version="1", description="Afectaciones, casos preventivos y clientes.",
-        docs_url=None, redoc_url=None, openapi_url="/api/openapi.json", responses=REFUSALS,
+        docs_url=None, redoc_url=None, openapi_url="/api/openapi.json", responses=REFUSALS, dependencies=[Depends(known_words)],
     )  # fmt: skip
     made.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
     made.include_router(followed.routes(store, clock, escalating or Escalating(), promises or Promises()))
     made.include_router(api.routes(store, clock, seen, own_guides))
+    made.include_router(download.routes(store, clock))
     face = Face(store, metrics, ready, clock, measures or {}, seen, own_guides)
     for part in (board, incidents, clients, cases, rules):
         made.include_router(part.pages(face))

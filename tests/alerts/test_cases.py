@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from alerts import Action, Changes, Decision, Impact, Incident, IncidentState, TheirCase, Touch
 from alerts.cases import CaseBook, case_key
+from alerts.casework import acted
 from alerts.reasons import BUDGET, ELSEWHERE, FEW, OLDER, OURS, RETURNED, THEIRS, Limits, waits
 from rules import Scope, Severity
 from tests.characters import ACEROS, CAFE, TEXTILES, Character, at
@@ -207,6 +208,47 @@ def test_our_case_ends_with_the_last_of_what_it_stands_for():
     assert desk.affected("10:50", ACEROS, incident=third).reason == ELSEWHERE, "still open, by the second"
     assert desk.book.over(over("10:55", second)) == []
     assert desk.book.over(over("11:00", third)) == [ours]
+
+
+def withdrawn(desk: Desk, decision: Decision, clock: str) -> None:
+    desk.book.note(acted(decision, "withdraw", "turno", at(clock)), desk.changes)
+
+
+SAME = replace(LATER, scope=Scope("pagos", "h2h"))
+
+
+def test_where_the_case_that_stood_is_taken_back_the_client_is_decided_on_anew():
+    """As if it had been taken back before: what still fails for them is nobody's then."""
+    desk = Desk()
+    ours = desk.affected("10:02", ACEROS)
+    assert desk.affected("10:25", ACEROS, incident=SAME).reason == ELSEWHERE
+    assert desk.affected("10:26", ACEROS, incident=SAME).reason == ELSEWHERE
+    withdrawn(desk, ours, "10:30")
+    second = desk.affected("10:31", ACEROS, incident=SAME)
+    assert (second.action, second.reason, second.opened_at) == (Action.OPEN, OURS, at("10:31"))
+    assert desk.affected("10:32", ACEROS, incident=SAME) is second
+    assert desk.affected("10:32", ACEROS).withdrawn_at == at("10:30"), "what was taken back stays so"
+
+
+def test_one_case_for_two_whose_case_was_taken_back():
+    desk, third = Desk(), replace(SAME, id="AF-3")
+    ours = desk.affected("10:02", ACEROS)
+    for incident in (SAME, third):
+        desk.affected("10:25", ACEROS, incident=incident)
+    withdrawn(desk, ours, "10:30")
+    for clock in ("10:31", "10:32"):
+        found = [desk.affected(clock, ACEROS, incident=incident) for incident in (SAME, third)]
+        assert [d.action for d in found] == [Action.OPEN, Action.NONE]
+        assert [d.opened_at for d in found] == [at("10:31")] * 2
+        assert desk.book.standing(found[1]) == found[0]
+
+
+def test_what_has_ended_is_decided_on_no_more_when_its_case_is_taken_back():
+    desk = Desk()
+    ours = desk.affected("10:02", ACEROS)
+    left = desk.affected("10:25", ACEROS, incident=SAME)
+    withdrawn(desk, ours, "10:30")
+    assert desk.affected("10:31", ACEROS, incident=over("10:29", SAME)) is left
 
 
 def test_what_came_back_and_ended_again_is_told_to_the_case_that_stands_for_it():

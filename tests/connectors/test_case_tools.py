@@ -79,9 +79,18 @@ def drained(
 
 
 def test_a_case_tool_is_one_file_for_both() -> None:
-    assert {"salesforce", "helix", "bizagi", "sharepoint", "dataverse", "outlook", "teams", "webpage", "local"} == set(
-        tools()
-    )
+    assert {
+        "salesforce",
+        "helix",
+        "imap",
+        "bizagi",
+        "sharepoint",
+        "dataverse",
+        "outlook",
+        "teams",
+        "webpage",
+        "local",
+    } == set(tools())
     assert load_source("salesforce", "cases") is Salesforce
     with pytest.raises(LookupError, match=r"no source kind 'salesforce'; there are: file"):
         load_source("salesforce", "clients")
@@ -424,12 +433,27 @@ def test_the_incident_is_told_once_that_it_is_over(bench: Bench) -> None:
 
 @of(Pair)
 def test_an_incident_may_wait_until_a_case_is_promoted(bench: Bench) -> None:
-    bench.made(promoted_only=True).open(CASE)
-    bench.made(promoted_only=True).update(replace(CASE, status="afectación superada", note="Terminó"))
+    waiting = bench.made(promoted_only=True)
+    for case in (CASE, OTHER):
+        waiting.open(case)
+        waiting.update(replace(case, status="afectación superada", note="Terminó"))
     assert len(both(bench)[1]) == 0
-    bench.made(promoted_only=True).update(replace(CASE, kind="incidente"))
-    (case,), (incident,) = both(bench)
+    for _ in range(2):
+        waiting.promote(replace(CASE, kind="incidente"))
+    (case, other), (incident,) = both(bench)
     assert case[pair.INCIDENT_NUMBER] == incident["Incident Number"]
+    assert pair.INCIDENT_NUMBER not in other
+    assert [one["values"]["Detailed Description"] for one in bench.fake.incidents.log] == [f"Caso {case['CaseNumber']}"]
+
+
+@of(Pair)
+def test_one_that_was_promoted_after_the_end_is_told_that_it_is_over(bench: Bench) -> None:
+    bench.made(promoted_only=True).open(CASE)
+    for _ in range(2):
+        bench.made(promoted_only=True).promote(replace(CASE, kind="incidente", status="afectación superada"))
+    assert [one["values"]["Detailed Description"] for one in bench.fake.incidents.log][1:] == [
+        "Afectación AF-1: afectación superada"
+    ]
 
 
 @of(Pair)

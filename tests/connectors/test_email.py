@@ -15,7 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors import SourceError
-from connectors.receivers.email import Email, _told
+from connectors.receivers.email import Email
+from connectors.smtp import told
 from tests.certificates import own_certificate
 from tests.fake_mail import PASSWORD, USER, FakeMail
 from tests.notices import incident_notice, new_incident
@@ -135,7 +136,7 @@ def test_a_refused_message_is_told_by_its_code(server: FakeMail, answer: str, *,
     ],
 )
 def test_what_befalls_every_message_is_told_from_what_befalls_one(error: Exception, *, whole: bool) -> None:
-    assert _told("mail:25", error, 1.0).whole is whole
+    assert told("mail:25", error, 1.0).whole is whole
 
 
 def test_a_server_without_starttls_gets_nothing(server: FakeMail) -> None:

@@ -13,11 +13,10 @@ import pytest
 
 from connectors import Fault, SourceError, circuit
 from connectors.login import credentials
-from connectors.receivers.email import _told
 from connectors.session import Session
+from connectors.smtp import told
 from connectors.sources.file import File
 from connectors.sources.sql import Sql
-from connectors.sqlstates import fault_of
 from monitor.metric_names import FAULTS
 from tests.fake_api import TOKEN, FakeApi, Said
 
@@ -88,28 +87,12 @@ def test_a_log_in_that_is_refused_is_a_log_in_whatever_the_status() -> None:
         assert kind(api, token="", login=login) == "login"
 
 
-@pytest.mark.parametrize(
-    ("state", "words", "fault"),
-    [
-        ("28P01", "x", "login"), ("42501", "x", "login"), ("42P01", "x", "refused"), ("3D000", "x", "refused"),
-        ("57014", "x", "timeout"), ("53300", "x", "busy"), ("57P03", "x", "busy"), ("57P01", "x", "unreachable"),
-        ("08006", "x", "unreachable"), ("XX000", "x", "server"), ("", "connection timeout expired", "timeout"),
-        ("", "connection refused by the server", "unreachable"), ("", "could not translate host name", "unreachable"),
-        ("", 'password authentication failed for user "x"', "login"), ("", "database is locked", "busy"),
-        ("", "file is not a database", "unreadable"), ("", "no such table: x", "refused"), ("", "quite odd", "other"),
-    ],
-)  # fmt: skip
-def test_what_a_database_tells(state: str, words: str, fault: Fault) -> None:
-    assert fault_of(state, words) == fault
-
-
 def test_of_databases_and_files(tmp_path: Path) -> None:
     (tmp_path / "odd.db").write_bytes(b"no database" * 100)
     (tmp_path / "odd.csv").write_bytes(b"a\n\xff\xfe\n")
     (tmp_path / "odd.txt.gz").write_bytes(b"no gzip")
     made: dict[str, tuple[Any, Fault]] = {
         "gone": (File(path=str(tmp_path / "gone.csv")), "unreachable"),
-        "folder": (File(path=str(tmp_path)), "refused"),
         "not utf-8": (File(path=str(tmp_path / "odd.csv")), "unreadable"),
         "not gzip": (File(path=str(tmp_path / "odd.txt.gz")), "unreadable"),
         "no database": (Sql(url=f"sqlite:///{tmp_path / 'odd.db'}", table="x"), "unreadable"),
@@ -134,4 +117,4 @@ def test_of_databases_and_files(tmp_path: Path) -> None:
     ],
 )  # fmt: skip
 def test_of_mail(error: Exception, fault: Fault) -> None:
-    assert _told("mail:25", error, 5).fault == fault
+    assert told("mail:25", error, 5).fault == fault

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors import Batch, SourceError, delimited
+from connectors import Batch, SourceError, delimited, records
 from connectors.sources import file
 from connectors.sources.file import File
 
@@ -87,7 +87,7 @@ def test_quotation_mark_inside_a_cell_opens_nothing(tmp_path: Path) -> None:
 
 
 def test_quotation_mark_that_is_never_closed_costs_one_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(file, "LONGEST", 200)
+    monkeypatch.setattr(records, "LONGEST", 200)
     path = tmp_path / "orders.csv"
     reader = Reader(path)
     append(path, HEADER + '1,pagos,ok\n2,"swift,ok\n')
@@ -219,6 +219,17 @@ def test_other_encodings(tmp_path: Path, encoding: str) -> None:
         Reader(path, delimiter=";").poll()
 
 
+def test_a_line_nested_without_end_is_told_and_ends_nothing(tmp_path: Path) -> None:
+    """Read by Arrow it would end the whole process."""
+    path = tmp_path / "orders.jsonl"
+    reader = Reader(path)
+    deep = '{"id": ' + "[" * 100_000 + "]" * 100_000 + "}"
+    append(path, f'{{"id": "1"}}\n{deep}\n{{"id": "2"}}\n{deep}')
+    assert reader.poll() == [{"id": "1"}, {"id": "2"}]
+    assert reader.last is not None
+    assert [r.where for r in reader.last.rejects] == ["orders.jsonl:line 2"]
+
+
 @pytest.mark.parametrize("option", [{"encoding": "utf-16"}, {"encoding": "klingon"}, {"delimiter": "ab"}])
 def test_impossible_options(option: dict[str, str]) -> None:
     with pytest.raises(ValueError, match=next(iter(option))):
@@ -277,9 +288,6 @@ def test_what_is_not_there_is_told_in_words(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="there is no such file") as missing:
         Reader(tmp_path / "orders.csv").poll()
     assert not missing.value.permanent
-    with pytest.raises(SourceError, match=r"is a folder.*\*\.csv") as folder:
-        Reader(tmp_path).poll()
-    assert folder.value.permanent
     (tmp_path / "orders.xls").write_text("x")
     with pytest.raises(SourceError, match="does not say the format"):
         Reader(tmp_path / "orders.xls").poll()

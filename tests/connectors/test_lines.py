@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors import Batch, delimited, jsonl, lines
+from connectors import Batch, delimited, jsonl, lines, records
 from connectors.mapping import Mapping
 from connectors.sources import file
 from connectors.sources.file import File
@@ -90,7 +90,7 @@ def test_a_line_that_would_be_a_guess_is_not_told(tmp_path: Path) -> None:
 
 
 def test_quotation_mark_never_closed_shifts_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(file, "LONGEST", 200)
+    monkeypatch.setattr(records, "LONGEST", 200)
     path = tmp_path / "tx.csv"
     told = Told(path)
     append(path, HEADER + BAD + f'{T},ok,1,"never\n' + GOOD * 20 + BAD)
@@ -101,7 +101,7 @@ def test_quotation_mark_never_closed_shifts_nothing(tmp_path: Path, monkeypatch:
 def test_rows_before_a_long_record_still_being_written_come_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(file, "LONGEST", 200)
+    monkeypatch.setattr(records, "LONGEST", 200)
     path = tmp_path / "tx.jsonl"
     told = Told(path)
     append(path, '{"id": "a"}\n{"id": "' + "x" * 300)

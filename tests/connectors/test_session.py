@@ -79,7 +79,7 @@ def test_other_statuses_are_asked_once(api: FakeApi, status: int, permanent: boo
     assert len(api.asked) == 1
 
 
-@pytest.mark.parametrize(("status", "whole"), [(401, True), (403, True), (400, False), (404, False), (500, False)])
+@pytest.mark.parametrize(("status", "whole"), [(401, True), (403, False), (400, False), (404, False), (500, False)])
 def test_who_is_not_let_in_is_told_from_what_is_refused(api: FakeApi, status: int, whole: bool) -> None:  # noqa: FBT001 - a table
     api.faults = [Said(status)]
     assert fault(Patient(api)).whole is whole

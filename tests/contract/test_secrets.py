@@ -57,7 +57,7 @@ TOLD = Notice(
 def blocks() -> Iterator[tuple[str, str]]:
     """Each kind's example, a block by itself: its name and its text."""
     for name, text in EXAMPLES.items():
-        for block in re.split(r"(?m)^(?=\[(?:sources|desks)\.\w+\])", text):
+        for block in re.split(r"(?m)^(?=\[(?:sources|desks|boards)\.\w+\])", text):
             if block.strip():
                 yield f"{block.partition('.')[0].strip('[')}-{name}", block
     for name, text in RECEIVERS.items():
@@ -88,7 +88,7 @@ def made(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Config:
     for secret in re.findall(r"\$\{(\w+)\}", BLOCKS[name]):
         monkeypatch.setenv(secret, f"{MARK}-{secret}")
     text = re.sub(r"(://[^/@\s\"]*@)[\w.]+(?::\d+)?", rf"\g<1>127.0.0.1:{free_port()}", BLOCKS[name])
-    more = "" if name.startswith("sources") else '[sources.x]\nrole = "clients"\nkind = "file"\npath = "x.csv"\n'
+    more = "" if "[sources." in BLOCKS[name] else '[sources.x]\nrole = "clients"\nkind = "file"\npath = "x.csv"\n'
     head = '[monitor]\ndatabase = "sqlite:///v.db"\n'
     (tmp_path / "config.toml").write_text(f"{head}{more}{text}", encoding="utf-8")
     (tmp_path / "x.csv").write_text("client_id\n")
@@ -177,6 +177,9 @@ def asked(config: Config) -> Iterator[tuple[Any, Callable[[], Any]]]:
         if name != "local":
             to = desk.make()
             yield from ((to, call) for call in (to.check, lambda to=to: to.open(CASE), lambda to=to: to.update(CASE)))
+    for board in config.boards.values():
+        pushed = board.make()
+        yield from ((pushed, call) for call in (pushed.check, pushed.place))
     for receiver in config.receivers.values():
         tells = receiver.make()
         yield tells, tells.check
@@ -193,7 +196,7 @@ def test_no_error_and_no_repr_shows_one(
     caplog: pytest.LogCaptureFixture,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    caplog.set_level("DEBUG")
+    caplog.set_level("INFO")  # as the daemon at its most talkative
     assert MARK not in repr(made), "the configuration as pydantic and dataclasses show it"
     failed, told = 0, []
     for how, way in WAYS.items():
@@ -229,6 +232,8 @@ def test_nothing_that_the_daemon_keeps_or_shows_has_one(
             for receiver in service.refreshing:
                 service.refreshing.refresh(receiver)
             service.cycle()
+            for board in service.boards:
+                service.boards.push(board, lambda: False)
             faults_of(made, NOW)
         server = serve(pages(service, lambda: None), "127.0.0.1:0")
         paths = ("-/ready", "", "metrics", "api/v1/incidents", "api/v1/cases")

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from connectors import SourceError
-from connectors.kinds import kinds
+from tests.contract.conftest import sources
 
 if TYPE_CHECKING:
     from tests.contract.conftest import Plugin
 
 NOW = datetime(2026, 3, 3, 12, tzinfo=UTC)
-every_source = pytest.mark.parametrize("source", kinds("sources"), indirect=True)
+every_source = pytest.mark.parametrize("source", sources(), indirect=True)
 
 
 def poll(source: Plugin, cursor: Any, now: datetime = NOW) -> tuple[list[int], Any, bool]:
@@ -26,7 +26,7 @@ def poll(source: Plugin, cursor: Any, now: datetime = NOW) -> tuple[list[int], A
     else:
         assert batch.complete_until is None or batch.complete_until <= now
     assert batch.rejects == ()
-    ids = [int(n) for n in batch.table["id"].to_pylist()] if batch.table.num_rows else []
+    ids = [int(n) for n in batch.table[source.setup.number].to_pylist()] if batch.table.num_rows else []
     return ids, json.loads(json.dumps(batch.cursor)), batch.drained
 
 

@@ -260,8 +260,9 @@ def test_nothing_to_replay_is_nothing(tmp_path):
 
 def test_rows_that_cannot_be_used_and_statuses_that_no_class_names_are_told(bank):
     with (bank.folder / "transactions.csv").open("a") as file:
-        file.write(f"someday,pagos,web,{CAFE.nit},APROBADA,1\n{local('11:00')},pagos,web,{CAFE.nit},RARA,1\n")
+        file.write(f"someday,pagos,web,{CAFE.nit},APROBADA,1\n{local('11:00')},pagos,web,900.123.456-7,RARA,1\n")
     outcome = bank.replay()
     assert [source for source, _ in outcome.rejects] == ["core"]
     assert outcome.unknown_statuses == {"core": {"RARA": 1}}
+    assert +outcome.wrong_digits == {"core": 1}
     assert len(outcome.incidents) == 1

@@ -166,6 +166,19 @@ def test_across_a_restart_the_same_id_is_known():
         assert [one.said("10:01", measure, minutes=5) for measure in ("total", "failed", "ok")] == [2, 0, 2]
 
 
+def test_what_comes_again_as_it_was_is_not_kept_again():
+    bank = Counting()
+    bank.close("10:00")
+    rows = [ACEROS.sends("10:00", id=name, amount=n, latency_ms=n) for n, name in enumerate("abc")]
+    rows.append(ACEROS.sends("10:00", id="d"))
+    assert bank.arrive(*rows).ledger.num_rows == 4
+    bank.close("10:02")
+    again = bank.arrive(*rows[:3], rows[3] | {"status": "failed"}, ACEROS.sends("10:02", id="e"))
+    assert sorted(again.ledger["id"].to_pylist()) == ["d", "e"]
+    last = bank.restarted().arrive(rows[0] | {"status": "failed"}, rows[3])
+    assert (last.repeated, [total(c.cells) for c in (*bank.kept, last)]) == (2, [4, 1, 0])
+
+
 def test_past_the_hold_the_same_id_is_counted_anew():
     bank = Counting(hold=10)
     bank.close("10:00")
@@ -267,6 +280,18 @@ def test_what_differs_or_is_the_same_row_is_not(other):
         for batch in [rows] if batches == 1 else [[row] for row in rows]:
             bank.arrive(*batch)
         assert again(bank) == {}
+
+
+def test_a_row_that_stands_for_many_is_no_operation_that_could_be_executed_twice():
+    bank = Counting()
+    bank.arrive(
+        *(
+            ACEROS.sends("10:00", id=name, amount=70, count=n, status=s)
+            for name, n, s in (("a", 2, "ok"), ("b", 1, "failed"))
+        )
+    )
+    bank.arrive(*(ACEROS.sends("10:00", id=name, amount=90, count=3) for name in "cd"))
+    assert again(bank) == {}
 
 
 def test_rows_of_nobody_or_of_nothing_are_not():

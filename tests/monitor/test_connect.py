@@ -49,6 +49,13 @@ def test_connect_tells_whether_the_rows_can_be_used(mapping: str, rows: str, cod
     assert "Traceback" not in found.stderr
 
 
+def test_connect_tells_of_wrong_check_digits(tmp_path: Path):
+    folder = written(tmp_path, 'columns = { timestamp = "fecha", status = "estado", client_id = "nit" }')
+    (folder / "x.csv").write_text("fecha,estado,nit\n2026-03-03T10:00:00Z,ok,900.123.456-7\n")
+    found = vigia(folder, "check", "--connect")
+    assert (found.returncode, "1 of clients with a wrong check digit" in found.stdout) == (0, True), found
+
+
 def test_a_backtest_of_a_range_without_rows_is_refused(tmp_path: Path):
     folder = written(tmp_path, 'columns = { timestamp = "fecha", status = "estado" }')
     found = vigia(folder, "backtest", "--out", str(tmp_path / "out"), "--from", "2027-01-01")

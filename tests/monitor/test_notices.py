@@ -181,6 +181,18 @@ def test_unacknowledged_it_reaches_the_lead_of_the_team_that_it_concerns(told: B
     assert here.told(after=31) == [("correo", "lider@banco.example", "first", ("new", "escalated"))]
 
 
+def test_who_gives_it_back_after_the_moment_of_escalation_leaves_the_next_one_as_long_again(told: Bank) -> None:
+    here, one = told(STAND_IN), incident()
+    here.put(one, hit={one.id: [ACEROS]})
+    here.act(one.id, "ack")
+    assert here.told(after=40) == []
+    here.act(one.id, "unack")
+    assert here.told(after=14) == []
+    here.restart()
+    assert here.told(after=1) == [("correo", RAUL, "first", ("new", "escalated"))]
+    assert here.told(after=1) == []
+
+
 def test_what_is_opened_anew_is_to_be_taken_on_anew(told: Bank) -> None:
     here, one = told(STAND_IN), incident()
     here.put(one, hit={one.id: [ACEROS]})

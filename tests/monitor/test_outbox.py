@@ -18,7 +18,18 @@ from alerts import Action, Client, Decision, Incident, IncidentState
 from connectors import Case, SourceError
 from connectors.desks.local import Local
 from monitor import tables as t
-from monitor.outbox import A_DAY, FIRST_WAIT, LEASE, LONGEST_WAIT, deliver, to_end, to_open, to_return, to_withdraw
+from monitor.outbox import (
+    A_DAY,
+    FIRST_WAIT,
+    LEASE,
+    LONGEST_WAIT,
+    SEVERAL,
+    deliver,
+    to_end,
+    to_open,
+    to_return,
+    to_withdraw,
+)
 from monitor.store import Message, Step, Store
 from rules import Scope, Severity
 
@@ -427,6 +438,71 @@ def test_one_that_alone_is_not_let_through_keeps_no_other_waiting_for_ever(store
         deliver(store, {"local": desk}, clock, resting=resting)
         clock.now += LONGEST_WAIT
     assert desk.sent == [("open", "B"), ("open", "C")]
+
+
+def without_right(*clients: str) -> Callable[[Case], None]:
+    def forbidden(case: Case) -> None:
+        if not clients or case.client_id in clients:
+            raise SourceError("403 Forbidden", permanent=True, fault="login")
+
+    return forbidden
+
+
+def of_client(number: int, client: str, action: str = "open") -> Message:
+    made = message(f"VG-{number:02}", action)
+    return replace(made, payload=made.payload | {"client_id": client})
+
+
+def test_what_is_refused_of_one_client_holds_up_no_other(store: Store) -> None:
+    put(store, *(of_client(n, "900123456" if n < 5 else f"80019{n:04}") for n in range(12)))
+    desk, clock, resting = Desk(without_right("900123456")), Clock(), {}
+    assert deliver(store, {"local": desk}, clock, resting=resting) == 7
+    assert resting == {}
+    assert {row(store, f"VG-{n:02}").due_at - clock.now for n in range(5)} == {LONGEST_WAIT}
+
+
+def test_a_desk_that_refuses_several_clients_and_does_not_let_us_in_rests(store: Store) -> None:
+    actions = ["open", "update", "withdraw"]
+    put(store, *(of_client(n, f"90012{n:04}", actions[n % 3]) for n in range(30)))
+    asked: list[str] = []
+    clock, resting = Clock(), {}
+
+    class Shut(Desk):
+        def check(self) -> str:
+            raise SourceError("403 Forbidden", permanent=True, fault="login")
+
+    def forbidden(case: Case) -> None:
+        asked.append(case.key)
+        without_right()(case)
+
+    for minute in range(20):
+        deliver(store, {"local": Shut(forbidden)}, clock, resting=resting)
+        assert len(asked) == SEVERAL * (minute // 10 + 1)
+        clock.now += timedelta(minutes=1)
+    assert set(states(store).values()) == {"due"}, "nothing is given up because of a desk that can take nothing"
+    clock.now += LONGEST_WAIT
+    assert deliver(store, {"local": Desk()}, clock, resting=resting) == 30
+
+
+def test_many_that_are_refused_one_by_one_hold_up_nobody(store: Store) -> None:
+    clients = [f"90012{n:04}" for n in range(30)]
+    put(store, *(of_client(n, client) for n, client in enumerate(clients)), of_client(99, "800197268"))
+    desk, clock, resting = Desk(without_right(*clients)), Clock(), {}
+    assert deliver(store, {"local": desk}, clock, resting=resting) == 1
+    assert desk.sent == [("open", "VG-99")]
+
+
+def test_what_a_right_lacks_for_is_not_given_up(store: Store) -> None:
+    put(store, of_client(1, "900123456", "update"), notice("a"))
+    clock = Clock()
+
+    def shut(_: Any) -> str:
+        raise SourceError("403 Forbidden", permanent=True, fault="login")
+
+    for _ in range(A_DAY + 10):
+        deliver(store, {"local": Desk(without_right())}, clock, receivers={"receivers.correo": shut})
+        clock.now += LONGEST_WAIT
+    assert set(states(store).values()) == {"due"}
 
 
 # ---- many desks ----------------------------------------------------------------------------------------------------

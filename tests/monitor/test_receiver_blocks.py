@@ -7,12 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from connectors import SourceError
 from monitor.config import read_config
 from monitor.faults import ConfigError
 from tests.certificates import own_certificate
 from tests.fake_mail import PASSWORD, USER, FakeMail
-from tests.notices import incident_notice
 
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated")  # which apprise imports
 
@@ -26,6 +24,7 @@ user = "vigia"
 password = "${SECRET}"
 ca_file = "ca.pem"
 sender = "Vigía <vigia@banco.example>"
+to = "torre@banco.example"
 timeout = "10s"
 
 [receivers.canal]
@@ -69,8 +68,6 @@ def test_a_ca_file_lies_beside_the_configuration(tmp_path: Path, monkeypatch: py
     with FakeMail(starttls=own_certificate()[1]) as server:
         block = ALL.partition("\n\n")[0].replace("2525", str(server.port)).replace('user = "vigia"', f'user = "{USER}"')
         receiver = read_config(written(tmp_path, block)).receivers["correo"].make()
-        with pytest.raises(SourceError, match="names no recipient"):
-            receiver.send(incident_notice())
         assert receiver.check().endswith("answers over STARTTLS, and lets us in")
 
 
@@ -86,6 +83,37 @@ ROUTE = '\n[[route]]\nreceiver = "canal"\nto = ["post_sale"]\n'
         ('timeout = "10s"', 'tls = "ssl"', "receivers.correo.tls: must be 'starttls', 'tls' or 'none'"),
         ('host = "localhost"', 'hots = "localhost"', "receivers.correo.hots: no such key; did you mean 'host'?"),
         ("https://workflows", "http://workflows", "receivers.canal.url: must begin with https://"),
+        ("https://bus", "http://bus", "receivers.bus.url: must begin with https://"),
+        (
+            "[receivers.chat]",
+            "[receivers.otro]\nkind = 'email'\nhost = 'localhost'\nsender = 'v@banco.example'\n[receivers.chat]",
+            "receivers.otro.to: is missing: without a [[route]]",
+        ),
+        (
+            'to = "torre@banco.example"\ntimeout = "10s"\n',
+            "\n" + ROUTE.replace("canal", "correo").replace('to = ["post_sale"]', ""),
+            "route[0].to: is missing",
+        ),
+        (
+            "[receivers.chat]",
+            ROUTE.replace("canal", "bus").replace("post_sale", "ana.banco") + "[receivers.chat]",
+            "route[0].to: has 'ana.banco', which is no address",
+        ),
+        (
+            "[receivers.chat]",
+            '[teams.n2]\nmembers = ["ana"]\n[receivers.chat]',
+            "teams.n2.members[0]: has 'ana', which is no address",
+        ),
+        (
+            "[receivers.chat]",
+            '[teams.n2]\nlead = "ana"\n[receivers.chat]',
+            "teams.n2.lead: has 'ana', which is no address",
+        ),
+        (
+            "[receivers.chat]",
+            '[monitor]\nlisten = "0.0.0.0:80"\n[receivers.chat]',
+            "monitor.address: is missing: links",
+        ),
         ('"http://am-2:9093"', '"am-2:9093"', "receivers.guardia.urls: number 2 must be an address"),
         ('secret = "${SECRET}"', 'secret = "corto"', "receivers.bus.secret: must have at least 16 signs"),
         ('allow = ["json"]', "allow = []", "receivers.chat.urls: number 1 is json, which is not on `allow`"),

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,8 +14,10 @@ from alerts.routing import Route
 from connectors import Notice, SourceError
 from monitor import connect
 from monitor.jobs import NOTICES, scheduled
+from monitor.languages import Code
 from monitor.receiving import Refreshing
 from monitor.service import Service
+from rules import Severity
 from tests.monitor.told import MINUTE, NOW, Receiver, Told, bank, incident, over
 
 
@@ -54,6 +57,36 @@ def test_a_notice_has_its_words_its_facts_and_whom_it_is_for(here: Told) -> None
     assert notice.text
     assert notice.facts["incident"]["id"] == "AF-1"
     assert notice.facts["schema"] == "vigia.notice/1"
+
+
+@pytest.mark.parametrize("words", ["plain", "technical"])
+@pytest.mark.parametrize("language", ["es", "en"])
+def test_after_an_outage_the_newest_promise_is_the_only_one(tmp_path: Path, words: Any, language: Code) -> None:
+    here = bank(tmp_path, Route("correo", to=("ana@banco.example",), words=words))
+    here.config = replace(here.config, words=here.config.words.model_copy(update={"language": language}))
+    here.restart()
+    torre, one = here.receivers["correo"], incident()
+    torre.down = True
+    here.put(one)
+    here.told()
+    here.deliver()
+    here.put(replace(one, severity=Severity.CRITICAL))
+    here.told(after=30)
+    torre.down = False
+    here.now += timedelta(hours=1)
+    assert here.deliver() == 2
+    late, newest = torre.sent
+    assert [late.event, newest.event] == ["first", "update"]
+    assert (late.facts["overtaken"], late.facts["next_at"]) == (True, None)
+    assert newest.facts["next_at"]
+    promise, word = {
+        "es": ("a más tardar", "Enseguida llega otro más reciente"), "en": ("by ", "A newer one follows")
+    }[language]  # fmt: skip
+    for text, html, is_late in ((late.text, late.html, True), (newest.text, newest.html, False)):
+        assert [word in text, word in html] == [is_late] * 2
+        if language == "es":
+            assert (promise in text) != is_late
+    here.store.close()
 
 
 def test_what_stands_is_told_again_every_minute_and_what_has_ended_for_five_more(here: Told) -> None:

@@ -364,6 +364,22 @@ def test_rows_that_cannot_be_used_are_counted_and_the_others_go_on(bank: Bank):
     assert bank.services[-1].judge.judged_until == int(at("12:01").timestamp() // 60)
 
 
+def test_a_wrong_check_digit_is_told_and_counted_without_the_client(
+    bank: Bank, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """On paper the same client, by its number: the row counts, and somebody has to look at the source."""
+    bank.pay("10:00", "12:00")
+    service = bank.start()
+    service.cycle()
+    with (bank.folder / "pagos.csv").open("a", encoding="utf-8") as file:
+        file.writelines(f"{at('12:00').isoformat()},900.123.456-{digit},pagos,web,ok\n" for digit in (7, 8))
+    bank.cycle("12:01:11")
+    assert 'vigia_source_wrong_digit_rows_total{source="pagos"} 1.0' in service.metrics.exposition().decode()
+    (line,) = (line for line in capsys.readouterr().out.splitlines() if "wrong check digit" in line)
+    assert "rows=1" in line
+    assert "900" not in line.partition("wrong")[2]
+
+
 def test_rows_of_which_none_can_be_used_are_an_outage_of_the_source_and_no_silence_of_the_bank(bank: Bank):
     """The bank changes how it writes its dates for ten minutes: nobody is accused, and its minutes stay unknown afterwards."""
     bank.pay("10:00", "12:00")

@@ -337,6 +337,24 @@ def test_what_the_bank_calls_a_client_is_never_markup(face: Face) -> None:
     assert "&lt;script&gt;" in face.get(f"/incidents/{PAYMENTS}").text
 
 
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("/api/v1/incidents?stat=open", "stat: no se conoce; ¿quiso decir state?"),
+        ("/api/v1/cases?segmento=pyme&limit=3", "segmento: no se conoce; hay: incident_id, limit"),
+        ("/api/v1/clients/900123456?full=1", "full: no se conoce; aquí no hay ninguna"),
+    ],
+)
+def test_a_word_that_a_call_does_not_know_is_refused(face: Face, path: str, said: str) -> None:
+    answer = face.get(path)
+    assert answer.status_code == 422
+    assert said in answer.text
+
+
+def test_a_page_passes_over_a_word_that_it_does_not_know(face: Face) -> None:
+    assert face.get("/?utm_source=correo").status_code == 200
+
+
 def test_incidents_as_json(face: Face) -> None:
     found = face.get("/api/v1/incidents").json()
     assert [row["id"] for row in found] == [PAYMENTS, SLOW]
@@ -460,7 +478,7 @@ def test_the_reference_names_every_call_and_shape(face: Face) -> None:
         "indicators",
     )
     calls += ("acts", "incidents/{incident_id}/{act}", "cases/{name}/{act}", "silences", "silences/{silence_id}")
-    calls += ("maintenance", "maintenance/{maintenance_id}", "handover")
+    calls += ("maintenance", "maintenance/{maintenance_id}", "handover", "incidents/{incident_id}/clients.csv")
     assert set(schema["paths"]) == {f"/api/v1/{call}" for call in calls}
     assert "lead_seconds" in html
 

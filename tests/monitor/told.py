@@ -97,7 +97,7 @@ class Told:
         return [row["payload"] for row in self.outbox()]
 
     def deliver(self) -> int:
-        return deliver(self.store, {}, lambda: self.now, receivers=tellers(self.config, self.receivers))
+        return deliver(self.store, {}, lambda: self.now, receivers=tellers(self.config, self.store, self.receivers))
 
     def put(self, *incidents: Incident, hit: Mapping[str, Sequence[str]] | None = None) -> None:
         """These stand in the state; hit: the clients affected by each."""

@@ -37,10 +37,10 @@ def build() -> Any:
         lines("Tiempo de cada consulta (p95)", "En los últimos 5 minutos.",
               {"{{source}}": f"histogram_quantile(0.95, sum by (le, source) (rate(vigia_poll_seconds_bucket{{{SOURCE}}}[5m])))"}, unit="s", size=(8, 8)),
         lines("Filas leídas por segundo", "Por fuente.", {"{{source}}": f"rate(vigia_source_rows_total{{{SOURCE}}}[5m])"}, size=(8, 8)),
-        lines("Filas con algo raro, por segundo", "Inservibles, tardías, demasiado tardías, repetidas y con estado que nadie nombró.",
+        lines("Filas con algo raro, por segundo", "Inservibles, tardías, demasiado tardías, repetidas, con estado que nadie nombró y de NIT con dígito errado.",
               {name: f"sum(rate(vigia_source_{word}_rows_total{{{SOURCE}}}[5m]))" for name, word in {
                   "Inservibles": "rejected", "Tardías": "late", "Demasiado tardías": "too_late", "Repetidas": "repeated",
-                  "Estado sin nombre": "unknown_status"}.items()}, size=(8, 8)),
+                  "Estado sin nombre": "unknown_status", "Dígito de verificación errado": "wrong_digit"}.items()}, size=(8, 8)),
         bars("Consultas que fallaron", "En este rango, por fuente.", {"{{source}}": f"increase(vigia_source_errors_total{{{SOURCE}}}[$__range])"},
              steps=((None, GREEN), (1, ORANGE)), size=(8, 8)),
         lines("Por qué fallan las consultas", "Por minuto y por clase de falla, en las fuentes elegidas.",

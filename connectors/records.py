@@ -1,0 +1,141 @@
+"""The records of a file: CSV, JSON lines or Parquet by its name, compressed or not; whole ones only, from where reading stopped."""
+
+from __future__ import annotations
+
+import codecs
+import re
+import zlib
+from functools import partial
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, TypeVar
+
+import pyarrow as pa
+
+from connectors import Reject, SourceError, delimited, jsonl, lines
+from connectors.growing import MARGIN, Piece, Place, line_ends, mark, read, resume, window
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+LONGEST = 256 << 10
+"""Bytes of one record. Past it, a quotation mark never closed is a malformed row, not one still being written."""
+_T = TypeVar("_T")
+_FORMAT = re.compile(r"\.(csv|txt|jsonl|ndjson|parquet)(?![a-z0-9])", re.IGNORECASE)
+
+
+class Records:
+    """Of CSV and JSON lines. delimiter, encoding: as `sources.file` says; ValueError where they cannot be followed."""
+
+    def __init__(self, delimiter: str, encoding: str) -> None:
+        delimited.check_delimiter(delimiter)
+        try:
+            plain = '\n\r,;"'.encode(encoding) == b'\n\r,;"'
+        except LookupError:
+            plain = False
+        if not plain:
+            raise ValueError(f"encoding {encoding!r} cannot be followed: use utf-8, latin-1, cp1252 or the like")
+        self.delimiter, self.encoding = delimiter, codecs.lookup(encoding).name
+
+    def take(
+        self,
+        path: str,
+        stream: IO[bytes],
+        places: Iterable[Place],
+        *,
+        limit: int,
+        still_written: bool,
+        whole: bool,
+        seen: str,
+    ) -> Piece:
+        """Whole records from where this stream's reading stopped.
+
+        path: whose name says the format; still_written: a last CSV row without a line end may be half of one; whole: nothing will
+        be added, so that what makes no record is malformed; seen: the file's appearance, kept once nothing more waits.
+        """
+        name = Path(path).name
+        head, _ = read(stream, LONGEST)
+        place = resume(stream, head, places)
+        first = 0 if form(path) == "jsonl" else head.find(b"\n") + 1
+        if not first and form(path) == "csv":  # the header is still being written
+            if whole and len(head) == LONGEST:
+                raise SourceError(f"{path}: cannot be read: its first line has no end", fault="unreadable")
+            return Piece(pa.table({}), place)
+        names = self._header(head[:first]) if first else []
+        at = max(place["at"], first)
+        before = window(stream, max(0, at - MARGIN), min(at, MARGIN))
+        chunk, complete = read(stream, limit)
+        more = len(chunk) == limit
+        end = delimited.whole(chunk, self.delimiter) if first else jsonl.whole(chunk)
+        after: Place = {"at": at, "lines": place["lines"], "mark": "", "seen": ""}
+        passed = line_ends(stream, after)
+        ended = complete and not more
+        if end < len(chunk) and b"\n" not in chunk[end:] and ended and (whole or (first and not still_written)):
+            after["tail"], end = at + end, len(chunk)
+        table, malformed = self._parse(chunk, end, names)
+        ends = chunk.count(b"\n", 0, end)
+        where = lines.standing(
+            name,
+            before=passed,
+            taken=ends + (not chunk.endswith(b"\n", 0, end)),
+            rows=table.num_rows,
+            malformed=[line for line, _ in malformed],
+            records=partial(delimited.records, chunk, end, self.delimiter)
+            if first
+            else partial(jsonl.records, chunk, end),
+        )
+        if (len(chunk) - end > LONGEST or (whole and ended)) and b"\n" in chunk[end:]:  # its first line is malformed
+            malformed.append((ends, "a quotation mark is never closed"))
+            end, ends, more = chunk.find(b"\n", end) + 1, ends + 1, True
+        rejects = tuple(Reject(f"{name}:line {passed + line + 1}", why) for line, why in malformed)
+        after["at"] += end
+        after["lines"] = (after["at"], passed + ends)
+        after["mark"] = mark(head, before + chunk[max(0, end - MARGIN) : end], after["at"])
+        if complete and not more and end == len(chunk):
+            after["seen"] = seen
+        return Piece(table, after, more, rejects, where)
+
+    def _parse(self, chunk: bytes, end: int, names: list[str]) -> tuple[pa.Table, list[tuple[int, str]]]:
+        if self.encoding != "utf-8":
+            chunk = chunk[:end].decode(self.encoding).encode()
+            end = len(chunk)
+        return delimited.parse(chunk, end, names, self.delimiter) if names else jsonl.parse(chunk[:end])
+
+    def _header(self, top: bytes) -> list[str]:
+        return delimited.header(top.removeprefix(codecs.BOM_UTF8).decode(self.encoding), self.delimiter)
+
+    def columns(self, path: str, stream: IO[bytes]) -> list[str]:
+        """Names of the columns, from the first line."""
+        head = read(stream, LONGEST)[0]
+        top = head[: head.find(b"\n") + 1]
+        return self._header(top) if form(path) == "csv" else list(jsonl.parse(top)[0].column_names)
+
+    def in_words(self, path: str, ask: Callable[[], _T]) -> _T:
+        """What `ask` answers; its faults as a SourceError that says what is wrong with the file."""
+        try:
+            return ask()
+        except FileNotFoundError:
+            raise
+        except PermissionError as error:
+            raise SourceError(f"{path}: no permission to read it", fault="refused") from error
+        except UnicodeDecodeError as error:
+            byte = f"byte 0x{error.object[error.start]:02x}"
+            words = f"{path}: not {self.encoding} ({byte}); set `encoding`"
+            raise SourceError(words, permanent=True, fault="unreadable") from error
+        except (OSError, EOFError, ValueError, zlib.error, pa.ArrowException) as error:
+            words = f"{path}: cannot be read: {[*str(error).splitlines(), type(error).__name__][0]}"
+            raise SourceError(words, fault="unreadable") from error
+
+
+def form(path: str) -> str:
+    """`csv`, `jsonl` or `parquet`; SourceError if the name does not say."""
+    found = _FORMAT.findall(Path(path).name)
+    if not found:
+        words = f"{path}: the name does not say the format: .csv, .jsonl or .parquet"
+        raise SourceError(words, permanent=True, fault="unreadable")
+    last = str(found[-1]).lower()
+    return {"txt": "csv", "ndjson": "jsonl"}.get(last, last)
+
+
+def alike(one: pa.Schema, other: pa.Schema) -> bool:
+    """Whether tables of these columns can stand one under the other."""
+    return all(one.field(name).type == other.field(name).type for name in set(one.names) & set(other.names))

