@@ -143,6 +143,10 @@ class Remote:
         self._kept.file = file
         return self._kept.path
 
+    def disk(self) -> str:
+        """As `folders.Folder`: it cannot be told."""
+        return ""
+
     def opened(self, file: Found) -> IO[bytes]:
         """As `folders.Folder`."""
         with self._asking(file.name) as fs:

@@ -14,7 +14,7 @@ import pyarrow.parquet
 from connectors import Batch, Cursor, Reject, SourceError, lines, parquet
 from connectors.dropped import Dropped
 from connectors.folders import Local
-from connectors.growing import Piece, Place, appearance, beginning, open_bytes, still
+from connectors.growing import Piece, Place, appearance, open_bytes, still
 from connectors.records import Records, alike, form
 
 if TYPE_CHECKING:
@@ -177,7 +177,7 @@ class File:
 
         def piece() -> Piece:
             if form(path) == "parquet":
-                return parquet.take(path, place or beginning(), seen, limit)
+                return parquet.take(path, [place] if place else renamed, seen, limit)
             places = [place] if place else renamed
             still_written = now.timestamp() - status.st_mtime <= SETTLED and not path.lower().endswith(".gz")
             with open_bytes(path) as stream:
