@@ -145,7 +145,8 @@ class Service:
                 return replace(down, lost=True, drained=rows.drained)
             intake.cursor = before  # what is read as a whole may come only once
             return down
-        if self.errors.pop(intake.name, None):
+        # One that still has some to give may fail at its next.
+        if rows.drained and self.errors.pop(intake.name, ""):
             log.info("source is back", source=intake.name)
         tell_left_out(rows)
         if rows.lost:
