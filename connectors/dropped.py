@@ -73,6 +73,9 @@ class Dropped:
                 fault="refused",
             )
         marks = {file.name: mark_of(file.name, file.tag) for file in files}
+        named = (cursor or {}).get("files", {})  # growing files, not all of them here
+        if named and files and not named.keys() & marks.keys():
+            taken.notes.append(Reject(self.folder.shown, "read from the beginning: what was read before lay elsewhere"))
         disk = self.folder.disk()
         if not files and state.disk and disk != state.disk:
             words = f"{self.folder.shown}: is empty, and not the folder that it was: is its disk away? A file in it ends this"
@@ -252,10 +255,10 @@ class Dropped:
 
     def _piece(self, path: str, file: Found, place: Place, limit: int) -> Piece:
         if form(file.name) == "parquet":
-            return parquet.take(path, [place], "", limit, called=file.name)
+            return parquet.take(path, place, [], "", limit, called=file.name)
         with open_bytes(path) as stream:
-            places = [place] if place["at"] else []
-            return self.records.take(file.name, stream, places, limit=limit, still_written=False, whole=True, seen="")
+            own = place if place["at"] else None
+            return self.records.take(file.name, stream, own, [], limit=limit, still_written=False, whole=True, seen="")
 
 
 def _digests(path: str, size: int) -> tuple[int, str, str]:

@@ -15,7 +15,7 @@ from connectors import Reject, SourceError, delimited, jsonl, lines
 from connectors.growing import MARGIN, Piece, Place, line_ends, mark, read, resume, window
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Sequence
 
 LONGEST = 256 << 10
 """Bytes of one record. Past it, a quotation mark never closed is a malformed row, not one still being written."""
@@ -40,7 +40,8 @@ class Records:
         self,
         path: str,
         stream: IO[bytes],
-        places: Iterable[Place],
+        own: Place | None,
+        others: Sequence[Place],
         *,
         limit: int,
         still_written: bool,
@@ -49,12 +50,13 @@ class Records:
     ) -> Piece:
         """Whole records from where this stream's reading stopped.
 
-        path: whose name says the format; still_written: a last CSV row without a line end may be half of one; whole: nothing will
-        be added, so that what makes no record is malformed; seen: the file's appearance, kept once nothing more waits.
+        own, others: as of `growing.resume`; path: whose name says the format; still_written: a last CSV row without a line end may be
+        half of one; whole: nothing will be added, so that what makes no record is malformed; seen: the file's appearance, kept once
+        nothing more waits.
         """
         name = Path(path).name
         head, _ = read(stream, LONGEST)
-        place = resume(stream, head, places)
+        place = resume(stream, head, own, others)
         first = 0 if form(path) == "jsonl" else head.find(b"\n") + 1
         if not first and form(path) == "csv":  # the header is still being written
             if whole and len(head) == LONGEST:

@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-import glob
 import re
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
 import pyarrow.parquet
 
-from connectors import Batch, Cursor, Reject, SourceError, lines, parquet
 from connectors.dropped import Dropped
 from connectors.folders import Local
-from connectors.growing import Piece, Place, appearance, open_bytes, still
-from connectors.records import Records, alike, form
+from connectors.followed import Followed
+from connectors.growing import open_bytes
+from connectors.records import Records, form
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from connectors import Where
+    from connectors import Batch, Cursor
 
-LIMIT = 128 << 20
-"""Bytes taken at one poll, over all files."""
-SETTLED = 60
-"""Seconds that a CSV file must lie untouched before a last row without a line end is taken for whole."""
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 
 
@@ -83,6 +77,7 @@ class File:
         self._rules: dict[str, Any] = {"settled": settled, "lag": lag, "repeats": repeats}
         given = {"username": username, "password": password, "key_file": key_file, "known_hosts": known_hosts}
         given |= {"endpoint": endpoint}
+        self._followed = Followed(path, self._records, lag)
         self._elsewhere: Dropped | None = None
         if _ADDRESS.match(path):
             self._elsewhere = self._remote(given, timeout.total_seconds(), options or {})
@@ -103,89 +98,22 @@ class File:
     def poll(self, cursor: Cursor | None, now: datetime, since: datetime | None) -> Batch:  # noqa: ARG002 - older rows may come too
         """Records that appeared since `cursor`, at most about 128 MB: growing files in the order of their names, dropped ones of age."""
         dropped = self._dropped()
-        return dropped.poll(cursor, now) if dropped else self._grown(cursor, now)
+        return (dropped or self._followed).poll(cursor, now)
 
     def _dropped(self) -> Dropped | None:
         if self._elsewhere is None and Path(self.path).is_dir():
             self._elsewhere = Dropped(Local(self.path), self._records, **self._rules)
         return self._elsewhere
 
-    def _grown(self, cursor: Cursor | None, now: datetime) -> Batch:
-        before: dict[str, Place] = (cursor or {}).get("files", {})
-        paths = self._paths()
-        renamed: list[Place] = []
-        if any(path not in before for path in paths):
-            renamed = [place for name, place in before.items() if name not in paths or not still(name, place)]
-        # a glob that matches nothing may be a disk that is away: its places are kept
-        places = {name: place for name, place in before.items() if name in paths or not paths}
-        tables: list[pa.Table] = []
-        rejects: list[Reject] = []
-        standing: list[tuple[int, Where]] = []
-        left, drained, fault = LIMIT, True, None
-        for path in paths:
-            if left <= 0:
-                drained = False
-                break
-            try:
-                piece = self._take(path, places.get(path), renamed, left, now)
-            except FileNotFoundError:  # rotated away since it was listed
-                continue
-            except SourceError as error:  # the other files go on; told when they have
-                fault = fault or error
-                continue
-            if piece.table.num_rows:
-                if tables and not alike(tables[0].schema, piece.table.schema):
-                    drained = False
-                    break
-                if piece.where:
-                    standing.append((piece.table.num_rows, piece.where))
-                tables.append(piece.table)
-            places[path] = piece.place
-            rejects += piece.rejects
-            left -= piece.table.nbytes
-            drained = drained and not piece.more
-        if fault and not tables and not rejects:
-            raise fault
-        table = pa.concat_tables(tables, promote_options="default") if tables else pa.table({})
-        drained = drained and fault is None
-        where = lines.one_after_another(standing) if standing else None
-        until = now - self._rules["lag"] if drained else None
-        return Batch(table, {"files": places}, drained, until, tuple(rejects), where)
-
     def check(self) -> str:
         """How many files there are, and the columns of the last."""
         if dropped := self._dropped():
             return dropped.check()
-        paths = self._paths()
+        paths = self._followed.paths()
         if not paths:
             return f"{self.path}: no file matches yet"
         columns = ", ".join(self._records.in_words(paths[-1], lambda: self._columns(paths[-1])))
         return f"{len(paths)} file{'s' * (len(paths) > 1)}, the last {Path(paths[-1]).name}: {columns or 'no rows yet'}"
-
-    def _paths(self) -> list[str]:
-        if Path(self.path).exists():
-            return [self.path]
-        if not glob.has_magic(self.path):
-            raise SourceError(f"{Path(self.path)}: there is no such file", fault="unreachable")
-        return sorted(found for found in glob.iglob(self.path, recursive=True) if not Path(found).is_dir())  # noqa: PTH207 - absolute
-
-    def _take(self, path: str, place: Place | None, renamed: list[Place], limit: int, now: datetime) -> Piece:
-        status = Path(path).stat()
-        seen = appearance(status)
-        if place and place["seen"] == seen:
-            return Piece(pa.table({}), place)
-
-        def piece() -> Piece:
-            if form(path) == "parquet":
-                return parquet.take(path, [place] if place else renamed, seen, limit)
-            places = [place] if place else renamed
-            still_written = now.timestamp() - status.st_mtime <= SETTLED and not path.lower().endswith(".gz")
-            with open_bytes(path) as stream:
-                return self._records.take(
-                    path, stream, places, limit=limit, still_written=still_written, whole=False, seen=seen
-                )
-
-        return self._records.in_words(path, piece)
 
     def _columns(self, path: str) -> list[str]:
         if form(path) == "parquet":
