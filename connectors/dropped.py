@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING, cast
 import pyarrow as pa
 import pyarrow.parquet
 
-from connectors import Batch, Cursor, Reject, SourceError, lines, parquet
+from connectors import KEPT, Batch, Cursor, Reject, SourceError, lines, parquet
 from connectors.drops import Reading, State, Waiting, mark_of, short, text
 from connectors.growing import Piece, beginning, open_bytes
 from connectors.records import alike, form
@@ -49,6 +49,7 @@ class _Taken:
     rejects: list[Reject] = field(default_factory=list)
     notes: list[Reject] = field(default_factory=list)
     standing: list[tuple[int, Where]] = field(default_factory=list)
+    rejected: int = 0
     left: int = 0
     drained: bool = True
 
@@ -102,7 +103,16 @@ class Dropped:
         until = self._vouched(state, now) if drained else None
         table = pa.concat_tables(taken.tables, promote_options="default") if taken.tables else pa.table({})
         where = lines.one_after_another(taken.standing) if taken.standing else None
-        return Batch(table, state.cursor(), drained, until, tuple(taken.rejects), where, tuple(taken.notes))
+        return Batch(
+            table,
+            state.cursor(),
+            drained,
+            until,
+            tuple(taken.rejects),
+            where,
+            tuple(taken.notes),
+            rejected=taken.rejected,
+        )
 
     def _vouched(self, state: State, now: datetime) -> datetime | None:
         """Until when all has come: what waits may hold rows from when it was not there yet, and none from before that."""
@@ -208,7 +218,8 @@ class Dropped:
                 if piece.where:
                     taken.standing.append((piece.table.num_rows, piece.where))
                 taken.tables.append(piece.table)
-            taken.rejects += piece.rejects
+            taken.rejects += piece.rejects[: KEPT - len(taken.rejects)]
+            taken.rejected += piece.rejected
             taken.left -= piece.table.nbytes
             some = so_far.rows or bool(piece.table.num_rows or piece.rejects)
             so_far = replace(so_far, place=piece.place, rows=some, whole=not piece.more)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from connectors import Batch, Cursor, Reject, SourceError, carried, lines, parquet
+from connectors import KEPT, Batch, Cursor, Reject, SourceError, carried, lines, parquet
 from connectors.growing import MARGIN, Piece, Place, appearance, half_written, open_bytes, starts_alike, still
 from connectors.records import alike, form
 
@@ -38,6 +38,7 @@ class _Taken:
     tables: list[pa.Table] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
     standing: list[tuple[int, Where]] = field(default_factory=list)
+    rejected: int = 0
     aside: dict[str, SourceError] = field(default_factory=dict)
     read: bool = False
     left: int = 0
@@ -83,7 +84,7 @@ class Followed:
         table = pa.concat_tables(taken.tables, promote_options="default") if taken.tables else pa.table({})
         where = lines.one_after_another(taken.standing) if taken.standing else None
         until = now - self._lag if taken.drained else None
-        return Batch(table, after, taken.drained, until, tuple(taken.rejects), where, notes)
+        return Batch(table, after, taken.drained, until, tuple(taken.rejects), where, notes, rejected=taken.rejected)
 
     def paths(self) -> list[str]:
         """The files that are there; SourceError if the one that is named is not."""
@@ -136,7 +137,8 @@ class Followed:
                     taken.standing.append((piece.table.num_rows, piece.where))
                 taken.tables.append(piece.table)
             places[path] = piece.place
-            taken.rejects += piece.rejects
+            taken.rejects += piece.rejects[: KEPT - len(taken.rejects)]
+            taken.rejected += piece.rejected
             taken.left -= piece.table.nbytes
             taken.drained = taken.drained and not piece.more
         return taken

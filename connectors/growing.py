@@ -26,7 +26,7 @@ class Place(TypedDict):
 
     at: bytes taken (after decompression; of a Parquet file, rows); mark: what they look like; lines: a place up to it,
     and the number of line ends before that one; seen: size and time of the file when its last poll found no more;
-    tail: where a last row began that was taken without a line end.
+    tail: where a last row began that was taken without a line end; endless: it stands in a line that was left out for having no end.
     """
 
     at: int
@@ -34,17 +34,25 @@ class Place(TypedDict):
     mark: str
     seen: str
     tail: NotRequired[int]
+    endless: NotRequired[bool]
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """What one poll took from one file, where it stopped, whether more was waiting, and where its rows stand."""
+    """What one poll took from one file, where it stopped, whether more was waiting, and where its rows stand.
+
+    rejects, rejected: as of a batch.
+    """
 
     table: pa.Table
     place: Place
     more: bool = False
     rejects: tuple[Reject, ...] = ()
     where: Where | None = None
+    rejected: int = 0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "rejected", max(self.rejected, len(self.rejects)))
 
 
 def beginning() -> Place:

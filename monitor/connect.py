@@ -82,7 +82,7 @@ def _source(config: Config, name: str, now: datetime) -> Said:
     """What is there, and what comes of its first rows: one of which nothing can be made is a fault, and so is such a status."""
     there = config.sources[name].make().check()
     rows = Intake(config.sources[name]).poll(now, now - config.sources[name].block.start)
-    usable, left = rows.table.num_rows, len(rows.rejects)
+    usable, left = rows.table.num_rows, rows.rejected
     said = [there, *([f"{usable:,} rows can be used"] if usable or left else [])]
     if left:
         said.append(f"{left:,} cannot, such as {rows.rejects[0].where}: {rows.rejects[0].why}")

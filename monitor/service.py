@@ -137,7 +137,7 @@ class Service:
             self.hearing.answered(intake.name)
             self.metrics.circuits(source=intake.name, state=intake.circuit)
         if rows.useless:
-            self.metrics.counted(intake.name, rows=rows.table.num_rows, rejected=len(rows.rejects))
+            self.metrics.counted(intake.name, rows=rows.table.num_rows, rejected=rows.rejected)
             if intake.name not in self.errors:
                 tell_left_out(rows)
             down = self._down(intake, rows.useless, "unreadable")
@@ -216,7 +216,7 @@ class Service:
                 self.metrics.counted(
                     item.source, rows=item.table.num_rows, late=counted.late if counted else 0,
                     too_late=counted.too_late if counted else 0, repeated=counted.repeated if counted else 0,
-                    rejected=len(item.rejects), unknown=sum(item.unknown_statuses.values()),
+                    rejected=item.rejected, unknown=sum(item.unknown_statuses.values()),
                     wrong_digit=item.wrong_digits,
                 )  # fmt: skip
                 if counted and item.role == "transactions":

@@ -325,5 +325,6 @@ def test_malformed_rows_are_named_by_their_lines(rows: list[str]) -> None:
     before = ["\n".join([*rows[:i], ""]).count("\n") for i in range(len(rows))]
     wrong = [before[i] for i, row in enumerate(rows) if row and row.count(",") != 1]
     table, malformed = delimited.parse(text, len(text), ["a", "b"], ",")
-    assert [line for line, _ in malformed] == wrong
+    assert [line for line, _ in malformed.told] == wrong
+    assert malformed.count == len(wrong)
     assert table.num_rows == len([row for row in rows if row.count(",") == 1])

@@ -217,7 +217,8 @@ def stands(records: list[str], *, form: str, before: int) -> tuple[list[Any], li
         before=before,
         taken=text.count(b"\n"),
         rows=table.num_rows,
-        malformed=[line for line, _ in malformed],
+        malformed=[line for line, _ in malformed.told],
+        wrong=malformed.count,
         records=lambda: found,
     )
     cells = table["a"].to_pylist() if table.num_rows else []
