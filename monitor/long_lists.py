@@ -20,6 +20,7 @@ from monitor.columns import adding, counting, either, filled, holding
 from monitor.seeing import within
 from monitor.standing import Row, as_worked, only, rows, tuples
 from monitor.store import Store
+from monitor.wanted import beginning
 
 Order = Sequence[tuple[Any, bool, type]]
 """Columns, whether the highest comes first, and what they are made of."""
@@ -28,8 +29,6 @@ Position = tuple[Any, ...]
 WAITING = (BUDGET, FEW, APPROVAL, OBSERVED)
 SOME = 5000
 """Keys that one query asks about."""
-NIT = 9
-"""Digits of a number without its check digit."""
 
 
 @dataclass(frozen=True)
@@ -53,12 +52,12 @@ class LongList:
         return int(found)
 
     def named(self, store: Store, wanted: str) -> LongList:
-        """Its rows about clients who are meant: by a part of the name, or the beginning of the number, dots or not."""
+        """Its rows about clients who are meant, see `monitor.wanted`."""
         c, client_id = t.clients.c, self.table.c.client_id
-        meant = only(t.clients, "client_id", holding(c.name, wanted))
+        meant = only(t.clients, "client_id", holding(c.name, wanted.strip()))
         ids = [key for (key,) in tuples(store, meant.limit(SOME + 1))]
         found = client_id.in_(ids if len(ids) <= SOME else meant)
-        digits = "".join(sign for sign in wanted if sign.isdigit())[:NIT]
+        digits = beginning(wanted)
         return replace(self, where=[*self.where, found | client_id.startswith(digits) if digits else found])
 
     def part(

@@ -151,16 +151,24 @@ def reader(request: Request, door: Door) -> Reader:
 
 
 def part(
-    rows: Sequence[Any], key: str = "page", size: int = 50, whole: Callable[[Sequence[Any]], Sequence[Row]] = list
+    rows: Sequence[Any],
+    key: str = "page",
+    size: int = 50,
+    whole: Callable[[Sequence[Any]], Sequence[Row]] = list,
+    *,
+    typed: str = "",
 ) -> dict[str, Any]:
     """The page of a long list that the query asks for by `key`, of those rows that whoever asks may see.
 
     rows: of this page; number: which of how many `pages` (from 1); many: how many rows there are in all, and `seen` of these.
-    whole: makes rows of those of the page, where the list is of something shorter with a client_id.
+    whole: makes rows of those of the page, where the list is of something shorter with a client_id. typed: by what somebody looked for
+    them: then only what they see is counted, for a number that changes with each sign would spell out who else there is.
     """
     sight = viewer().sight
     seen = rows if sight.clients is None else [row for row in rows if _client(row) in sight]
-    return cut(len(rows), len(seen), lambda size, offset: whole(seen[offset : offset + size]), key, size)
+    return cut(
+        len(seen if typed else rows), len(seen), lambda size, offset: whole(seen[offset : offset + size]), key, size
+    )
 
 
 def cut(

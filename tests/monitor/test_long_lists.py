@@ -130,6 +130,7 @@ def test_what_no_answer_said_is_refused(big: Store, first: str, after: str) -> N
         ("nadie", 0),
         ("%", 0),
         ("Inventado 1", 8),
+        ("Inventado 9", 1),
     ],
 )
 @pytest.mark.parametrize("some", [1, 5000])
