@@ -33,6 +33,8 @@ SHIFT = 12 * 3600
 """For how long a browser remembers who acts: the desk's machine is somebody else's by then."""
 LONGEST = 200
 """Signs of a name."""
+FARTHEST = 9
+"""Digits of the number of a page that are read."""
 HERE = Path(__file__).parent
 _FORM = re.compile(r"""<form\b[^>]*\bmethod=["']?post\b[^>]*>""", re.IGNORECASE)
 
@@ -177,7 +179,7 @@ def cut(
     """The same of a list that lies elsewhere. some: its rows that may be seen, so many of them, from that one on."""
     wish = LOOK.get().asked(key)
     pages = max(1, -(-seen // size))
-    number = min(max(int(wish), 1), pages) if wish.isascii() and wish.isdigit() else 1
+    number = min(max(int(wish[:FARTHEST]), 1), pages) if wish.isascii() and wish.isdigit() else 1
     shown = some(size, (number - 1) * size)
     return {"rows": shown, "number": number, "pages": pages, "many": many, "seen": seen, "key": key}
 
