@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Response
 from fastapi.responses import StreamingResponse
 
-from alerts import Touch
+from alerts import Action, Touch
 from monitor import long_lists, people
 from monitor import tables as t
 from monitor.standing import Row
@@ -71,9 +71,11 @@ def _with_cases(store: Store, incident_id: str, some: list[Row]) -> list[Row]:
     """What the file tells of these, in the order of COLUMNS."""
     d = t.decisions.c
     ids = [row["client_id"] for row in some]
+    decided = long_lists.decided(store, d.incident_id == incident_id, d.client_id.in_(ids))
+    decided.sort(key=lambda row: (row["action"] != Action.NONE and not row["withdrawn_at"], row["opened_at"]))
     cases = {
-        row["client_id"]: row for row in long_lists.decided(store, d.incident_id == incident_id, d.client_id.in_(ids))
-    }
+        row["client_id"]: row for row in decided
+    }  # one that stands, else the newest: a merged incident brings its own
     told = []
     for row in some:
         case = cases.get(row["client_id"], {})

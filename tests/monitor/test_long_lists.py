@@ -15,8 +15,9 @@ from zlib import decompress
 import pytest
 import requests
 
-from alerts import Changes, Client, Impact, IncidentState, Touch
+from alerts import Action, Changes, Client, Impact, IncidentState, Touch
 from alerts.promises import Promises
+from alerts.reasons import FEW
 from monitor import casework, clientele, long_lists, people
 from monitor import tables as t
 from monitor.client_pages import Pages
@@ -321,3 +322,38 @@ def test_all_of_them_are_a_file(big: Store, first: str, monkeypatch: pytest.Monk
         assert requests.get(f"{path}?limit=5&after={cut['next'][:-1]}", timeout=10).status_code == 422
     finally:
         server.stop()
+
+
+def test_the_file_tells_the_case_that_stands(tmp_path: Path) -> None:
+    """Not what a merged incident brought along: nothing opened, decided before or after."""
+    store = Store(f"sqlite:///{tmp_path / 'vigia.db'}")
+    store.migrate()
+    crowd(store, NOW, incidents=1, clients=12, wide=True)
+    first = next(one.id for one in store.incidents() if one.id.endswith("-000000"))
+    d = next(one for one in store.decisions(t.decisions.c.incident_id == first) if one.action is Action.OPEN)
+    brought = [
+        replace(
+            d, key=f"VG-AF-{n}-{d.client_id}", action=Action.NONE, reason=FEW, desk="", opened_at=d.opened_at + later
+        )
+        for n, later in enumerate((timedelta(minutes=-5), timedelta(minutes=5)))
+    ]
+    linked = replace(brought[1], key=f"VG-AF-7-{d.client_id}", action=Action.LINK, linked_case_id="SP-9")
+    server = serve(app(store, Metrics(), lambda: (True, ""), lambda: NOW), "127.0.0.1:0")
+
+    def told() -> str:
+        answer = requests.get(f"{server.address}/api/v1/incidents/{first}/clients.csv", timeout=10)
+        (row,) = (r for r in csv.DictReader(StringIO(answer.content.decode("utf-8-sig"))) if r["nit"] == d.client_id)
+        return row["caso"]
+
+    try:
+        mine = replace(d, linked_case_id="SP-8")
+        store.commit(Step(changes=Changes(decisions={one.key: one for one in (mine, *brought)})), NOW)
+        with store.writing() as c:
+            c.execute(t.outbox.delete())
+        assert told() == "SP-8"
+        taken = replace(mine, withdrawn_at=NOW)
+        store.commit(Step(changes=Changes(decisions={one.key: one for one in (taken, linked)})), NOW)
+        assert told() == "SP-9"
+    finally:
+        server.stop()
+        store.close()
