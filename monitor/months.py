@@ -67,8 +67,8 @@ def _wanted(store: Store, now: datetime) -> tuple[list[str], dict[str, list[int]
         was = before.get(month, there[month])
         pruned = any(now < then for now, then in zip(there[month][: len(WHOLE)], was, strict=False))
         more = any(now > then for now, then in zip(there[month], was, strict=True))
-        again = month not in kept or kept[month] < until or (more and not pruned)
-        if back <= 1 or (month >= f"{oldest:%Y-%m}" and again):
+        again = (kept[month] < until or more) and not pruned if month in kept else month >= f"{oldest:%Y-%m}"
+        if back <= 1 or again:
             found.append(month)
         else:
             there[month] = was
