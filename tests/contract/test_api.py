@@ -49,7 +49,7 @@ def test_every_call_answers_as_described(face: Guarded, method: str, path: str) 
     fit, unfit = (schema[path][method].as_strategy(generation_mode=mode) for mode in GenerationMode)
     seen: set[int] = set()
 
-    @settings(max_examples=25, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=25, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
     @given(fit | unfit)
     def asked(case: Any) -> None:
         for user in ("carla", "ana", ""):

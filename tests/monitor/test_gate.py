@@ -372,7 +372,7 @@ def test_no_header_breaks_the_reading(headers: list[tuple[str, bytes]]) -> None:
     )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
 @given(st.dictionaries(st.sampled_from(["Authorization", "Cookie", "Origin", "Referer", "X-User", "X-CSRF-Token"]), st.text(
     st.characters(min_codepoint=0x21, max_codepoint=0xFF, exclude_characters="\x7f\x85\xa0"), max_size=40)))  # fmt: skip
 def test_no_made_up_credentials_get_in(face: Guarded, headers: dict[str, str]) -> None:

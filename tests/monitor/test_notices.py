@@ -461,7 +461,7 @@ def test_a_receivers_own_fault_is_told_by_the_others(told: Bank) -> None:
 CHANGES = ("severity", "client", "end", "again", "silence", "ack")
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     happens=st.lists(st.tuples(st.integers(1, 40), st.sampled_from(CHANGES)), max_size=5),
     looks=st.sets(st.integers(0, 60), max_size=10),
@@ -511,7 +511,7 @@ def _happened(here: Told, one: Any, what: str) -> Any:
     return one
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     arrive=st.lists(st.tuples(st.integers(0, 50), st.sampled_from(list(Severity))), min_size=1, max_size=25),
     per_hour=st.integers(1, 6),
