@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fcntl
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -103,7 +103,9 @@ class Database:
             try:
                 yield
             finally:
-                connection.invalidate()  # ends the session, and the lock with it
+                with suppress(sa.exc.DBAPIError):  # a session that has ended holds no lock
+                    connection.execute(sa.select(sa.func.pg_advisory_unlock(LOCK)))
+                connection.invalidate()  # if nothing else, the end of the session lets go; but nobody waits for that
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
