@@ -14,6 +14,7 @@ from alerts.casework import ACTS, WHOLE, acted
 from alerts.reasons import UNDONE
 from alerts.ties import AFTER
 from monitor import tables as t
+from monitor.claims import opened_as
 from monitor.pipeline import Pipeline
 from monitor.standing import attributed, meant
 from monitor.store import Act, Store
@@ -63,7 +64,7 @@ class Promotions:
         """Note them; one whose number the desk has not answered yet is noted later."""
         if not self._told:
             return
-        for key, number in store.opened_as({number for _, number in self._told}):
+        for key, number in opened_as(store, {number for _, number in self._told}):
             for told in [case for case in self._told.values() if case.case_id == number]:
                 act = Act("", told.updated_at or now, told.source, "promote", case_key=key)
                 for decision in _meant(act, pipeline, store, changes):

@@ -10,6 +10,7 @@ from time import monotonic
 import structlog
 
 from connectors.circuit import state_of
+from monitor.claims import waiting
 from monitor.config import Config
 from monitor.metrics import Metrics
 from monitor.outbox import Tell, deliver
@@ -54,8 +55,8 @@ class Sending:
             )  # fmt: skip
             if name in self.desks:
                 self.metrics.circuits(desk=name, state=state_of(self.desks[name]))
-            waiting = self.store.waiting()
-            self.metrics.outbox(len(waiting), (self.clock() - waiting[0]).total_seconds() if waiting else 0.0)
+            unsent = waiting(self.store)
+            self.metrics.outbox(len(unsent), (self.clock() - unsent[0]).total_seconds() if unsent else 0.0)
             return sent
 
     def rest(self, seconds: float) -> None:

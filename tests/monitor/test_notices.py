@@ -23,6 +23,7 @@ from monitor import tables as t
 from monitor.business import Outside, ServiceHours
 from monitor.calendar import Calendar
 from monitor.receiving import Refreshing
+from monitor.retention import prune
 from monitor.standing import rows
 from monitor.step import Step
 from monitor.store import Store
@@ -540,7 +541,7 @@ def test_a_purge_drops_threads_of_incidents_that_are_gone(told: Bank) -> None:
     here.told(after=1)
     here.deliver()
     later = dict.fromkeys(("cells", "ledger", "incidents", "clients", "outbox"), here.now + MINUTE)
-    here.store.prune(later)
+    prune(here.store, later)
     assert {row["subject"] for row in rows(here.store, t.threads.select())} == {"", "tally", "AF-2"}
     assert [row["key"] for row in here.outbox()] == ["AF-2:torre::1"], "it still stands"
 
