@@ -241,6 +241,17 @@ def test_a_session_outlives_a_restart_and_ends_with_its_token_and_its_time(store
         again.server.stop()
 
 
+def test_whoever_looks_after_a_restart_waits_for_no_writer(store: Store) -> None:
+    first = Guarded(store)
+    person = Browser(first)
+    person.enter(TOKENS["ana"])
+    first.server.stop()
+    again = person.face = Guarded(store)
+    with store.writing():
+        assert person.get("/").status_code == 200
+    again.server.stop()
+
+
 @pytest.mark.parametrize("cookie", ["", "x", "a.b.c", '"[1,2]"', "WzFd.sig", "\xff"])
 def test_a_made_up_session_is_nobodys(face: Guarded, cookie: str) -> None:
     assert face.get("/", Cookie=f"vigia={cookie}".encode("latin-1")).status_code == 303  # type: ignore[arg-type]
