@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from alerts import Action, Changes, Decision, TheirCase
-from alerts.cases import case_key
 from alerts.casework import ACTS, WHOLE, acted
+from alerts.decided import case_key
 from alerts.reasons import UNDONE
 from alerts.ties import AFTER
 from monitor import tables as t
@@ -94,7 +94,7 @@ def _case(act: Act, pipeline: Pipeline, store: Store) -> TheirCase | None:
 def _let_go(act: Act, case: TheirCase, pipeline: Pipeline, store: Store, now: datetime, changes: Changes) -> None:
     """A case is tied to one incident: the decision that has it lets it go."""
     d = t.decisions.c
-    tied = pipeline.book.tied(case)
+    tied = pipeline.book.decisions.tied_to(case)
     found = (
         [tied]
         if tied
