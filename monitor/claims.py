@@ -72,9 +72,9 @@ def opened_as(store: Database, numbers: Collection[str]) -> list[tuple[str, str]
         return [(row.case_key, row.reference) for row in found]
 
 
-def waiting(store: Database) -> list[datetime]:
-    """When each message that is still to be sent was made, oldest first."""
+def waiting(store: Database) -> list[tuple[str, datetime]]:
+    """The desk or receiver of each message that is still to be sent, and when it was made, oldest first."""
     o = t.outbox.c
+    left = t.outbox.select().with_only_columns(o.desk, o.created_at).where(o.state.in_(LEFT)).order_by(o.id)
     with store.reading() as c:
-        query = t.outbox.select().with_only_columns(o.created_at).where(o.state.in_(LEFT)).order_by(o.id)
-        return list(c.execute(query).scalars())
+        return [(row.desk, row.created_at) for row in c.execute(left)]
