@@ -19,6 +19,7 @@ from alerts.rows import plain
 from alerts.standing import with_standing
 from monitor import tables as t
 from monitor.counts import touched, until_changed
+from monitor.failing import failing
 from monitor.seeing import Forbidden, partial, seen
 from monitor.standing import Row, as_acted, as_worked, only, rows, told
 from monitor.store import Act, Store
@@ -83,6 +84,7 @@ def incident(store: Store, incident_id: str, now: datetime) -> Row:
         return sorted(mine, key=lambda row: (-row["priority"], row["client"] or row["client_id"], row["product"]))
 
     return told(store, found, now)[0] | {
+        "failing": failing(store, plain(found[0])),
         "alerts": _alerts(store, found[0]),
         "affected_clients": touched(Touch.AFFECTED),
         "exposed_clients": touched(Touch.EXPOSED),

@@ -191,6 +191,10 @@ class DoubtOfClient(Doubt):
 class IncidentWhole(Incident):
     """All of one. The lists of clients are never cut."""
 
+    failing: Annotated[
+        list[str],
+        Field(description="Products and channels beside its own that fail now: no client is to be sent there."),
+    ]
     alerts: list[Alert]
     affected_clients: list[Touched]
     exposed_clients: list[Touched]
