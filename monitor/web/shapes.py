@@ -151,6 +151,10 @@ class Act(BaseModel):
         str, Field(description="Whom it is assigned to, yes or no, or a silence, maintenance or hand-over.")
     ]
     request_key: Annotated[str, Field(description="The Idempotency-Key that it came with.")]
+    door: Annotated[
+        str,
+        Field(description="By which it came: page, api, cli:USER of the system; empty: Vigía itself, or not known."),
+    ]
     hash: Annotated[str, Field(description="Of this act and all before it.")]
 
 
