@@ -10,6 +10,7 @@ from connectors import SourceError
 from monitor.config import Config
 from monitor.intake import Intake
 from monitor.plugs import DeskConfig, ReceiverConfig
+from monitor.unseen import unseen
 
 
 def faults_of(config: Config, now: datetime) -> int:
@@ -33,6 +34,7 @@ def faults_of(config: Config, now: datetime) -> int:
         except SourceError as error:
             sys.stderr.write(f"{what} {name}: {error}\n")
             wrong += 1
+    sys.stdout.writelines(f"{fault}\n" for fault in unseen(config))
     return wrong
 
 
