@@ -158,7 +158,8 @@ class Pipeline:
         touched = self.impacts.known.get(incident.id, {}).values()
         hit = {impact.client_id for impact in touched if impact.touch is Touch.AFFECTED}
         self.doubts.ended(incident, hit, minute, changes)
-        self.causes.ended(occurrence(incident, touched), at, self.portfolio.desk_of, changes)
+        bank = self.portfolio
+        self.causes.ended(occurrence(incident, touched), at, bank.desk_of, changes, bank.limits.stages)
         ended = (d for d in self.book.decisions.values() if d.incident_id == incident.id)
         changes.ended += sorted(ended, key=lambda d: d.key)
         changes.over += [(ours, incident) for ours in self.book.over(incident)]
