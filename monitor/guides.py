@@ -134,7 +134,8 @@ class Guides:
     def of(self, incident: Mapping[str, Any]) -> Guide:
         """The guide for an incident's row: its rule's own; else of its product, its channel, or the general one, by what fails.
 
-        A rule that says general/SECTION says what fails, not where. The row's `failing` (`monitor.failing`) is not offered.
+        A rule that says general/SECTION says what fails, not where; one that says general, neither. The row's `failing`
+        (`monitor.failing`) is not offered.
         """
         failing = incident.get("failing") or ()
         named = str(incident.get("guide") or "")
@@ -205,7 +206,9 @@ def unknown_guides(config: Config) -> list[Fault]:
     named = ((rule.spec.name, rule.spec.guide) for rule in config.rules())
     what = "there is no guide {!r}; vigia guides list names them"
     return [
-        Fault(f"rule {rule}", "guide", what.format(guide)) for rule, guide in named if guide and not known.get(guide)
+        Fault(f"rule {rule}", "guide", what.format(guide))
+        for rule, guide in named
+        if guide not in ("", GENERAL) and not known.get(guide)
     ]
 
 

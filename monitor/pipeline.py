@@ -101,7 +101,10 @@ class Pipeline:
             over = [i for i in stepped.incidents.values() if i.state is IncidentState.RESOLVED]
             self.book.know((*self.incidents.open.values(), *self.recent.values(), *over))
             for incident in (*self.incidents.open.values(), *over):
-                if before.get(incident.id) != _hurts(incident) or self.impacts.stirs(incident, minute, end):
+                hinted = self.incidents.hinted(incident)
+                if before.get(incident.id) != _hurts(incident) or self.impacts.stirs(
+                    incident, minute, end, hinted=hinted
+                ):
                     self._touch(incident, minute + 1, end, detected, changes)
             self._attach(detected, changes)
             self.doubts.hear(minute, changes)
