@@ -13,8 +13,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 
 from alerts.ground import Base, Listed, grid, sums
 from alerts.impact import Struck
@@ -38,18 +40,28 @@ LEVEL, LEVELS = 20.0, (0.5, 3.0)
 LEAST = 3
 """Transactions of a client that must fail to come before anybody can say that they are missing."""
 KINDS, QUARTERS, QUARTER, WEEK = 3, 96, 15, 7 * 1440
+WIDTH = KINDS * QUARTERS
+HALFWAY = math.log(2)
+"""Transactions that are to come, in the mean, until one has come with a chance of one half."""
+SOME = 1024
+"""Units whose slots are looked at together: of a hundred thousand at once, each array more is a quarter of a gigabyte."""
 
 
 @dataclass(frozen=True)
 class Habit:
-    """What units usually send.
+    """What units usually send: their stream's rate, drawn towards what they sent around that hour themselves.
 
-    rate: transactions a minute by unit and clock slot (a quarter of a business day's, of a Saturday's, of another's; as `slots`
-    counts them), at today's level; client: whose each unit is, by number; seen: how many transactions by stream all of it rests on.
+    own: each unit's transactions around each clock slot (a quarter of a business day's, of a Saturday's, of another's; as `slots`
+    counts them); part: what part each unit has of its stream; usual: a stream's transactions a minute by slot, at today's level;
+    around: how many a stream usually has around a slot in the days that were counted; client: whose each unit is, by number; seen: how many
+    transactions by stream all of it rests on.
     """
 
     listed: Listed
-    rate: Floats
+    own: NDArray[np.float32]
+    part: Floats
+    usual: Floats
+    around: Floats
     client: Ints
     seen: Floats
     calendar: Slots | None
@@ -64,24 +76,30 @@ class Habit:
         client = np.array([clients.setdefault(name[0], len(clients)) for name in listed.units], np.int64)
         first = since // QUARTER
         clock = slots(calendar, first * QUARTER, max(start, since + QUARTER))[::QUARTER]
-        width = KINDS * QUARTERS
-        minutes = sums(clock, np.full(len(clock), float(QUARTER)), width)
-        own = grid(unit, clock[np.clip(quarter - first, 0, len(clock) - 1)], n, size, width)
-        whole = grid(streams, np.zeros(size, np.int64), own.sum(axis=1), many, 1)[:, 0] if size else np.zeros(many)
-        part = own.sum(axis=1) / np.maximum(whole[streams], 1) if size else np.zeros(0)
-        place, slot = np.repeat(streams, width), np.tile(np.arange(width), size)
-        usual = _evened(grid(place, slot, own.ravel(), many, width), 1) / np.maximum(_evened(minutes[None], 1), 1)
+        minutes = sums(clock, np.full(len(clock), float(QUARTER)), WIDTH)
+        slot = clock[np.clip(quarter - first, 0, len(clock) - 1)]
+        mine = sums(unit, n, size)
+        total = sums(streams, mine, many)
+        part = mine / np.maximum(total[streams], 1)
+        whole = grid(streams[unit], slot, n, many, WIDTH)
+        usual = _evened(whole, 1) / np.maximum(_evened(minutes[None], 1), 1)
         last = start // QUARTER
         hourly = (quarter >= last - AROUND) & (quarter < last)
         lately = sums(streams[unit[hourly]], n[hourly], many)
         usual = _filled(usual, _evened(minutes[None], 1)[0], lately / (AROUND * QUARTER))
-        shared = part[:, None] * usual[streams]
-        near, due = _evened(own, AROUND), _evened(shared * minutes, AROUND)
-        rate = shared * (near + OWN) / (due + OWN)
         # The last whole hour before it began, against an ordinary one.
         hour = usual[:, slots(calendar, (last - AROUND) * QUARTER, last * QUARTER)].sum(axis=1)
         level = np.clip((lately + LEVEL) / (hour + LEVEL), *LEVELS)
-        return cls(listed, rate * level[streams][:, None], client, sums(streams, own.sum(axis=1), many), calendar)
+        around = _evened(usual * minutes, AROUND)
+        own = _around(unit, slot, n, size)
+        return cls(listed, own, part, usual * level[:, None], around, client, total, calendar)
+
+    def rate(self, units: Ints | slice, clock: Ints | slice) -> Floats:
+        """Transactions a minute of these units in these clock slots, at today's level."""
+        streams, part = self.listed.streams[1][units], self.part[units, None]
+        own, due = self.own[units][:, clock], part * self.around[:, clock][streams]
+        found: Floats = part * self.usual[:, clock][streams] * (own + OWN) / (due + OWN)
+        return found
 
     @cached_property
     def place(self) -> dict[tuple[str, ...], int]:
@@ -91,28 +109,40 @@ class Habit:
     def due(self, minute: int) -> Floats:
         """By unit: what is usually theirs from `minute` on for as long as a failure may go on."""
         lasts = np.exp(-(np.arange(AHEAD) + 0.5) / LASTS)
-        weight = sums(slots(self.calendar, minute, minute + AHEAD), lasts, KINDS * QUARTERS)
-        found: Floats = self.rate @ weight
+        weight = sums(slots(self.calendar, minute, minute + AHEAD), lasts, WIDTH)
+        clock = np.flatnonzero(weight)
+        found: Floats = self.rate(slice(None), clock) @ weight[clock]
         return found
 
     def next_use(self, pairs: Ints, minute: int) -> Ints:
         """By pair of client and product: the minute by which they have half likely come again, -1 where not within a week."""
-        if not len(pairs):
-            return np.zeros(0, np.int64)
         clock = slots(self.calendar, minute, minute + WEEK)[::QUARTER]
-        place = np.full(len(self.listed.pairs[0]), -1)
-        place[pairs] = np.arange(len(pairs))
-        mine = np.flatnonzero(place[self.listed.pairs[1]] >= 0)
-        rate = np.zeros((len(pairs), self.rate.shape[1]))
-        np.add.at(rate, place[self.listed.pairs[1][mine]], self.rate[mine])
-        total = np.cumsum(rate[:, clock] * QUARTER, axis=1)
-        at = (total < np.log(2)).sum(axis=1)
-        here = np.minimum(at, len(clock) - 1)
-        rows = np.arange(len(pairs))
-        step = rate[rows, clock[here]]
-        short = np.log(2) - (total[rows, here] - step * QUARTER)
-        found = minute + here * QUARTER + np.ceil(short / np.maximum(step, 1e-9)).clip(1, QUARTER).astype(np.int64)
-        return np.where(at < len(clock), found, -1)
+        order = np.argsort(self.listed.pairs[1], kind="stable")
+        first = np.searchsorted(self.listed.pairs[1][order], np.arange(len(self.listed.pairs[0]) + 1))
+        found = np.full(len(pairs), -1)
+        for at in range(0, len(pairs), SOME):
+            left = np.arange(at, min(at + SOME, len(pairs)))
+            total = np.zeros(len(left))
+            for day in range(0, len(clock), QUARTERS):  # most have come again within the first
+                here = pairs[left]
+                many = first[here + 1] - first[here]
+                start = np.cumsum(many) - many
+                units = order[np.arange(many.sum()) + np.repeat(first[here] - start, many)]
+                rate = np.add.reduceat(self.rate(units, clock[day : day + QUARTERS]), start)
+                reached = rate * QUARTER
+                reached[:, 0] += total
+                reached = np.cumsum(reached, axis=1)
+                quarter = (reached < HALFWAY).sum(axis=1)
+                come = np.flatnonzero(quarter < reached.shape[1])
+                step = rate[come, quarter[come]]
+                short = HALFWAY - (reached[come, quarter[come]] - step * QUARTER)
+                after = np.ceil(short / np.maximum(step, 1e-9)).clip(1, QUARTER).astype(np.int64)
+                found[left[come]] = minute + (day + quarter[come]) * QUARTER + after
+                stay = quarter == reached.shape[1]
+                left, total = left[stay], reached[stay, -1]
+                if not len(left):
+                    break
+        return found
 
 
 @dataclass(frozen=True)
@@ -225,6 +255,20 @@ def _evened(rows: Floats, around: int) -> Floats:
     days = rows.reshape(len(rows), KINDS, QUARTERS)
     padded = np.concatenate([days[..., -around - 1 :], days, days[..., :around]], axis=2).cumsum(axis=2)
     found: Floats = (padded[..., 2 * around + 1 :] - padded[..., : -2 * around - 1]).reshape(rows.shape)
+    return found
+
+
+def _around(unit: Ints, slot: Ints, n: Ints, size: int) -> NDArray[np.float32]:
+    """By unit and clock slot: its transactions around there; whole numbers, which fit."""
+    found = np.zeros((size, WIDTH), np.float32)
+    block = unit // SOME
+    order = np.argsort(block.astype(np.uint16) if size < SOME << 16 else block, kind="stable")
+    ends = np.searchsorted(block[order], np.arange(size // SOME + 2))
+    place, n = (unit * WIDTH + slot)[order], n[order]
+    for number, (start, end) in enumerate(pairwise(ends)):
+        rows = found[number * SOME : (number + 1) * SOME]
+        mine = sums(place[start:end] - number * SOME * WIDTH, n[start:end], rows.size).reshape(rows.shape)
+        rows[:] = _evened(mine, AROUND)
     return found
 
 

@@ -204,7 +204,7 @@ def kind_parts(kind: Ints) -> tuple[Ints, Ints, Ints]:
 
 def sums(place: Ints, weight: Floats | Ints, size: int) -> Floats:
     """What lies at each place, added up."""
-    return np.bincount(place, weights=weight, minlength=size).astype(np.float64)
+    return np.bincount(place, weights=weight, minlength=size).astype(np.float64, copy=False)
 
 
 def grid(row: Ints, column: Ints, weight: Floats | Ints, height: int, width: int) -> Floats:

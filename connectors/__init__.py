@@ -1,6 +1,6 @@
-"""Facts in, cases and notices out: the columns of each role, and what a source, a desk and a receiver must do.
+"""Facts in; cases, notices and rows for boards out: the columns of each role, what a source, a desk, a receiver and a board must do.
 
-One file under `sources/`, `desks/` or `receivers/` is one kind: its name is the `kind` of a config block, its single
+One file under `sources/`, `desks/`, `receivers/` or `boards/` is one kind: its name is the `kind` of a config block, its single
 public class takes the block's other keys as keyword-only options. Nothing is registered; `connectors.kinds` finds the
 files.
 """
@@ -98,6 +98,19 @@ ROLES: Mapping[str, pa.Schema] = {
             ("until", TIME),
         ]
     ),
+    "stories": pa.schema(
+        [
+            ("story_id", pa.string()),
+            ("sprint", pa.string()),
+            ("sprint_start", TIME),
+            ("sprint_end", TIME),
+            ("title", pa.string()),
+            ("state", pa.string()),
+            ("planned_at", TIME),
+            ("done_at", TIME),
+            ("updated_at", TIME),
+        ]
+    ),
 }
 """Our names and types, by role. A text that a source lacks is '', never null; a number or a time it lacks is null."""
 
@@ -110,6 +123,7 @@ REQUIRED: Mapping[str, tuple[str, ...]] = {
     "cases": ("case_id", "opened_at"),
     "clients": ("client_id",),
     "holdings": ("client_id", "product"),
+    "stories": ("story_id", "sprint"),
 }
 """What a row must have to mean anything: a row without it is rejected, told and counted; the others go on."""
 
@@ -133,7 +147,8 @@ class Batch:
     source vouches that every row which happened before this time has been delivered (None: it cannot say, which is
     normal while a backlog is being read); rejects: rows that could not even be read; where: where a row of the table
     stands, asked only for those that turn out unusable (None: the source cannot say); notes: what was left aside and nothing
-    is lost by it, told once.
+    is lost by it, told once; lost: what was never read and is no longer there, in words ('': nothing): what happened up to now is
+    not fully known; gaps: from when to when the source knows that it does not know: there, no row is not zero.
     """
 
     table: pa.Table
@@ -143,6 +158,8 @@ class Batch:
     rejects: tuple[Reject, ...] = ()
     where: Where | None = None
     notes: tuple[Reject, ...] = ()
+    lost: str = ""
+    gaps: tuple[tuple[datetime, datetime], ...] = ()
 
 
 Fault = Literal["unreachable", "timeout", "busy", "login", "refused", "server", "unreadable", "resting", "other"]
@@ -165,7 +182,12 @@ class SourceError(Exception):
 
 @runtime_checkable
 class Source(Protocol):
-    """Polled for rows; stateless between polls but for what the cursor says."""
+    """Polled for rows; stateless between polls but for what the cursor says.
+
+    A source whose other side wants to know how far it was read also has `committed(cursor)`: what came up to this cursor is on disk. It is
+    called by the judging thread, never waits, and may raise SourceError, which is told and nothing more. One that keeps a connection open
+    has `close()`: it is let go of until the next poll.
+    """
 
     def poll(self, cursor: Cursor | None, now: datetime, since: datetime | None) -> Batch:
         """Rows after `cursor` (None: from the beginning, but nothing older than `since` need be brought).
@@ -250,4 +272,25 @@ class Receiver(Protocol):
 
     def check(self) -> str:
         """As for a source."""
+        ...
+
+
+@runtime_checkable
+class Board(Protocol):
+    """Where the facts of `connectors.boards.SHEETS` are pushed to, for a board that people build elsewhere.
+
+    Rows are only ever added: each carries its `id` and `version`, and the newest version of an id is what counts, so that rows that are
+    pushed again after a crash do no harm.
+    """
+
+    def place(self) -> str:
+        """The id of what the rows go to, made with its sheets if it is not there. Another id holds nothing yet. Raises SourceError."""
+        ...
+
+    def push(self, place: str, sheet: str, rows: pa.Table) -> None:
+        """Add the rows, in the schema of the sheet and not more than `connectors.boards.MOST`; raises SourceError."""
+        ...
+
+    def check(self) -> str:
+        """As for a source; makes nothing."""
         ...

@@ -21,6 +21,12 @@ _TEXT = re.compile(rb"[^\r\n][^\n]*")
 """A line that is not empty."""
 
 
+def check_delimiter(delimiter: str) -> None:
+    """ValueError if cells cannot be set apart by it."""
+    if len(delimiter.encode()) != 1 or delimiter in '"\r\n':
+        raise ValueError(f"delimiter must be one plain character, not {delimiter!r}")
+
+
 def whole(chunk: bytes, delimiter: str) -> int:
     """Length of the complete records at the beginning of `chunk`; a line end inside quotation marks ends no record."""
     end = chunk.rfind(b"\n") + 1

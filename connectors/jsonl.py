@@ -12,9 +12,13 @@ import pyarrow.json
 from connectors import SPARSE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Container, Iterator, Sequence
 
 BLOCK = 4 << 20
+HEAD = 64 << 10
+"""Bytes from which it is learned what looks like a time."""
+LONG = 4096
+"""Bytes from which on an object is tried by itself: nested some ten thousand deep, Arrow would end the whole process by it."""
 
 
 def whole(chunk: bytes) -> int:
@@ -24,7 +28,7 @@ def whole(chunk: bytes) -> int:
     if rest.startswith(b"{") and rest.endswith(b"}"):
         try:
             json.loads(rest)
-        except ValueError:
+        except (ValueError, RecursionError):
             return end
         return len(chunk)
     return end
@@ -41,19 +45,92 @@ def parse(chunk: bytes) -> tuple[pa.Table, list[tuple[int, str]]]:
     A key that a line lacks is null. Text stays text and numbers numbers; a column that mixes them becomes text.
     UnicodeDecodeError if the text is not UTF-8.
     """
-    if not chunk or chunk.isspace():
-        return pa.table({}), []
     chunk = chunk.removeprefix(codecs.BOM_UTF8)
     chunk.decode()
-    try:
-        table = _columns(chunk, None)
-        times = [(field.name, pa.string()) for field in table.schema if pa.types.is_timestamp(field.type)]
-        if times:  # text that looks like a time is still text
-            table = _columns(chunk, pa.schema(times))
-        malformed: list[tuple[int, str]] = []
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+    malformed: list[tuple[int, str]] = []
+    if any(len(line) > LONG and _wrong(line) for line in chunk.split(b"\n")):
         table, malformed = _line_by_line(chunk)
+    else:
+        try:
+            table = _at_once(chunk)
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+            table, malformed = _line_by_line(chunk)
     return table.replace_schema_metadata(SPARSE), malformed
+
+
+def each(payloads: Sequence[bytes]) -> tuple[pa.Table, list[tuple[int, str]]]:
+    """As `parse`, of payloads that hold one object each, laid out as it may be: (number of the malformed one, why).
+
+    What lies in an object within it is a column of its own, named with a dot: `client.nit`.
+    """
+    # In JSON a line end stands only between values.
+    lines = [one.replace(b"\n", b" ").strip() for one in payloads]
+    suspects = {n for n, one in enumerate(lines) if len(one) > LONG or one[:1] + one[-1:] != b"{}" or b'"' not in one}
+    wrong = {n: why for n in suspects if (why := _wrong(lines[n]))}
+    table = _as_many(lines, wrong)
+    if table is None:
+        wrong |= {n: why for n, one in enumerate(lines) if n not in suspects and (why := _wrong(one))}
+        table = _as_many(lines, wrong)
+    if table is None:  # what Python takes and Arrow does not, or columns of mixed kinds
+        table, _ = _line_by_line(b"\n".join(one for n, one in enumerate(lines) if n not in wrong))
+    while any(pa.types.is_struct(field.type) for field in table.schema):
+        table = table.flatten()
+    names = table.column_names
+    if len(set(names)) < len(names):  # `{"a.b": 1, "a": {"b": 2}}`: the first of a name
+        table = table.select([names.index(name) for name in dict.fromkeys(names)])
+    return table.replace_schema_metadata(SPARSE), sorted(wrong.items())
+
+
+def _as_many(lines: Sequence[bytes], wrong: Container[int]) -> pa.Table | None:
+    """All but the wrong ones as a table; None if it is not one row each."""
+    left = [one for n, one in enumerate(lines) if n not in wrong] if wrong else lines
+    chunk = b"\n".join(left)
+    try:
+        chunk.decode()
+        table = _at_once(chunk)
+    except (UnicodeDecodeError, pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        return None
+    return table if table.num_rows == len(left) else None
+
+
+def _wrong(text: bytes) -> str:
+    """Why it is not one JSON object with something in it, or ''."""
+    try:
+        found = json.loads(text.decode())
+    except UnicodeDecodeError:
+        return "not UTF-8"
+    except RecursionError:
+        return "not JSON that can be read: nested too deeply"
+    except ValueError as error:
+        return f"not JSON: {error}"
+    return "" if isinstance(found, dict) and found else "not a JSON object with a key"
+
+
+def _at_once(chunk: bytes) -> pa.Table:
+    """As Arrow reads it, but text that looks like a time is still text. What does is learned from the first lines."""
+    if not chunk or chunk.isspace():
+        return pa.table({})
+    first = chunk.find(b"\n", HEAD)
+    texts = _texts(_columns(chunk[:first], None).schema) if first > 0 else None
+    table = _columns(chunk, texts)
+    if not (more := _texts(table.schema)):
+        return table
+    known = {field.name: field for field in (*(texts or ()), *more)}
+    return _columns(chunk, pa.schema(list(known.values())))
+
+
+def _texts(schema: pa.Schema) -> pa.Schema:
+    """The columns that Arrow takes for times, or that hold some, as text."""
+    wanted = [pa.field(field.name, _text(field.type)) for field in schema]
+    return pa.schema([field for field in wanted if field.type != schema.field(field.name).type])
+
+
+def _text(kind: pa.DataType) -> pa.DataType:
+    if pa.types.is_timestamp(kind):
+        return pa.string()
+    if pa.types.is_struct(kind):
+        return pa.struct([pa.field(field.name, _text(field.type)) for field in kind])
+    return pa.list_(_text(kind.value_type)) if pa.types.is_list(kind) else kind
 
 
 def _columns(chunk: bytes, schema: pa.Schema | None) -> pa.Table:
@@ -73,7 +150,7 @@ def _line_by_line(chunk: bytes) -> tuple[pa.Table, list[tuple[int, str]]]:
             continue
         try:
             row = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             malformed.append((line, f"not JSON: {error}"))
             continue
         if isinstance(row, dict):

@@ -1,4 +1,4 @@
-"""The kinds of source, desk and receiver there are: one file under the folder is one kind, nothing is registered."""
+"""The kinds of source, desk, receiver and board there are: one file under the folder is one kind, nothing is registered."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import inspect
 from pathlib import Path
 from typing import Any, Literal
 
-Folder = Literal["sources", "desks", "receivers"]
+Folder = Literal["sources", "desks", "receivers", "boards"]
 
 
 def kinds(folder: Folder) -> list[str]:

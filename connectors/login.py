@@ -62,7 +62,7 @@ class Login:
             if not self._token or now >= self._until:
                 token, life = self.read(asked())
                 if not token or not sendable(token):
-                    raise SourceError(f"{place}: the answer has no {self.what}", whole=True)
+                    raise SourceError(f"{place}: the answer has no {self.what}", whole=True, fault="login")
                 seconds = life if life and life > 0 else LIFE
                 self._token, self._until = token, now + seconds - min(MARGIN, seconds / 10)
             return self._token
@@ -85,17 +85,24 @@ def credentials(token_url: str, client_id: str, client_secret: str, scope: str, 
 
 
 def microsoft(
-    tenant: str, client_id: str, client_secret: str, resource: str, token_url: str = "", *, refresh_token: str = ""
+    tenant: str,
+    client_id: str,
+    client_secret: str,
+    resource: str,
+    token_url: str = "",
+    *,
+    refresh_token: str = "",
+    scope: str = "",
 ) -> Login:
     """An application of Microsoft Entra, for what lies at `resource`; token_url: in place of the tenant's.
 
-    refresh_token: of the user for whom it acts, where no application may.
+    refresh_token: of the user for whom it acts, where no application may. scope: where it is not the resource's own address.
     """
     if not tenant and not token_url:
         raise ValueError("tenant: must be the directory's id or domain")
     address = token_url or f"https://login.microsoftonline.com/{tenant}/oauth2/v2.0/token"
     server = urlsplit(resource)
-    login = credentials(address, client_id, client_secret, f"{server.scheme}://{server.netloc}/.default")
+    login = credentials(address, client_id, client_secret, scope or f"{server.scheme}://{server.netloc}/.default")
     if refresh_token:
         login.form = {**login.form, "grant_type": "refresh_token", "refresh_token": refresh_token}
     return login

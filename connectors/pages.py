@@ -10,6 +10,7 @@ from urllib.parse import urljoin
 
 from connectors import Batch, Cursor, Reject, SourceError, answers
 from connectors.session import Answer, Session
+from connectors.sheet import Sheet
 from connectors.since import Reading, Row, Since
 from connectors.values import digest
 
@@ -39,7 +40,7 @@ class Pages:
 
     With `since`, one poll is one page, and what of a round has been read is in the cursor; without it, all pages are read at each
     poll and given if anything in them changed. shape: what becomes of a row before it is given; params: on every request but those
-    of a page that has an address of its own.
+    of a page that has an address of its own; sheet: how the rows lie in answers that are CSV.
     """
 
     def __init__(
@@ -54,11 +55,13 @@ class Pages:
         params: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         since: Since | None = None,
+        sheet: Sheet | None = None,
         shape: Shape = dict,
     ) -> None:
         self.session, self.url, self.rows, self.next = session, url, rows, next
         self.page_cursor, self.offset = page_cursor, offset
         self._params, self._headers, self._since, self._shape = dict(params or {}), headers, since, shape
+        self._sheet = sheet
 
     def poll(self, cursor: Cursor | None, now: datetime, since: datetime | None) -> Batch:
         """The next page of the round in which `cursor` stands, else the first of a new one. Raises SourceError."""
@@ -92,7 +95,9 @@ class Pages:
         fresh, wrong = reading.take(rows, now, began if round_["page"] else None)
         if wrong and len(wrong) == len(rows) and not any(answers.has(row, asked.column) for _, row in rows):
             there = answers.names(rows[0][1])
-            raise SourceError(f"{self.session.shown}: its rows have no {asked.column!r}: {there}", permanent=True)
+            raise SourceError(
+                f"{self.session.shown}: its rows have no {asked.column!r}: {there}", permanent=True, fault="unreadable"
+            )
         rejects += [Reject(self._where(number), why) for number, why in wrong]
         reading.round = None if next_ is None else {**round_, "page": next_}
         # What changed after the round began may be on a page that was read before.
@@ -117,7 +122,9 @@ class Pages:
             rows += [(len(rows) + i, row) for i, (_, row) in enumerate(found)]
             rejects += wrong
             if len(rows) > MOST:
-                raise SourceError(f"{self.session.shown}: more than {MOST} rows: give `since`", permanent=True)
+                raise SourceError(
+                    f"{self.session.shown}: more than {MOST} rows: give `since`", permanent=True, fault="unreadable"
+                )
             page = self._next(answer, page, len(found) + len(wrong))
             if page is None:
                 break
@@ -131,18 +138,24 @@ class Pages:
     def _ask(self, page: Place | None, ask: dict[str, str], accept: tuple[int, ...] = ()) -> Answer:
         how, place = page or ["", ""]
         if how == "link":
-            return self.session.ask("GET", place, headers=self._headers, accept=accept)
+            return self.session.ask("GET", place, headers=self._headers, accept=accept, parse=not self._sheet)
         at = {self.page_cursor if how == "token" else self.offset: str(place)} if how else {}
-        return self.session.ask("GET", self.url, params=self._params | ask | at, headers=self._headers, accept=accept)
+        sent = self._params | ask | at
+        return self.session.ask(
+            "GET", self.url, params=sent, headers=self._headers, accept=accept, parse=not self._sheet
+        )
 
     def _rows(self, answer: Answer) -> tuple[list[Row], list[Reject]]:
+        if self._sheet:
+            rows, malformed = self._sheet.rows(answer.text, self.session.shown)
+            return rows, [Reject(self._where(number), why) for number, why in malformed]
         found = answers.reached(answer.body, self.rows) if self.rows else answer.body
         if not isinstance(found, list):
             if self.rows and found is None:
                 what = f"the answer has no {self.rows!r}: {answers.names(answer.body)}"
             else:
                 what = f"{repr(self.rows) if self.rows else 'the answer'} is no list: {answers.names(found)}"
-            raise SourceError(f"{self.session.shown}: {what}", permanent=True)
+            raise SourceError(f"{self.session.shown}: {what}", permanent=True, fault="unreadable")
         rejects = [
             Reject(self._where(i), "not a JSON object") for i, row in enumerate(found) if not isinstance(row, dict)
         ]
@@ -157,12 +170,18 @@ class Pages:
         if found in (None, "", False):
             return None
         if not isinstance(found, str | int):
-            raise SourceError(f"{self.session.shown}: {self.next!r} is no text: {answers.names(found)}", permanent=True)
+            raise SourceError(
+                f"{self.session.shown}: {self.next!r} is no text: {answers.names(found)}",
+                permanent=True,
+                fault="unreadable",
+            )
         link = (
             ["token", str(found)]
             if self.page_cursor
             else ["link", urljoin(place if how == "link" else self.url, str(found))]
         )
         if link == page:
-            raise SourceError(f"{self.session.shown}: a page names itself as the next", permanent=True)
+            raise SourceError(
+                f"{self.session.shown}: a page names itself as the next", permanent=True, fault="unreadable"
+            )
         return link

@@ -27,8 +27,7 @@ class Records:
     """Of CSV and JSON lines. delimiter, encoding: as `sources.file` says; ValueError where they cannot be followed."""
 
     def __init__(self, delimiter: str, encoding: str) -> None:
-        if len(delimiter.encode()) != 1 or delimiter in '"\r\n':
-            raise ValueError(f"delimiter must be one plain character, not {delimiter!r}")
+        delimited.check_delimiter(delimiter)
         try:
             plain = '\n\r,;"'.encode(encoding) == b'\n\r,;"'
         except LookupError:

@@ -7,7 +7,6 @@ import time
 from base64 import b64encode
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -20,10 +19,13 @@ from urllib3.exceptions import HTTPError
 from connectors import SourceError
 from connectors.circuit import Circuit
 from connectors.login import Login, credentials, sendable
-from connectors.refused import TemporaryError, UnauthorizedError, fault, shown
+from connectors.refused import TemporaryError, TooLargeError, UnauthorizedError, fault, shown
+from connectors.tls import Tls
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Mapping
+
+    from connectors import Fault
 
 LIMIT = 64 << 20
 """Bytes of one answer."""
@@ -56,8 +58,8 @@ class Session:
 
     token: sent as a bearer; or token_url, client_id, client_secret and, where the server wants one, scope: OAuth2 client
     credentials, renewed before they expire, and once more on a 401; or user and password (basic);
-    or a log-in of another form. timeout: of one answer, to its last byte. ca_file: who vouches for the server, in place of
-    the well-known (PEM). hidden: the address itself is the secret, and no more than its server is ever told.
+    or a log-in of another form. timeout: of one answer, to its last byte. tls: who vouches for the server, and our own
+    certificate, also for the log-in's server. hidden: the address itself is the secret, and no more than its server is ever told.
 
     What is temporary (no connection, 429, 502, 503, 504) is asked again up to TRIES times within PATIENCE; `Retry-After`
     is honoured, beyond PATIENCE by failing at once until its time has come. Requests must therefore bear repeating.
@@ -81,7 +83,7 @@ class Session:
         user: str = "",
         password: str = "",
         login: Login | None = None,
-        ca_file: str = "",
+        tls: Tls | None = None,
         hidden: bool = False,
     ) -> None:
         for name, address in (("url", url), *([("token_url", token_url)] if token_url else [])):
@@ -97,8 +99,6 @@ class Session:
             raise ValueError("token: holds a sign that no header can carry")
         if bool(user) != bool(password) or (user and (token or token_url)):
             raise ValueError("user: needs password, and takes the place of a token")
-        if ca_file and not Path(ca_file).is_file():
-            raise ValueError("ca_file: no such file")
         if timeout <= timedelta(0):
             raise ValueError("timeout: must be more than 0s")
         self._path_shown = not hidden
@@ -115,7 +115,8 @@ class Session:
         self._http = requests.Session()
         # A proxy of the environment is for what lies outside.
         self._http.trust_env = urlsplit(url).hostname not in LOOPBACK
-        self._http.verify = ca_file or True
+        self._tls = tls or Tls()
+        self._tls.arm(self._http)
 
     def ask(
         self,
@@ -136,7 +137,9 @@ class Session:
         """
         if _origin(url) != self._origin:
             raise SourceError(
-                f"{self.shown}: leads to {shown(url, path=self._path_shown)}, which is another server", permanent=True
+                f"{self.shown}: leads to {shown(url, path=self._path_shown)}, which is another server",
+                permanent=True,
+                fault="unreadable",
             )
         sent = {"data" if isinstance(body, bytes) else "json": body}
 
@@ -164,10 +167,10 @@ class Session:
     def _patiently(self, once: Callable[[], Answer], times: int) -> Answer:
         left = self._not_before - self.clock()
         if left > 0:
-            raise SourceError(f"{self.shown}: asked to be left alone for another {left:.0f} s")
+            raise SourceError(f"{self.shown}: asked to be left alone for another {left:.0f} s", fault="busy")
         probing = self.circuit.state != "closed"
         if (left := self.circuit.left()) > 0:
-            raise SourceError(f"{self.shown}: has failed again and again; asked again in {left:.0f} s")
+            raise SourceError(f"{self.shown}: has failed again and again; asked again in {left:.0f} s", fault="resting")
         tries = Retrying(
             retry=retry_if_exception_type(TemporaryError),
             wait=_wait,
@@ -204,6 +207,7 @@ class Session:
                 return self._once("POST", login.url, (), parse=False, data=dict(login.form), auth=auth).text
             except SourceError as error:
                 error.whole = error.permanent
+                error.fault = "login" if error.permanent else error.fault
                 raise
 
         return f"{login.scheme} {login.token(asked, place, self.clock())}"
@@ -222,11 +226,14 @@ class Session:
             ) as response:
                 text = self._read(response, began, place)
         except (requests.RequestException, HTTPError, OSError) as error:
-            if isinstance(error, requests.exceptions.SSLError):
-                raise SourceError(f"{place}: its certificate cannot be verified", whole=True) from None
+            if (broken := self._tls.fault(place, url, error)) is not None:
+                raise broken from None
             if isinstance(error, ValueError):
-                raise SourceError(f"{place}: an address that cannot be asked", permanent=True) from None
-            raise TemporaryError(f"{place}: {self._words(error)}") from None
+                raise SourceError(
+                    f"{place}: an address that cannot be asked", permanent=True, fault="refused"
+                ) from None
+            said, fault_ = self._words(error)
+            raise TemporaryError(f"{place}: {said}", fault=fault_) from None
         status = response.status_code
         if not response.ok or response.is_redirect:
             if status in accept:
@@ -239,7 +246,7 @@ class Session:
         except (ValueError, RecursionError) as error:
             kind = response.headers.get("Content-Type", "").partition(";")[0][:40] or "no type"
             why = str(error).splitlines()[0] if isinstance(error, json.JSONDecodeError) else type(error).__name__
-            raise SourceError(f"{place}: the answer ({kind}) is not JSON: {why}") from None
+            raise SourceError(f"{place}: the answer ({kind}) is not JSON: {why}", fault="unreadable") from None
 
     def _read(self, response: requests.Response, began: float, place: str) -> bytes:
         """The whole body: piece by piece as it comes, so that neither its size nor a trickle goes on for ever."""
@@ -249,23 +256,25 @@ class Session:
             pieces.append(piece)
             size += len(piece)
             if size > LIMIT:
-                raise SourceError(
-                    f"{place}: an answer of more than {LIMIT >> 20} MB: ask for smaller pages", permanent=True
+                raise TooLargeError(
+                    f"{place}: an answer of more than {LIMIT >> 20} MB: ask for smaller pages",
+                    permanent=True,
+                    fault="unreadable",
                 )
             if self.clock() - began > self._seconds:
                 raise requests.Timeout
         return b"".join(pieces)
 
-    def _words(self, error: BaseException) -> str:
-        """Why there was no answer; never the library's own words, which hold the whole address."""
+    def _words(self, error: BaseException) -> tuple[str, Fault]:
+        """Why there was no answer, and its kind; never the library's own words, which hold the whole address."""
         if isinstance(error, requests.Timeout | TimeoutError) or "Timeout" in type(error).__name__:
-            return f"no answer within {self._seconds:g} s"
+            return f"no answer within {self._seconds:g} s", "timeout"
         chain: BaseException | None = error
         while chain:
             if isinstance(chain, OSError) and chain.strerror:
-                return f"no connection: {chain.strerror}"
+                return f"no connection: {chain.strerror}", "unreachable"
             chain = chain.__cause__ or chain.__context__
-        return "the connection broke off"
+        return "the connection broke off", "unreachable"
 
 
 def _origin(url: str) -> tuple[str, str | None, int | None]:

@@ -91,9 +91,10 @@ def check(
     """Read the configuration and the rules; every fault with its file and key."""
     from monitor.guides import unknown_guides
     from monitor.rehearsal import rehearsed
+    from monitor.written_out import written_out
 
     settings = configured(config)
-    if wrong := [*rehearsed(settings.words), *unknown_guides(settings)]:
+    if wrong := [*written_out(config), *rehearsed(settings.words), *unknown_guides(settings)]:
         fail(*wrong)
     if connect:
         from monitor.connect import faults_of

@@ -78,7 +78,7 @@ def backtest(
     """Judge [start, until) (None: all there is) in spans of `span` minutes; what lies before `start` trains."""
     began = perf_counter()
     outcome, pipeline, rows = Outcome(), _pipeline(config), 0
-    for source in config.sources.values():
+    for source in (source for source in config.sources.values() if source.block.role != "stories"):
         rows += _load(Intake(source), pipeline, outcome, progress)
     outcome.cases, outcome.bank = list(pipeline.book.cases.values()), pipeline.portfolio
     first, last = pipeline.windows.bounds()
@@ -143,6 +143,8 @@ def _load(intake: Intake, pipeline: Pipeline, outcome: Outcome, progress: Progre
         for word, n in rows.unknown_statuses.items():
             words = outcome.unknown_statuses.setdefault(rows.source, {})
             words[word] = words.get(word, 0) + n
+        for unknown in rows.unknown:
+            windows.gap(*unknown)
         match rows.role:
             case "transactions":
                 counts = windows.count(rows.table, source=rows.source, closing=None)

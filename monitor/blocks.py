@@ -98,7 +98,7 @@ class Monitor(Block):
 
     timezone: Zone = "America/Bogota"
     country: str = Field(default="CO", pattern="^[A-Z]{2}$")
-    database: Annotated[str, AfterValidator(_database)] = "sqlite:///var/vigia.db"
+    database: Annotated[str, AfterValidator(_database)] = Field(default="sqlite:///var/vigia.db", repr=False)
     window: Minutes = MINUTE
     lateness: Duration = timedelta(seconds=10)
     hold: Minutes = timedelta(hours=1)
@@ -112,7 +112,7 @@ class Monitor(Block):
 class SourceBlock(Block):
     """[sources.NAME], but for the options of its kind."""
 
-    role: Literal["transactions", "metrics", "cases", "clients", "holdings"]
+    role: Literal["transactions", "metrics", "cases", "clients", "holdings", "stories"]
     kind: str
     columns: dict[str, str] = {}
     defaults: dict[str, Annotated[Any, AfterValidator(_word_or_number)]] = {}
@@ -146,6 +146,19 @@ class ReceiverBlock(Block):
     per_hour: int = Field(default=60, ge=1)
 
 
+class BoardBlock(Block):
+    """[boards.NAME], but for the options of its kind.
+
+    every: how often what has changed is pushed; start: how far back what was detected is told of (what is open always is); client_names:
+    whether clients' names go with their numbers.
+    """
+
+    kind: str
+    every: Minutes = MINUTE
+    start: Duration = timedelta(days=30)
+    client_names: bool = False
+
+
 class Words(Block):
     """[words]: how messages read. templates, guides: folders of the bank's own, whose files go before the shipped ones of the same name."""
 
@@ -157,7 +170,7 @@ class Words(Block):
 class Heartbeat(Block):
     """[heartbeat]: an address that is asked every so often while all is well; who listens there raises the alarm when it is not."""
 
-    url: str = Field(pattern="^https?://.")
+    url: str = Field(pattern="^https?://.", repr=False)
     every: Duration = MINUTE
 
 

@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, DateTime, Integer, Numeric, Text, cast, func, types
+from sqlalchemy import BigInteger, ColumnElement, DateTime, Integer, MetaData, Numeric, Text, case, cast, func, types
 from sqlalchemy.engine import Dialect
 
+metadata = MetaData()
 counting = func.count
 """For queries that are built elsewhere: how many values of a column."""
 SERIAL = BigInteger().with_variant(Integer, "sqlite")
@@ -56,3 +57,28 @@ def different(column: Any) -> Any:
 def highest(column: Any) -> Any:
     """The highest value that a query finds there; None where it finds none."""
     return func.max(column)
+
+
+def adding(column: Any) -> Any:
+    """The sum of what a query finds there; None where it finds nothing."""
+    return func.sum(column)
+
+
+def lowest(column: Any) -> Any:
+    """The lowest value that a query finds there; None where it finds none."""
+    return func.min(column)
+
+
+def filled(*columns: Any) -> Any:
+    """Of texts, the first that is not empty; '' where all are."""
+    return func.coalesce(*(func.nullif(column, "") for column in columns), "")
+
+
+def either(condition: Any, then: Any, other: Any = None) -> Any:
+    """One value where the condition holds, else the other."""
+    return case((condition, then), else_=other)
+
+
+def holding(column: Any, text: str) -> Any:
+    """Whether a text stands in a column, in small letters or capitals (see `monitor.database.connect`)."""
+    return column.icontains(text, autoescape=True)

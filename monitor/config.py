@@ -20,12 +20,14 @@ from monitor.faults import ConfigError, Fault, Secrets, read_toml
 from monitor.losses import LossesBlock
 from monitor.maintenance import Declared, read_maintenance
 from monitor.plugs import (
+    BoardConfig,
     DeskConfig,
     ReceiverConfig,
     SourceConfig,
     absolute,
     named_blocks,
     read_block,
+    read_board,
     read_desk,
     read_receiver,
     read_source,
@@ -58,6 +60,7 @@ class Config:
     stages: Stages = field(default_factory=Stages)
     rests: Rests = field(default_factory=Rests)
     receivers: Mapping[str, ReceiverConfig] = field(default_factory=dict)
+    boards: Mapping[str, BoardConfig] = field(default_factory=dict)
     routing: Routing = field(default_factory=Routing)
     words: Words = field(default_factory=Words)
     heartbeat: Heartbeat | None = None
@@ -121,6 +124,7 @@ def read_config(path: Path) -> Config:
         "step",
         "rests",
         "receivers",
+        "boards",
         *ROUTING,
         *ACCESS,
     )
@@ -161,6 +165,11 @@ def read_config(path: Path) -> Config:
         for n, block in named_blocks(tables, "receivers", name, faults)
         if (r := read_receiver(n, block, base, name, faults))
     }
+    boards = {
+        n: b
+        for n, block in named_blocks(tables, "boards", name, faults)
+        if (b := read_board(n, block, base, name, faults))
+    }
     if not tables.get("desks"):
         local = {"kind": "local", "path": "var/casos.csv"}
         desks = {"local": cast(DeskConfig, read_desk("local", local, base, name, faults))}
@@ -185,5 +194,5 @@ def read_config(path: Path) -> Config:
         made["demo"] = made["demo"].model_copy(update={"database": str(base / made["demo"].database)})
     made |= {"sources": sources, "desks": desks, "maintenance": maintenance, "promises": promises, "stages": stages}
     made["losses"] = made["losses"].losses
-    made |= {"rests": rests, "receivers": receivers, "routing": routing, "access": access}
+    made |= {"rests": rests, "receivers": receivers, "boards": boards, "routing": routing, "access": access}
     return Config(path=path, rule_factories=tuple(rules), rule_homes=homes, **made)

@@ -48,6 +48,7 @@ def connect(url: str) -> sa.Engine:
         connection.isolation_level = None
         for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON"):
             connection.execute(f"PRAGMA {pragma}")
+        connection.create_function("lower", 1, _small, deterministic=True)  # its own knows no accents
 
     @sa.event.listens_for(engine, "begin")
     def _(connection: Connection) -> None:
@@ -55,6 +56,10 @@ def connect(url: str) -> sa.Engine:
         connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
 
     return engine
+
+
+def _small(text: Any) -> Any:
+    return text.lower() if isinstance(text, str) else text
 
 
 class Database:

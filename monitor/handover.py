@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
 from hashlib import blake2s
@@ -14,10 +13,12 @@ from alerts.rows import plain
 from monitor import people, silencing, sla, works
 from monitor import spanish as es
 from monitor import tables as t
+from monitor.columns import different
+from monitor.counts import counts
 from monitor.guides import meant
 from monitor.maintenance import Declared
 from monitor.people import Refused
-from monitor.standing import Row, as_worked, only, rows
+from monitor.standing import Row, as_worked, only, rows, stirred, tuples
 from monitor.store import Act, Store
 from monitor.trail import HEAD, repeated
 from rules import Severity
@@ -86,14 +87,19 @@ def _worst_first(row: Row) -> tuple[int, int, datetime]:
 
 def _uninformed(store: Store, ids: list[str]) -> dict[str, int]:
     """By incident: affected clients of whom nobody has said that they were told."""
-    i = t.impacts.c
-    hit = t.impacts.select().with_only_columns(i.incident_id, i.client_id).distinct()
-    hit = hit.where(i.incident_id.in_(ids), i.touch == Touch.AFFECTED, i.client_id != "")
-    decided = as_worked(store, store.decisions(t.decisions.c.incident_id.in_(ids)))
-    told = {(d.incident_id, d.client_id) for d in decided if d.informed_at}
-    found: dict[str, int] = defaultdict(int)
-    for row in rows(store, hit):
-        found[row["incident_id"]] += (row["incident_id"], row["client_id"]) not in told
+    i, d, fresh = t.impacts.c, t.decisions.c, stirred(store)
+    hit = i.touch == Touch.AFFECTED
+    nobody = {row["incident_id"] for row in rows(store, only(t.impacts, "incident_id", hit, i.client_id == ""))}
+    found = {key: row["affected"] - (key in nobody) for key, row in counts(store, ids).items()}
+    here = [d.incident_id.in_(ids), d.client_id != ""]
+    worked = as_worked(store, store.decisions(*here, fresh)) if fresh is not None else []
+    told = [*here, d.informed_at.is_not(None), *([~fresh] if fresh is not None else [])]
+    both = t.decisions.join(t.impacts, (i.incident_id == d.incident_id) & (i.client_id == d.client_id) & hit)
+    count = both.select().with_only_columns(d.incident_id, different(d.client_id)).group_by(d.incident_id)
+    keys = [one.key for one in worked if one.informed_at]
+    for some in (told, [d.key.in_(keys)]):
+        for incident_id, many in tuples(store, count.where(*some)):
+            found[incident_id] -= many
     return found
 
 

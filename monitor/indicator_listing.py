@@ -18,6 +18,7 @@ NAMES = {
     "resolution": "Tiempo promedio de resolución",
     "first_instance": "Resueltos en primera instancia",
     "rework": "Reprocesos",
+    "backlog": "Cumplimiento del backlog",
     "opportunity": "Oportunidad",
     "preventive": "Casos preventivos",
     "reached_first": "Alcanzados primero",

@@ -9,9 +9,10 @@ from statistics import fmean
 
 from alerts.losses import Losses
 from alerts.promises import ClockState, Promises, ended
+from monitor import tables as t
 from monitor.leading import leads
 from monitor.sla import Standing, stood
-from monitor.standing import Row
+from monitor.standing import Row, rows
 from monitor.store import Store
 
 FORMULAS = {
@@ -20,6 +21,8 @@ FORMULAS = {
     "resolution": "suma de los tiempos de resolución, de extremo a extremo / casos resueltos, de soporte e incidente",
     "first_instance": "casos resueltos en N1, sin devolución / casos resueltos cuyo nivel dice la herramienta",
     "rework": "casos devueltos o reabiertos / casos resueltos",
+    "backlog": "historias planeadas que estaban hechas al terminar el sprint / historias planeadas, de los sprints que terminaron;"
+    " planeada: estaba en el sprint al cerrar su planeación, aunque después haya salido; lo que entró después no cuenta",
     "opportunity": "casos dentro de la política / casos; no hay una política configurada, y no se supone",
     "preventive": "casos que abrió Vigía / casos abiertos en todas las herramientas",
     "reached_first": "afectados que reportaron y a quienes antes se les abrió el caso o se les informó / afectados que reportaron",
@@ -48,7 +51,7 @@ def indicators(
     named = {row["name"]: row for row in leads(store, losses, since=since, until=until)["figures"]}
     avoided = leads(store, losses, since=since, until=until)["losses"]
     lead, reached = named["lead"], named["reached_first"]
-    rows = [
+    found = [
         _share(
             "ans", [o for o in solved if o.clock], lambda o: o.clock is not None and o.clock.state is ClockState.MET
         ),
@@ -60,13 +63,23 @@ def indicators(
             lambda o: o.case.level.upper() == "N1" and not o.case.returns,
         ),
         _share("rework", solved, lambda o: bool(o.case.returns or o.case.reopened)),
+        _backlog(store, since, until),
         _row("opportunity", "share", None, None, None),
         _share("preventive", opened, _ours),
         _row("reached_first", "share", reached["value"], reached["many"], reached["of"]),
         _row("lead", "seconds", lead["value"], None, lead["of"]),
         _row("losses", "money", avoided["value"], None, avoided["clients"]),
     ]
-    return {"since": since, "until": until, "indicators": rows}
+    return {"since": since, "until": until, "indicators": found}
+
+
+def _backlog(store: Store, since: datetime, until: datetime) -> Row:
+    """Of the stories planned in sprints that ended in (since, until]: a sprint ends at the midnight after its last day."""
+    s = t.stories.c
+    ended_then = (s.sprint_end > since) & (s.sprint_end <= until) & s.planned_at.is_not(None)
+    found = rows(store, t.stories.select().with_only_columns(s.done_at, s.sprint_end).where(ended_then))
+    done = sum(one["done_at"] is not None and one["done_at"] <= one["sprint_end"] for one in found)
+    return _row("backlog", "share", done / len(found) if found else None, done if found else None, len(found) or None)
 
 
 def _ours(one: Standing) -> bool:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import structlog
 
 from alerts import Client, Holding, TheirCase
 from alerts.routing import ROLES, mailbox
 from connectors import AHEAD, Cursor, Reject, SourceError
 from connectors.circuit import state_of
 from monitor.plugs import SourceConfig
+from monitor.windows import minute_of
 
+log = structlog.get_logger()
 ENDLESS = datetime(9999, 1, 1, tzinfo=UTC)
 """The `now` of a backtest, in which nothing lies ahead."""
 MANY = 20
@@ -39,6 +42,13 @@ class Rows:
     wrong_digits: int = 0
     """Rows of a client whose check digit is wrong (see `connectors.nit`)."""
     notes: tuple[Reject, ...] = ()
+    lost: str = ""
+    gaps: tuple[tuple[datetime, datetime], ...] = ()
+
+    @property
+    def unknown(self) -> list[tuple[str, int, int]]:
+        """The minutes of which the source knows that it does not know: its name, the first, the one after the last."""
+        return [(self.source, minute_of(a), minute_of(b - timedelta(microseconds=1)) + 1) for a, b in self.gaps]
 
     @property
     def useless(self) -> str:
@@ -76,7 +86,7 @@ class Intake:
         return Rows(
             self.name, self.role, rows, batch.cursor, now, batch.drained,
             min(until, now) if until else None, (*batch.rejects, *mapped.rejects, *ahead), mapped.unknown_statuses,
-            wrong_digits=sum(mapped.wrong_digits.values()), notes=batch.notes,
+            wrong_digits=sum(mapped.wrong_digits.values()), notes=batch.notes, lost=batch.lost, gaps=batch.gaps,
         )  # fmt: skip
 
     def _not_ahead(self, table: pa.Table, now: datetime) -> tuple[pa.Table, list[Reject]]:
@@ -90,6 +100,16 @@ class Intake:
         told = [Reject(f"a row of {time.isoformat()}", "lies ahead of now") for time in wrong["timestamp"].to_pylist()]
         return table.filter(pc.invert(ahead)), told
 
+    def committed(self, cursor: Cursor) -> None:
+        """Tell the source, where it asks for it, what is on disk; raises SourceError."""
+        if tell := getattr(self._source, "committed", None):
+            tell(cursor)
+
+    def close(self) -> None:
+        """Let go of the source's connection, where it keeps one; the next poll makes another."""
+        if close := getattr(self._source, "close", None):
+            close()
+
     @property
     def circuit(self) -> str:
         """The state of the circuit to its server."""
@@ -102,6 +122,21 @@ class Intake:
             yield rows
             if rows.drained:
                 return
+
+
+def tell_committed(intakes: Mapping[str, Intake], arrived: Sequence[Rows]) -> None:
+    """What came is on disk with its decisions: the sources that ask for it are told how far, whatever they say to it."""
+    for name, cursor in {rows.source: rows.cursor for rows in arrived}.items():
+        try:
+            intakes[name].committed(cursor)
+        except SourceError as error:
+            log.warning("a source does not take how far it was read", source=name, error=str(error))
+
+
+def let_go(intakes: Iterable[Intake]) -> None:
+    """Of the connections that sources keep open."""
+    for intake in intakes:
+        intake.close()
 
 
 def clients_of(table: pa.Table) -> list[Client]:
@@ -130,6 +165,11 @@ def cases_of(table: pa.Table, source: str) -> list[TheirCase]:
         said = {"source": source, "reported_at": kept["reported_at"] or kept["opened_at"]}
         found.append(TheirCase(**kept | counts | said))
     return found
+
+
+def stories_of(table: pa.Table, source: str) -> list[dict[str, Any]]:
+    """Rows of the role stories, as they are kept."""
+    return [{"source": source, **{k: _utc(v) for k, v in row.items()}} for row in table.to_pylist()]
 
 
 def _utc(value: Any) -> Any:

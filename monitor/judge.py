@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 
+import pyarrow as pa
 import pyarrow.compute as pc
 import structlog
 
@@ -22,7 +23,7 @@ from monitor.causes import recalled
 from monitor.cells import Counted
 from monitor.clocks import first_words
 from monitor.config import Config
-from monitor.intake import Rows, cases_of, clients_of, holdings_of
+from monitor.intake import Rows, cases_of, clients_of, holdings_of, stories_of
 from monitor.mending import Promotions, remember, take
 from monitor.pipeline import Pipeline
 from monitor.portfolio import Portfolio
@@ -239,6 +240,8 @@ class Judge:
                     standing.lost_until = now if item.lost else standing.lost_until
             else:
                 self._take(item, step, done)
+        if fresh := [cells for kind, cells in step.cells if kind == "cells"]:
+            self.windows.hold_cells(pa.concat_tables(fresh))  # once for all sources
         until = self._closed(now)
         if until is not None and self.judged_until is None:
             self._train(until, iter(()))
@@ -267,6 +270,8 @@ class Judge:
             case "clients":
                 step.clients += clients_of(rows.table)
                 self.pipeline.portfolio.clients |= {client.client_id: client for client in step.clients}
+            case "stories":
+                step.stories += stories_of(rows.table, rows.source)
             case _:
                 step.holdings += (fresh := holdings_of(rows.table))
                 key = {(h.client_id, h.product, h.channel) for h in fresh}
@@ -282,6 +287,7 @@ class Judge:
             since = self._began - self.config.sources[rows.source].block.start
             table = table.filter(pc.greater_equal(table["timestamp"], since))
         standing.down_since = None
+        standing.lost_until = rows.polled_at if rows.lost else standing.lost_until
         if standing.lost_until and standing.complete_until:
             # What was told in between is not known: its minutes are neither empty nor healthy.
             end = max(minute_of(standing.lost_until) + 1, self.judged_until or 0)
@@ -289,6 +295,9 @@ class Judge:
             self.windows.gap(*lost)
             step.gaps.append(lost)
         standing.lost_until = None
+        for unknown in rows.unknown:
+            self.windows.gap(*unknown)
+            step.gaps.append(unknown)
         if rows.drained and standing.complete_until is None and self.judged_until is not None:
             done.untrained = True
         if rows.drained or standing.complete_until:
@@ -303,7 +312,6 @@ class Judge:
         counted = self.windows.count(table, source=rows.source, closing=closing, dark=standing.dark_from, read=read)
         if rows.drained:
             standing.dark_from = None
-        self.windows.hold_cells(counted.cells)
         self.windows.remember(counted.ledger)
         self.windows.note(counted.doubtful)
         step.cells += [("cells", counted.cells), ("ledger", counted.ledger), ("doubtful", counted.doubtful)]

@@ -6,17 +6,17 @@ Answers are plain lists and dicts: aware UTC times, money as Decimal, all else a
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import fields
 from datetime import datetime, timedelta
 from decimal import Decimal
 from statistics import median
 from typing import Any
 
-from alerts import Action, Alert, Client, Impact, Incident, IncidentState, Touch
-from alerts.reasons import APPROVAL, BUDGET, FEW, OBSERVED
+from alerts import Action, Alert, Incident, IncidentState
 from alerts.rows import plain
 from alerts.standing import with_standing
+from monitor import long_lists
 from monitor import tables as t
 from monitor.counts import touched, until_changed
 from monitor.failing import failing
@@ -24,7 +24,6 @@ from monitor.seeing import Forbidden, partial, seen
 from monitor.standing import Row, as_acted, as_worked, only, rows, told
 from monitor.store import Act, Store
 from monitor.trail import repeated
-from monitor.unsettled import doubts
 from rules import DIMENSIONS
 
 STATES = {
@@ -69,39 +68,33 @@ def incidents(
     return told(store, found[:limit], now)
 
 
-def incident(store: Store, incident_id: str, now: datetime) -> Row:
+def incident(store: Store, incident_id: str, now: datetime, *, limit: int | None = None, after: str = "") -> Row:
     """All of one: its rules' alerts, every client, the cases, and what people did. Unknown if there is none such.
 
-    incident_id: the id, or as much of its beginning or end as no other shares.
+    incident_id: the id, or as much of its beginning or end as no other shares. limit: at most so many rows of each long list (`total`
+    tells how many there are that whoever asks may see); after: the `next` of the answer before, None where nothing is left.
     """
+    whole, cut, ends, more = head(store, incident_id, now), {}, {}, False
+    every = long_lists.lists(whole["id"])
+    try:
+        for name, past in long_lists.read_mark(after, every).items():
+            cut[name], ends[name], further = every[name].part(store, limit, past=past)
+            more = more or further
+    except ValueError:
+        raise Refused("after no es el next de otra respuesta") from None
+    total = {name: len(cut[name]) if limit is None else one.count(store) for name, one in every.items()}
+    return whole | cut | {"total": total, "next": long_lists.marked(ends) if more else None}
+
+
+def head(store: Store, incident_id: str, now: datetime) -> Row:
+    """The same without its long lists."""
     found = as_acted(store, [found_incident(store, incident_id)])
-    here = t.impacts.c.incident_id == found[0].id
-    impacts = store.impacts(here)
-    names = {c.client_id: c for c in store.clients(t.clients.c.client_id.in_(only(t.impacts, "client_id", here)))}
-
-    def touched(touch: Touch) -> list[Row]:
-        mine = [_named(_impact(impact), names) for impact in impacts if impact.touch is touch]
-        return sorted(mine, key=lambda row: (-row["priority"], row["client"] or row["client_id"], row["product"]))
-
     return told(store, found, now)[0] | {
         "failing": failing(store, plain(found[0])),
         "alerts": _alerts(store, found[0]),
-        "affected_clients": touched(Touch.AFFECTED),
-        "exposed_clients": touched(Touch.EXPOSED),
-        "cases": _in_line(cases(store, incident_id=found[0].id)),
-        "doubts": _doubts(store, found[0].id),
         "useful": judged_useful(store, [found[0].id]).get(found[0].id, []),
         "acts": [plain(act) for act in store.acts(incident_id=found[0].id)],
     }
-
-
-def _doubts(store: Store, incident_id: str) -> list[Row]:
-    """What it left in doubt, by client, in order of time; what has been settled since last."""
-    found = doubts(store, t.doubts.c.incident_id == incident_id)
-    clients = t.clients.c.client_id.in_(only(t.doubts, "client_id", t.doubts.c.incident_id == incident_id))
-    names = {client.client_id: client for client in store.clients(clients)}
-    ordered = sorted(found, key=lambda row: row["settled_at"] is not None)
-    return [row | {"client": names[row["client_id"]].name if row["client_id"] in names else ""} for row in ordered]
 
 
 def figures(store: Store, since: datetime) -> Row:
@@ -131,21 +124,6 @@ def _figures(store: Store, since: datetime) -> Row:
         "first": sum(lead > 0 for lead in leads),
         "lead": round(median(leads)) if leads else None,
     }
-
-
-def _in_line(found: list[Row]) -> list[Row]:
-    """Those who wait after the others, in the order in which they are served."""
-    waiting = (BUDGET, FEW, APPROVAL, OBSERVED)
-    return sorted(found, key=lambda row: (1, -row["priority"], row["key"]) if row["reason"] in waiting else (0, 0, ""))
-
-
-def _impact(impact: Impact) -> Row:
-    return plain(impact) | {"terms": dict(impact.terms)}
-
-
-def _named(row: Row, clients: Mapping[str, Client]) -> Row:
-    known = clients.get(row["client_id"])
-    return row | {"client": known.name if known else "", "segment": known.segment if known else ""}
 
 
 def found_incident(store: Store, text: str) -> Incident:
@@ -188,26 +166,13 @@ def cases(
 
     delivery: due, sending, sent or dead ('' where nothing is to be sent); reference: the desk's own number for it.
     """
-    d, o = t.decisions.c, t.outbox.c
+    d = t.decisions.c
     where = [
         *([d.incident_id == incident_id] if incident_id is not None else []),
         *([d.client_id == client_id] if client_id is not None else []),
         *([d.opened_at >= since] if since is not None else []),
     ]
-    concerned = store.clients(t.clients.c.client_id.in_(only(t.decisions, "client_id", *where)))
-    clients = {client.client_id: client for client in concerned}
-    opening = t.outbox.select().where(o.action == "open", o.key.in_(only(t.decisions, "key", *where)))
-    sent = {message["key"]: message for message in rows(store, opening)}
-    return [
-        _named(plain(decision), clients) | {"lead_seconds": decision.lead_seconds} | _delivery(sent.get(decision.key))
-        for decision in as_worked(store, store.decisions(*where)[:limit])
-    ]
-
-
-def _delivery(message: Row | None) -> Row:
-    if message is None:
-        return {"delivery": "", "reference": "", "error": ""}
-    return {"delivery": message["state"], "reference": message["reference"], "error": message["error"]}
+    return long_lists.decided(store, *where, limit=limit)
 
 
 # ---- what people do ------------------------------------------------------------------------------------------------

@@ -1,18 +1,18 @@
-"""Sources, desks and receivers of the configuration: blocks to things ready to be made, each fault with its file and key."""
+"""Sources, desks, receivers and boards of the configuration: blocks to things ready to be made, each fault with its file and key."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
 from pydantic import ValidationError
 
-from connectors import ROLES, STATUSES, CaseDesk, Receiver, Source
+from connectors import ROLES, STATUSES, Board, CaseDesk, Receiver, Source
 from connectors.kinds import Folder, load, load_source
 from connectors.mapping import Mapping as Names
-from monitor.blocks import Block, DeskBlock, ReceiverBlock, SourceBlock
+from monitor.blocks import Block, BoardBlock, DeskBlock, ReceiverBlock, SourceBlock
 from monitor.faults import Fault, explained
 from monitor.kinds import built, checked, options
 
@@ -24,8 +24,8 @@ class SourceConfig:
     name: str
     block: SourceBlock
     zone: str
-    make: Callable[[], Source]
-    mapping: Callable[[], Names]
+    make: Callable[[], Source] = field(repr=False)
+    mapping: Callable[[], Names] = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class DeskConfig:
 
     name: str
     block: DeskBlock
-    make: Callable[[], CaseDesk]
+    make: Callable[[], CaseDesk] = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -43,10 +43,21 @@ class ReceiverConfig:
 
     name: str
     block: ReceiverBlock
-    make: Callable[[], Receiver]
+    make: Callable[[], Receiver] = field(repr=False)
 
 
-_MODELS: Mapping[Folder, type[Block]] = {"sources": SourceBlock, "desks": DeskBlock, "receivers": ReceiverBlock}
+@dataclass(frozen=True)
+class BoardConfig:
+    """A board, ready to be made."""
+
+    name: str
+    block: BoardBlock
+    make: Callable[[], Board] = field(repr=False)
+
+
+_MODELS: Mapping[Folder, type[Block]] = {
+    "sources": SourceBlock, "desks": DeskBlock, "receivers": ReceiverBlock, "boards": BoardBlock,
+}  # fmt: skip
 
 
 def read_block(model: type[Block], given: Any, file: str, key: str, faults: list[Fault]) -> Block | None:
@@ -87,7 +98,7 @@ def absolute(value: str, base: Path) -> str:
 def _placed(options: Mapping[str, Any], base: Path) -> dict[str, Any]:
     """Paths, and SQLite's addresses, are relative to the config file."""
     placed = {k: absolute(v, base) if isinstance(v, str) else v for k, v in options.items()}
-    for name in ("path", "ca_file", "key_file", "known_hosts"):
+    for name in ("path", "ca_file", "cert_file", "key_file", "known_hosts"):
         if isinstance(path := placed.get(name), str) and (path or name == "path") and "://" not in path:
             placed[name] = str(base / path)
     return placed
@@ -151,6 +162,15 @@ def read_receiver(
     return ReceiverConfig(name, block, make) if block and make else None
 
 
+def read_board(name: str, given: dict[str, Any], base: Path, file: str, faults: list[Fault]) -> BoardConfig | None:
+    """[boards.NAME]; what is wrong with it goes to `faults`."""
+    key = f"boards.{name}"
+    common, _ = split(BoardBlock, given)
+    block = cast("BoardBlock | None", read_block(BoardBlock, common, file, key, faults))
+    make = _kind("boards", given, base, file, key, faults=faults)
+    return BoardConfig(name, block, make) if block and make else None
+
+
 def _kind(
     folder: Folder,
     given: Mapping[str, Any],
@@ -177,5 +197,7 @@ def _kind(
         rest["columns"] = common["columns"]  # a case tool must know what to ask for, and gives rows under our names
     elif folder == "sources" and common.get("columns") and cls.__module__.startswith("connectors.desks."):
         faults.append(Fault(file, f"{key}.columns", "its cases have our names already: leave it out"))
+    if "role" in options(cls) and "role" in common:
+        rest["role"] = common.get("role")
     chosen = checked(cls, _placed(rest, base), file, key, faults, known=set(model.model_fields))
     return None if chosen is None else built(cls, chosen, file, key, faults)

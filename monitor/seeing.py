@@ -11,7 +11,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass, is_dataclass
+from dataclasses import dataclass, field, is_dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -49,9 +49,10 @@ class Forbidden(PermissionError):  # noqa: N818 - as above
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """The clients whom somebody may see; None: everyone."""
+    """The clients whom somebody may see; None: everyone. among: the query that found them, for who asks the database about many."""
 
     clients: frozenset[str] | None = None
+    among: Any = field(default=None, compare=False, repr=False)
 
     def __contains__(self, client_id: object) -> bool:
         """'' is nobody, whom all may see."""
@@ -65,6 +66,15 @@ SIGHT: ContextVar[Sight] = ContextVar("sight", default=EVERYONE)
 def seen(client_id: str) -> bool:
     """Whether whoever asks may see this client."""
     return client_id in SIGHT.get()
+
+
+def within(client_id: Any) -> list[Any]:
+    """Of the rows of a query, those about clients whom whoever asks may see, and about nobody: conditions on this column."""
+    sight = SIGHT.get()
+    if sight.clients is None:
+        return []
+    few = sight.among is None or len(sight.clients) <= SOME
+    return [(client_id == "") | client_id.in_(sorted(sight.clients) if few else sight.among)]
 
 
 def partial() -> bool:
@@ -81,12 +91,13 @@ def sight_of(store: Store, user: User) -> Sight:
         email = user.email.casefold()
         pattern = re.sub(r"([%_/])", r"/\1", user.email)
         mine: Any = [column.ilike(pattern, escape="/") for column in (c.post_sale, c.substitute, c.manager)]
-        found = rows(store, t.clients.select().where(mine[0] | mine[1] | mine[2]))
+        theirs = mine[0] | mine[1] | mine[2]
+        found = rows(store, t.clients.select().where(theirs))
         own = (row for row in found if email in (row[k].casefold() for k in ("post_sale", "substitute", "manager")))
-        return Sight(frozenset(row["client_id"] for row in own))
+        return Sight(frozenset(row["client_id"] for row in own), only(t.clients, "client_id", theirs))
     written = [row["segment"] for row in rows(store, only(t.clients, "segment").distinct())]
     theirs = only(t.clients, "client_id", c.segment.in_([one for one in written if one.lower() in user.clients]))
-    return Sight(frozenset(client_id for (client_id,) in tuples(store, theirs)))
+    return Sight(frozenset(client_id for (client_id,) in tuples(store, theirs)), theirs)
 
 
 class Part(list[Any]):

@@ -116,7 +116,9 @@ def stood(store: Store, promises: Promises, now: datetime, since: datetime) -> I
     priority, keys = _linked(store, only(t.their_cases, "case_id", lately)), set(by_number)
     mine = {x.key: x for x in store.decisions(d.key.in_([by_number[k.case_id] for k in theirs if k.case_id in keys]))}
     changes = store.case_changes(t.case_changes.c.case_id.in_(only(t.their_cases, "case_id", lately)))
-    clients = {client.client_id: client for client in store.clients()}
+    concerned = only(t.their_cases, "client_id", lately), only(t.decisions, "client_id", *ours_where)
+    whose = [t.clients.c.client_id.in_(ids) for ids in concerned]
+    clients = {client.client_id: client for client in store.clients(whose[0] | whose[1])}
     channels = {
         x.id: (x.scope.channel, x.resolved_at)
         for x in store.incidents(i.id.in_({x.incident_id for x in opened.values()}))

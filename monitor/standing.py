@@ -99,6 +99,19 @@ def as_worked(store: Store, found: Sequence[Decision]) -> list[Decision]:
     return list(newest.values())
 
 
+def stirred(store: Store) -> Any:
+    """The decisions that `as_worked` may have something to change about, as a condition; None: none.
+
+    Whatever the database counts, it counts of the others.
+    """
+    d, fresh = t.decisions.c, untaken(store)
+    if not fresh:
+        return None
+    keys, wide = {act.case_key for act in fresh if act.case_key}, {act.incident_id for act in fresh if not act.case_key}
+    numbers = {meant(act)[1] for act in fresh if act.action == "attribute"}
+    return d.key.in_(keys) | d.incident_id.in_(wide) | d.linked_case_id.in_(numbers)
+
+
 def rows(store: Store, query: Any) -> list[Row]:
     """What a query of the state's tables brings, for questions that need less than whole facts."""
     with store.reading() as connection:
@@ -110,7 +123,7 @@ def rows(store: Store, query: Any) -> list[Row]:
 def tuples(store: Store, query: Any) -> list[Any]:
     """The same, each with its columns in order: for who asks for a hundred thousand."""
     with store.reading() as connection:
-        return list(connection.execute(query))
+        return [*connection.execute(query).all()]
 
 
 def only(table: Any, column: str, *where: Any) -> Any:

@@ -66,3 +66,4 @@ class Step:
     verdicts: list[dict[str, Any]] | None = None
     """All of them anew, or None where they are as they were."""
     traces: list[dict[str, Any]] = field(default_factory=list)
+    stories: list[dict[str, Any]] = field(default_factory=list)

@@ -63,11 +63,11 @@ class Store(Database):
             self._put(c, t.their_cases, [plain(case) for case in step.cases])
             self._put(c, t.clients, [plain(client) for client in step.clients])
             self._put(c, t.holdings, [plain(holding) for holding in step.holdings])
+            self._put(c, t.stories, step.stories)
             self._send(c, step.messages, now)
         of = step.changes
-        self.note({CLIENTS} if step.clients else ())
         self.note({*of.incidents, *(key[0] for key in of.impacts), *(d.incident_id for d in of.decisions.values())})
-        self.note([""] if step.clients else [])
+        self.note({CLIENTS, ""} if step.clients else ())
 
     def tell(self, threads: Sequence[Mapping[str, Any]], messages: Iterable[Message], now: datetime) -> None:
         """What recipients are told (rows of `threads`), with the messages that tell them.
@@ -203,11 +203,11 @@ class Store(Database):
         with self.reading() as c:
             return [(row.case_key, row.reference) for row in c.execute(query)]
 
-    def waiting(self) -> list[datetime]:
-        """When each message that is still to be sent was made, oldest first."""
+    def waiting(self) -> list[tuple[str, datetime]]:
+        """The desk or receiver of each message that is still to be sent, and when it was made, oldest first."""
         with self.reading() as c:
-            query = sa.select(t.outbox.c.created_at).where(t.outbox.c.state.in_(("due", "sending")))
-            return list(c.execute(query.order_by(t.outbox.c.id)).scalars())
+            query = sa.select(t.outbox.c.desk, t.outbox.c.created_at).where(t.outbox.c.state.in_(("due", "sending")))
+            return [(row.desk, row.created_at) for row in c.execute(query.order_by(t.outbox.c.id))]
 
     # ---- retention -------------------------------------------------------------------------------------------------
 
@@ -230,12 +230,11 @@ class Store(Database):
             (t.decisions, t.decisions.c.incident_id.in_(gone)),
             (t.doubts, t.doubts.c.incident_id.in_(gone)),
             (t.traces, t.traces.c.incident_id.in_(gone)),
+            (t.pushed, t.pushed.c.incident_id.in_(gone)),
+            (t.stories, sa.func.coalesce(t.stories.c.sprint_end, t.stories.c.updated_at) < limits["incidents"]),
             (t.threads, t.threads.c.subject.in_(gone)),
             (t.threads, t.threads.c.ended_at < limits["outbox"]),
-            (
-                t.their_cases,
-                sa.func.coalesce(t.their_cases.c.closed_at, t.their_cases.c.resolved_at) < limits["clients"],
-            ),
+            (t.their_cases, sa.func.coalesce(theirs.closed_at, theirs.resolved_at) < limits["clients"]),
             (t.case_changes, ~held),
             (t.silences, sa.func.coalesce(t.silences.c.ended_at, t.silences.c.until) < limits["incidents"]),
             (

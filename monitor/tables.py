@@ -12,7 +12,6 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     Table,
     Text,
     case,
@@ -20,11 +19,11 @@ from sqlalchemy import (
     select,
 )
 
-from monitor.columns import SERIAL, Money, Utc, counting, different, highest, written
+from monitor.board_tables import leads, months, pushed, stories
+from monitor.columns import SERIAL, Money, Utc, counting, different, highest, metadata, written
 
-__all__ = ["SERIAL", "Money", "Utc", "counting", "different", "highest", "written"]
-
-metadata = MetaData()
+__all__ = ["SERIAL", "Money", "Utc", "counting", "different", "highest", "metadata", "written"]
+__all__ += ["leads", "months", "pushed", "stories"]
 
 
 def _text(name: str, *, key: bool = False) -> Column[str]:
@@ -123,6 +122,7 @@ impacts = Table(
     Column("chance", Float),
     Column("next_use_at", Utc),
     Index("impacts_by_client", "client_id"),
+    Index("impacts_by_priority", "incident_id", "touch", "priority", "client_id", "product"),
 )
 
 decisions = Table(
@@ -369,9 +369,9 @@ def by_client(where: Any) -> Any:
     """How each client is touched: client_id, touch, the highest priority of such touches, on how many products they are affected."""
     i = impacts.c
     hit = i.touch == "affected"
-    priority = func.coalesce(func.max(case((hit, i.priority))), func.max(i.priority))
-    products = func.count(case((hit & (i.product != ""), i.product)).distinct())
-    return select(i.client_id, func.min(i.touch), priority, products).where(where).group_by(i.client_id)
+    priority = func.coalesce(func.max(case((hit, i.priority))), func.max(i.priority)).label("priority")
+    products = func.count(case((hit & (i.product != ""), i.product)).distinct()).label("products")
+    return select(i.client_id, func.min(i.touch).label("touch"), priority, products).where(where).group_by(i.client_id)
 
 
 def again(where: Any) -> Any:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
+from alerts import Action, Decision, Touch
 from monitor import tables as t
+from monitor.columns import counting, either, lowest
 from monitor.notified import first_told
-from monitor.standing import Row, rows
+from monitor.standing import Row, as_worked, stirred, tuples
 from monitor.store import Store
 
 MARKED = ("detected", "cases", "reported", "informed", "ended")
@@ -17,22 +19,13 @@ MARKED = ("detected", "cases", "reported", "informed", "ended")
 
 
 def timeline(store: Store, incident: Row, told: Sequence[Row]) -> list[Row]:
-    """The steps of an incident (a row of `people.incident`), in order of time. told: who was told of it (`monitor.notified`).
+    """The steps of an incident (a row of `people.head`), in order of time. told: who was told of it (`monitor.notified`).
 
     Each has `at`, `what` and what its sentence needs: n (of how many), who, text, client, client_id, lead.
     what: began, failed, detected, told, cases, sent, reported, informed, promoted, act, ended or resolved.
     """
-    cases, affected = incident["cases"], incident["affected_clients"]
     steps = [_step("began", incident["started_at"]), _step("detected", incident["detected_at"])]
-    hit = [row for row in affected if row["first_failure_at"]]
-    if hit:
-        first = min(hit, key=lambda row: (row["first_failure_at"], row["client_id"]))
-        steps.append(_step("failed", first["first_failure_at"], client=_who(first), client_id=first["client_id"]))
-    steps += _opened(cases) + _sent(store, cases) + _told(told) + _reported(cases)
-    for what in ("informed", "promoted"):
-        times = [row[f"{what}_at"] for row in cases if row[f"{what}_at"]]
-        if times:
-            steps.append(_step(what, min(times), n=len(times)))
+    steps += _failed(store, incident["id"]) + _cases(store, incident["id"]) + _sent(store, incident["id"]) + _told(told)
     steps += [
         _step("act", act["at"], who=act["who"], text=act["text"], act=act)
         for act in incident["acts"]
@@ -63,40 +56,76 @@ def _step(what: str, at: datetime, **words: Any) -> Row:
     } | words
 
 
-def _who(row: Row) -> str:
-    return str(row["client"] or row["client_id"])
+def _failed(store: Store, incident_id: str) -> list[Row]:
+    """The first failure of an affected client."""
+    i = t.impacts.c
+    hit = t.impacts.select().with_only_columns(i.first_failure_at, i.client_id)
+    hit = hit.where(i.incident_id == incident_id, i.touch == Touch.AFFECTED, i.first_failure_at.is_not(None))
+    return [
+        _step("failed", at, client=_who(store, client_id), client_id=client_id)
+        for at, client_id in tuples(store, hit.order_by(i.first_failure_at, i.client_id).limit(1))
+    ]
 
 
-def _opened(cases: Sequence[Row]) -> list[Row]:
+def _who(store: Store, client_id: str) -> str:
+    return next((client.name for client in store.clients(t.clients.c.client_id == client_id)), "") or client_id
+
+
+def _cases(store: Store, incident_id: str) -> list[Row]:
+    """What came of its cases: counted by the database, but for those to which somebody has done something just now."""
+    d, fresh = t.decisions.c, stirred(store)
+    here = [d.incident_id == incident_id]
+    worked = as_worked(store, store.decisions(*here, fresh)) if fresh is not None else []
+    still = [*here, ~fresh] if fresh is not None else here
+    kinds = ("informed", "promoted", "client_reported")
+    opened = either(d.action == Action.OPEN, d.opened_at).label("opened")
+    columns = [opened, d.key, *(d[f"{what}_at"] for what in kinds)]
+    light = t.decisions.select().with_only_columns(*columns).where(*still).subquery()
+    told = [
+        column.label(f"{what}_{how}")
+        for what in kinds
+        for how, column in (("first", lowest(light.c[f"{what}_at"])), ("n", counting(light.c[f"{what}_at"])))
+    ]
+    query = light.select().with_only_columns(light.c.opened, counting(light.c.key), *told).group_by(light.c.opened)
+    moments: Counter[datetime] = Counter(one.opened_at for one in worked if one.action is Action.OPEN)
+    times = {what: [at for one in worked if (at := getattr(one, f"{what}_at"))] for what in kinds}
+    many = {what: len(found) for what, found in times.items()}
+    for at, n, *each in tuples(store, query):
+        moments.update({at: n} if at else {})
+        for what, first, count in zip(kinds, each[::2], each[1::2], strict=True):
+            times[what] += [first] if first else []
+            many[what] += count
+    spoke = min(times.pop("client_reported"), default=None)
+    steps = [_step(what, min(found), n=many[what]) for what, found in times.items() if found]
+    if spoke:
+        first = store.decisions(*still, d.client_reported_at == spoke)
+        steps += _reported(store, [*first, *worked], spoke, many["client_reported"])
+    return _opened(moments) + steps
+
+
+def _opened(moments: Counter[datetime]) -> list[Row]:
     """Each moment at which preventive cases were opened; where there are many, the first and the rest."""
-    moments = sorted(Counter(row["opened_at"] for row in cases if row["action"] == "open").items())
-    shown = [_step("cases", at, n=n) for at, n in moments[:3]]
-    rest = moments[3:]
+    order = sorted(moments.items())
+    shown = [_step("cases", at, n=n) for at, n in order[:3]]
+    rest = order[3:]
     return [*shown, _step("cases", rest[-1][0], n=sum(n for _, n in rest))] if rest else shown
 
 
-def _sent(store: Store, cases: Sequence[Row]) -> list[Row]:
-    """When the desks had taken the first case."""
-    keys = [row["key"] for row in cases if row["delivery"] == "sent"]
-    if not keys:
-        return []
-    o = t.outbox.c
-    found = rows(
-        store, t.outbox.select().with_only_columns(o.sent_at).where(o.key.in_(keys[:500]), o.sent_at.is_not(None))
-    )
-    return [_step("sent", min(row["sent_at"] for row in found), n=len(keys))] if found else []
+def _reported(store: Store, found: Iterable[Decision], at: datetime, many: int) -> list[Row]:
+    """The first client who told of it themselves, and how many have since."""
+    first = next(one for one in found if one.client_reported_at == at)
+    words = {"client": _who(store, first.client_id), "client_id": first.client_id, "lead": first.lead_seconds}
+    return [_step("reported", at, n=many, **words)]
+
+
+def _sent(store: Store, incident_id: str) -> list[Row]:
+    """When the desks had taken the first case, and how many by now."""
+    d, o = t.decisions.c, t.outbox.c
+    taken = t.outbox.join(t.decisions, d.key == o.key).select().with_only_columns(lowest(o.sent_at), counting(o.key))
+    ((at, n),) = tuples(store, taken.where(o.action == "open", o.state == "sent", d.incident_id == incident_id))
+    return [_step("sent", at, n=n)] if at else []
 
 
 def _told(told: Sequence[Row]) -> list[Row]:
     """When each receiver had told the first of its recipients."""
     return [_step("told", one["at"], n=one["n"], who=one["receiver"]) for one in first_told(told)]
-
-
-def _reported(cases: Sequence[Row]) -> list[Row]:
-    """The first client who told of it themselves, and how many have since."""
-    spoke = sorted((row for row in cases if row["client_reported_at"]), key=lambda row: row["client_reported_at"])
-    if not spoke:
-        return []
-    first = spoke[0]
-    words = {"client": _who(first), "client_id": first["client_id"], "lead": first["lead_seconds"], "n": len(spoke)}
-    return [_step("reported", first["client_reported_at"], **words)]

@@ -114,6 +114,9 @@ def _outbox(service: Service, now: datetime, since: Since) -> Found:
     for name, error in dict(service.refreshing.errors).items():
         key, who = _place(f"{PREFIX}{name}")
         yield Trouble(key, "major", since(key), f"{who} no recibe lo que sigue: {error}"), SILENT
+    for name in (name for name in service.boards if f"board {name}" in errors):
+        key = f"board:{name}"
+        yield Trouble(key, "major", since(key), f"el tablero {name} no recibe: {errors[f'board {name}']}"), SILENT
     if oldest := rows(service.store, waits.with_only_columns(o.created_at).order_by(o.id).limit(1)):
         began = oldest[0]["created_at"]
         minutes = int((now - began).total_seconds() // 60)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 import threading
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -49,7 +50,7 @@ class FakeApi:
     whether a POST heeds its Idempotency-Key.
     """
 
-    def __init__(self, *, uses: int | None = None) -> None:
+    def __init__(self, *, uses: int | None = None, tls: ssl.SSLContext | None = None) -> None:
         self.rows: list[dict[str, Any]] = []
         self.cases: dict[str, dict[str, Any]] = {}
         self.asked: list[Asked] = []
@@ -61,7 +62,9 @@ class FakeApi:
         self.uses, self.left, self.given = uses, 0, 0
         self.lock = threading.Lock()
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), requests_of(self))
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
+        if tls:
+            self.server.socket = tls.wrap_socket(self.server.socket, server_side=True)
+        self.url = f"http{'s' * bool(tls)}://127.0.0.1:{self.server.server_address[1]}"
         self._thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01})
         self._thread.start()
 

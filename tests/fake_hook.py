@@ -13,12 +13,9 @@ class FakeHook(FakeApi):
     """taken: the posts it took, in order. faults, after: as of FakeApi, for posts alone. behind: the real server's address."""
 
     def __init__(self, *, tls: ssl.SSLContext | None = None, behind: str = "") -> None:
-        super().__init__()
+        super().__init__(tls=tls)
         self.taken: list[Asked] = []
         self.behind = behind
-        if tls:
-            self.server.socket = tls.wrap_socket(self.server.socket, server_side=True)
-            self.url = self.url.replace("http://", "https://")
 
     def answer(self, asked: Asked) -> Said:
         with self.lock:

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from connectors import Case, SourceError, answers
 from connectors.session import Session
+from connectors.tls import Tls
 
 FIELDS = (*(field.name for field in fields(Case)), "reported_by")
 """What a tool is sent of a case. `reported_by` is always `monitor`: read back, ours are not the client's own."""
@@ -23,6 +24,8 @@ class Http:
     url: where the cases lie; columns: the tool's names of a case's fields where they differ (ours = theirs, dots for
     nested ones, '' leaves one out); number: where the tool's answer holds its own number of the case. token, or token_url
     with client_id, client_secret and scope: the log-in. timeout: of one answer.
+    ca_file: who vouches for the server's certificate, in place of the well-known (PEM); cert_file, key_file, key_password: our own, where
+    it demands one (mutual TLS).
 
     The key stands in the address and in the header Idempotency-Key, and `If-None-Match: *` keeps a case that is there:
     a tool that has it answers 409 or 412, or with the case, and it is read back by GET. So a repeat after an answer that
@@ -46,6 +49,10 @@ class Http:
         client_id: str = "",
         client_secret: str = "",
         scope: str = "",
+        ca_file: str = "",
+        cert_file: str = "",
+        key_file: str = "",
+        key_password: str = "",
         timeout: timedelta = timedelta(seconds=30),
     ) -> None:
         for name in columns or {}:
@@ -58,7 +65,7 @@ class Http:
             raise ValueError("find: needs columns.key, where the tool keeps our key")
         self.session = Session(
             url, token=token, token_url=token_url, client_id=client_id, client_secret=client_secret, scope=scope,
-            timeout=timeout,
+            tls=Tls(ca_file, cert_file, key_file, key_password), timeout=timeout,
         )  # fmt: skip
         self.url, self.number, self.find, self.rows = url.rstrip("/"), number, find, rows
 
@@ -80,7 +87,9 @@ class Http:
             number = answers.reached(found, self.number)
         if number in (None, ""):
             raise SourceError(
-                f"{self.session.shown}: its case has no {self.number!r}: {answers.names(found)}", permanent=True
+                f"{self.session.shown}: its case has no {self.number!r}: {answers.names(found)}",
+                permanent=True,
+                fault="unreadable",
             )
         return str(number)
 
@@ -91,7 +100,9 @@ class Http:
             number = answers.reached(self._read(case.key), self.number)
         sent = self._written(case, PRESENT)
         if number is None or self.session.ask("PATCH", self._at(number), body=sent, accept=ABSENT).status in ABSENT:
-            raise SourceError(f"{self.session.shown}: there is no case with key {case.key}", permanent=True)
+            raise SourceError(
+                f"{self.session.shown}: there is no case with key {case.key}", permanent=True, fault="refused"
+            )
 
     def check(self) -> str:
         """Whether the tool answers us, asked for a case that it does not have."""
@@ -109,7 +120,9 @@ class Http:
         found = answers.reached(body, self.rows) if self.rows else body
         if not isinstance(found, list):
             where = repr(self.rows) if self.rows else "the answer"
-            raise SourceError(f"{self.session.shown}: {where} is no list: {answers.names(found)}", permanent=True)
+            raise SourceError(
+                f"{self.session.shown}: {where} is no list: {answers.names(found)}", permanent=True, fault="unreadable"
+            )
         # Whoever does not know the parameter answers with all cases.
         return next((case for case in found if answers.reached(case, self._columns["key"]) == key), None)
 

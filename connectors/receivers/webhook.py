@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
 from connectors.session import LOOPBACK, Session
+from connectors.tls import Tls
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +25,8 @@ class Webhook:
     """`POST url` with a notice's facts, subject and text (schema `vigia.notice/1`); any 2xx takes it.
 
     url: where to; no more than its server stands in an error. secret: at least 16 signs, signs the body. token: sent as a bearer.
-    ca_file: who vouches for the server's certificate, in place of the well-known (PEM). timeout: of one answer.
+    ca_file: who vouches for the server's certificate, in place of the well-known (PEM); cert_file, key_file, key_password: our own, where
+    it demands one (mutual TLS). timeout: of one answer.
 
     Headers: `X-Vigia-Signature: t=SECONDS,v1=HEX`, HMAC-SHA256 with the secret over `SECONDS.body` (seconds since 1970, so that an old
     one can be refused), `X-Vigia-Event: first|update|end`, and `Idempotency-Key`, the same each time a notice is sent again.
@@ -39,6 +41,9 @@ class Webhook:
         secret: str,
         token: str = "",
         ca_file: str = "",
+        cert_file: str = "",
+        key_file: str = "",
+        key_password: str = "",
         timeout: timedelta = timedelta(seconds=15),
     ) -> None:
         parts = urlsplit(url)
@@ -46,7 +51,8 @@ class Webhook:
             raise ValueError("url: must begin with https://")
         if len(secret) < SHORTEST:
             raise ValueError(f"secret: must have at least {SHORTEST} signs")
-        self.session = Session(url, token=token, ca_file=ca_file, timeout=timeout, hidden=True)
+        tls = Tls(ca_file, cert_file, key_file, key_password)
+        self.session = Session(url, token=token, tls=tls, timeout=timeout, hidden=True)
         self.clock: Callable[[], datetime] = lambda: datetime.now(UTC)
         self._url, self._secret = url, secret.encode()
 

@@ -1,13 +1,16 @@
-"""HTTP: the JSON of an API, page by page, what has changed since the last time."""
+"""HTTP: the JSON or CSV of an API, page by page, what has changed since the last time."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Literal
 
 from connectors import Batch, Cursor
 from connectors.pages import Pages
 from connectors.session import Session
+from connectors.sheet import Sheet
 from connectors.since import Form, Since
+from connectors.tls import Tls
 
 
 class Http:
@@ -29,7 +32,12 @@ class Http:
     which the place of reading holds: keep it short. Rows may come in any order. Without `since`, all pages are read
     at each poll, and given if anything in them changed: for clients and holdings.
 
+    format: `json` or `csv`; of CSV, delimiter and encoding where they are not a comma and UTF-8. Every page begins with its header; a
+    cell is text as written, an empty one ''. Its pages go by the Link header or by offset.
+
     token, or token_url with client_id, client_secret and scope: the log-in. timeout: of one answer.
+    ca_file: who vouches for the server's certificate, in place of the well-known (PEM); cert_file, key_file, key_password: our own, where
+    it demands one (mutual TLS).
 
     With `since`, one poll is one page. A page that is gone when the reading goes on after a pause lets the round begin
     again: rows older than the overlap may then come twice.
@@ -50,11 +58,18 @@ class Http:
         cursor: str = "",
         since_form: Form = "iso",
         overlap: timedelta = timedelta(seconds=5),
+        format: Literal["json", "csv"] = "json",  # noqa: A002 - what it is
+        delimiter: str = ",",
+        encoding: str = "utf-8",
         token: str = "",
         token_url: str = "",
         client_id: str = "",
         client_secret: str = "",
         scope: str = "",
+        ca_file: str = "",
+        cert_file: str = "",
+        key_file: str = "",
+        key_password: str = "",
         timeout: timedelta = timedelta(seconds=30),
     ) -> None:
         if page_cursor and not next:
@@ -65,14 +80,21 @@ class Http:
             raise ValueError("page_size: must be at least 1")
         if bool(since) != bool(cursor):
             raise ValueError("since: needs cursor" if since else "cursor: needs since")
+        if format == "csv" and (rows or next):
+            raise ValueError(
+                f"{'rows' if rows else 'next'}: CSV has none; its pages go by the Link header or by offset"
+            )
+        if format == "json" and (delimiter, encoding) != (",", "utf-8"):
+            raise ValueError(f'{"encoding" if delimiter == "," else "delimiter"}: of CSV alone (format = "csv")')
         self.session = Session(
             url, token=token, token_url=token_url, client_id=client_id, client_secret=client_secret, scope=scope,
-            timeout=timeout,
+            tls=Tls(ca_file, cert_file, key_file, key_password), timeout=timeout,
         )  # fmt: skip
         self._pages = Pages(
             self.session, url, rows=rows, next=next, page_cursor=page_cursor, offset=offset,
             params=dict(params or {}) | ({limit: str(page_size)} if limit else {}),
             since=Since(since, cursor, since_form, overlap) if since else None,
+            sheet=Sheet(delimiter, encoding) if format == "csv" else None,
         )  # fmt: skip
 
     def poll(self, cursor: Cursor | None, now: datetime, since: datetime | None) -> Batch:

@@ -17,6 +17,11 @@
 --   v_doubts       operations that an afectación left in doubt
 --   v_escalations  causes that came back
 --   v_verdicts     of each place that is watched: in how many ways it is healthy, unknown, in breach
+--   v_indicators   the indicators of each month, as the product counts them; renewed every hour
+--   v_leads        who reported in the last 92 days, and whether they were reached first; renewed every hour
+--   v_stories      stories of the improvement backlog, by sprint: planned, done
+--
+-- Every column, and how they go together: docs/powerbi.md.
 
 DO $$
 BEGIN
@@ -32,5 +37,6 @@ ALTER ROLE vigia_lector CONNECTION LIMIT 20;
 
 REVOKE ALL ON ALL TABLES IN SCHEMA public FROM vigia_lector;
 GRANT USAGE ON SCHEMA public TO vigia_lector;
-GRANT SELECT ON v_incidents, v_impacts, v_cases, v_clocks, v_clients, v_holdings, v_acts, v_doubts, v_escalations, v_verdicts
+GRANT SELECT ON v_incidents, v_impacts, v_cases, v_clocks, v_clients, v_holdings, v_acts, v_doubts, v_escalations, v_verdicts,
+  v_indicators, v_leads, v_stories
   TO vigia_lector;

@@ -22,6 +22,8 @@ from monitor.web.viewer import impersonal, seen_first, viewer
 
 MISSING: dict[int | str, dict[str, Any]] = {404: {"model": shapes.Trouble, "description": "There is none such."}}
 Limit = Annotated[int | None, Query(ge=1, description="At most so many; all without it.")]
+Rows = Annotated[int, Query(ge=1, le=10_000, description="Of each long list at most so many rows.")]
+After = Annotated[str, Query(max_length=4000, description="The `next` of the answer before.")]
 Offset = Annotated[int, Query(ge=0, description="Leave out so many first.")]
 Wanted = Annotated[
     Literal["open", "firing", "resolved", "merged", "all"] | None,
@@ -44,14 +46,14 @@ def routes(store: Store, clock: Callable[[], datetime], outlook: Outlook, own_gu
         return [meant(row, own_guides) for row in found]
 
     @router.get("/incidents/{incident_id}", response_model=shapes.IncidentWhole, responses=MISSING, tags=["incidents"])
-    def incident(incident_id: str) -> Row:
-        """All of one, by its id or as much of its beginning or end as no other shares."""
-        return meant(people.incident(store, incident_id, clock()), own_guides)
+    def incident(incident_id: str, limit: Rows = 500, after: After = "") -> Row:
+        """All of one, by its id or as much of its beginning or end as no other shares. Of a long list, the rows that follow by `next`."""
+        return meant(people.incident(store, incident_id, clock(), limit=limit, after=after), own_guides)
 
     @router.get("/cases", response_model=list[shapes.Case], tags=["cases"])
     def cases(incident_id: str | None = None, limit: Limit = None) -> list[Row]:
         """What was decided on each client's case, newest first."""
-        return seen_first(limit, lambda cut: people.cases(store, incident_id=incident_id, limit=cut))
+        return people.cases(store, incident_id=incident_id, limit=limit)
 
     @router.get("/clients", response_model=list[portraits.ClientTouched], tags=["clients"])
     def clients(

@@ -33,6 +33,7 @@ from monitor.web import (
     board,
     cases,
     clients,
+    download,
     entry,
     followed,
     forms,
@@ -131,6 +132,7 @@ def app(
     made.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
     made.include_router(followed.routes(store, clock, escalating or Escalating(), promises or Promises()))
     made.include_router(api.routes(store, clock, seen, own_guides))
+    made.include_router(download.routes(store, clock))
     face = Face(store, metrics, ready, clock, measures or {}, seen, own_guides)
     for part in (board, incidents, clients, cases, rules):
         made.include_router(part.pages(face))

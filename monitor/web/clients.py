@@ -8,10 +8,11 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
 from monitor import clientele, portrait
+from monitor.client_pages import Pages
 from monitor.past import days
 from monitor.standing import Row
 from monitor.web.face import Face
-from monitor.web.page import LOOK, part, reader
+from monitor.web.page import LOOK, cut, part, reader
 
 
 def pages(face: Face) -> APIRouter:
@@ -22,19 +23,24 @@ def pages(face: Face) -> APIRouter:
     @router.get("/clientes")
     def clients() -> HTMLResponse:
         now, wanted = face.clock(), LOOK.get().asked("q")
-        line = clientele.in_line(face.store, now)
-        found = [one for one in line if named(one.name, one.client_id, wanted)] if wanted else line
-        touched = [one for one in found if one.touch]
-        crossed = [one for one in found if one.crossed and not one.touch]
-        others = [one for one in found if not one.touch and not one.crossed] if wanted else []
 
         def whole(some: Sequence[clientele.Place]) -> list[Row]:
             return clientele.rows_of(face.store, now, some)
 
+        if not wanted:
+            pages = Pages(face.store, now)
+            touched = cut(*pages.count(), lambda size, first: whole(pages.touched(size, first)))
+            crossed, others = pages.crossed(), []
+        else:
+            line = clientele.in_line(face.store, now)
+            found = [one for one in line if named(one.name, one.client_id, wanted)]
+            touched = part([one for one in found if one.touch], "page", whole=whole)
+            crossed = [one for one in found if one.crossed and not one.touch]
+            others = [one for one in found if not one.touch and not one.crossed]
         return face.shown(
             "clients.html",
             now,
-            touched=part(touched, "page", whole=whole),
+            touched=touched,
             crossed=part(crossed, "again", whole=whole),
             others=part(others, "others", whole=whole),
             wanted=wanted,

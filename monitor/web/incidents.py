@@ -7,16 +7,17 @@ import re
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
-from monitor import people
+from monitor import long_lists, people
 from monitor.access import Role
+from monitor.counts import COUNTED
 from monitor.notified import SENT, notified
 from monitor.seeing import COVERED
 from monitor.standing import Row
+from monitor.store import Store
 from monitor.timeline import timeline
 from monitor.web.board import traces
-from monitor.web.clients import named
 from monitor.web.face import Face
-from monitor.web.page import LOOK, part
+from monitor.web.page import LOOK, cut, part
 from monitor.web.viewer import viewer
 from rules import DIMENSIONS
 
@@ -30,11 +31,19 @@ def pages(face: Face) -> APIRouter:
     @router.get("/incidents/{incident_id}")
     def incident(incident_id: str) -> HTMLResponse:
         now, look = face.clock(), LOOK.get()
-        found = people.incident(face.store, incident_id, now)
+        found = people.head(face.store, incident_id, now)
         told = notified(face.store, found["id"])
         wanted, touch = look.asked("q"), look.asked("touch")
-        clients = found["exposed_clients" if touch == "exposed" else "affected_clients"]
+        lists = long_lists.lists(found["id"])
         wide = found["alerts"] if look.asked("rules") else _wide(found)
+
+        def listed(name: str, key: str = "page", wanted: str = "") -> Row:
+            return _part(face.store, lists[name], key, wanted)
+
+        cases = listed("cases", "cases", wanted)
+        if not wanted:
+            cases["many"] = sum(found[key] for key in COUNTED.values())
+
         return face.shown(
             "incident.html",
             now,
@@ -44,15 +53,23 @@ def pages(face: Face) -> APIRouter:
             steps=timeline(face.store, found, told),
             notices=part([_seen(row) for row in told], "notices", 20),
             told_many=sum(row["state"] == SENT for row in told),
-            clients=part([row for row in clients if named(row["client"], row["client_id"], wanted)], size=20),
-            cases=part([row for row in found["cases"] if named(row["client"], row["client_id"], wanted)], "cases", 20),
-            doubts=part(found["doubts"], "doubts", 20),
+            clients=listed("exposed_clients" if touch == "exposed" else "affected_clients", wanted=wanted),
+            cases=cases,
+            doubts=listed("doubts", "doubts"),
+            in_doubt=long_lists.still_in_doubt(face.store, found["id"]),
             wanted=wanted,
             touch=touch,
             alerts=wide,
         )
 
     return router
+
+
+def _part(store: Store, one: long_lists.LongList, key: str, wanted: str) -> Row:
+    """The page of a list that is asked for; of those who are looked for by name or number, where somebody is."""
+    one = one.named(store, wanted) if wanted else one
+    seen = one.count(store)
+    return cut(seen, seen, lambda size, first: one.part(store, size, offset=first)[0], key, 20)
 
 
 def _seen(row: Row) -> Row:

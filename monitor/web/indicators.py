@@ -25,7 +25,7 @@ class Indicator(BaseModel):
     unit: Literal["share", "seconds", "money"]
     value: Annotated[float | Decimal | None, Field(description="A share is of 1.")]
     numerator: float | None
-    denominator: Annotated[int | None, Field(description="What it was counted from: cases, or clients.")]
+    denominator: Annotated[int | None, Field(description="What it was counted from: cases, clients or stories.")]
     formula: str
 
 

@@ -160,11 +160,18 @@ def part(
     """
     sight = viewer().sight
     seen = rows if sight.clients is None else [row for row in rows if _client(row) in sight]
+    return cut(len(rows), len(seen), lambda size, offset: whole(seen[offset : offset + size]), key, size)
+
+
+def cut(
+    many: int, seen: int, some: Callable[[int, int], Sequence[Row]], key: str = "page", size: int = 50
+) -> dict[str, Any]:
+    """The same of a list that lies elsewhere. some: its rows that may be seen, so many of them, from that one on."""
     wish = LOOK.get().asked(key)
-    pages = max(1, -(-len(seen) // size))
+    pages = max(1, -(-seen // size))
     number = min(max(int(wish), 1), pages) if wish.isascii() and wish.isdigit() else 1
-    shown = seen[(number - 1) * size : number * size]
-    return {"rows": whole(shown), "number": number, "pages": pages, "many": len(rows), "seen": len(seen), "key": key}
+    shown = some(size, (number - 1) * size)
+    return {"rows": shown, "number": number, "pages": pages, "many": many, "seen": seen, "key": key}
 
 
 def _client(row: Any) -> str:

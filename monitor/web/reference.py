@@ -28,7 +28,8 @@ def page(app: FastAPI) -> APIRouter:
 
 
 def _answer(call: dict[str, Any]) -> str:
-    return _kind(call["responses"]["200"]["content"]["application/json"]["schema"])
+    said = call["responses"]["200"]["content"]
+    return _kind(said["application/json"]["schema"]) if "application/json" in said else ", ".join(said)
 
 
 def _body(call: dict[str, Any]) -> str:

@@ -192,8 +192,17 @@ class DoubtOfClient(Doubt):
     client: str
 
 
+class Total(BaseModel):
+    """How many rows there are in each long list of an incident."""
+
+    affected_clients: int
+    exposed_clients: int
+    cases: int
+    doubts: int
+
+
 class IncidentWhole(Incident):
-    """All of one. The lists of clients are never cut."""
+    """All of one; `total` tells of the long lists how many rows there are, where an answer has fewer."""
 
     failing: Annotated[
         list[str],
@@ -206,6 +215,8 @@ class IncidentWhole(Incident):
     doubts: list[DoubtOfClient]
     useful: list[Useful]
     acts: list[Act]
+    total: Annotated[Total, Field(description="Rows of the long lists that whoever asks may see.")]
+    next: Annotated[str | None, Field(description="What to ask for the rows that follow by, as `after`; null: none.")]
 
 
 class Trouble(BaseModel):

@@ -182,7 +182,7 @@ def _out(answer: Any) -> Any:
 def _subject(answer: Any) -> str:
     """The incident that an answer is about."""
     for each in (answer, answer.get("incident") if isinstance(answer, dict) else None):
-        if isinstance(each, dict) and "affected_clients" in each:
+        if isinstance(each, dict) and {"id", "alerts", "acts"} <= each.keys():
             return str(each["id"])
     return ""
 

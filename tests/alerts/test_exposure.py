@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alerts import Incident, IncidentState
-from alerts.exposure import CALLED, Chances, Habit, chances
+from alerts.exposure import CALLED, Chances, Habit, chances, slots
 from alerts.ground import Base, Ground
 from alerts.impact import struck
 from monitor import grounds
@@ -130,13 +130,38 @@ def test_the_chance_is_one_grows_with_use_and_with_the_share_that_fails(few, man
 
 def test_without_any_past_nobody_is_called_and_nothing_breaks():
     habit, found, _ = look(*failing(1, ACEROS))
-    assert (habit.rate.shape[0], len(found.chance), len(found.called)) == (0, 0, 0)
+    assert (len(habit.due(START)), len(found.chance), len(found.called)) == (0, 0, 0)
 
 
 def test_todays_level_tells():
     usual = [row for who in (ACEROS, CAFE) for row in hourly(who, each=10)]
     payday = [*usual, *(ACEROS.sends(f"09:{m:02}", count=20) for m in range(60))]
-    assert look(*payday, *failing(1, ACEROS))[0].rate.sum() > look(*usual, *failing(1, ACEROS))[0].rate.sum()
+    high, low = (look(*rows, *failing(1, ACEROS))[0] for rows in (payday, usual))
+    assert high.due(START).sum() > low.due(START).sum()
+
+
+def test_who_comes_with_several_units_and_late_in_the_week_is_found(monkeypatch):
+    """However few are looked at together, and though nobody of them comes within a day."""
+    rows = [*daily(CAFE, "09:00", days=(-5,)), *hourly(ACEROS, each=40), *daily(TEXTILES, "09:00")]
+    elsewhere = [who | {"channel": "h2h"} for who in (*daily(ACEROS, "16:30", each=9), *daily(TEXTILES, "16:00"))]
+    wide = replace(FAILURE, scope=Scope("pagos"))
+    habit, _, _ = look(*rows, *elsewhere, *failing(1, ACEROS), incident=wide)
+    every = np.arange(len(habit.place))
+    together = habit.next_use(every, minute("10:05")).tolist()
+    monkeypatch.setattr("alerts.exposure.SOME", 1)
+    assert habit.next_use(every, minute("10:05")).tolist() == together
+    assert habit.next_use(every[::-1], minute("10:05")).tolist() == together[::-1]
+    units = habit.listed.pairs[1]
+    rate = np.zeros((len(every), 288))
+    np.add.at(rate, units, habit.rate(slice(None), slice(None)))
+    clock = slots(BOGOTA, minute("10:05"), minute("10:05") + 7 * 1440)[::15]
+    total = np.cumsum(rate[:, clock] * 15, axis=1)
+    quarters = (total < np.log(2)).sum(axis=1)
+    found = (np.array(together) - minute("10:05") - 1) // 15
+    assert (
+        np.where(quarters < len(clock), quarters, -1).tolist() == np.where(np.array(together) >= 0, found, -1).tolist()
+    )
+    assert (quarters >= 96).any(), "nobody was left for a later day"
 
 
 @pytest.mark.parametrize("calendar", [None, BOGOTA])

@@ -1,5 +1,8 @@
 """The first page of a board with nothing on it, and of one in a very bad hour: 200 incidents that touch 100,000 clients.
 
+Then the other pages and calls where one incident touches all 100,000 of them, who are shared out among 300 assistants; and the facts
+of the notices to these.
+
 Server time: from asking to the page's last byte. First paint: first-contentful-paint in Chromium, the page loaded afresh, the files it
 names from the browser's cache as on any but the very first visit. cold: the first page after the judging thread has changed every
 incident; else what was counted is still kept, as it is between two steps.
@@ -16,13 +19,31 @@ from tempfile import TemporaryDirectory
 
 import requests
 
+from monitor.facts import Recipient, incident_facts
 from monitor.metrics import Metrics
 from monitor.store import Store
 from monitor.web import app, serve
 from tests.bench import Figure, seconds
-from tests.crowd import crowd
+from tests.crowd import assistant, crowd
 
 TIMES = 9
+CLIENTS, ASSISTANTS = 100_000, 300
+ONE = "/incidents/{}"
+PAGES = {
+    "its page": ONE,
+    "  the last of its clients": ONE + "?page=100000",
+    "  one looked for by name": ONE + "?q=inventado%2077777",
+    "its call, the first 500 of each list": "/api/v1/incidents/{}",
+    "  the first 100": "/api/v1/incidents/{}?limit=100",
+    "its clients as CSV, all": "/api/v1/incidents/{}/clients.csv",
+    "/": "/",
+    "/turno": "/turno",
+    "/casos": "/casos",
+    "/clientes": "/clientes",
+    "/api/v1/incidents": "/api/v1/incidents",
+    "/api/v1/cases?limit=100": "/api/v1/cases?limit=100",
+    "/api/v1/clients?limit=100": "/api/v1/clients?limit=100",
+}
 PAINT = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? 0"
 FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -47,6 +68,44 @@ def figures() -> Iterator[Figure]:
                 server.stop()
             for store in stores:
                 store.close()
+        yield from _wide(Store(f"sqlite:///{Path(folder) / 'wide'}.db"), now)
+
+
+def _wide(store: Store, now: datetime) -> Iterator[Figure]:
+    """Each page first as it is right after a step that has changed every incident, then as it is until the next."""
+    store.migrate()
+    crowd(store, now, incidents=200, clients=CLIENTS, wide=True, assistants=ASSISTANTS)
+    first = next(one.id for one in store.incidents() if one.id.endswith("-000000"))
+    server, session = serve(app(store, Metrics(), lambda: (True, ""), lambda: now), "127.0.0.1:0"), requests.Session()
+    try:
+        for what, path in PAGES.items():
+            address = server.address + path.format(first)
+
+            def ask(address: str = address) -> None:
+                session.get(address, timeout=120).raise_for_status()
+
+            cold, warm = [], []
+            for _ in range(3):
+                store.note(list(store.changed))
+                (one,) = seconds(ask, times=1)
+                (other,) = seconds(ask, times=1)
+                cold += one
+                warm += other
+            yield Figure(
+                f"wide: {what}", 1000 * median(cold), "ms", f"until the next step: {1000 * median(warm):,.0f} ms"
+            )
+
+        def tell() -> None:
+            once: dict[object, object] = {}
+            for n in range(ASSISTANTS):
+                to = Recipient("correo", assistant(n), role="post_sale")
+                incident_facts(store, first, to, now, once=once)
+
+        (took,) = seconds(tell, times=3)
+        yield Figure(f"wide: facts for {ASSISTANTS} assistants", 1000 * median(took), "ms", "200 clients named to each")
+    finally:
+        server.stop()
+        store.close()
 
 
 def _asked(addresses: list[str], full: Store) -> Iterator[Figure]:

@@ -36,6 +36,7 @@ def test_every_kind_has_an_example_and_a_line() -> None:
         for block in named.values()
     }
     desks = {("desks", kind) for kind in kinds("desks")}
-    assert {("sources", kind) for kind in (*kinds("sources"), *tools())} | desks == blocks
+    boards = {("boards", kind) for kind in kinds("boards")}
+    assert {("sources", kind) for kind in (*kinds("sources"), *tools())} | desks | boards == blocks
     told = set(re.findall(r"^\| \[`(\w+)`\]", README, re.MULTILINE))
     assert told == {kind for _, kind in blocks}

@@ -219,6 +219,17 @@ def test_other_encodings(tmp_path: Path, encoding: str) -> None:
         Reader(path, delimiter=";").poll()
 
 
+def test_a_line_nested_without_end_is_told_and_ends_nothing(tmp_path: Path) -> None:
+    """Read by Arrow it would end the whole process."""
+    path = tmp_path / "orders.jsonl"
+    reader = Reader(path)
+    deep = '{"id": ' + "[" * 100_000 + "]" * 100_000 + "}"
+    append(path, f'{{"id": "1"}}\n{deep}\n{{"id": "2"}}\n{deep}')
+    assert reader.poll() == [{"id": "1"}, {"id": "2"}]
+    assert reader.last is not None
+    assert [r.where for r in reader.last.rejects] == ["orders.jsonl:line 2"]
+
+
 @pytest.mark.parametrize("option", [{"encoding": "utf-16"}, {"encoding": "klingon"}, {"delimiter": "ab"}])
 def test_impossible_options(option: dict[str, str]) -> None:
     with pytest.raises(ValueError, match=next(iter(option))):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import itertools
 import logging
 import sqlite3
 from dataclasses import dataclass
@@ -17,7 +18,10 @@ from connectors.kinds import kinds, load
 from tests.alertmanagers import alertmanager
 from tests.contract.inboxes import INBOXES
 from tests.fake_api import TOKEN, FakeApi
+from tests.fake_prometheus import FakePrometheus
+from tests.fakes.azure_devops import PAT, AzureDevops
 from tests.fakes.server import Tool
+from tests.kafka import Cluster
 from tests.object_store import object_store
 from tests.sftp_server import sftp_server
 
@@ -30,13 +34,14 @@ if TYPE_CHECKING:
 class SourceSetup:
     """options: of a source whose rows have a column `id`; add: rows of these ids appear; broken: options in vain.
 
-    close: when the test is over.
+    close: when the test is over; number: the column, where it is not called `id`.
     """
 
     options: dict[str, Any]
     add: Callable[[list[int]], None]
     broken: dict[str, Any]
     close: Callable[[], None] = lambda: None
+    number: str = "id"
 
 
 def file_source(folder: Path) -> SourceSetup:
@@ -139,9 +144,51 @@ def http_source(_: Path) -> SourceSetup:
     return SourceSetup(options, add, {**options, "url": f"{api.url}/nowhere"}, api.close)
 
 
+def azure_devops_source(_: Path) -> SourceSetup:
+    tool = AzureDevops()
+    path = tool.sprint("Sprint 1", "2026-03-02", "2026-03-13")
+
+    def add(ids: list[int]) -> None:
+        for n in ids:
+            tool.write(n, datetime(2026, 3, 3, 10, n // 60 % 60, n % 60, tzinfo=UTC), path=path)
+
+    options = {"url": f"{tool.url}/banco", "project": "Mejora", "token": PAT}
+    return SourceSetup(options, add, {**options, "token": "wr0ng"}, tool.close, "story_id")
+
+
+def kafka_source(_: Path) -> SourceSetup:
+    cluster = Cluster()
+
+    def add(ids: list[int]) -> None:
+        cluster.send(
+            *({"id": n, "timestamp": f"2026-03-03T10:{n // 60 % 60:02}:{n % 60:02}Z", "status": "ok"} for n in ids)
+        )
+
+    options = {"servers": cluster.servers, "topics": [cluster.topic], "batch": 64}
+    broken = {**options, "servers": "127.0.0.1:1", "timeout": timedelta(seconds=1)}
+    return SourceSetup(options, add, broken, cluster.close)
+
+
+def prometheus_source(_: Path) -> SourceSetup:
+    server = FakePrometheus()
+    noon = int(datetime(2026, 3, 3, 12, tzinfo=UTC).timestamp())
+    times = itertools.count(noon, 250)
+
+    def add(ids: list[int]) -> None:
+        at = next(times) // 60 * 60
+        for n, id_ in enumerate(ids):  # over the last four minutes, which no poll has asked for
+            server.put("up", {at - 60 * (3 - 4 * n // len(ids)): 1}, id=str(id_))
+
+    options = {"url": server.url, "query": "up", "settle": timedelta(0)}
+    return SourceSetup(options, add, {**options, "url": f"{server.url}/nowhere"}, server.close)
+
+
 SOURCES: dict[str, Callable[[Path], SourceSetup]] = {
+    "azure_devops": azure_devops_source,
     "file": file_source,
     "http": http_source,
+    "kafka": kafka_source,
+    "prometheus": prometheus_source,
     "sql": sql_source,
 }
 FOLDERS: dict[str, Callable[[Path], SourceSetup]] = {

@@ -6,10 +6,10 @@ import inspect
 
 import pytest
 
-from connectors import CaseDesk, Receiver, Source
+from connectors import Board, CaseDesk, Receiver, Source
 from connectors.kinds import kinds, load
 
-ALL = [(folder, kind) for folder in ("sources", "desks", "receivers") for kind in kinds(folder)]
+ALL = [(folder, kind) for folder in ("sources", "desks", "receivers", "boards") for kind in kinds(folder)]
 
 
 @pytest.mark.parametrize(("folder", "kind"), ALL, ids=[f"{folder}/{kind}" for folder, kind in ALL])
@@ -37,3 +37,8 @@ def test_desks_keep_the_protocol(kind: str) -> None:
 @pytest.mark.parametrize("kind", kinds("receivers"))
 def test_receivers_keep_the_protocol(kind: str) -> None:
     assert issubclass(load("receivers", kind), Receiver)
+
+
+@pytest.mark.parametrize("kind", kinds("boards"))
+def test_boards_keep_the_protocol(kind: str) -> None:
+    assert issubclass(load("boards", kind), Board)

@@ -26,7 +26,7 @@ def poll(source: Plugin, cursor: Any, now: datetime = NOW) -> tuple[list[int], A
     else:
         assert batch.complete_until is None or batch.complete_until <= now
     assert batch.rejects == ()
-    ids = [int(n) for n in batch.table["id"].to_pylist()] if batch.table.num_rows else []
+    ids = [int(n) for n in batch.table[source.setup.number].to_pylist()] if batch.table.num_rows else []
     return ids, json.loads(json.dumps(batch.cursor)), batch.drained
 
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from alerts.reasons import Limits
 from connectors import SourceError
+from connectors.kinds import kinds as of_connectors
 from detectors import kinds
 from monitor.config import Config, read_config
 from monitor.faults import ConfigError
@@ -286,10 +287,10 @@ CONFIGS: dict[str, list[str]] = {
         "sources.core.table: no such key; there are client_form, columns, ...",
     ],
     "unknown_role": [
-        "sources.core.role: must be 'transactions', 'metrics', 'cases', 'clients' or 'holdings'",
+        "sources.core.role: must be 'transactions', 'metrics', 'cases', 'clients', 'holdings' or 'stories'",
     ],
     "unknown_source_kind": [
-        "sources.core.kind: no source kind 'files'; there are: file, http, sql",
+        f"sources.core.kind: no source kind 'files'; there are: {', '.join(of_connectors('sources'))}",
     ],
     "unknown_status_class": [
         "sources.core.status.faild: no such class; there are ok, failed, rejected, reversed, pending",

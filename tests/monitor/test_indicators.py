@@ -12,7 +12,7 @@ from monitor import listing
 from monitor.indicator_listing import NAMES, show_indicators
 from monitor.indicators import FORMULAS, indicators, month_of
 from monitor.standing import Row
-from monitor.store import Store
+from monitor.store import Step, Store
 from tests.monitor.conftest import ACEROS, NOW, ago
 from tests.monitor.served import Guarded
 from tests.monitor.test_sla import case, promises, put
@@ -54,6 +54,29 @@ def test_what_cannot_be_known_is_told_as_such(store: Store) -> None:
     for name in ("ans", "resolution", "first_instance", "rework", "opportunity", "reached_first", "lead", "losses"):
         assert found[name]["value"] is None, name
     assert found.keys() == NAMES.keys() == FORMULAS.keys()
+
+
+def test_the_backlog_is_of_the_sprints_that_ended_then(store: Store) -> None:
+    def story(number: str, ended: float, planned: float | None, done: float | None, sprint: str = "S1") -> Row:
+        times = {"sprint_end": ended, "planned_at": planned, "done_at": done}
+        told = {name: None if at is None else ago(at) for name, at in times.items()}
+        return {"source": "devops", "sprint": sprint, "story_id": number, "title": "", "state": "", **told}
+
+    assert counted(asked(store, ago(1000))["backlog"]) == (None, None, None)
+    stories = [
+        story("1", 100, 900, 200),
+        story("2", 100, 900, 90),  # done, and late
+        story("3", 100, 900, None),
+        story("4", 100, None, 200),  # came later
+        story("5", 0, 500, 0, "S2"),
+        story("6", -1, 500, 5, "S3"),  # has not ended
+        story("7", 1000, 1900, 1500, "S0"),  # the month before
+    ]
+    rest = {"sprint_start": None, "updated_at": None}
+    store.commit(Step(stories=[one | rest for one in stories]), NOW)
+    assert counted(asked(store, ago(1000))["backlog"]) == (0.5, 2, 4)
+    store.commit(Step(stories=[story("3", 100, 900, 150) | rest]), NOW)
+    assert counted(asked(store, ago(1000))["backlog"]) == (0.75, 3, 4), "the newest row wins"
 
 
 def test_a_month_in_the_banks_zone_as_far_as_it_has_gone() -> None:

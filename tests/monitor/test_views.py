@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
 from alerts import Changes
+from alerts.losses import Losses
+from connectors.boards import SHEETS
 from monitor import people
-from monitor.migrations.versions.v0019_views import VIEWS
+from monitor import tables as t
+from monitor.indicators import indicators, month_of
+from monitor.leading import leads
+from monitor.migrations.versions import v0019_views, v0051_boards
+from monitor.months import keep_months
 from monitor.sla import keep_clocks
 from monitor.store import Message, Step, Store
 from tests.monitor.conftest import (
@@ -30,7 +39,11 @@ from tests.monitor.conftest import (
 )
 from tests.monitor.test_sla import promises
 
-LECTOR = Path(__file__).parents[2] / "deploy" / "postgres" / "lector.sql"
+ROOT = Path(__file__).parents[2]
+LECTOR = ROOT / "deploy" / "postgres" / "lector.sql"
+POWER_BI = (ROOT / "docs" / "powerbi.md").read_text(encoding="utf-8")
+VIEWS = v0019_views.VIEWS | v0051_boards.VIEWS
+MONTH = timedelta(days=30)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -120,7 +133,82 @@ def test_the_reader_of_boards_reads_the_views_and_nothing_else(seen: Store) -> N
     with engine.connect() as connection:
         for name in VIEWS:
             connection.execute(sa.text(f"SELECT count(*) FROM {name}")).one()
-        for forbidden in ("SELECT * FROM clients", "SELECT * FROM outbox", "UPDATE incidents SET state = ''"):
+        tables = [f"SELECT * FROM {name}" for name in t.metadata.tables]
+        for forbidden in (*tables, "UPDATE incidents SET state = ''", "DELETE FROM v_stories"):
             with pytest.raises(sa.exc.DBAPIError, match=r"permission denied|read-only transaction"):
                 connection.execute(sa.text(forbidden))
             connection.rollback()
+
+
+def columns(store: Store) -> dict[str, list[str]]:
+    """Of every view, as the database has them."""
+    with store.reading() as connection:
+        found = sa.inspect(connection)
+        return {view: [column["name"] for column in found.get_columns(view)] for view in found.get_view_names()}
+
+
+def test_power_bis_document_names_every_column_there_is_and_no_other(seen: Store) -> None:
+    there = columns(seen)
+    assert there.keys() == VIEWS.keys()
+    sections = dict(re.findall(r"^### (v_\w+)\n(.*?)(?=^##)", POWER_BI, re.MULTILINE | re.DOTALL))
+    told = {
+        view: re.findall(r"`(\w+)`", " ".join(re.findall(r"^\| (`.*?) \|", text, re.MULTILINE)))
+        for view, text in sections.items()
+    }
+    assert {view: sorted(names) for view, names in told.items()} == {
+        view: sorted(names) for view, names in there.items()
+    }
+    known = there | {sheet: schema.names for sheet, schema in SHEETS.items()}
+    used = re.findall(r"\b(\w+)\[(\w+)\]", POWER_BI)
+    assert len(used) > 40
+    assert {(place, name) for place, name in used if name not in known.get(place, ())} == set()
+    assert {
+        line.split(" ")[0] for line in re.findall(r"^-- +(v_\w+ .*)$", LECTOR.read_text(encoding="utf-8"), re.MULTILINE)
+    } == set(VIEWS)
+
+
+def test_relations_go_from_one_to_many(seen: Store) -> None:
+    relations = re.findall(r"^\| `(\w+)\[(\w+)\]` \| `(\w+)\[(\w+)\]` \|$", POWER_BI, re.MULTILINE)
+    assert len(relations) == 11
+    for one, key, many, _ in relations:
+        (row,) = asked(seen, f"SELECT count(*) AS n, count(DISTINCT {key}) AS different FROM {one}")
+        assert row["n"] == row["different"] > 0, (one, key)
+        assert many in VIEWS
+
+
+def test_months_and_leads_are_the_products_own(seen: Store) -> None:
+    config = SimpleNamespace(
+        monitor=SimpleNamespace(timezone="UTC"),
+        promises=promises(),
+        losses=Losses(),
+        causes=SimpleNamespace(recurrence=MONTH),
+    )
+    for _ in range(2):
+        keep_months(seen, config, lambda: NOW)  # type: ignore[arg-type]
+    since, until = month_of(NOW)
+    mine = {row["name"]: row for row in asked(seen, "SELECT * FROM v_indicators WHERE month = '2026-03'")}
+    theirs = {row["name"]: row for row in indicators(seen, promises(), Losses(), MONTH, since, until)["indicators"]}
+    assert mine.keys() == theirs.keys()
+    for name, row in mine.items():
+        for part in ("value", "numerator", "denominator"):
+            told = theirs[name][part]
+            assert row[part] == (None if told is None else pytest.approx(float(told))), (name, part)
+    (share,) = [row for row in leads(seen, Losses())["figures"] if row["name"] == "reached_first"]
+    found = asked(seen, "SELECT * FROM v_leads ORDER BY lead_seconds")
+    assert (len(found), sum(row["reached_first"] for row in found)) == (share["of"], share["many"]) == (2, 1)
+    assert [(row["client"], row["lead_seconds"]) for row in found] == [
+        ("Molinos Borovanda", -60),
+        ("Aceros del Istmo", 600),
+    ]
+
+
+def test_stories_count_as_the_indicator_does(seen: Store) -> None:
+    told = {"source": "devops", "sprint": "S1", "title": "", "state": "", "sprint_start": None, "updated_at": None}
+    told |= {"sprint_end": ago(60)}
+    times = {"1": (ago(900), ago(90)), "2": (ago(900), ago(10)), "3": (None, ago(90)), "4": (ago(900), None)}
+    rows = [told | {"story_id": n, "planned_at": planned, "done_at": done} for n, (planned, done) in times.items()]
+    seen.commit(Step(stories=rows), NOW)
+    (row,) = asked(seen, "SELECT sum(done) AS done, sum(planned) AS planned FROM v_stories")
+    found = indicators(seen, promises(), Losses(), MONTH, ago(1000), NOW)["indicators"]
+    (backlog,) = [one for one in found if one["name"] == "backlog"]
+    assert (row["done"], row["planned"]) == (backlog["numerator"], backlog["denominator"]) == (1, 3)

@@ -478,7 +478,7 @@ def test_the_reference_names_every_call_and_shape(face: Face) -> None:
         "indicators",
     )
     calls += ("acts", "incidents/{incident_id}/{act}", "cases/{name}/{act}", "silences", "silences/{silence_id}")
-    calls += ("maintenance", "maintenance/{maintenance_id}", "handover")
+    calls += ("maintenance", "maintenance/{maintenance_id}", "handover", "incidents/{incident_id}/clients.csv")
     assert set(schema["paths"]) == {f"/api/v1/{call}" for call in calls}
     assert "lead_seconds" in html
 

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0071"
-down_revision = "0041"
+down_revision = "0061"
 
 
 def upgrade() -> None:

@@ -1,0 +1,244 @@
+"""The service over a Kafka: killed at every moment, nothing is lost, nothing counts twice, and the group is never told too much."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import count
+from pathlib import Path
+from random import Random
+from threading import Event, Thread
+from typing import Any
+
+import pytest
+
+from connectors import Cursor
+from monitor.config import read_config
+from monitor.faults import ConfigError
+from monitor.intake import Intake
+from monitor.service import Service
+from monitor.store import Step, Store
+from monitor.windows import minute_of
+from tests.characters import CAST, at
+from tests.kafka import Cluster, Timed
+
+CONFIG = """
+[monitor]
+database = "sqlite:///vigia.db"
+rules = ["rules.toml"]
+
+[sources.pagos]
+role = "transactions"
+kind = "kafka"
+servers = "{servers}"
+topics = ["transacciones"]
+every = "50ms"
+timeout = "5s"
+"""
+RULES = """
+[[rule]]
+name = "fallas"
+kind = "limit"
+when = "failed_rate > 0.3"
+min_total = 6
+for = "2m"
+keep_firing_for = "5m"
+"""
+
+
+class Killed(BaseException):
+    """As by a signal that nothing catches."""
+
+
+@dataclass
+class Bank:
+    """A folder with the configuration and the state, and a cluster whose topic has the payments."""
+
+    folder: Path
+    cluster: Cluster
+    now: datetime = field(default_factory=lambda: at("12:00:11"))
+    sent: int = 0
+    services: list[Service] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        (self.folder / "config.toml").write_text(CONFIG.format(servers=self.cluster.servers))
+        (self.folder / "rules.toml").write_text(RULES)
+
+    def start(self) -> Service:
+        """A new process, as far as it can be told: all that it knows is in the database."""
+        config = read_config(self.folder / "config.toml")
+        store = Store(config.monitor.database)
+        store.migrate()
+        self.services.append(Service(config, store, clock=lambda: self.now))
+        return self.services[-1]
+
+    def cycle(self, clock: str) -> bool:
+        self.now = at(clock)
+        return self.services[-1].cycle()
+
+    @property
+    def store(self) -> Store:
+        return self.services[-1].store
+
+    def pay(self, first: str, last: str, *, failing: float = 0.0, **more: Any) -> None:
+        """Each of the three sends four payments a minute, over two partitions."""
+        minute, rows = at(first), {0: [], 1: []}
+        while minute < at(last):
+            draw = Random(minute.timestamp())
+            for client in CAST:
+                for n in range(4):
+                    time = minute + timedelta(seconds=draw.randrange(60))
+                    status = "failed" if draw.random() < failing else "ok"
+                    row = client.sends(time, "pagos", "web", status=status, **more)
+                    rows[n % 2].append(row | {"timestamp": time.isoformat()})
+                    self.sent += 1
+            minute += timedelta(minutes=1)
+        for partition, there in rows.items():
+            self.cluster.send(*there, partition=partition, at=int(at(first).timestamp() * 1000))
+
+    def told(self) -> list[int]:
+        """The group's offsets as Kafka has them; 0 where it has none."""
+        return [max(self.cluster.told(partition=partition), 0) for partition in (0, 1)]
+
+    def committed(self) -> list[int]:
+        """The offsets as the database has them."""
+        cursor = self.store.cursors().get("pagos", ({}, None))[0]
+        offsets = cursor.get("offsets", {}).get("transacciones", {})
+        return [offsets.get(partition, 0) for partition in ("0", "1")]
+
+    def counted(self) -> int:
+        return sum(row["n"] for table in self.store.cells("cells", 0) for row in table.to_pylist())
+
+    def all_told(self) -> bool:
+        return next((True for _ in range(300) if self.told() == self.committed()), False)
+
+
+@pytest.fixture
+def bank(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bank]:
+    cluster = Cluster()
+    monkeypatch.setattr("connectors.brokers.Consumer", Timed)
+    monkeypatch.setattr(Timed, "servers", cluster.servers)
+    found = Bank(tmp_path, cluster)
+    yield found
+    for service in found.services:
+        service.store.close()
+    cluster.close()
+
+
+def killed(bank: Bank, monkeypatch: pytest.MonkeyPatch, what: str, clock: str) -> None:
+    """A cycle that ends where `what` would have been done."""
+
+    def kill(*_: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(what, kill)
+        with pytest.raises(Killed):
+            bank.cycle(clock)
+
+
+def test_killed_at_every_moment_nothing_is_lost_nothing_counts_twice(bank: Bank, monkeypatch: pytest.MonkeyPatch):
+    bank.pay("10:00", "12:00")
+    bank.start().cycle()
+    assert (bank.counted(), bank.committed()) == (bank.sent, [bank.sent // 2] * 2)
+    assert bank.all_told()
+    before = bank.committed()
+
+    bank.pay("12:00", "12:06", failing=0.8)
+    killed(bank, monkeypatch, "monitor.judge.Judge.step", "12:06:11")  # fetched, not judged
+    assert bank.told() == bank.committed() == before
+    bank.start()
+    killed(bank, monkeypatch, "monitor.store.Store._send", "12:06:11")  # judged, in the middle of the transaction
+    assert bank.told() == bank.committed() == before
+    bank.start()
+    killed(
+        bank, monkeypatch, "connectors.sources.kafka.Kafka.committed", "12:06:11"
+    )  # committed, and the group not told
+    assert bank.committed() == [bank.sent // 2] * 2
+    assert bank.told() == before, "never ahead of the state, at worst behind it"
+    assert bank.counted() == bank.sent
+
+    bank.start()
+    assert bank.cycle("12:06:12")
+    assert bank.counted() == bank.sent
+    assert bank.all_told()
+    (incident,) = bank.store.incidents()
+    assert incident.started_at == at("12:00")
+
+
+def test_the_daemon_tells_the_group_only_what_its_store_has(bank: Bank, monkeypatch: pytest.MonkeyPatch):
+    """Steps fail as the disk is full, and begin again from what is committed; at its end the connection is let go of."""
+    bank.pay("10:00", "12:00")
+    service = bank.start()
+    service.cycle()
+    bank.pay("12:00", "12:06", failing=0.8)
+    bank.now = at("12:06:11")
+    commit, tell, failures, ahead = Store.commit, Intake.committed, count(), []
+
+    def failing(store: Store, step: Step, now: datetime) -> None:
+        if step.cells and next(failures) < 2:
+            raise OSError("disk full")
+        commit(store, step, now)
+
+    def telling(intake: Intake, cursor: Cursor) -> None:
+        ahead.append(cursor != bank.store.cursors()["pagos"][0])
+        tell(intake, cursor)
+
+    monkeypatch.setattr(Store, "commit", failing)
+    monkeypatch.setattr(Intake, "committed", telling)
+    monkeypatch.setattr("monitor.service.PAUSE", 0.01)
+    daemon(service, lambda: bank.store.incidents() != [])
+    assert next(failures) > 2
+    assert ahead
+    assert not any(ahead)
+    assert bank.counted() == bank.sent
+    assert bank.all_told()
+    assert service._intakes["pagos"]._source._brokers._clients is None
+
+
+def test_certificates_lie_beside_the_config_and_one_that_does_not_is_named(tmp_path: Path):
+    for name in ("ca.pem", "own.pem"):
+        (tmp_path / name).touch()
+    block = 'security = "ssl"\nca_file = "ca.pem"\ncert_file = "own.pem"\nkey_file = "own.key"\n'
+    (tmp_path / "config.toml").write_text(
+        CONFIG.format(servers="kafka.banco.example:9093").replace("rules", "#") + block
+    )
+    with pytest.raises(ConfigError) as error:
+        read_config(tmp_path / "config.toml")
+    assert [str(fault) for fault in error.value.faults] == ["config.toml: sources.pagos.key_file: no such file"]
+    (tmp_path / "own.key").touch()
+    assert list(read_config(tmp_path / "config.toml").sources) == ["pagos"]
+
+
+def daemon(service: Service, done: Callable[[], bool]) -> None:
+    """Run it as a daemon until `done`, and end it."""
+    stop, pause = Event(), Event()
+    thread = Thread(target=service.run, args=[stop])
+    thread.start()
+    try:
+        assert any(done() or pause.wait(0.02) for _ in range(1000))
+    finally:
+        stop.set()
+        thread.join(timeout=30)
+    assert not thread.is_alive()
+
+
+def test_minutes_of_which_messages_are_lost_are_unknown(bank: Bank, capsys: pytest.CaptureFixture[str]):
+    bank.pay("10:00", "12:00")
+    bank.start().cycle()
+    bank.pay("12:00", "12:03")
+    noise = Random(1)
+    for _ in range(20):  # more than the mock keeps of a partition
+        bank.cluster.send(
+            {"timestamp": at("12:03").isoformat(), "status": "ok", "note": noise.randbytes(300_000).hex()}
+        )
+    bank.pay("12:04", "12:06")
+    bank.start()
+    assert bank.cycle("12:06:11")
+    said = capsys.readouterr().out
+    assert "rows are lost" in said
+    assert "were not read and are no longer kept" in said
+    assert bank.store.gaps() == [("pagos", minute_of(at("12:00")), minute_of(at("12:06")) + 1)]
+    assert bank.store.incidents() == []
+    assert 'vigia_source_errors_total{source="pagos"} 1.0' in bank.services[-1].metrics.exposition().decode()
