@@ -44,9 +44,11 @@ def objects(thing: Any, path: str, place: str) -> list[dict[str, Any]]:
     """The list of objects at `path`; raises SourceError, which begins with `place`, if it is something else."""
     found = reached(thing, path)
     if not isinstance(found, list):
-        raise SourceError(f"{place}: the answer has no list {path!r}: {names(thing)}", permanent=True)
+        raise SourceError(
+            f"{place}: the answer has no list {path!r}: {names(thing)}", permanent=True, fault="unreadable"
+        )
     if not all(isinstance(one, dict) for one in found):
-        raise SourceError(f"{place}: {path!r} holds what is no JSON object", permanent=True)
+        raise SourceError(f"{place}: {path!r} holds what is no JSON object", permanent=True, fault="unreadable")
     return found
 
 
@@ -54,7 +56,7 @@ def needed(thing: Any, path: str, place: str) -> str:
     """What lies at `path`, as text; raises SourceError, which begins with `place`, if there is nothing."""
     found = reached(thing, path)
     if found in (None, "") or isinstance(found, dict | list):
-        raise SourceError(f"{place}: the answer has no {path!r}: {names(thing)}", permanent=True)
+        raise SourceError(f"{place}: the answer has no {path!r}: {names(thing)}", permanent=True, fault="unreadable")
     return str(found)
 
 

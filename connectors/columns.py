@@ -35,7 +35,7 @@ def text(column: pa.ChunkedArray) -> pa.ChunkedArray:
     try:
         column = column.cast(pa.string())
     except (pa.ArrowNotImplementedError, pa.ArrowInvalid) as error:
-        raise SourceError(f"a column of {kind} cannot be read as text", permanent=True) from error
+        raise SourceError(f"a column of {kind} cannot be read as text", permanent=True, fault="unreadable") from error
     return pc.utf8_trim_whitespace(column.fill_null(""))
 
 
@@ -69,7 +69,9 @@ class Reader:
             found = ", ".join(f"{_expression(*one)} AS {one[0]}" for one in wanted)
             read = self._duck.sql(f"SELECT {found} FROM (SELECT *{times} FROM cells)").to_arrow_table()
         except duckdb.Error as error:
-            raise SourceError(f"columns {', '.join(names)}: {str(error).splitlines()[0]}", permanent=True) from error
+            raise SourceError(
+                f"columns {', '.join(names)}: {str(error).splitlines()[0]}", permanent=True, fault="unreadable"
+            ) from error
         finally:
             self._duck.unregister("cells")
         return {

@@ -67,7 +67,9 @@ class Database:
             fault, permanent = meaning(cause, words, self.backend)
             for secret in self._secrets:
                 words = words.replace(secret, "***")
-            raise SourceError(f"{self.shown}: {words}", permanent=permanent, fault=fault) from error
+            raise SourceError(
+                f"{self.shown}: {words}", permanent=permanent, fault=fault
+            ) from None  # it holds the password
 
     def rows(self, connection: sa.Connection, select: sa.Select[Any]) -> tuple[list[str], Sequence[Sequence[Any]]]:
         """The names of the columns, and the rows; bits are numbers."""

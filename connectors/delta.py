@@ -61,6 +61,7 @@ class Delta:
             raise SourceError(
                 f"{self.session.shown}: the answer has neither {NEXT} nor {LAST}: {answers.names(answer.body)}",
                 permanent=True,
+                fault="unreadable",
             )
         until = None if next_ else min(datetime.fromisoformat(held["began"]), now)
         after: Cursor = {"link": next_ or last, **{name: held[name] for name in ("since", "again") if name in held}}
@@ -76,7 +77,11 @@ class Delta:
     def _rows(self, body: Any, since: str | None) -> tuple[list[dict[str, Any]], list[Reject]]:
         found = answers.reached(body, "value")
         if not isinstance(found, list):
-            raise SourceError(f"{self.session.shown}: the answer has no 'value': {answers.names(body)}", permanent=True)
+            raise SourceError(
+                f"{self.session.shown}: the answer has no 'value': {answers.names(body)}",
+                permanent=True,
+                fault="unreadable",
+            )
         rejects = [
             Reject(f"{self.session.shown}: row {i + 1}", "not a JSON object")
             for i, row in enumerate(found)

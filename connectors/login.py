@@ -62,7 +62,7 @@ class Login:
             if not self._token or now >= self._until:
                 token, life = self.read(asked())
                 if not token or not sendable(token):
-                    raise SourceError(f"{place}: the answer has no {self.what}", whole=True)
+                    raise SourceError(f"{place}: the answer has no {self.what}", whole=True, fault="login")
                 seconds = life if life and life > 0 else LIFE
                 self._token, self._until = token, now + seconds - min(MARGIN, seconds / 10)
             return self._token

@@ -125,10 +125,18 @@ class Mapping:
         there = ", ".join(table.column_names)
         for ours, theirs in self._columns.items():
             if theirs not in table.column_names:
-                raise SourceError(f"columns.{ours}: there is no column {theirs!r}; there are: {there}", permanent=True)
+                raise SourceError(
+                    f"columns.{ours}: there is no column {theirs!r}; there are: {there}",
+                    permanent=True,
+                    fault="unreadable",
+                )
         for ours in REQUIRED[self.role]:
             if self._theirs(ours) not in table.column_names and ours not in self._defaults:
-                raise SourceError(f"columns.{ours} must say which column it is; there are: {there}", permanent=True)
+                raise SourceError(
+                    f"columns.{ours} must say which column it is; there are: {there}",
+                    permanent=True,
+                    fault="unreadable",
+                )
 
     def _default(self, name: str, value: Any) -> pa.Scalar:
         """A default in the type of its column."""
@@ -210,7 +218,9 @@ class Mapping:
         series = [name for name in cells if read[name].values.null_count < table.num_rows]
         if not series and table.num_rows:
             there = ", ".join(table.column_names)
-            raise SourceError(f"columns.value: no column holds numbers; there are: {there}", permanent=True)
+            raise SourceError(
+                f"columns.value: no column holds numbers; there are: {there}", permanent=True, fault="unreadable"
+            )
         faults = Faults(table, {name: self._theirs(name) for name in self._types})
         ours = self._convert(table, faults)
         pieces = [ROLES[self.role].empty_table()]

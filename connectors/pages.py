@@ -95,7 +95,9 @@ class Pages:
         fresh, wrong = reading.take(rows, now, began if round_["page"] else None)
         if wrong and len(wrong) == len(rows) and not any(answers.has(row, asked.column) for _, row in rows):
             there = answers.names(rows[0][1])
-            raise SourceError(f"{self.session.shown}: its rows have no {asked.column!r}: {there}", permanent=True)
+            raise SourceError(
+                f"{self.session.shown}: its rows have no {asked.column!r}: {there}", permanent=True, fault="unreadable"
+            )
         rejects += [Reject(self._where(number), why) for number, why in wrong]
         reading.round = None if next_ is None else {**round_, "page": next_}
         # What changed after the round began may be on a page that was read before.
@@ -120,7 +122,9 @@ class Pages:
             rows += [(len(rows) + i, row) for i, (_, row) in enumerate(found)]
             rejects += wrong
             if len(rows) > MOST:
-                raise SourceError(f"{self.session.shown}: more than {MOST} rows: give `since`", permanent=True)
+                raise SourceError(
+                    f"{self.session.shown}: more than {MOST} rows: give `since`", permanent=True, fault="unreadable"
+                )
             page = self._next(answer, page, len(found) + len(wrong))
             if page is None:
                 break
@@ -151,7 +155,7 @@ class Pages:
                 what = f"the answer has no {self.rows!r}: {answers.names(answer.body)}"
             else:
                 what = f"{repr(self.rows) if self.rows else 'the answer'} is no list: {answers.names(found)}"
-            raise SourceError(f"{self.session.shown}: {what}", permanent=True)
+            raise SourceError(f"{self.session.shown}: {what}", permanent=True, fault="unreadable")
         rejects = [
             Reject(self._where(i), "not a JSON object") for i, row in enumerate(found) if not isinstance(row, dict)
         ]
@@ -166,12 +170,18 @@ class Pages:
         if found in (None, "", False):
             return None
         if not isinstance(found, str | int):
-            raise SourceError(f"{self.session.shown}: {self.next!r} is no text: {answers.names(found)}", permanent=True)
+            raise SourceError(
+                f"{self.session.shown}: {self.next!r} is no text: {answers.names(found)}",
+                permanent=True,
+                fault="unreadable",
+            )
         link = (
             ["token", str(found)]
             if self.page_cursor
             else ["link", urljoin(place if how == "link" else self.url, str(found))]
         )
         if link == page:
-            raise SourceError(f"{self.session.shown}: a page names itself as the next", permanent=True)
+            raise SourceError(
+                f"{self.session.shown}: a page names itself as the next", permanent=True, fault="unreadable"
+            )
         return link

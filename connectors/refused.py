@@ -12,10 +12,12 @@ from urllib.parse import urljoin, urlsplit
 
 import requests
 
-from connectors import SourceError
+from connectors import Fault, SourceError
 
 TEMPORARY = (429, 502, 503, 504)
 BAD, TIMEOUT, UNAUTHORIZED, FORBIDDEN, SERVER = 400, 408, 401, 403, 500
+_KINDS: dict[int, Fault] = {429: "busy", 504: "timeout", TIMEOUT: "timeout", UNAUTHORIZED: "login", FORBIDDEN: "login"}
+"""What kind of fault a status is, where its hundred does not say."""
 PASSING = ("REQUEST_LIMIT_EXCEEDED", "UNABLE_TO_LOCK_ROW")
 """Words of errors that pass by themselves, whatever their status says (Salesforce)."""
 _WORD = re.compile(r"[A-Za-z][A-Za-z_.]{1,40}|0x[0-9a-f]{8}|[0-9]{2,5}")
@@ -26,8 +28,8 @@ _WORDS = ("errorType", "error", "errorCode", "messageNumber", "code")
 class TemporaryError(SourceError):
     """Worth another try at once, or `after` so many seconds."""
 
-    def __init__(self, message: str, after: float | None = None) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, after: float | None = None, *, fault: Fault) -> None:
+        super().__init__(message, fault=fault)
         self.after = after
 
 
@@ -52,18 +54,21 @@ def fault(place: str, response: requests.Response, text: bytes, *, path: bool) -
         return SourceError(
             f"{place}: {status}, moved to {shown(urljoin(response.url, response.headers['Location']), path=path)}",
             permanent=True,
+            fault="refused",
         )
     words = " ".join(part for part in (f"{place}: {status}", responses.get(status, ""), _code(text)) if part)
-    if status in TEMPORARY:
-        return TemporaryError(words, _after(response.headers.get("Retry-After", "")))
     if wanted := certificate_wanted(place, status, text):
         return wanted
-    if status == UNAUTHORIZED:
-        return UnauthorizedError(words, whole=True)
+    after = _after(response.headers.get("Retry-After", ""))
     passing = any(f"({word})" in words for word in PASSING)
+    kind = "busy" if passing or after is not None else _KINDS.get(status, "server" if status >= SERVER else "refused")
+    if status in TEMPORARY:
+        return TemporaryError(words, after, fault=kind)
+    if status == UNAUTHORIZED:
+        return UnauthorizedError(words, whole=True, fault="login")
     lasting = status < SERVER and status != TIMEOUT and not passing
     # A right may lack for all there is, or for one record: who asks for several knows.
-    return SourceError(words, permanent=lasting, fault="login" if status == FORBIDDEN else "other")
+    return SourceError(words, permanent=lasting, fault=kind)
 
 
 def certificate_wanted(place: str, status: int, text: bytes) -> SourceError | None:

@@ -25,6 +25,8 @@ from connectors.tls import Tls
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Mapping
 
+    from connectors import Fault
+
 LIMIT = 64 << 20
 """Bytes of one answer."""
 TRIES = 4
@@ -135,7 +137,9 @@ class Session:
         """
         if _origin(url) != self._origin:
             raise SourceError(
-                f"{self.shown}: leads to {shown(url, path=self._path_shown)}, which is another server", permanent=True
+                f"{self.shown}: leads to {shown(url, path=self._path_shown)}, which is another server",
+                permanent=True,
+                fault="unreadable",
             )
         sent = {"data" if isinstance(body, bytes) else "json": body}
 
@@ -163,10 +167,10 @@ class Session:
     def _patiently(self, once: Callable[[], Answer], times: int) -> Answer:
         left = self._not_before - self.clock()
         if left > 0:
-            raise SourceError(f"{self.shown}: asked to be left alone for another {left:.0f} s")
+            raise SourceError(f"{self.shown}: asked to be left alone for another {left:.0f} s", fault="busy")
         probing = self.circuit.state != "closed"
         if (left := self.circuit.left()) > 0:
-            raise SourceError(f"{self.shown}: has failed again and again; asked again in {left:.0f} s")
+            raise SourceError(f"{self.shown}: has failed again and again; asked again in {left:.0f} s", fault="resting")
         tries = Retrying(
             retry=retry_if_exception_type(TemporaryError),
             wait=_wait,
@@ -203,6 +207,7 @@ class Session:
                 return self._once("POST", login.url, (), parse=False, data=dict(login.form), auth=auth).text
             except SourceError as error:
                 error.whole = error.permanent
+                error.fault = "login" if error.permanent else error.fault
                 raise
 
         return f"{login.scheme} {login.token(asked, place, self.clock())}"
@@ -224,8 +229,11 @@ class Session:
             if (broken := self._tls.fault(place, url, error)) is not None:
                 raise broken from None
             if isinstance(error, ValueError):
-                raise SourceError(f"{place}: an address that cannot be asked", permanent=True) from None
-            raise TemporaryError(f"{place}: {self._words(error)}") from None
+                raise SourceError(
+                    f"{place}: an address that cannot be asked", permanent=True, fault="refused"
+                ) from None
+            said, fault_ = self._words(error)
+            raise TemporaryError(f"{place}: {said}", fault=fault_) from None
         status = response.status_code
         if not response.ok or response.is_redirect:
             if status in accept:
@@ -238,7 +246,7 @@ class Session:
         except (ValueError, RecursionError) as error:
             kind = response.headers.get("Content-Type", "").partition(";")[0][:40] or "no type"
             why = str(error).splitlines()[0] if isinstance(error, json.JSONDecodeError) else type(error).__name__
-            raise SourceError(f"{place}: the answer ({kind}) is not JSON: {why}") from None
+            raise SourceError(f"{place}: the answer ({kind}) is not JSON: {why}", fault="unreadable") from None
 
     def _read(self, response: requests.Response, began: float, place: str) -> bytes:
         """The whole body: piece by piece as it comes, so that neither its size nor a trickle goes on for ever."""
@@ -249,22 +257,24 @@ class Session:
             size += len(piece)
             if size > LIMIT:
                 raise TooLargeError(
-                    f"{place}: an answer of more than {LIMIT >> 20} MB: ask for smaller pages", permanent=True
+                    f"{place}: an answer of more than {LIMIT >> 20} MB: ask for smaller pages",
+                    permanent=True,
+                    fault="unreadable",
                 )
             if self.clock() - began > self._seconds:
                 raise requests.Timeout
         return b"".join(pieces)
 
-    def _words(self, error: BaseException) -> str:
-        """Why there was no answer; never the library's own words, which hold the whole address."""
+    def _words(self, error: BaseException) -> tuple[str, Fault]:
+        """Why there was no answer, and its kind; never the library's own words, which hold the whole address."""
         if isinstance(error, requests.Timeout | TimeoutError) or "Timeout" in type(error).__name__:
-            return f"no answer within {self._seconds:g} s"
+            return f"no answer within {self._seconds:g} s", "timeout"
         chain: BaseException | None = error
         while chain:
             if isinstance(chain, OSError) and chain.strerror:
-                return f"no connection: {chain.strerror}"
+                return f"no connection: {chain.strerror}", "unreachable"
             chain = chain.__cause__ or chain.__context__
-        return "the connection broke off"
+        return "the connection broke off", "unreachable"
 
 
 def _origin(url: str) -> tuple[str, str | None, int | None]:

@@ -118,7 +118,7 @@ class Tls:
             return SourceError(f"{place}: {ours}: {said}", whole=True, fault="login")
         if reason in NO_TLS:
             return SourceError(f"{place}: what answers there speaks no TLS", whole=True, fault="refused")
-        return TemporaryError(f"{place}: the TLS connection broke off")
+        return TemporaryError(f"{place}: the TLS connection broke off", fault="unreachable")
 
 
 class _Keyed(HTTPAdapter):

@@ -28,7 +28,7 @@ def turn(*about: str) -> Iterator[None]:
         folder.mkdir(mode=0o700, exist_ok=True)
         lock = (folder / f"{name}.turn").open("w")
     except OSError as error:
-        raise SourceError(f"{folder}: {error.strerror}") from error
+        raise SourceError(f"{folder}: {error.strerror}", fault="unreachable") from error
     with lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

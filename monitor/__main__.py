@@ -59,7 +59,7 @@ def run(config: ConfigPath = CONFIG) -> None:
     end_at_once()
     from monitor.daemon import CannotListen, NoBank, run_daemon
 
-    with stored(config) as (settings, store):
+    with stored(config, people=False) as (settings, store):
         try:
             run_daemon(settings, store)
         except CannotListen as error:
@@ -75,7 +75,7 @@ def once(config: ConfigPath = CONFIG) -> None:
     from monitor.service import Service
 
     log_to_stderr()
-    with stored(config) as (settings, store), store.alone():
+    with stored(config, people=False) as (settings, store), store.alone():
         store.migrate()
         service = Service(settings, store)
         if not service.cycle():
@@ -91,9 +91,10 @@ def check(
     """Read the configuration and the rules; every fault with its file and key."""
     from monitor.guides import unknown_guides
     from monitor.rehearsal import rehearsed
+    from monitor.written_out import written_out
 
     settings = configured(config)
-    if wrong := [*rehearsed(settings.words), *unknown_guides(settings)]:
+    if wrong := [*written_out(config), *rehearsed(settings.words), *unknown_guides(settings)]:
         fail(*wrong)
     if connect:
         from monitor.connect import faults_of

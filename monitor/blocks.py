@@ -98,7 +98,7 @@ class Monitor(Block):
 
     timezone: Zone = "America/Bogota"
     country: str = Field(default="CO", pattern="^[A-Z]{2}$")
-    database: Annotated[str, AfterValidator(_database)] = "sqlite:///var/vigia.db"
+    database: Annotated[str, AfterValidator(_database)] = Field(default="sqlite:///var/vigia.db", repr=False)
     window: Minutes = MINUTE
     lateness: Duration = timedelta(seconds=10)
     hold: Minutes = timedelta(hours=1)
@@ -170,7 +170,7 @@ class Words(Block):
 class Heartbeat(Block):
     """[heartbeat]: an address that is asked every so often while all is well; who listens there raises the alarm when it is not."""
 
-    url: str = Field(pattern="^https?://.")
+    url: str = Field(pattern="^https?://.", repr=False)
     every: Duration = MINUTE
 
 

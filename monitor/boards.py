@@ -93,7 +93,7 @@ class Boards:
                 done = self._rounds(board, round_, stop)
             except SourceError as error:
                 self.errors[f"board {name}"] = str(error)
-                self.metrics.delivery_error(f"boards.{name}")
+                self.metrics.delivery_error(f"boards.{name}", error.fault)
                 log.warning("not pushed", board=name, error=str(error))
             else:
                 self.errors.pop(f"board {name}", None)

@@ -1,51 +1,95 @@
-"""`vigia check --connect`: every source, desk, receiver and board is asked, and the first rows are read as the daemon would."""
+"""`vigia check --connect`: every source, desk, receiver and board is asked, all at once, and told in a line each, in their order.
+
+Of a source the first rows are read as the daemon would read them. Nothing is written anywhere and nothing is sent.
+"""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from datetime import datetime
+from functools import partial
+from threading import Thread
+from time import monotonic
 
-from connectors import SourceError
+from connectors import Fault, SourceError
 from monitor.config import Config
 from monitor.intake import Intake
+from monitor.logs import kind_and_place
 from monitor.plugs import BoardConfig, DeskConfig, ReceiverConfig
+from monitor.unseen import unseen
+
+LIMIT = 20.0
+"""Seconds that each may take."""
+Said = tuple[str, Fault | None]
+"""What there is, in words; and what kind of fault it is, if it is one."""
 
 
-def faults_of(config: Config, now: datetime) -> int:
-    """How many sources, desks, receivers and boards have a fault; each is told on stderr, and the others on stdout."""
-    wrong = 0
-    for name, source in config.sources.items():
-        try:
-            told = source.make().check()
-            said, useless = _tried(config, name, now)
-        except SourceError as error:
-            said, useless, told = [str(error)], True, ""
-        if told:
-            sys.stdout.write(f"source {name}: {told}\n")
-        if said:
-            (sys.stderr if useless else sys.stdout).write(f"source {name}: {'; '.join(said)}\n")
-        wrong += useless
-    asked: dict[str, Mapping[str, DeskConfig | ReceiverConfig | BoardConfig]] = {
+def faults_of(config: Config, now: datetime, limit: float = LIMIT) -> int:
+    """How many sources, desks, receivers and boards have a fault; each of those is told on stderr, and the others on stdout."""
+    asked: list[tuple[str, Callable[[], Said]]] = [
+        (f"source {name}", partial(_source, config, name, now)) for name in config.sources
+    ]
+    plugs: dict[str, Mapping[str, DeskConfig | ReceiverConfig | BoardConfig]] = {
         "desk": config.desks, "receiver": config.receivers, "board": config.boards,
     }  # fmt: skip
-    for what, name, plug in ((what, name, plug) for what, plugs in asked.items() for name, plug in plugs.items()):
-        try:
-            sys.stdout.write(f"{what} {name}: {plug.make().check()}\n")
-        except SourceError as error:
-            sys.stderr.write(f"{what} {name}: {error}\n")
-            wrong += 1
+    for what, named in plugs.items():
+        asked += [(f"{what} {name}", partial(_plug, plug)) for name, plug in named.items()]
+    wrong = told(asked, limit)
+    sys.stdout.writelines(f"{fault}\n" for fault in unseen(config))
     return wrong
 
 
-def _tried(config: Config, name: str, now: datetime) -> tuple[list[str], bool]:
-    """What comes of the source's first rows, and whether any of it is a fault: a row or a status that nothing can be made of."""
+def told(asked: list[tuple[str, Callable[[], Said]]], limit: float = LIMIT) -> int:
+    """Ask all at once, and tell of each in their order; how many have a fault. One that hangs holds up nothing past its limit."""
+    until, answers = monotonic() + limit, [(name, *_asked(ask)) for name, ask in asked]
+    wrong = 0
+    for name, asking, answer in answers:
+        # Waited for to its very end: what a library still holds there must not go while Python does.
+        asking.join(max(until - monotonic(), 0.0))
+        if answer.done():
+            words, fault = answer.result()
+        else:
+            words, fault = f"no answer within {limit:g} s", "timeout"
+        line = f"{name}: fails ({fault}): {words}\n" if fault else f"{name}: {words}\n"
+        (sys.stderr if fault else sys.stdout).write(line)
+        wrong += fault is not None
+    if wrong:
+        sys.stderr.write(f"{wrong} of {len(answers)} cannot be used\n")
+    return wrong
+
+
+def _asked(ask: Callable[[], Said]) -> tuple[Thread, Future[Said]]:
+    """In a thread that Python does not wait for at its end."""
+    answer: Future[Said] = Future()
+
+    def run() -> None:
+        try:
+            answer.set_result(ask())
+        except SourceError as error:
+            answer.set_result((str(error), error.fault))
+        except Exception as error:  # noqa: BLE001 - a fault of ours, or of a library: told in its line like any other
+            answer.set_result((f"a fault of ours: {kind_and_place(error)}", "other"))
+
+    asking = Thread(target=run, daemon=True)
+    asking.start()
+    return asking, answer
+
+
+def _plug(plug: DeskConfig | ReceiverConfig | BoardConfig) -> Said:
+    return plug.make().check(), None
+
+
+def _source(config: Config, name: str, now: datetime) -> Said:
+    """What is there, and what comes of its first rows: one of which nothing can be made is a fault, and so is such a status."""
+    there = config.sources[name].make().check()
     rows = Intake(config.sources[name]).poll(now, now - config.sources[name].block.start)
     usable, left = rows.table.num_rows, len(rows.rejects)
-    said = [f"{usable} rows can be used"] if usable or left else []
+    said = [there, *([f"{usable:,} rows can be used"] if usable or left else [])]
     if left:
-        said.append(f"{left} cannot, such as {rows.rejects[0].where}: {rows.rejects[0].why}")
+        said.append(f"{left:,} cannot, such as {rows.rejects[0].where}: {rows.rejects[0].why}")
     said += [f"{rows.wrong_digits} of clients with a wrong check digit"] if rows.wrong_digits else []
     if rows.unknown_statuses:
         said.append(f"statuses that no class names: {', '.join(sorted(rows.unknown_statuses))}")
-    return said, bool(left or rows.unknown_statuses)
+    return "; ".join(said), "unreadable" if left or rows.unknown_statuses else None

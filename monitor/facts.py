@@ -18,6 +18,7 @@ from alerts import Incident, IncidentState
 from alerts.rows import plain
 from monitor import tables as t
 from monitor.discretion import masked, mentioned, without_clients
+from monitor.failing import failing
 from monitor.guides import Guides, guides
 from monitor.languages import words
 from monitor.people import as_json, found_incident
@@ -83,6 +84,7 @@ def incident_facts(
     told["measure"] = measures.get(incident.rules[0], "") if incident.rules else ""
     signals = asked(once, ("signals", incident.id), lambda: _signals(store, incident.id))
     told["signals"] = [row | {"measure": measures.get(row["rule"], "")} for row in signals]
+    told["failing"] = asked(once, ("failing", incident.id), lambda: failing(store, plain(incident)))
     guide = (known or guides(recipient.language)).of(told)
     facts = _facts("incident", recipient, now) | _written(
         {

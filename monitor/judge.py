@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 
+import pyarrow as pa
 import pyarrow.compute as pc
 import structlog
 
@@ -239,6 +240,8 @@ class Judge:
                     standing.lost_until = now if item.lost else standing.lost_until
             else:
                 self._take(item, step, done)
+        if fresh := [cells for kind, cells in step.cells if kind == "cells"]:
+            self.windows.hold_cells(pa.concat_tables(fresh))  # once for all sources
         until = self._closed(now)
         if until is not None and self.judged_until is None:
             self._train(until, iter(()))
@@ -309,7 +312,6 @@ class Judge:
         counted = self.windows.count(table, source=rows.source, closing=closing, dark=standing.dark_from, read=read)
         if rows.drained:
             standing.dark_from = None
-        self.windows.hold_cells(counted.cells)
         self.windows.remember(counted.ledger)
         self.windows.note(counted.doubtful)
         step.cells += [("cells", counted.cells), ("ledger", counted.ledger), ("doubtful", counted.doubtful)]

@@ -6,11 +6,14 @@ names receivers, as `receivers.NAME`, and boards, as `boards.NAME`. Units are ba
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily
+
+from connectors import Fault
 
 PREFIX = "vigia_"
 PLACE = ("product", "channel")
@@ -26,6 +29,19 @@ LEAD = (-14400, -3600, -900, -300, 0, 60, 300, 900, 1800, 3600, 7200, 14400, 288
 """Negative where the client was first."""
 LATENCY = tuple(0.008 * 2**step for step in range(15))
 """The doubling steps of `monitor.cells`: what is slower lies in the last one, which has no end."""
+
+FAULTS: Mapping[Fault, str] = {
+    "unreachable": "no connection, or no such file",
+    "timeout": "no answer in time",
+    "busy": "asked to come later",
+    "login": "not let in: a password, a certificate, a right",
+    "refused": "let in, and what was asked refused",
+    "server": "an error of the other side's own",
+    "unreadable": "what came cannot be made out",
+    "resting": "not asked, for its circuit is open",
+    "other": "anything else",
+}
+"""Every kind of fault, in words. No label says the kind: each is a counter of its own, beside the total."""
 
 GROSS = "gross: one that was pending and then failed counts as both"
 LATELY = "of the last 30 days, by their incident's detection; a link undone or a case taken back lowers it"
@@ -112,10 +128,13 @@ NAMES: dict[str, Named] = {
     "source_unknown_status_rows": _counter("Rows with a status that no class names.", *SOURCE),
     "source_wrong_digit_rows": _counter("Rows of a client whose check digit is wrong.", *SOURCE),
     "source_errors": _counter("Polls that failed.", *SOURCE),
+    **{f"source_{fault}_errors": _counter(f"Polls that failed: {words}.", *SOURCE) for fault, words in FAULTS.items()},
     "source_up": _gauge("1 if the last poll was answered, else 0.", *SOURCE),
     "source_lag_seconds": _gauge("Age of the time until which the source is complete.", *SOURCE, unit="seconds"),
     "source_circuit_open": _gauge("1 while its server is left alone after failures in a row, else 0.", *SOURCE),
     "poll_seconds": _seconds("Time a poll took.", *SOURCE),
+    "poll_lag_seconds": _seconds("From when a poll was due to when it began: ours alone.", *SOURCE),
+    "poll_judged_seconds": _seconds("From the end of a poll to the end of the step that judged what it brought."),
     # ---- Vigía itself
     "missed_runs": _counter("Scheduled runs skipped because the one before still worked."),
     "job_errors": _counter("Scheduled runs that failed: they are tried again at their next time."),
@@ -130,6 +149,8 @@ NAMES: dict[str, Named] = {
     "outbox_oldest_age_seconds": _gauge("Age of the oldest message that waits to be sent.", unit="seconds"),
     "outbox_sent": _counter("Messages that a desk or receiver took, and rows' pushes that a board took.", *DESK),
     "outbox_errors": _counter("Deliveries that failed; most are tried again.", *DESK),
+    **{f"desk_{fault}_errors": _counter(f"Deliveries that failed: {words}.", *DESK) for fault, words in FAULTS.items()},
+    "desk_lag_seconds": _gauge("Age of the oldest message that waits for it; 0: none does.", *DESK, unit="seconds"),
     "desk_circuit_open": _gauge("1 while its server is left alone after failures in a row, else 0.", *DESK),
     "heartbeats": _counter("Heartbeats that were taken."),
     "heartbeat_errors": _counter("Heartbeats that were not taken."),

@@ -20,11 +20,13 @@ from alerts import Action, Alert, Changes, Client, Decision, Impact, Incident, I
 from alerts.leads import Line
 from alerts.reasons import waits
 from alerts.ties import AFTER
+from connectors import Fault
 from monitor.cells import BUCKETS
 from monitor.config import Config
 from monitor.lead_metrics import LeadMetrics
 from monitor.metric_names import counter, gauge, histogram
 from monitor.outbox import receiver_name
+from monitor.outside_metrics import OutsideMetrics
 from monitor.pipeline import Status
 from monitor.places import Places, segment
 from monitor.standing_metrics import Open, Standing
@@ -60,7 +62,9 @@ class Metrics:
         self._now = Standing(self._places, rules)
         self._counted: dict[str, set[str]] = {}
         self._over: dict[str, datetime | None] = {}
+        sources, desks = tuple(sources), tuple(desks)
         self._make()
+        self.outside = OutsideMetrics(self.registry, sources, desks)
         self._now.raised(())
         for severity in Severity:
             for counted in (self._opened, self._resolved, self._merged):
@@ -87,7 +91,7 @@ class Metrics:
         self._rows = {name: counter(r, f"source_{known}") for name, known in kinds.items()}
         self._source_errors, self._source_up = counter(r, "source_errors"), gauge(r, "source_up")
         self._source_circuit, self._desk_circuit = gauge(r, "source_circuit_open"), gauge(r, "desk_circuit_open")
-        self._source_lag, self._poll = gauge(r, "source_lag_seconds"), histogram(r, "poll_seconds")
+        self._poll = histogram(r, "poll_seconds")
         self._missed, self._judged = counter(r, "missed_runs"), counter(r, "judged_seconds")
         self._job_errors = counter(r, "job_errors")
         self._judging_lag, self._step = gauge(r, "judging_lag_seconds"), histogram(r, "step_seconds")
@@ -155,15 +159,14 @@ class Metrics:
         self._now.latency = latency
 
     def source(self, name: str, *, up: bool, lag: float | None = None) -> None:
-        """How a source is now; a lag that is not known is not shown."""
+        """How a source is now, as pages show it; to Prometheus its lag is told as of when it reads (`OutsideMetrics.lags`)."""
         self.sources[name] = SourceStanding(up, lag)
         self._source_up.labels(name).set(up)
-        if lag is not None:
-            self._source_lag.labels(name).set(lag)
 
-    def source_error(self, source: str) -> None:
+    def source_error(self, source: str, fault: Fault = "other") -> None:
         """A poll failed."""
         self._source_errors.labels(source).inc()
+        self.outside.failed("source", source, fault)
 
     def circuits(self, *, source: str = "", desk: str = "", state: str) -> None:
         """Whether the server of a source or desk is left alone: its circuit's state, if it is not closed."""
@@ -292,9 +295,10 @@ class Metrics:
         """A desk or receiver took a message."""
         self._sent.labels(desk).inc()
 
-    def delivery_error(self, desk: str) -> None:
+    def delivery_error(self, desk: str, fault: Fault = "other") -> None:
         """A desk or receiver did not take a message."""
         self._send_errors.labels(desk).inc()
+        self.outside.failed("desk", desk, fault)
 
     def reloaded(self, now: datetime, *, taken: bool) -> None:
         """The configuration was read, and taken or not."""

@@ -15,7 +15,7 @@ import structlog
 from alerts import Client, Decision, Doubt, Incident
 from alerts.messages import Words, case_text, end_text, return_text, withdrawn_text
 from alerts.rows import plain
-from connectors import Case, CaseDesk, SourceError
+from connectors import Case, CaseDesk, Fault, SourceError
 from monitor import spanish
 from monitor.logs import kind_and_place
 from monitor.store import Message, Store
@@ -133,7 +133,7 @@ def deliver(
     store: Store,
     desks: Mapping[str, CaseDesk],
     clock: Callable[[], datetime],
-    sent: Callable[[str, str], None] = lambda desk, error: None,  # noqa: ARG005 - told to nobody
+    sent: Callable[[str, str, Fault], None] = lambda desk, error, fault: None,  # noqa: ARG005 - told to nobody
     *,
     receivers: Mapping[str, Tell] = NOBODY,
     only: str | None = None,
@@ -141,7 +141,7 @@ def deliver(
     resting: dict[str, datetime] | None = None,
     stop: Callable[[], bool] = lambda: False,
 ) -> int:
-    """Send all that is due; `sent` is told of each with its desk and the error, if any. How many were sent.
+    """Send all that is due; `sent` is told of each with its desk and the error, if any, and its kind. How many were sent.
 
     receivers: by the name that stands in a message's `desk` (see `receiver_name`), what sends a notice. only: to this desk (None: to all),
     but: not to these; a desk that does not answer is left alone until the next call. resting: until when those are left alone that
@@ -187,14 +187,14 @@ def deliver(
             )
             raised = kind_and_place(error)
             log.warning("not delivered", desk=desk, action=message["action"], error=shown, raised=raised, given_up=dead)
-            sent(desk, shown)
+            sent(desk, shown, error.fault if isinstance(error, SourceError) else "other")
             if whole:
                 resting[desk] = clock() + LONGEST_WAIT
             if whole or not permanent:
                 paused.add(desk)
         else:
             store.confirm(message["id"], reference, clock())
-            sent(desk, "")
+            sent(desk, "", "other")
             denied.pop(desk, None)
             done += 1
     return done

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
@@ -24,8 +24,8 @@ class SourceConfig:
     name: str
     block: SourceBlock
     zone: str
-    make: Callable[[], Source]
-    mapping: Callable[[], Names]
+    make: Callable[[], Source] = field(repr=False)
+    mapping: Callable[[], Names] = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class DeskConfig:
 
     name: str
     block: DeskBlock
-    make: Callable[[], CaseDesk]
+    make: Callable[[], CaseDesk] = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class ReceiverConfig:
 
     name: str
     block: ReceiverBlock
-    make: Callable[[], Receiver]
+    make: Callable[[], Receiver] = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class BoardConfig:
 
     name: str
     block: BoardBlock
-    make: Callable[[], Board]
+    make: Callable[[], Board] = field(repr=False)
 
 
 _MODELS: Mapping[Folder, type[Block]] = {

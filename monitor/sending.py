@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
+from functools import partial
 from threading import Event, Lock, Thread
 from time import monotonic
 
 import structlog
 
+from connectors import Fault
 from connectors.circuit import state_of
 from monitor.config import Config
 from monitor.metrics import Metrics
@@ -34,6 +36,9 @@ class Sending:
         self.store, self.clock, self.metrics, self.errors, self.receivers = store, clock, metrics, errors, receivers
         self.desks = {name: desk.make() for name, desk in config.desks.items()}
         self._resting: dict[str | None, dict[str, datetime]] = {}
+        self._oldest: dict[str, datetime] = {}
+        for name in (*self.desks, *receivers):
+            metrics.outside.lags("desk", name, partial(self._lag, name))
         self._at: dict[str | None, Lock] = {name: Lock() for name in (*self.desks, *receivers, None)}
 
     def __iter__(self) -> Iterator[str | None]:
@@ -54,9 +59,19 @@ class Sending:
             )  # fmt: skip
             if name in self.desks:
                 self.metrics.circuits(desk=name, state=state_of(self.desks[name]))
-            waiting = self.store.waiting()
-            self.metrics.outbox(len(waiting), (self.clock() - waiting[0]).total_seconds() if waiting else 0.0)
+            self._waiting()
             return sent
+
+    def _waiting(self) -> None:
+        """What waits, and for how long: by desk, and in all."""
+        waiting = self.store.waiting()
+        self._oldest = dict(reversed(waiting))
+        self.metrics.outbox(len(waiting), (self.clock() - waiting[0][1]).total_seconds() if waiting else 0.0)
+
+    def _lag(self, desk: str) -> float:
+        """Seconds that the oldest message to it has waited."""
+        oldest = self._oldest.get(desk)
+        return (self.clock() - oldest).total_seconds() if oldest else 0.0
 
     def rest(self, seconds: float) -> None:
         """At the end: send what is due where it is answered, everywhere at once, and wait so long for it.
@@ -85,10 +100,10 @@ class Sending:
         """Those that are being asked this moment."""
         return sorted(f"desk {name}" for name, at in self._at.items() if at.locked())
 
-    def _sent(self, name: str, error: str) -> None:
+    def _sent(self, name: str, error: str, fault: Fault) -> None:
         if error:
             self.errors[f"desk {name}"] = error
-            self.metrics.delivery_error(name)
+            self.metrics.delivery_error(name, fault)
         else:
             self.errors.pop(f"desk {name}", None)
             self.metrics.sent(name)

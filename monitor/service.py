@@ -17,13 +17,15 @@ from time import perf_counter
 
 import structlog
 
-from connectors import SourceError
+from connectors import Fault, SourceError
 from monitor.boards import Boards
 from monitor.config import Config
+from monitor.hearing import Hearing
 from monitor.intake import Intake, Rows, let_go, tell_committed
 from monitor.jobs import scheduled
 from monitor.judge import EVENTS, Done, Down, Judge, Stopped
 from monitor.leading import reported
+from monitor.left_out import tell_left_out, tell_odd
 from monitor.logs import kind_and_place
 from monitor.metrics import Metrics
 from monitor.notices import Notices
@@ -39,8 +41,6 @@ log = structlog.get_logger()
 
 QUEUE = 64
 """Polls that may wait to be judged; past that, pollers wait."""
-TOLD = 5
-"""Rows left out of one poll that are told one by one."""
 LAST = 20.0
 """Seconds that what is being asked may take when all ends, and as many that what is then due may."""
 STALE = timedelta(minutes=2)
@@ -81,13 +81,15 @@ class Service:
         self.notices = Notices(config, store, clock, uncapped=[*self.refreshing], troubles=wrong)
         self.last_cycle: datetime | None = None
         self._failed, self._failure = 0, ""
-        self._queue: Queue[tuple[Intake, Rows | Down]] = Queue(QUEUE)
+        self._queue: Queue[tuple[Intake, Rows | Down, float]] = Queue(QUEUE)
         self.metrics.queued(self._queue.qsize)
         self._stopping = Event()
         self._ending = Event()
         self._told_to_end = ending
         self._intakes: dict[str, Intake] = {}
         self._asking: set[str] = set()
+        every = {name: source.block.every for name, source in config.sources.items()}
+        self.hearing = Hearing(clock, every, config.monitor.patience)
         self._build()
 
     def _build(self) -> None:
@@ -98,8 +100,9 @@ class Service:
         intakes = {s.name: Intake(s, cursors.get(s.name, (None, None))[0]) for s in order}
         self.judge, self._intakes = judge, intakes
         pipeline = self.judge.pipeline
-        self._heard = dict.fromkeys(intakes, self.clock())
-        self._lost: set[str] = set()
+        self.hearing.begin(intakes)
+        for name, standing in judge.sources.items():
+            self._complete(name, standing.complete_until)
         known = pipeline.book.decisions.values()
         live = (*pipeline.incidents.open.values(), *pipeline.recent.values())
         self.metrics.resume(live, pipeline.impacts, known, pipeline.portfolio.clients)
@@ -125,68 +128,55 @@ class Service:
         try:
             rows = intake.poll(self.clock(), self.clock() - intake.config.block.start)
         except SourceError as error:
-            return self._down(intake, str(error))
+            return self._down(intake, str(error), error.fault)
         except Exception as error:
             # One broken source must not stop the others.
             log.exception("a poll failed", source=intake.name)
             return self._down(intake, kind_and_place(error))
         finally:
+            self.hearing.answered(intake.name)
             self.metrics.circuits(source=intake.name, state=intake.circuit)
         if rows.useless:
             self.metrics.counted(intake.name, rows=rows.table.num_rows, rejected=len(rows.rejects))
             if intake.name not in self.errors:
-                self._tell(rows)
-            down = self._down(intake, rows.useless)
+                tell_left_out(rows)
+            down = self._down(intake, rows.useless, "unreadable")
             if intake.role in EVENTS:
                 return replace(down, lost=True, drained=rows.drained)
             intake.cursor = before  # what is read as a whole may come only once
             return down
         if self.errors.pop(intake.name, None):
             log.info("source is back", source=intake.name)
-        self._tell(rows)
+        tell_left_out(rows)
         if rows.lost:
             log.warning("rows are lost", source=rows.source, what=rows.lost)
-            self.metrics.source_error(rows.source)
-        if rows.unknown_statuses:
-            log.warning("statuses that no class names", source=rows.source, statuses=rows.unknown_statuses)
-        if rows.wrong_digits:
-            log.warning("rows of clients with a wrong check digit", source=rows.source, rows=rows.wrong_digits)
+            self.metrics.source_error(rows.source, "unreadable")
+        tell_odd(rows)
         self.metrics.polled(intake.name, perf_counter() - began)
+        if intake.role in (*EVENTS, "cases"):
+            self._complete(intake.name, rows.complete_until)
         return rows
 
-    def _tell(self, rows: Rows) -> None:
-        """What could not be used: the first few, and how many."""
-        for reject in rows.rejects[:TOLD]:
-            log.warning("row left out", source=rows.source, where=reject.where, why=reject.why)
-        if len(rows.rejects) > TOLD:
-            log.warning("rows left out", source=rows.source, rows=len(rows.rejects), told=TOLD)
-        for note in rows.notes[:TOLD]:
-            log.info("told by the source", source=rows.source, where=note.where, what=note.why)
+    def _complete(self, name: str, until: datetime | None) -> None:
+        self.hearing.complete(name, until)
+        self.metrics.outside.lags("source", name, partial(self.hearing.lag, name))
 
-    def _down(self, intake: Intake, error: str) -> Down:
+    def _down(self, intake: Intake, error: str, fault: Fault = "other") -> Down:
         if self.errors.get(intake.name) != error:
             log.warning("source is down", source=intake.name, error=error)
         self.errors[intake.name] = error
-        self.metrics.source_error(intake.name)
+        self.metrics.source_error(intake.name, fault)
         return Down(intake.name, error)
-
-    def _silent(self) -> list[str]:
-        """The sources that are silent for too long: a poll that hangs neither answers nor fails."""
-        now, patience = self.clock(), self.config.monitor.patience
-        return [name for name in self._heard if name not in self._lost and now - self._due(name) > patience]
-
-    def _due(self, name: str) -> datetime:
-        return self._heard[name] + self.config.sources[name].block.every
 
     def _step(self, arrived: list[Rows | Down]) -> Done:
         began, until = perf_counter(), self.judge.judged_until
         for item in arrived:
-            self._heard[item.source] = self.clock()
-            self._lost.discard(item.source)
-        for name in self._silent():
-            error = f"no answer since {self._heard[name].isoformat(timespec='seconds')}"
-            arrived = [*arrived, replace(self._down(self._intakes[name], error), since=self._due(name))]
-            self._lost.add(name)
+            self.hearing.lost.discard(item.source)
+        for name in self.hearing.silent():
+            error = f"no answer since {self.hearing.heard[name].isoformat(timespec='seconds')}"
+            since = self.hearing.due(name)
+            arrived = [*arrived, replace(self._down(self._intakes[name], error, "timeout"), since=since)]
+            self.hearing.lost.add(name)
         done = self.judge.step(arrived)
         tell_committed(self._intakes, [item for item in arrived if isinstance(item, Rows)])
         now = self.clock()
@@ -233,8 +223,7 @@ class Service:
         for item in arrived:
             self.metrics.source(item.source, up=isinstance(item, Rows))
         for name, standing in self.judge.sources.items():
-            lag = (now - standing.complete_until).total_seconds() if standing.complete_until else None
-            self.metrics.source(name, up=not standing.down, lag=lag)
+            self.metrics.source(name, up=not standing.down, lag=self.hearing.lag(name))
         if done.judged:
             start, end = done.judged
             self.metrics.judged(end - start, (now - time_of(end)).total_seconds(), seconds)
@@ -306,11 +295,12 @@ class Service:
 
     def _drain(self, intake: Intake, name: str) -> None:
         while not self._ending.is_set():
-            arrived = self._poll(intake)
-            while not self._ending.is_set() and intake is self._intakes[name]:
-                with contextlib.suppress(Full):
-                    self._queue.put((intake, arrived), timeout=1)
-                    break
+            arrived, answered = self._poll(intake), perf_counter()
+            with self.hearing.waits(name):
+                while not self._ending.is_set() and intake is self._intakes[name]:
+                    with contextlib.suppress(Full):
+                        self._queue.put((intake, arrived, answered), timeout=1)
+                        break
             if arrived.drained:
                 return
 
@@ -318,16 +308,18 @@ class Service:
         if anew and not self._rebuild():
             return
         while not (self._stopping.is_set() and self._queue.empty()):
-            waiting: list[tuple[Intake, Rows | Down]] = []
+            waiting: list[tuple[Intake, Rows | Down, float]] = []
             with contextlib.suppress(Empty):
                 waiting.append(self._queue.get(timeout=0.5))
                 while True:
                     waiting.append(self._queue.get_nowait())
             # What was fetched before a step failed is fetched again, from the cursors that are committed.
-            arrived = [item for intake, item in waiting if intake is self._intakes[intake.name]]
+            arrived = [item for intake, item, _ in waiting if intake is self._intakes[intake.name]]
             try:
-                if arrived or self._silent():
+                if arrived or self.hearing.silent():
                     self._step(arrived)
+                    for _, _, answered in waiting:
+                        self.metrics.outside.judged(perf_counter() - answered)
             except Stopped:
                 log.info("stopped while history was read; the next start reads on")
                 return

@@ -203,11 +203,11 @@ class Store(Database):
         with self.reading() as c:
             return [(row.case_key, row.reference) for row in c.execute(query)]
 
-    def waiting(self) -> list[datetime]:
-        """When each message that is still to be sent was made, oldest first."""
+    def waiting(self) -> list[tuple[str, datetime]]:
+        """The desk or receiver of each message that is still to be sent, and when it was made, oldest first."""
         with self.reading() as c:
-            query = sa.select(t.outbox.c.created_at).where(t.outbox.c.state.in_(("due", "sending")))
-            return list(c.execute(query.order_by(t.outbox.c.id)).scalars())
+            query = sa.select(t.outbox.c.desk, t.outbox.c.created_at).where(t.outbox.c.state.in_(("due", "sending")))
+            return [(row.desk, row.created_at) for row in c.execute(query.order_by(t.outbox.c.id))]
 
     # ---- retention -------------------------------------------------------------------------------------------------
 

@@ -30,6 +30,8 @@ METRICS = pa.schema(
     ]
 )
 DAY = 1440
+PIECES = 16
+"""Of which a ledger may consist: each poll adds one, and each costs as much as many rows."""
 HISTORY = 7 * DAY
 """Minutes of cells that are held: the base rates of clients are taken from them; a series silent for longer is forgotten."""
 
@@ -52,7 +54,8 @@ class Windows:
 
     def __init__(self, *, hold: int = 60) -> None:
         self.hold = hold
-        self.ledger: pa.Table = LEDGER.empty_table()
+        self.ledgers: dict[str, pa.Table] = {}
+        """By source, so that none is looked through for another's ids."""
         self.doubtful: pa.Table = DOUBTFUL.empty_table()
         """What was told of operations in doubt, in order of arrival."""
         self.days: dict[int, pa.Table] = {}
@@ -85,9 +88,10 @@ class Windows:
         """
         if not rows.num_rows:
             return Counted(CELLS.empty_table(), LEDGER.empty_table())
+        ledger = self.ledgers.get(source, LEDGER.empty_table())
         return count(
-            self.db, rows, source=source, ledger=self.ledger, held=self.doubtful, closing=closing, hold=self.hold,
-            dark=dark, read=read,
+            self.db, rows, source=source, ledger=ledger, held=self.doubtful, closing=closing, hold=self.hold, dark=dark,
+            read=read,
         )  # fmt: skip
 
     def hold_cells(self, cells: pa.Table) -> None:
@@ -118,16 +122,12 @@ class Windows:
 
     def remember(self, ledger: pa.Table) -> None:
         """Take in ledger entries; the newest of an id stands for it."""
-        if not ledger.num_rows:
-            return
-        old = self.ledger
-        if old.num_rows:
-            seen = pc.and_(
-                pc.is_in(old["id"], value_set=ledger["id"].combine_chunks()),
-                pc.equal(old["source"], ledger["source"][0]),
-            )
-            old = old.filter(pc.invert(seen))
-        self.ledger = pa.concat_tables([old, ledger])
+        for source in pc.unique(ledger["source"]).to_pylist():
+            fresh, old = ledger.filter(pc.equal(ledger["source"], source)), self.ledgers.get(source)
+            if old is not None:
+                seen = pc.is_in(old["id"], value_set=fresh["id"].combine_chunks())
+                fresh = pa.concat_tables([old.filter(pc.invert(seen)), fresh])
+            self.ledgers[source] = fresh.combine_chunks() if fresh["id"].num_chunks > PIECES else fresh
 
     def note(self, doubtful: pa.Table) -> None:
         """Take in rows of operations in doubt: what `count` found, or what the store kept."""
@@ -173,8 +173,8 @@ class Windows:
 
         since: when the oldest incident began that may still ask for operations in doubt; None: there is none.
         """
-        if self.ledger.num_rows:
-            self.ledger = self.ledger.filter(pc.greater_equal(self.ledger["minute"], closing - self.hold))
+        for source, ledger in self.ledgers.items():
+            self.ledgers[source] = ledger.filter(pc.greater_equal(ledger["minute"], closing - self.hold))
         self._doubt(min(closing - max(self.hold, ONSETS), closing if since is None else since))
 
     def _doubt(self, since: int) -> None:

@@ -86,21 +86,27 @@ class Bizagi:
                 self.session.ask("POST", f"{self._process}/start", body=sent, repeat=False)
                 found = self._read(case.key)
         if found is None:
-            raise SourceError(f"{self.session.shown}: what was started is not found by {self.fields.key!r}")
+            raise SourceError(
+                f"{self.session.shown}: what was started is not found by {self.fields.key!r}", fault="unreadable"
+            )
         return answers.needed(found, "caseNumber", self.session.shown)
 
     def update(self, case: Case) -> None:
         """Save status and note with the case's first open activity."""
         found = self._read(case.key)
         if found is None:
-            raise SourceError(f"{self.session.shown}: there is no case with key {case.key}", permanent=True)
+            raise SourceError(
+                f"{self.session.shown}: there is no case with key {case.key}", permanent=True, fault="refused"
+            )
         sent = self.fields.present(case)
         if not sent or all(found.get(name) == value for name, value in sent.items()):
             return
         items = self._listed(f"{self._cases}({found['id']})/workitems")
         if not items:
             raise SourceError(
-                f"{self.session.shown}: case {found.get('caseNumber')} has no open activity", permanent=True
+                f"{self.session.shown}: case {found.get('caseNumber')} has no open activity",
+                permanent=True,
+                fault="refused",
             )
         item = answers.needed(items[0], "id", self.session.shown)
         self.session.ask("POST", f"{self._cases}({found['id']})/workitems({item})/save", body=_parameters(sent))

@@ -78,7 +78,7 @@ class Dataverse:
         if not number:
             number = answers.reached(self.session.ask("GET", self._at(case.key), params={"$select": name}).body, name)
         if not number:
-            raise SourceError(f"{self.session.shown}: the row has no {name!r}", permanent=True)
+            raise SourceError(f"{self.session.shown}: the row has no {name!r}", permanent=True, fault="unreadable")
         return str(number)
 
     def update(self, case: Case) -> None:
@@ -91,7 +91,9 @@ class Dataverse:
         else:
             answer = self.session.ask("GET", self._at(case.key), params={"$select": self.fields.key}, accept=(ABSENT,))
         if answer.status == ABSENT:
-            raise SourceError(f"{self.session.shown}: there is no case with key {case.key}", permanent=True)
+            raise SourceError(
+                f"{self.session.shown}: there is no case with key {case.key}", permanent=True, fault="refused"
+            )
 
     def check(self) -> str:
         """Whether it answers, with the columns that are read and written."""

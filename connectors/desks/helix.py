@@ -114,14 +114,18 @@ class Helix:
                 # The form it is made by is not the one that it is read by: its answer holds no number that can be relied on.
                 found = self._read(case.key)
         if found is None:
-            raise SourceError(f"{self.session.shown}: what was opened is not found by {self.fields.key!r}")
+            raise SourceError(
+                f"{self.session.shown}: what was opened is not found by {self.fields.key!r}", fault="unreadable"
+            )
         return found.number
 
     def update(self, case: Case) -> None:
         """Write the status into the incident with this key, and the note into its work log."""
         found = self._read(case.key)
         if found is None:
-            raise SourceError(f"{self.session.shown}: there is no case with key {case.key}", permanent=True)
+            raise SourceError(
+                f"{self.session.shown}: there is no case with key {case.key}", permanent=True, fault="refused"
+            )
         if sent := self.fields.present(case):
             self._put(found.entry, sent)
         if case.note:
@@ -131,7 +135,7 @@ class Helix:
         """Write the number of a case in the other tool into the incident with this key: the first into its field, all into its log."""
         found = self._read(key)
         if found is None:
-            raise SourceError(f"{self.session.shown}: there is no case with key {key}", permanent=True)
+            raise SourceError(f"{self.session.shown}: there is no case with key {key}", permanent=True, fault="refused")
         if not found.other:
             self._put(found.entry, {self._other: number})
         self._noted(found.number, f"Caso {number}")

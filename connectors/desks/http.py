@@ -87,7 +87,9 @@ class Http:
             number = answers.reached(found, self.number)
         if number in (None, ""):
             raise SourceError(
-                f"{self.session.shown}: its case has no {self.number!r}: {answers.names(found)}", permanent=True
+                f"{self.session.shown}: its case has no {self.number!r}: {answers.names(found)}",
+                permanent=True,
+                fault="unreadable",
             )
         return str(number)
 
@@ -98,7 +100,9 @@ class Http:
             number = answers.reached(self._read(case.key), self.number)
         sent = self._written(case, PRESENT)
         if number is None or self.session.ask("PATCH", self._at(number), body=sent, accept=ABSENT).status in ABSENT:
-            raise SourceError(f"{self.session.shown}: there is no case with key {case.key}", permanent=True)
+            raise SourceError(
+                f"{self.session.shown}: there is no case with key {case.key}", permanent=True, fault="refused"
+            )
 
     def check(self) -> str:
         """Whether the tool answers us, asked for a case that it does not have."""
@@ -116,7 +120,9 @@ class Http:
         found = answers.reached(body, self.rows) if self.rows else body
         if not isinstance(found, list):
             where = repr(self.rows) if self.rows else "the answer"
-            raise SourceError(f"{self.session.shown}: {where} is no list: {answers.names(found)}", permanent=True)
+            raise SourceError(
+                f"{self.session.shown}: {where} is no list: {answers.names(found)}", permanent=True, fault="unreadable"
+            )
         # Whoever does not know the parameter answers with all cases.
         return next((case for case in found if answers.reached(case, self._columns["key"]) == key), None)
 

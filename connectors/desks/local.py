@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
+    from connectors import Fault
+
 _HEADER = (
     "clave",
     "caso",
@@ -74,7 +76,7 @@ class Local:
             self._catch_up()
             row = self._rows.get(case.key)
             if row is None:
-                raise SourceError(f"{self.path}: there is no case with key {case.key}", permanent=True)
+                raise SourceError(f"{self.path}: there is no case with key {case.key}", permanent=True, fault="refused")
             wanted = _row(case, row[1]) + row[len(_HEADER) :]
             if wanted != row:
                 self._replace({**self._rows, case.key: wanted})
@@ -107,7 +109,9 @@ class Local:
                 fcntl.flock(lock, fcntl.LOCK_EX)
                 yield
         except (OSError, UnicodeDecodeError) as error:
-            raise SourceError(f"{self.path}: {getattr(error, 'strerror', None) or 'not UTF-8'}") from error
+            words = getattr(error, "strerror", None) or "not UTF-8"
+            kind: Fault = "unreachable" if isinstance(error, OSError) else "unreadable"
+            raise SourceError(f"{self.path}: {words}", fault=kind) from error
 
     def _catch_up(self) -> None:
         """Read what others wrote since; all of it, if more than rows at the end has changed."""
@@ -116,14 +120,18 @@ class Local:
             self._text, self._rows, self._last = b"", {}, 0
             ours = tuple(next(_read(text), [])[: len(_HEADER)]) == _HEADER or _TOP.startswith(text)
             if not ours:
-                raise SourceError(f"{self.path}: its first line is not {','.join(_HEADER)}", permanent=True)
+                raise SourceError(
+                    f"{self.path}: its first line is not {','.join(_HEADER)}", permanent=True, fault="unreadable"
+                )
         end = delimited.whole(text, ",")
         if end < len(text):
             os.truncate(self.path, end)
             text = text[:end]
         for row in islice(_read(text[len(self._text) :]), 0 if self._text else 1, None):
             if len(row) < len(_HEADER):
-                raise SourceError(f"{self.path}: a row has {len(row)} columns: {', '.join(row)}", permanent=True)
+                raise SourceError(
+                    f"{self.path}: a row has {len(row)} columns: {', '.join(row)}", permanent=True, fault="unreadable"
+                )
             self._rows[row[0]] = row
             number = row[1].removeprefix("C-")
             self._last = max(self._last, int(number) if number.isdecimal() else 0)

@@ -78,7 +78,9 @@ class Outlook:
         """Send the note as an answer, once; a withdrawal becomes the category of the message that was received."""
         ours = self._read(case.key)
         if ours is None:
-            raise SourceError(f"{self.session.shown}: there is no case with key {case.key}", permanent=True)
+            raise SourceError(
+                f"{self.session.shown}: there is no case with key {case.key}", permanent=True, fault="refused"
+            )
         if case.note:
             answer = {"comment": case.note, "message": {}}
             with turn(self.session.shown, case.key):
@@ -91,7 +93,7 @@ class Outlook:
             }
             received = self._listed(f"{self._theirs}/messages", where)
             if not received:
-                raise SourceError(f"{self.session.shown}: the mail of the case has not arrived yet")
+                raise SourceError(f"{self.session.shown}: the mail of the case has not arrived yet", fault="unreadable")
             for message in received:
                 self.session.ask(
                     "PATCH", f"{self._theirs}/messages/{message['id']}", body={"categories": [case.status]}
@@ -125,7 +127,9 @@ class Outlook:
             self.session.ask("POST", where, body=body, headers=SAME_IDS, repeat=False)
             found = self._read(key)
         if found is None:
-            raise SourceError(f"{self.session.shown}: the draft that was made is not found by its key")
+            raise SourceError(
+                f"{self.session.shown}: the draft that was made is not found by its key", fault="unreadable"
+            )
         if found.get("isDraft"):
             self.session.ask("POST", f"{self._ours}/{found['id']}/send", repeat=False)
         return found

@@ -86,7 +86,9 @@ class Salesforce:
         """Write status and note into the case with this key."""
         found = self._read(case.key)
         if found is None:
-            raise SourceError(f"{self.session.shown}: there is no case with key {case.key}", permanent=True)
+            raise SourceError(
+                f"{self.session.shown}: there is no case with key {case.key}", permanent=True, fault="refused"
+            )
         if sent := self.fields.present(case):
             self.session.ask("PATCH", f"{self._records}/{quote(str(found['Id']), safe='')}", body=sent)
 
@@ -94,7 +96,7 @@ class Salesforce:
         """Write the other tool's number into the case with this key."""
         found = self._read(key)
         if found is None:
-            raise SourceError(f"{self.session.shown}: there is no case with key {key}", permanent=True)
+            raise SourceError(f"{self.session.shown}: there is no case with key {key}", permanent=True, fault="refused")
         if found.get(self._other) != number:
             self.session.ask("PATCH", f"{self._records}/{quote(str(found['Id']), safe='')}", body={self._other: number})
 
@@ -110,7 +112,9 @@ class Salesforce:
         answer = self.session.ask("GET", self._at(key), params={"fields": names}, accept=(ABSENT, SEVERAL))
         if answer.status == SEVERAL:
             raise SourceError(
-                f"{self.session.shown}: {self.fields.key} is not unique: several cases have one key", permanent=True
+                f"{self.session.shown}: {self.fields.key} is not unique: several cases have one key",
+                permanent=True,
+                fault="unreadable",
             )
         if answer.status == ABSENT:
             return None

@@ -72,14 +72,18 @@ class Sharepoint:
                     answers.reached(self.session.ask("POST", self._items, body=sent, repeat=False).body, "id") or ""
                 )
         if not found:
-            raise SourceError(f"{self.session.shown}: the item that was made has no 'id'", permanent=True)
+            raise SourceError(
+                f"{self.session.shown}: the item that was made has no 'id'", permanent=True, fault="unreadable"
+            )
         return found
 
     def update(self, case: Case) -> None:
         """Write status and note into the item with this key."""
         found = self._read(case.key)
         if found is None:
-            raise SourceError(f"{self.session.shown}: there is no case with key {case.key}", permanent=True)
+            raise SourceError(
+                f"{self.session.shown}: there is no case with key {case.key}", permanent=True, fault="refused"
+            )
         if sent := self.fields.present(case):
             self.session.ask("PATCH", f"{self._items}/{found}/fields", body=sent)
 

@@ -70,14 +70,18 @@ class Teams:
                 answer = self.session.ask("POST", self._messages, body=_written(case), repeat=False)
                 found = str(answers.reached(answer.body, "id") or "")
         if not found:
-            raise SourceError(f"{self.session.shown}: the message that was written has no 'id'", permanent=True)
+            raise SourceError(
+                f"{self.session.shown}: the message that was written has no 'id'", permanent=True, fault="unreadable"
+            )
         return found
 
     def update(self, case: Case) -> None:
         """Write the case's present state and note into its message."""
         found = self._read(case)
         if found is None:
-            raise SourceError(f"{self.session.shown}: there is no case with key {case.key}", permanent=True)
+            raise SourceError(
+                f"{self.session.shown}: there is no case with key {case.key}", permanent=True, fault="refused"
+            )
         self.session.ask("PATCH", f"{self._messages}/{found}", body=_written(case))
 
     def check(self) -> str:

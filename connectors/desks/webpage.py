@@ -74,23 +74,34 @@ class Webpage:
     def open(self, case: Case) -> str:
         """The number of the case with this key, looked up before the form is sent."""
         if not self._form:
-            raise SourceError(f"{self.session.shown}: is read-only: give the form that opens a case", permanent=True)
+            raise SourceError(
+                f"{self.session.shown}: is read-only: give the form that opens a case", permanent=True, fault="refused"
+            )
         with turn(self.session.shown, case.key):
             found = self._find(case.key)
             if found is None:
                 self._send(urljoin(self.url, self._form), self._sent.opening(case))
                 found = self._find(case.key)
         if found is None:
-            raise SourceError(f"{self.session.shown}: what the form opened is not in the table by its {self._key!r}")
+            raise SourceError(
+                f"{self.session.shown}: what the form opened is not in the table by its {self._key!r}",
+                fault="unreadable",
+            )
         return found
 
     def update(self, case: Case) -> None:
         """Send the form that changes the case with this key."""
         if not self._change:
-            raise SourceError(f"{self.session.shown}: is read-only: give the form that changes a case", permanent=True)
+            raise SourceError(
+                f"{self.session.shown}: is read-only: give the form that changes a case",
+                permanent=True,
+                fault="refused",
+            )
         found = self._find(case.key)
         if found is None:
-            raise SourceError(f"{self.session.shown}: there is no case with key {case.key}", permanent=True)
+            raise SourceError(
+                f"{self.session.shown}: there is no case with key {case.key}", permanent=True, fault="refused"
+            )
         self._send(urljoin(self.url, self._change.replace("{}", found)), self._sent.present(case))
 
     def check(self) -> str:
@@ -125,10 +136,14 @@ class Webpage:
             if table and wanted <= {*table[0]}:
                 return table[0], table[1:]
         if not page.tables:
-            raise SourceError(f"{self.session.shown}: the page has no table")
+            raise SourceError(f"{self.session.shown}: the page has no table", fault="unreadable")
         there = "; ".join(", ".join(table[0]) for table in page.tables if table)
         named = ", ".join(sorted(wanted))
-        raise SourceError(f"{self.session.shown}: no table has the headings {named}; there is: {there}", permanent=True)
+        raise SourceError(
+            f"{self.session.shown}: no table has the headings {named}; there is: {there}",
+            permanent=True,
+            fault="unreadable",
+        )
 
     def _page(self, url: str) -> Page:
         """The page, after logging in if it asks for that."""
@@ -138,7 +153,9 @@ class Webpage:
             page = self._asked(url)
         if page is None:
             raise SourceError(
-                f"{self.session.shown}: asks to log in, and takes neither name nor password", permanent=True
+                f"{self.session.shown}: asks to log in, and takes neither name nor password",
+                permanent=True,
+                fault="login",
             )
         return page
 
@@ -153,7 +170,7 @@ class Webpage:
         page = Page(self.session.ask("GET", where, parse=False).text.decode(errors="replace"))
         form = next((form for form in page.forms if form.secret), None)
         if form is None:
-            raise SourceError(f"{shown(where)}: has no form with a password", permanent=True)
+            raise SourceError(f"{shown(where)}: has no form with a password", permanent=True, fault="login")
         self._post(where, form, {**login.form, form.secret: login.basic[1] if login.basic else ""})
 
     def _send(self, where: str, sent: dict[str, Any]) -> None:
@@ -161,9 +178,13 @@ class Webpage:
         page = self._page(where)
         form = next((form for form in page.forms if set(sent) & set(form.fields)), None)
         if form is None:
-            raise SourceError(f"{shown(where)}: no form has the fields {', '.join(sent)}", permanent=True)
+            raise SourceError(
+                f"{shown(where)}: no form has the fields {', '.join(sent)}", permanent=True, fault="unreadable"
+            )
         if lacking := [name for name in sent if name not in form.fields]:
-            raise SourceError(f"{shown(where)}: its form has no field {', '.join(lacking)}", permanent=True)
+            raise SourceError(
+                f"{shown(where)}: its form has no field {', '.join(lacking)}", permanent=True, fault="unreadable"
+            )
         self._post(where, form, sent)
 
     def _post(self, where: str, form: Form, sent: dict[str, Any]) -> None:

@@ -75,7 +75,7 @@ class Alertmanager:
     def send(self, notice: Notice) -> str:
         """Post it to every instance; SourceError if none took it. Alertmanager has no number for it."""
         if notice.to:
-            raise SourceError("an alert is no place for what one recipient may read", permanent=True)
+            raise SourceError("an alert is no place for what one recipient may read", permanent=True, fault="refused")
         now = self.clock()
         failed = self._post([self._alert(notice, now)], now)
         if len(failed) == len(self._instances):
@@ -158,7 +158,9 @@ class _Instance:
                     ended = _alert(was, datetime.fromisoformat(old["startsAt"]), now)
                     past.append(ended | {"annotations": old["annotations"]})
         except (KeyError, TypeError, ValueError, AttributeError):
-            raise SourceError(f"{self.session.shown}: its alerts are not as API v2 has them") from None
+            raise SourceError(
+                f"{self.session.shown}: its alerts are not as API v2 has them", fault="unreadable"
+            ) from None
         self.session.ask("POST", f"{self.url}/alerts", body=[*past, *alerts], repeat=False, parse=False)
 
     def version(self) -> str:
@@ -167,7 +169,7 @@ class _Instance:
         try:
             return str(found["versionInfo"]["version"])
         except (KeyError, TypeError):
-            raise SourceError(f"{self.session.shown}: is no Alertmanager", permanent=True) from None
+            raise SourceError(f"{self.session.shown}: is no Alertmanager", permanent=True, fault="unreadable") from None
 
 
 def _identity(labels: dict[str, str]) -> tuple[str, str]:
@@ -191,4 +193,6 @@ def _leads(address: Any) -> bool:
 
 def _joined(failed: list[SourceError]) -> SourceError:
     lasting, whole = all(error.permanent for error in failed), all(error.whole for error in failed)
-    return SourceError("; ".join(map(str, failed)), permanent=lasting, whole=whole)
+    kinds = {error.fault for error in failed}
+    kind = kinds.pop() if len(kinds) == 1 else "other"
+    return SourceError("; ".join(map(str, failed)), permanent=lasting, whole=whole, fault=kind)

@@ -31,6 +31,8 @@ class Apprise:
     another has failed, unless Vigía was started again meanwhile. What names a recipient of its own is refused.
     """
 
+    SECRET = ("urls",)
+
     def __init__(self, *, urls: list[str], allow: list[str]) -> None:
         if not urls:
             raise ValueError("urls: at least one is needed")
@@ -41,7 +43,7 @@ class Apprise:
     def send(self, notice: Notice) -> str:
         """Send it to each that has not taken it yet."""
         if notice.to:
-            raise SourceError("a channel is no place for what one recipient may read", permanent=True)
+            raise SourceError("a channel is no place for what one recipient may read", permanent=True, fault="refused")
         told = {**notice.facts.get("fault", {}), **notice.facts.get("incident", {})}
         kind = NotifyType.SUCCESS if notice.event == "end" else KINDS.get(str(told.get("severity")), NotifyType.INFO)
         took = self._took.setdefault(notice.key, set())

@@ -43,6 +43,8 @@ class Teams:
     a card whose answer was lost comes twice. What names a recipient of its own is refused: all of the channel would read it.
     """
 
+    SECRET = ("url",)
+
     def __init__(self, *, url: str, timeout: timedelta = timedelta(seconds=20)) -> None:
         self.session = Session(url, timeout=timeout, hidden=True)
         parts = urlsplit(url)
@@ -53,7 +55,7 @@ class Teams:
     def send(self, notice: Notice) -> str:
         """Post the card; Teams has no number for it."""
         if notice.to:
-            raise SourceError("a channel is no place for what one recipient may read", permanent=True)
+            raise SourceError("a channel is no place for what one recipient may read", permanent=True, fault="refused")
         headers = {"Content-Type": "application/json"}
         self.session.ask("POST", self._url, body=written(notice), headers=headers, repeat=False, parse=False)
         return ""

@@ -22,6 +22,7 @@ from monitor.__main__ import app
 from monitor.faults import Fault
 from monitor.intake import Intake
 from monitor.plugs import read_source
+from monitor.written_out import NAMES
 from tests.fake_api import Said
 
 if TYPE_CHECKING:
@@ -292,16 +293,28 @@ def toml(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
+def hidden(block: dict[str, Any], env: dict[str, str]) -> dict[str, Any]:
+    """The block with its secrets in the environment."""
+    there = {}
+    for name, value in block.items():
+        there[name] = hidden(value, env) if isinstance(value, dict) else value
+        if NAMES.fullmatch(name) and isinstance(value, str):
+            env[f"SECRET_{len(env)}"] = value
+            there[name] = f"${{SECRET_{len(env) - 1}}}"
+    return there
+
+
 def checked(tool: Tool, folder: Path, desk: dict[str, Any]) -> tuple[int, str]:
     """Exit code and output of `vigia check --connect` with the tool as source of cases and as desk."""
     blocks = {
         "sources": {"role": "cases", "kind": tool.kind, "start": "9999d", **tool.source},
         "desks": {"kind": tool.kind, **desk},
     }
-    lines = [f"{kind}.tool = {toml(block)}" for kind, block in blocks.items()]
+    env: dict[str, str] = {}
+    lines = [f"{kind}.tool = {toml(hidden(block, env))}" for kind, block in blocks.items()]
     config = folder / "config.toml"
     config.write_text("\n".join(lines), encoding="utf-8")
-    done = CliRunner().invoke(app, ["check", "--connect", "--config", str(config)])
+    done = CliRunner(env=env).invoke(app, ["check", "--connect", "--config", str(config)])
     return done.exit_code, done.output
 
 
@@ -310,7 +323,7 @@ def test_vigia_check_asks_it_as_source_and_as_desk(tool: Tool, tmp_path: Path) -
     tool.add([0, 1])
     code, said = checked(tool, tmp_path, tool.desk)
     assert code == 0, said
-    assert "source tool: 2 rows can be used" in said
+    assert "; 2 rows can be used\n" in said
     assert "desk tool: " in said
 
 

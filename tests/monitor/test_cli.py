@@ -191,6 +191,7 @@ def test_a_source_that_cannot_be_used_is_told_with_the_others(folder: Path) -> N
     found = vigia(folder, "check", "--connect")
     assert found.returncode == FAILED
     assert "source core: 1 file" in found.stdout
-    (line,) = found.stderr.splitlines()
-    assert line.startswith("source away: ")
+    line, last = found.stderr.splitlines()
+    assert line.startswith("source away: fails (unreachable): ")
     assert "there is no such file" in line
+    assert last == "1 of 3 cannot be used"

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import socket
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
+from time import monotonic
 
 import pytest
+
+from tests.fake_api import FakeApi
 
 GOOD = "2026-03-03T10:00:00Z,ok\n" * 3
 ROOT = Path(__file__).parents[2]
@@ -54,3 +61,68 @@ def test_a_backtest_of_a_range_without_rows_is_refused(tmp_path: Path):
     found = vigia(folder, "backtest", "--out", str(tmp_path / "out"), "--from", "2027-01-01")
     assert found.returncode == 1
     assert "the rows are of 2026-03-03" in found.stderr
+
+
+def hung() -> socket.socket:
+    """A port that takes every connection and never answers."""
+    return socket.create_server(("127.0.0.1", 0), backlog=50)
+
+
+def test_each_is_told_in_a_line_in_order_and_one_that_hangs_holds_up_nothing(tmp_path: Path) -> None:
+    """Good, wrong password, wrong host, hanging, wrong table: the real command."""
+    with FakeApi() as api, hung() as silent:
+        port = silent.getsockname()[1]
+        with closing(sqlite3.connect(tmp_path / "b.db")) as db:
+            db.execute("CREATE TABLE t (a)")
+        (tmp_path / "x.csv").write_text(f"timestamp,status\n{GOOD}")
+        http = 'role = "cases"\nkind = "http"\nrows = "value"\n'
+        (tmp_path / "config.toml").write_text(
+            f"""
+[sources.zeta]
+role = "transactions"
+kind = "file"
+path = "x.csv"
+[sources.colgada]
+{http}url = "http://127.0.0.1:{port}/rows"
+[sources.clave]
+{http}url = "{api.url}/rows"
+token = "${{WRONG}}"
+[sources.nadie]
+role = "clients"
+kind = "sql"
+url = "postgresql+psycopg://lector:${{WRONG}}@127.0.0.1:1/x"
+table = "clientes"
+[sources.tabla]
+role = "clients"
+kind = "sql"
+url = "sqlite:///b.db"
+table = "clientes"
+[desks.crm]
+kind = "http"
+url = "http://127.0.0.1:{port}/cases"
+[receivers.torre]
+kind = "webhook"
+url = "{api.url}/hook"
+secret = "${{WRONG}}"
+"""
+        )
+        began = monotonic()
+        command = "from monitor import connect, __main__; connect.faults_of.__defaults__ = (3.0,); __main__.main()"
+        found = subprocess.run(
+            [sys.executable, "-c", command, "check", "--connect", "--config", str(tmp_path / "config.toml")],
+            capture_output=True, text=True, check=False, cwd=ROOT, env=os.environ | {"WRONG": "not-the-right-one"},
+        )  # fmt: skip
+    assert found.returncode == 1
+    assert monotonic() - began < 20
+    assert found.stdout.startswith("source zeta: 1 file, the last x.csv: timestamp, status; 3 rows can be used\n")
+    assert found.stderr.replace(api.url, "API").replace(str(tmp_path), "DIR").splitlines()[:5] == [
+        "source colgada: fails (timeout): no answer within 3 s",
+        "source clave: fails (login): API/rows: 401 Unauthorized (InvalidToken)",
+        (
+            "source nadie: fails (unreachable): postgresql+psycopg://lector:***@127.0.0.1:1/x: connection failed: connection to server at"
+            ' "127.0.0.1", port 1 failed: Connection refused Is the server running on that host and accepting TCP/IP connections?'
+        ),
+        "source tabla: fails (refused): sqlite:///DIR/b.db: no such table: clientes",
+        "desk crm: fails (timeout): no answer within 3 s",
+    ]
+    assert "not-the-right-one" not in found.stderr

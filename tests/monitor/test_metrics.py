@@ -108,7 +108,9 @@ def test_a_source_is_counted_and_its_standing_kept(metrics: Metrics) -> None:
     metrics.counted("core", rows=10, late=2, too_late=1, repeated=3, rejected=4, unknown=5, wrong_digit=6)
     metrics.counted("new", rows=1)
     metrics.source("core", up=True, lag=4.5)
-    metrics.source_error("bizagi")
+    metrics.outside.lags("source", "core", lambda: 4.5)
+    metrics.outside.lags("source", "bizagi", lambda: None)
+    metrics.source_error("bizagi", "timeout")
     metrics.source("bizagi", up=False)
     found = read(metrics)
     names = ("rows", "late_rows", "too_late_rows", "repeated_rows", "rejected_rows", "unknown_status_rows")
@@ -116,6 +118,10 @@ def test_a_source_is_counted_and_its_standing_kept(metrics: Metrics) -> None:
     assert [found[f"vigia_source_{name}_total", "core"] for name in names] == [10, 2, 1, 3, 4, 5, 6]
     assert (found["vigia_source_up", "core"], found["vigia_source_lag_seconds", "core"]) == (1, 4.5)
     assert (found["vigia_source_up", "bizagi"], found["vigia_source_errors_total", "bizagi"]) == (0, 1)
+    assert (found["vigia_source_timeout_errors_total", "bizagi"], found["vigia_source_login_errors_total", "core"]) == (
+        1,
+        0,
+    )
     assert ("vigia_source_lag_seconds", "bizagi") not in found
     assert not metrics.sources["bizagi"].up
 

@@ -120,7 +120,7 @@ def failing(*keys: str, permanent: bool = False) -> Callable[[Case], None]:
 def test_all_that_is_due_goes_out_in_order_and_once(store: Store) -> None:
     put(store, message("A"), message("B"), message("A", "update"))
     desk, clock, told = Desk(), Clock(), []
-    assert deliver(store, {"local": desk}, clock, lambda name, error: told.append((name, error))) == 3
+    assert deliver(store, {"local": desk}, clock, lambda name, error, _: told.append((name, error))) == 3
     assert desk.sent == [("open", "A"), ("open", "B"), ("update", "A")]
     assert told == [("local", "")] * 3
     assert set(states(store).values()) == {"sent"}
@@ -290,7 +290,7 @@ def test_a_passing_error_backs_off_and_goes_out_later(store: Store) -> None:
     desk, clock, told = Desk(failing("A")), Clock(), []
     waits = []
     for _ in range(12):
-        assert deliver(store, {"local": desk}, clock, lambda name, error: told.append((name, error))) == 0
+        assert deliver(store, {"local": desk}, clock, lambda name, error, _: told.append((name, error))) == 0
         assert (row(store, "A").state, row(store, "A").error) == ("due", "the desk says no")
         waits.append(row(store, "A").due_at - clock.now)
         clock.now = row(store, "A").due_at - timedelta(microseconds=1)
@@ -338,7 +338,7 @@ def test_a_withdrawal_that_is_refused_is_tried_for_a_day(store: Store) -> None:
 def test_a_desk_that_is_no_longer_configured(store: Store) -> None:
     put(store, message("A", desk="helix"), message("B"))
     desk, told = Desk(), []
-    assert deliver(store, {"local": desk}, Clock(), lambda name, error: told.append((name, error))) == 1
+    assert deliver(store, {"local": desk}, Clock(), lambda name, error, _: told.append((name, error))) == 1
     assert states(store) == {"A": "due", "B": "sent"}
     assert told == [("helix", "there is no desk 'helix' any more"), ("local", "")]
 
@@ -353,7 +353,7 @@ def test_a_desk_that_breaks_its_word_is_that_desks_trouble_alone(store: Store) -
 
     desk, other, clock, told = Desk(bug), Desk(), Clock(), []
     both = {"local": desk, "helix": other}
-    assert deliver(store, both, clock, lambda name, error: told.append((name, error))) == 1
+    assert deliver(store, both, clock, lambda name, error, _: told.append((name, error))) == 1
     (name, shown), other_told = told
     assert (name, other_told) == ("local", ("helix", ""))
     assert re.fullmatch(r"KeyError \(test_outbox\.py:\d+\)", shown), (
@@ -531,7 +531,7 @@ def test_one_desks_round_takes_nothing_of_another(store: Store) -> None:
     assert deliver(store, both, Clock(), only="helix") == 1
     assert (desk.sent, other.sent) == ([], [("open", "C")])
     told: list[str] = []
-    assert deliver(store, both, Clock(), lambda name, _: told.append(name), but=("local", "helix")) == 0
+    assert deliver(store, both, Clock(), lambda name, *_: told.append(name), but=("local", "helix")) == 0
     assert (told, states(store)) == (["gone"], {"A": "due", "B": "due", "C": "sent"})
 
 

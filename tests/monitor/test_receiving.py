@@ -146,4 +146,4 @@ def test_connect_tries_receivers_too(
 
     monkeypatch.setattr(Receiver, "check", gone)
     assert connect.faults_of(config, NOW) == 1
-    assert "receiver torre: no answer" in capsys.readouterr().err
+    assert "receiver torre: fails (other): no answer" in capsys.readouterr().err

@@ -6,6 +6,11 @@ from typing import Any
 
 from boards.words import CALM, GREEN, NONE_IS_WELL, ORANGE, RED, YELLOW, bars, board, from_prometheus, lines, number
 
+FAULTS = {
+    "unreachable": "Sin conexión", "timeout": "Sin respuesta a tiempo", "busy": "Pide esperar", "login": "No deja entrar",
+    "refused": "Rechaza lo pedido", "server": "Error del otro lado", "unreadable": "No se entiende", "resting": "En reposo",
+}  # fmt: skip
+"""Those that say something; what is of no known kind is in the total alone."""
 SOURCE = 'source=~"$source"'
 
 
@@ -38,6 +43,11 @@ def build() -> Any:
                   "Estado sin nombre": "unknown_status", "Dígito de verificación errado": "wrong_digit"}.items()}, size=(8, 8)),
         bars("Consultas que fallaron", "En este rango, por fuente.", {"{{source}}": f"increase(vigia_source_errors_total{{{SOURCE}}}[$__range])"},
              steps=((None, GREEN), (1, ORANGE)), size=(8, 8)),
+        lines("Por qué fallan las consultas", "Por minuto y por clase de falla, en las fuentes elegidas.",
+              {words: f"60 * sum(rate(vigia_source_{fault}_errors_total{{{SOURCE}}}[5m]))" for fault, words in FAULTS.items()}, size=(12, 8)),
+        lines("Consultas que empiezan tarde (p99)", "De la hora en que tocaban a la hora en que empiezan: solo nuestro.",
+              {"{{source}}": f"histogram_quantile(0.99, sum by (le, source) (rate(vigia_poll_lag_seconds_bucket{{{SOURCE}}}[5m])))"}, unit="s",
+              size=(12, 8), steps=((None, GREEN), (2, RED))),
     ]  # fmt: skip
     judging = [
         lines("Retraso al juzgar", "Edad del minuto más nuevo cuando se juzgó.", {"Retraso": "vigia_judging_lag_seconds"}, unit="s", size=(8, 8),
@@ -59,6 +69,10 @@ def build() -> Any:
               steps=((None, GREEN), (600, RED))),
         lines("Entregas por minuto", "Por mesa o destinatario: recibidas y fallidas.",
               {"{{desk}}": "60 * rate(vigia_outbox_sent_total[5m])", "{{desk}} fallidas": "60 * rate(vigia_outbox_errors_total[5m])"}, size=(8, 8)),
+        lines("Espera de cada destino", "Edad del mensaje más viejo que espera a cada mesa o destinatario.", {"{{desk}}": "vigia_desk_lag_seconds"},
+              unit="s", size=(12, 8), steps=((None, GREEN), (600, RED))),
+        lines("Por qué fallan las entregas", "Por minuto y por clase de falla.",
+              {words: f"60 * sum(rate(vigia_desk_{fault}_errors_total[5m]))" for fault, words in FAULTS.items()}, size=(12, 8)),
         lines("Latidos", "Avisos de vida hacia fuera por minuto: respondidos y no respondidos.",
               {"Respondidos": "60 * rate(vigia_heartbeats_total[5m])", "No respondidos": "60 * rate(vigia_heartbeat_errors_total[5m])"}, size=(8, 7)),
         number("Lugares contados aparte", "Productos y canales más allá de los primeros 200: Prometheus los ve juntos como «other».", "vigia_places_other",

@@ -1,0 +1,30 @@
+"""What of a poll's rows could not be used, or is odd, as the log is told of it."""
+
+from __future__ import annotations
+
+import structlog
+
+from monitor.intake import Rows
+
+log = structlog.get_logger()
+
+TOLD = 5
+"""Rows left out of one poll that are told one by one."""
+
+
+def tell_left_out(rows: Rows) -> None:
+    """What could not be used: the first few, and how many."""
+    for reject in rows.rejects[:TOLD]:
+        log.warning("row left out", source=rows.source, where=reject.where, why=reject.why)
+    if len(rows.rejects) > TOLD:
+        log.warning("rows left out", source=rows.source, rows=len(rows.rejects), told=TOLD)
+    for note in rows.notes[:TOLD]:
+        log.info("told by the source", source=rows.source, where=note.where, what=note.why)
+
+
+def tell_odd(rows: Rows) -> None:
+    """What was used all the same."""
+    if rows.unknown_statuses:
+        log.warning("statuses that no class names", source=rows.source, statuses=rows.unknown_statuses)
+    if rows.wrong_digits:
+        log.warning("rows of clients with a wrong check digit", source=rows.source, rows=rows.wrong_digits)
