@@ -15,6 +15,12 @@ if TYPE_CHECKING:
 DOORS = {"cli": "Terminal", "api": "API", "page": "Página"}
 
 
+def through(door: str) -> str:
+    """By which door, in words: «Terminal (ana)»; a line where it is not known."""
+    name, _, user = door.partition(":")
+    return (DOORS.get(name, name) + (f" ({user})" if user else "")) or es.NOTHING
+
+
 def show_reads(rows: Sequence[Row], out: Console, now: datetime) -> None:
     """A line a read."""
     columns = [
@@ -22,7 +28,7 @@ def show_reads(rows: Sequence[Row], out: Console, now: datetime) -> None:
         Field("Quién", lambda r: r["who"]),
         Field("Cliente", lambda r: es.nit(r["client_id"]) if r["client_id"] else "Varios", whole=True),
         Field("Qué", lambda r: r["subject"] or es.NOTHING),
-        Field("Por dónde", lambda r: DOORS.get(r["door"], r["door"])),
+        Field("Por dónde", lambda r: through(r["door"])),
         Field("Resultado", lambda r: "Negado" if r["refused"] else "Mostrado"),
     ]
     show_table(out, rows, columns, "Nadie ha mirado.")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from monitor import spanish as es
 from monitor.listing import Field, Row, show_table, show_title
+from monitor.read_listing import through
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -61,6 +62,7 @@ def show_acts(rows: Sequence[Row], out: Console, now: datetime) -> None:
     columns = [
         Field("Cuándo", lambda r: es.moment(r["at"], now.tzinfo)),
         Field("Quién", lambda r: r["who"]),
+        Field("Por dónde", lambda r: through(r["door"]), spare=4),
         Field("Qué", es.act),
         Field("Afectación", lambda r: r["incident_id"] or es.NOTHING, spare=1, whole=True),
         Field("Caso", lambda r: r["case_key"] or es.NOTHING, spare=3, whole=True),

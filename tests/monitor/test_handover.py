@@ -41,6 +41,12 @@ def test_what_is_open_with_what_is_owed(store: Store) -> None:
     assert (row["owed"], row["uninformed"]) == (["uninformed"], 1)
 
 
+def test_the_guide_that_is_meant_is_named_and_not_its_rules_word(store: Store) -> None:
+    """As everywhere else: by place and way, whatever the rule says."""
+    found = shift(store)
+    assert [row["guide"] for row in (*found["open"], *found["ended"])] == ["pagos/fallas", "recaudos/lentitud"]
+
+
 def test_what_ended_and_was_noted_in_the_shift_alone(store: Store) -> None:
     people.note(store, SLOW, "Ana", "el proveedor confirma", ago(200))
     people.note(store, PAYMENTS, "Luis", "llamé al banco corresponsal", ago(20))

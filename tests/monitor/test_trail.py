@@ -13,8 +13,9 @@ import sqlalchemy as sa
 
 from monitor import tables as t
 from monitor.retention import prune
+from monitor.step import DOOR
 from monitor.store import Act, Store
-from monitor.trail import BEFORE, PURGE, reseal, trail, verify
+from monitor.trail import BEFORE, PURGE, reseal, sealed, trail, verify
 from tests.monitor.conftest import NOW, ago
 
 LIMITS = dict.fromkeys(("cells", "ledger", "incidents", "clients", "outbox"), ago(100_000))
@@ -62,6 +63,7 @@ def test_whole_and_its_newest_seal_stays_in_it(acted: Store) -> None:
             t.acts.update().where(t.acts.c.text == "nota 5").values(text="nota 6"),
             t.acts.update().where(t.acts.c.text == "nota 5").values(who="Luis"),
             t.acts.update().where(t.acts.c.text == "nota 5").values(at=ago(4.5)),
+            t.acts.update().where(t.acts.c.text == "nota 5").values(door="page"),
             t.acts.update().where(t.acts.c.text == "nota 5").values(hash=""),
             t.acts.update().values(hash=""),
             t.acts.delete().where(t.acts.c.text == "nota 9"),
@@ -145,3 +147,26 @@ def test_the_trail_newest_first(acted: Store) -> None:
     assert [row["text"] for row in trail(acted, limit=2)] == ["nota 1", "nota 2"]
     assert {row["incident_id"] for row in trail(acted, incident_id="AF-1")} == {"AF-1"}
     assert len(trail(acted, since=ago(3.5))) == 3
+
+
+def test_by_which_door_an_act_came_is_sealed_with_it(acted: Store) -> None:
+    """What was sealed before doors were kept is whole as it was."""
+    before = sealed(Act("AF-1", NOW, "Aña", "note", "nota"), "")
+    assert before == "de4bb47a6f7ace5ba614c6a7768043a4564166ecdf43fdbf25f65946d13078a3"
+    old = verify(acted).head
+    door = DOOR.set("cli:root")
+    try:
+        (noted,) = acted.act(Act("AF-1", NOW, "laura", "note", "por la consola"))
+    finally:
+        DOOR.reset(door)
+    assert noted.door == "cli:root"
+    assert [row["door"] for row in trail(acted)] == ["cli:root", *[""] * 9]
+    assert verify(acted, old).broken == ""
+    for other in ("", "page", "cli:laura"):
+        write(acted, t.acts.update().where(t.acts.c.who == "laura").values(door=other))
+        assert "no cuadra" in verify(acted).broken
+    write(acted, t.acts.update().where(t.acts.c.who == "laura").values(door="cli:root"))
+    assert verify(acted).broken == ""
+    with acted.writing() as c:
+        reseal(c, Act("", NOW, "Luz", PURGE, f"x1: pidió; {BEFORE} {old}"))
+    assert verify(acted).broken == "", "a purge seals it anew with its door"
