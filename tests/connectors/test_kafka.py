@@ -385,7 +385,7 @@ BAD = st.sampled_from(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.lists(
         st.tuples(st.just(True), GOOD, st.sampled_from([None, 1])) | st.tuples(st.just(False), BAD, st.none()),

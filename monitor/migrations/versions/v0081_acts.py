@@ -5,7 +5,7 @@ from __future__ import annotations
 from alembic import op
 
 revision = "0081"
-down_revision = "0061"
+down_revision = "0071"
 
 BEFORE = "SELECT id, incident_id, case_key, at, who, action, text FROM acts"
 VIEW = (
