@@ -134,7 +134,7 @@ def test_a_row_too_short_is_told_by_its_line_and_not_quoted(tmp_path: Path, read
     assert error.value.fault == "unreadable"
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20),
     st.sampled_from(["", "=", "+", "-", "@", "'"]),
