@@ -6,12 +6,24 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, Field
 
 Severity = Literal["minor", "major", "critical"]
 State = Literal["firing", "resolved", "merged"]
 Way = Literal["failed", "rejected", "reversed", "pending", "other", "missing", "slow", "duplicated", "value"]
 Words = Annotated[str, Field(description="Empty where there is none.")]
+MOST = 2**31 - 1
+"""The highest number that a query may ask by."""
+_FIRST, _LAST = 1970, 2200
+
+
+def _of_our_time(time: datetime) -> datetime:
+    if not _FIRST <= time.year <= _LAST:
+        raise ValueError("debe ser de nuestro tiempo")
+    return time
+
+
+Time = Annotated[AwareDatetime, AfterValidator(_of_our_time), Field(description="With offset.")]
 
 
 class Scope(BaseModel):
@@ -151,6 +163,10 @@ class Act(BaseModel):
         str, Field(description="Whom it is assigned to, yes or no, or a silence, maintenance or hand-over.")
     ]
     request_key: Annotated[str, Field(description="The Idempotency-Key that it came with.")]
+    door: Annotated[
+        str,
+        Field(description="By which it came: page, api, cli:USER of the system; empty: Vigía itself, or not known."),
+    ]
     hash: Annotated[str, Field(description="Of this act and all before it.")]
 
 
@@ -200,6 +216,10 @@ class Total(BaseModel):
 class IncidentWhole(Incident):
     """All of one; `total` tells of the long lists how many rows there are, where an answer has fewer."""
 
+    failing: Annotated[
+        list[str],
+        Field(description="Products and channels beside its own that fail now: no client is to be sent there."),
+    ]
     alerts: list[Alert]
     affected_clients: list[Touched]
     exposed_clients: list[Touched]
