@@ -253,6 +253,8 @@ def _items(said: list[Any]) -> dict[int, Item]:
 
 
 LOGIN = "user and password"
+GONE = ("NONEXISTENT", "TRYCREATE")
+"""A server's words for a folder that is not there."""
 _CODES: dict[str, tuple[Fault, bool, bool]] = {
     "UNAVAILABLE": ("server", False, False),
     "SERVERBUG": ("server", False, False),
@@ -278,8 +280,10 @@ def _told(place: str, error: Exception, seconds: float) -> SourceError:
         said, what = error.args
         word = re.match(rb".*?\[([A-Z]+)", said if isinstance(said, bytes) else b"")
         code = word[1].decode() if word else ""
-        lasting = what == LOGIN or "folder" in what
-        kind, permanent, whole = _CODES.get(code, ("login" if what == LOGIN else "refused", lasting, what == LOGIN))
+        lasting = what == LOGIN or "the folder" in what
+        kind, permanent, whole = _CODES.get(code, ("login" if what == LOGIN else "refused", lasting, False))
+        # A folder that is gone, or shut to us, takes no message at all.
+        whole = whole or (permanent and (lasting or code in GONE))
         return SourceError(
             f"{place}: refuses {what}{f' ({code})' if code else ''}", permanent=permanent, whole=whole, fault=kind
         )

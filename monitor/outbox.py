@@ -167,10 +167,11 @@ def deliver(
                 whole = len(whose) == SEVERAL and _shut(desks.get(desk))
             wait = min(FIRST_WAIT * 2 ** min(message["attempts"], DOUBLINGS), LONGEST_WAIT)
             # Permanent means until somebody mends it: a case that was decided on is never given up, only asked for less often;
-            # one that is taken back, for a day, for it may be gone from its tool; a notice likewise, for its recipient may be nobody.
+            # what follows on it, for a day, for it may be gone from its tool; a notice likewise, for its recipient may be nobody.
             # Nothing is given up because of a desk or receiver that can take nothing at all.
             young = clock() - message["created_at"] < PATIENCE
-            patient = {"open": True, PROMOTE: True, NOTIFY: young or lacks, "withdraw": message["attempts"] + 1 < A_DAY}
+            often = message["attempts"] + 1 < A_DAY
+            patient = {"open": True, PROMOTE: True, NOTIFY: young or lacks, "update": often or lacks, "withdraw": often}
             dead = permanent and not whole and not patient.get(message["action"], lacks)
             # After a rest another one's turn comes first: one that alone is refused so may not keep all others waiting.
             pause = LONGEST_WAIT + FIRST_WAIT if whole else LONGEST_WAIT if permanent else wait

@@ -325,8 +325,9 @@ def test_a_lasting_error_holds_up_nobody_and_its_case_goes_out_once_it_is_mended
     assert (deliver(store, {"local": Desk()}, clock), store.waiting()) == (1, [])
 
 
-def test_a_withdrawal_that_is_refused_is_tried_for_a_day(store: Store) -> None:
-    put(store, message("A", "withdraw"))
+@pytest.mark.parametrize("action", ["update", "withdraw"])
+def test_what_follows_on_a_case_and_is_refused_is_tried_for_a_day(store: Store, action: str) -> None:
+    put(store, message("A", action))
     desk, clock = Desk(failing("A", permanent=True)), Clock()
     for n in range(A_DAY):
         assert states(store) == {"A:end": "due"}, n
