@@ -12,6 +12,8 @@ from connectors.fields import OURS
 from connectors.page import Page
 
 KEY = "Clave"
+LONGEST = 128 << 10
+"""Characters that are read of a message: what it says comes before what is quoted below it."""
 LINES = {
     "client_id": "NIT", "product": "Producto", "channel": "Canal", "kind": "Tipo", "typology": "Tipología",
     "status": "Estado", "level": "Nivel",
@@ -53,14 +55,17 @@ class Letters:
             self._patterns[name] = made
 
     def read(self, subject: str, content: str) -> dict[str, Any]:
-        """Our columns, of what is there; a message with a key is ours."""
-        text = f"{subject}\n{Page(content).text}"
+        """Our columns, of what is there; a message with a key is ours. ValueError if it cannot be read."""
+        text = f"{subject}\n{Page(content[:LONGEST]).text}"
         found = {name: said[1].strip() for name, pattern in self._patterns.items() if (said := pattern.search(text))}
         return {"subject": subject, **found} | ({"reported_by": OURS} if self._key.search(text) else {})
 
     def key(self, content: str) -> str:
-        """Our key in a message, or ''."""
-        found = self._key.search(Page(content).text)
+        """Our key in a message, or ''; one that cannot be read is none of ours."""
+        try:
+            found = self._key.search(Page(content[:LONGEST]).text)
+        except ValueError:
+            return ""
         return found[1].strip() if found else ""
 
 

@@ -247,6 +247,47 @@ def test_what_was_deleted_is_no_case(bench: Bench) -> None:
     assert rows == []
 
 
+ENDLESS = "<a " * 20_000
+"""Markup that nobody can read."""
+
+
+@of(Outlook, Teams, Sharepoint)
+def test_an_item_that_cannot_be_read_is_told_and_the_others_go_on(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.tool.add([0, 1, 2])
+    desk, seen = bench.made(), []
+    shape = desk._delta._shape
+
+    def odd(row: dict[str, Any]) -> dict[str, Any] | None:
+        seen.append(row)
+        if len(seen) == 2:
+            content = None if bench.cls is Sharepoint else {"content": ENDLESS}
+            row = {**row, "body": content, "subject": ""} if content else None  # type: ignore[assignment] - nobody expects it
+        return shape(row)
+
+    monkeypatch.setattr(desk._delta, "_shape", odd)
+    batch = desk.poll(None, NOW, None)
+    assert batch.table.num_rows == 2
+    (reject,) = batch.rejects
+    assert reject.where.endswith(": row 2")
+    assert reject.why.startswith("cannot be read (")
+
+
+@of(Teams)
+def test_a_message_that_cannot_be_read_does_not_keep_ours_from_being_found(bench: Bench) -> None:
+    number = bench.made().open(CASE)
+    bench.fake.made(None, ENDLESS)
+    assert bench.made().open(CASE) == number
+
+
+@of(Webpage)
+def test_a_page_that_cannot_be_read_is_told(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench.fake, "right", lambda _: Said(text=ENDLESS.encode()))
+    error = fault(bench.made().check)
+    assert (error.fault, "too much of it has no end" in str(error)) == ("unreadable", True)
+
+
 @of(Sharepoint)
 def test_of_an_item_that_comes_twice_the_last_counts(bench: Bench) -> None:
     bench.tool.add([0, 1])

@@ -171,6 +171,17 @@ def test_one_that_is_no_mail_is_told_and_the_others_go_on(tool: Tool) -> None:
     assert "cannot be read as a mail" in reject.why
 
 
+def test_one_whose_markup_is_odd_is_read_and_one_without_end_is_told(tool: Tool) -> None:
+    html = b"Message-ID: <%d@x>\r\nContent-Type: text/html\r\n\r\n<p>NIT: 900.123.456-8</p>%b"
+    tool.fake.deliver(*(html % one for one in enumerate((b"<![foo]>", b"\r\n<a <a <a" * 6000, b"fin"))))
+    found, batch = read(tool)
+    assert [(row["case_id"], row["client_id"]) for row in found] == [
+        ("<0@x>", "900.123.456-8"),
+        ("<2@x>", "900.123.456-8"),
+    ]
+    assert [reject.why for reject in batch.rejects] == ["its markup cannot be read: too much of it has no end"]
+
+
 @given(st.binary(max_size=300))
 def test_no_bytes_break_the_reading(raw: bytes) -> None:
     with suppress(ValueError):
