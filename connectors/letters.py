@@ -8,10 +8,11 @@ from html import escape
 from typing import Any
 
 from connectors import ROLES, Case
-from connectors.fields import OURS
+from connectors.fields import FORM, OURS
 from connectors.page import Page
 
 KEY = "Clave"
+"""The word is one for a password too: only a key's form after it makes a message ours."""
 LONGEST = 128 << 10
 """Characters that are read of a message: what it says comes before what is quoted below it."""
 LINES = {
@@ -40,7 +41,7 @@ class Letters:
 
     def __init__(self, extract: Mapping[str, str] | None) -> None:
         self._patterns = {name: _line(word) for name, word in LINES.items()}
-        self._key = _line(KEY)
+        self._key = re.compile(rf"^{KEY}: *({FORM})$", re.MULTILINE)
         for name, pattern in (extract or {}).items():
             if name not in ROLES["cases"].names:
                 raise ValueError(

@@ -162,7 +162,12 @@ class Imap:
             return None
         said = self._letters.read(mail.subject, mail.content) | ({"status": status} if status else {})
         about = {"case_id": mail.name, "opened_at": item.at.isoformat(), "resolved_at": resolved}
-        return said | about | ({"reported_by": OURS} if mail.ours else {})
+        if said.get("reported_by") == OURS:
+            del said["reported_by"]
+        # Whoever has a mail of ours can copy its key; only ours has the name that is made of it.
+        key = mail.key or self._letters.key(mail.content)
+        proven = mail.name.partition("@")[0] == named("case", key, "").partition("@")[0]
+        return said | about | ({"reported_by": OURS} if proven else {})
 
     def _status(self, item: Item) -> str:
         words = [one.replace("_", " ") for one in item.keywords if not one.lower().startswith(OTHERS)]

@@ -20,6 +20,7 @@ from connectors.desks.salesforce import Salesforce
 from connectors.desks.sharepoint import Sharepoint
 from connectors.desks.teams import Teams
 from connectors.desks.webpage import Webpage
+from connectors.fields import Fields
 from connectors.kinds import load_source, tools
 from tests.fake_api import Said
 from tests.fakes import bizagi, dataverse, helix, outlook, pair, salesforce, sharepoint, teams, webpage
@@ -326,6 +327,22 @@ def test_a_mail_whose_sending_was_not_confirmed_is_sent_once(bench: Bench) -> No
         fault(bench.made().open, replace(CASE, key=key))
         bench.made().open(replace(CASE, key=key))
         assert bench.tool.count(key) == 1
+
+
+@of(Outlook, Teams)
+def test_a_message_with_a_password_is_the_clients_own(bench: Bench) -> None:
+    desk = bench.made()
+    content = "<p>NIT: 900123456</p><p>Clave: la cambié ayer</p>"
+    row = desk._row({"id": "1", "subject": "No puedo entrar", "body": {"content": content}})
+    assert row is not None
+    assert (row["client_id"], "reported_by" in row) == ("900123456", False)
+
+
+@pytest.mark.parametrize("carried", ["PROV-4711", 4711, {"a": 1}, "", None])
+def test_what_people_write_where_our_key_is_kept_makes_no_case_ours(carried: Any) -> None:
+    fields = Fields(reads={}, writes={}, given=None, key="Vendor Ticket Number", nested=False)
+    assert "reported_by" not in fields.row({"Vendor Ticket Number": carried})
+    assert fields.row({"Vendor Ticket Number": CASE.key})["reported_by"] == "monitor"
 
 
 @of(Outlook)

@@ -141,6 +141,16 @@ def test_a_mailbox_without_sender_is_only_read(tool: Tool) -> None:
         assert error.value.permanent
 
 
+def test_whoever_copies_a_key_of_ours_is_not_us(tool: Tool) -> None:
+    number = desk(tool).open(CASE)
+    copied = f"NIT: {CASE.client_id}\r\nClave: {CASE.key}".encode()
+    tool.fake.deliver(b"Message-ID: <1@x>\r\n\r\nClave: la cambi\xe9", b"Message-ID: <2@x>\r\n\r\n" + copied)
+    tool.fake.deliver(f"Message-ID: <3@x>\r\nX-Vigia-Key: {CASE.key}\r\n\r\nNIT: 900123456".encode())
+    found, _ = read(tool)
+    assert len(found) == 4
+    assert [row["case_id"] for row in found if row.get("reported_by")] == [number]
+
+
 HTML = "<html><head><style>p {}</style></head><body><p>NIT: 900.123.456-8</p><p>fall&oacute;</p></body></html>"
 ODD = {
     "html": f"Subject: =?iso-8859-1?Q?fall=F3?=\r\nContent-Type: text/html\r\n\r\n{HTML}".encode(),
