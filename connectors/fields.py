@@ -10,14 +10,15 @@ from typing import Any
 
 from connectors import ROLES, Case, answers
 
-WRITTEN = (*(field.name for field in fields(Case)), "reported_by")
+WRITTEN = (*(field.name for field in fields(Case) if field.name != "left"), "reported_by")
 """What a tool can be sent of a case. `reported_by` is always `monitor`: read back, ours are not the client's own."""
 READ = (*ROLES["cases"].names, "id_type")
 PRESENT = ("status", "note")
 """What an update writes; all else is for the people who work the case."""
 OURS = "monitor"
-FORM = r"VG-\S.*"
-"""How a key of ours looks, in capitals: what else stands where keys are kept, people wrote, and it is about something else."""
+FORM = r"(?:VG|AF)-\S.*"
+"""How a key of ours looks, a case's or an affectation's: what else stands where keys are kept, people wrote, and it is about
+something else."""
 
 
 class Fields:

@@ -94,11 +94,17 @@ def to_promote(decision: Decision, incident: Incident, client: Client, zone: tzi
     return Message(f"{decision.key}:{PROMOTE}", decision.key, decision.desk, PROMOTE, payload)
 
 
-def to_withdraw(decision: Decision, incident: Incident, client: Client, zone: tzinfo) -> Message:
-    """The message that takes a case back."""
+def to_withdraw(
+    decision: Decision, incident: Incident, client: Client, zone: tzinfo, left: Collection[str] | None = None
+) -> Message:
+    """The message that takes a case back.
+
+    left: the kinds of those at its desk that still stand for what it was opened for (None: they were told that it is over).
+    """
     words = _words(incident, client, zone)
     subject, body = case_text(incident, decision, words)
-    payload = _payload(decision, incident, subject, body, WITHDRAWN) | {"note": withdrawn_text(incident, words)}
+    told = {"note": withdrawn_text(incident, words), "left": None if left is None else sorted(left)}
+    payload = _payload(decision, incident, subject, body, WITHDRAWN) | told
     return Message(f"{decision.key}:withdraw", decision.key, decision.desk, "withdraw", payload)
 
 
@@ -125,8 +131,13 @@ def _payload(decision: Decision, incident: Incident, subject: str, body: str, st
     return {
         "key": decision.key, "incident_id": decision.incident_id, "client_id": decision.client_id, "product": decision.product,
         "channel": incident.scope.channel, "opened_at": decision.opened_at.isoformat(), "priority": decision.priority,
-        "kind": "incidente" if decision.promoted_at else "soporte", "subject": subject, "body": body, "status": status,
+        "kind": kind_of(decision), "subject": subject, "body": body, "status": status,
     }  # fmt: skip
+
+
+def kind_of(decision: Decision) -> str:
+    """The kind of our case."""
+    return "incidente" if decision.promoted_at else "soporte"
 
 
 def deliver(

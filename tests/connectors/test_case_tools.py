@@ -342,7 +342,8 @@ def test_a_message_with_a_password_is_the_clients_own(bench: Bench) -> None:
 def test_what_people_write_where_our_key_is_kept_makes_no_case_ours(carried: Any) -> None:
     fields = Fields(reads={}, writes={}, given=None, key="Vendor Ticket Number", nested=False)
     assert "reported_by" not in fields.row({"Vendor Ticket Number": carried})
-    assert fields.row({"Vendor Ticket Number": CASE.key})["reported_by"] == "monitor"
+    for ours in (CASE.key, CASE.incident_id):
+        assert fields.row({"Vendor Ticket Number": ours})["reported_by"] == "monitor"
 
 
 @of(Outlook)
@@ -487,6 +488,48 @@ def test_the_incident_is_told_once_that_it_is_over(bench: Bench) -> None:
         "Afectación AF-1: afectación superada"
     ]
     assert [case["Vigia_Note__c"] for case in both(bench)[0]] == ["Terminó para 900123456", "Terminó para 800197268"]
+
+
+@of(Pair)
+def test_an_incident_whose_affectation_was_merged_is_told_that_it_is_over(bench: Bench) -> None:
+    bench.made().open(CASE)
+    for _ in range(2):
+        bench.made().update(replace(CASE, incident_id="AF-2", status="afectación superada", note="Terminó"))
+    notes = [one["values"]["Detailed Description"] for one in bench.fake.incidents.log]
+    assert notes[1:] == ["Afectación AF-1: afectación superada"]
+    late = replace(OTHER, incident_id="AF-2")  # opened once it had been merged
+    bench.made().open(late)
+    bench.made().update(replace(late, status="afectación superada", note="Terminó"))
+    notes = [one["values"]["Detailed Description"] for one in bench.fake.incidents.log]
+    assert notes[3:] == ["Afectación AF-2: afectación superada"]
+
+
+@of(Pair)
+def test_an_incident_that_is_not_there_is_told_where_nothing_was_merged(bench: Bench) -> None:
+    bench.made().case.open(CASE)
+    error = fault(bench.made().update, replace(CASE, status="afectación superada"))
+    assert (error.permanent, "no case with key AF-1" in str(error)) == (True, True)
+
+
+@of(Pair)
+@pytest.mark.parametrize(
+    ("promoted_only", "left", "over"),
+    [(False, ["soporte"], False), (False, [], True), (False, None, False), (True, ["soporte"], True), (True, ["incidente"], False)],
+)  # fmt: skip
+def test_an_incident_is_taken_back_with_the_last_of_its_cases(
+    bench: Bench,
+    promoted_only: bool,  # noqa: FBT001 - a table
+    left: list[str] | None,
+    over: bool,  # noqa: FBT001 - a table
+) -> None:
+    desk, case = bench.made(promoted_only=promoted_only), replace(CASE, kind="incidente")
+    desk.open(case)
+    for _ in range(2):
+        desk.update(replace(case, incident_id="AF-2", status="retirado", note="Vigía retira este caso.", left=left))
+    notes = [one["values"]["Detailed Description"] for one in bench.fake.incidents.log]
+    assert notes[1:] == (["Afectación AF-1: todos sus casos fueron retirados"] if over else [])
+    (incident,) = both(bench)[1]
+    assert (incident["Status"] == "Cancelled") is over
 
 
 @of(Pair)
