@@ -70,6 +70,12 @@ class Line:
             rb"\*" in (self._imap.response("PERMANENTFLAGS")[1][0] or b""),
         )  # fmt: skip
 
+    def folders(self) -> list[str]:
+        """Names of all folders that can be selected."""
+        kind, said = self._imap.list()
+        self._well(kind, said, "a list of the folders")
+        return list(_folders(said))
+
     def find(self, *wanted: str) -> list[int]:
         """UIDs in the folder, in order."""
         kind, said = self._imap.uid("SEARCH", *wanted)
@@ -79,6 +85,16 @@ class Line:
     def named(self, message_id: str) -> list[int]:
         """Messages in the folder with this Message-ID that are not deleted."""
         return self.find("UNDELETED", "HEADER", "Message-ID", _quoted(message_id))
+
+    def holds(self, folder: str, message_id: str) -> bool:
+        """Whether a folder has this message; not, where it may not be looked into."""
+        try:
+            self.select(folder)
+            return bool(self.named(message_id))
+        except imaplib.IMAP4.abort:
+            raise
+        except imaplib.IMAP4.error:
+            return False
 
     def after(self, uid: int, box: Folder, since: datetime | None) -> list[int]:
         """UIDs above one, of the messages that arrived since (by the day)."""
@@ -225,6 +241,15 @@ def decoded(text: str) -> str:
 
 def _quoted(text: str) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _folders(said: list[Any]) -> Iterator[str]:
+    for part in said:
+        head, literal = part if isinstance(part, tuple) else (part or b"", None)
+        found = re.match(rb'\((.*?)\) (?:NIL|"(?:\\.|[^"])*") (?:"((?:\\.|[^"\\])*)"|([^"{ ].*)|\{)', head)
+        if found and rb"\noselect" not in found[1].lower() and rb"\nonexistent" not in found[1].lower():
+            name = literal or found[3] or re.sub(rb"\\(.)", rb"\1", found[2] or b"")
+            yield decoded(name.decode("ascii", "replace"))
 
 
 def _items(said: list[Any]) -> dict[int, Item]:

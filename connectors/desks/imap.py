@@ -40,7 +40,7 @@ class Imap:
 
     The status is the keyword (`en_curso`: en curso), else what the text says; resolved is a case when that was seen. Read by UID, changes
     by MODSEQ or flags; a folder made anew (UIDVALIDITY) is read again. The case's number is the Message-ID, made of our key. SMTP knows
-    no key: a mail is kept in `sent` as a draft, sent, and kept as sent; one that broke off is looked for in the folder, and sent again
+    no key: a mail is kept in `sent` as a draft, sent, and kept as sent; one that broke off is looked for in all folders, and sent again
     only if it does not arrive. A note is an answer; a withdrawal is a keyword too, where the server takes keywords.
     """
 

@@ -14,7 +14,7 @@ from connectors import Batch, Case, SourceError
 from connectors.desks.bizagi import Bizagi
 from connectors.desks.dataverse import Dataverse
 from connectors.desks.helix import Helix
-from connectors.desks.outlook import Outlook
+from connectors.desks.outlook import ARRIVAL, Outlook
 from connectors.desks.pair import Pair
 from connectors.desks.salesforce import Salesforce
 from connectors.desks.sharepoint import Sharepoint
@@ -362,8 +362,14 @@ def test_a_note_is_one_answer_and_no_case(bench: Bench) -> None:
 def test_a_mail_that_has_not_arrived_yet_is_withdrawn_later(bench: Bench) -> None:
     bench.made().open(CASE)
     bench.fake.boxes[outlook.DESK].clear()
-    error = fault(bench.made().update, replace(CASE, key=CASE.key, status="retirado"))
+    desk, withdrawal = bench.made(), replace(CASE, status="retirado", note="Vigía retira este caso.")
+    desk.clock = bench.fake.tick
+    error = fault(desk.update, withdrawal)
     assert (error.permanent, "has not arrived yet" in str(error)) == (False, True)
+    desk.clock = lambda: bench.fake.tick() + ARRIVAL  # somebody has deleted it: the answer says it all
+    for _ in range(2):
+        desk.update(withdrawal)
+    assert ["Vigía retira" in m["body"]["content"] for m in bench.fake.boxes[outlook.DESK].values()] == [True]
 
 
 @of(Outlook)

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from connectors import Batch, Fault, SourceError, mails
 from connectors.desks.imap import Imap
-from connectors.mailbox import Folder, Line, Mailbox, decoded, encoded
+from connectors.mailbox import Folder, Line, Mailbox, _folders, decoded, encoded
 from connectors.sent import ARRIVAL
 from tests.contract.test_desks import CASE, NOW
 from tests.dovecot import dovecot
@@ -91,6 +91,34 @@ def test_one_that_broke_off_and_never_arrives_is_sent_again_and_both_are_one_cas
     assert (len(tool.fake.late), tool.count(CASE.key)) == (2, 2)
     (row,), _ = read(tool)
     assert (row["case_id"], row["reported_by"]) == (number, "monitor")
+
+
+@pytest.mark.parametrize("where", ["En curso", 'De "Atención"', "Trash"])
+def test_one_that_broke_off_and_was_filed_before_we_looked_is_not_sent_again(tool: Tool, where: str) -> None:
+    tool.fake.late, tool.fake.after = [], [Said(cut=True)]
+    with pytest.raises(SourceError):
+        desk(tool).open(CASE)
+    tool.fake.deliver(tool.fake.late[0])
+    folder = encoded(where).replace('"', r"\"")
+    with tool.fake.line() as imap:
+        for name in (f'"{folder}"', '"Otra"'):
+            imap.create(name)
+        imap.select("INBOX")
+        assert imap.uid("MOVE", "1:*", f'"{folder}"')[0] == "OK"
+    later = desk(tool)
+    later._sent.clock = lambda: datetime.now(UTC) + ARRIVAL
+    for _ in range(2):
+        later.open(CASE)
+    assert len(tool.fake.late) == 1
+    assert [r"\Draft" in flags for _, flags, _ in tool.fake.messages("Vigia")] == [False]
+
+
+def test_folders_are_listed_however_a_server_writes_them() -> None:
+    said = [
+        rb'(\HasNoChildren) "." INBOX', rb'(\Noselect \HasChildren) "/" "Todo"', rb'(\NonExistent) "/" Nada',
+        rb'() NIL "a \"b\" \\c"', (rb'() "/" {6}', b"Atenci"), b"", rb'(\Sent) "\\" Atenci&APM-n/x y', None,
+    ]  # fmt: skip
+    assert list(_folders(said)) == ["INBOX", 'a "b" \\c', "Atenci", "Atención/x y"]
 
 
 def test_one_that_was_refused_is_sent_again_at_once(tool: Tool) -> None:
