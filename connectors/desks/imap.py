@@ -76,6 +76,8 @@ class Imap:
         self._done = {word.casefold() for word in (["resuelto", "cerrado"] if done is None else done)}
         self._sent: Sent | None = None
         if sender:
+            if smtp_password and not smtp_user:
+                raise ValueError("smtp_password: needs smtp_user")
             own = (smtp_user, smtp_password) if smtp_user or smtp_tls == "none" else (user, password)
             smtp = Smtp(
                 host=smtp_host or host, port=smtp_port, tls=smtp_tls, user=own[0], password=own[1], ca_file=ca_file,

@@ -431,6 +431,8 @@ def test_a_server_that_keeps_failing_is_left_alone(tool: Tool) -> None:
         ({"sender": "nadie"}, "^sender: must be one address"),
         ({"sender": "vigia@banco.example", "user": "BANCO\\pasarela"}, "^mailbox: must be one address"),
         ({"extract": {"cliente": "(x)"}}, "^extract.cliente: "),
+        ({"sender": "vigia@banco.example", "smtp_password": "s3cret"}, "^smtp_password: needs smtp_user"),
+        ({"sender": "vigia@banco.example", "smtp_password": "s3cret", "smtp_tls": "none"}, "^smtp_password: needs"),
     ],
 )
 def test_wrong_options_are_told_with_their_key(options: dict[str, Any], fault: str) -> None:
