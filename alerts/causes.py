@@ -14,11 +14,13 @@ from typing import Literal, TypeVar
 
 from alerts import Changes, Escalated, Escalation, Impact, Incident, Occurrence, Part, Touch
 from alerts.recurrence import MONTH, code_of
+from alerts.stages import Stage, Stages
 from rules import Scope
 
 K = TypeVar("K", bound=Hashable)
 Measure = Literal["failures", "incidents", "clients", "minutes"]
 CLAIMS_CHIEF = "claims_chief"
+AUTOMATIC = Stages()
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +128,9 @@ class CauseBook:
     """The causes of the last period, and those that were escalated.
 
     A cause is escalated once: what returns after that is added to the same escalation. Only when it has been quiet for a whole
-    period, and then comes back so many times within one, is it escalated anew.
+    period, and then comes back so many times within one, is it escalated anew. While a product's cases are only shown, or wait for
+    somebody's approval, its escalation is shown and opens no case: the first return once they open by themselves opens it. No desk's
+    budget is asked: it is one case a cause and period, for its owner, and clients' cases make room for it.
     """
 
     def __init__(
@@ -144,8 +148,15 @@ class CauseBook:
         floor = oldest - self.rules.period
         self._seen = {key: one for key, one in self._seen.items() if one.started_at > floor}
 
-    def ended(self, one: Occurrence, at: datetime, desk_of: Callable[[str], str], changes: Changes) -> None:
-        """An incident is over, known at `at`; desk_of: who takes a product's cases."""
+    def ended(
+        self,
+        one: Occurrence,
+        at: datetime,
+        desk_of: Callable[[str], str],
+        changes: Changes,
+        stages: Stages = AUTOMATIC,
+    ) -> None:
+        """An incident is over, known at `at`; desk_of: who takes a product's cases; stages: which are opened by themselves."""
         if one.incident_id in self._seen:
             return
         self._seen[one.incident_id] = one
@@ -154,16 +165,24 @@ class CauseBook:
         lately = [seen for seen in mine if seen.started_at > mine[-1].started_at - period]
         if known and one.started_at - known.last_at < period:
             ids, last = (*known.incidents, one.incident_id), max(known.last_at, one.ended_at)
-            self._note(replace(known, incidents=ids, last_at=last, returns=known.returns + 1), changes)
+            known = replace(known, incidents=ids, last_at=last, returns=known.returns + 1)
+            desk = _desk(mine[-1], desk_of) if _opens(mine[-1], stages) else ""
+            if desk and not known.desk:
+                found = [seen for seen in mine if seen.incident_id in ids]
+                self._tell(replace(known, desk=desk, escalated_at=at), found, changes)
+            else:
+                self._note(known, changes)
         else:
             fresh = [seen for seen in lately if not known or seen.started_at - known.last_at >= period]
             if len(fresh) >= self.rules.returns:
-                self._escalate(fresh, at, desk_of, changes)
+                if _opens(fresh[-1], stages):
+                    self._tell(self._made(fresh, at, _desk(fresh[-1], desk_of)), fresh, changes)
+                else:
+                    self._note(self._made(fresh, at, ""), changes)
 
-    def _escalate(self, fresh: list[Occurrence], at: datetime, desk_of: Callable[[str], str], changes: Changes) -> None:
+    def _made(self, fresh: list[Occurrence], at: datetime, desk: str) -> Escalation:
         first, newest = fresh[0], fresh[-1]
-        products = dict.fromkeys((newest.scope.product, *newest.products))
-        made = Escalation(
+        return Escalation(
             key=escalation_key(first.cause, first.started_at),
             cause=first.cause,
             first_at=first.started_at,
@@ -172,16 +191,29 @@ class CauseBook:
             escalated_at=at,
             incidents=tuple(one.incident_id for one in fresh),
             owners=self.rules.told(newest.scope),
-            desk=next((desk for product in products if (desk := desk_of(product))), ""),
+            desk=desk,
         )
+
+    def _tell(self, made: Escalation, found: list[Occurrence], changes: Changes) -> None:
         self._note(made, changes)
-        since = newest.started_at - self.rules.period
+        since = found[-1].started_at - self.rules.period
         whole = [one for one in self._seen.values() if since < one.started_at]
         parts = tuple((one.newest, one.incidents, one.part) for one in weighed(whole))
-        changes.escalated.append(Escalated(made, tuple(fresh), parts))
+        changes.escalated.append(Escalated(made, tuple(found), parts))
 
     def _note(self, escalation: Escalation, changes: Changes) -> None:
         self.escalations[escalation.cause] = changes.escalations[escalation.key] = escalation
+
+
+def _desk(one: Occurrence, desk_of: Callable[[str], str]) -> str:
+    """Who takes its case, '' where nobody does."""
+    products = dict.fromkeys((one.scope.product, *one.products))
+    return next((desk for product in products if (desk := desk_of(product))), "")
+
+
+def _opens(one: Occurrence, stages: Stages) -> bool:
+    """Whether a case about it is opened by itself, whoever's it is."""
+    return stages.of({one.scope.product, *one.products} - {""}, "") is Stage.AUTOMATIC
 
 
 def escalation_key(cause: str, first_at: datetime) -> str:

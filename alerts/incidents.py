@@ -23,7 +23,7 @@ from alerts.alike import ONSET, SLOW, alike, worse, worst
 from alerts.rests import Rests
 from alerts.scopes import narrowest, reaching, together
 from alerts.symptoms import leaning, leans, leant, shown, symptoms
-from rules import DIMENSIONS, Scope, Severity, Spec, Verdict
+from rules import DIMENSIONS, Scope, Severity, Spec, Verdict, Way
 
 SILENT = timedelta(hours=24)
 """An alert of which nothing was heard for so long, neither breach nor health, is over: its series has gone."""
@@ -194,6 +194,19 @@ class Incidents:
             self.open[incident.id] = incident
         return incident
 
+    def hinted(self, incident: Incident) -> bool:
+        """Whether nothing is known but that something is new: how it hurts, its rows must say."""
+        return all(rule in self.hints for rule in incident.rules)
+
+    def called(self, incident: Incident, ways: frozenset[Way], changes: Changes) -> Incident:
+        """What is new hurts in these ways."""
+        if ways == incident.ways:
+            return incident
+        changes.incidents[incident.id] = incident = replace(incident, ways=ways, kind=worst(ways))
+        if incident.id in self.open:
+            self.open[incident.id] = incident
+        return incident
+
     def grow(self, incident: Incident, hit: int, changes: Changes) -> Incident:
         """As bad as its rules say at least; critical by many clients, or by fewer in more than a product's channel. It never shrinks."""
         scope = incident.scope
@@ -232,9 +245,9 @@ class Incidents:
     def _taken(self, incident: Incident, signal: Signal, since: datetime) -> Incident:
         """The incident with one more alert."""
         ways, guide = incident.ways | signal.ways, incident.guide
-        if signal.spec.name in self.hints and not self._hinted(incident):
+        if signal.spec.name in self.hints and not self.hinted(incident):
             ways = incident.ways
-        elif self._hinted(incident) and signal.spec.name not in self.hints:
+        elif self.hinted(incident) and signal.spec.name not in self.hints:
             ways, guide = signal.ways, signal.spec.guide
         elif worst(ways) not in incident.ways:
             guide = signal.spec.guide
@@ -266,11 +279,7 @@ class Incidents:
         return bool(self.rests) and leans(self.rests, self._firing(), self._plain(), scope, since)
 
     def _plain(self) -> list[Incident]:
-        return [incident for incident in self.open.values() if not self._hinted(incident)]
-
-    def _hinted(self, incident: Incident) -> bool:
-        """Whether nothing is known yet but that something is new."""
-        return all(rule in self.hints for rule in incident.rules)
+        return [incident for incident in self.open.values() if not self.hinted(incident)]
 
     def _reach(self, incident: Incident, signal: Signal, since: datetime) -> Scope:
         """How far its alerts reach with one more; what begins later makes it wider only."""
@@ -304,7 +313,7 @@ class Incidents:
 
     def _begun_alike(self, incident: Incident, signal: Signal, since: datetime) -> bool:
         """Whether it began with that, in the same way, and is of more than one client."""
-        there = not incident.scope.client_id and not incident.scope.series and not self._hinted(incident)
+        there = not incident.scope.client_id and not incident.scope.series and not self.hinted(incident)
         return there and abs(incident.started_at - since) <= ONSET and bool(incident.ways & signal.ways)
 
     def _same_cause(self, incident: Incident, signal: Signal, since: datetime) -> bool:
@@ -324,7 +333,7 @@ class Incidents:
         # A metric's series says nothing of transactions that it does not name.
         if any(scope.overlaps(one) and (scope.shares(one) or scope.series == one.series) for one in scopes):
             return True
-        told = signal.spec.name not in self.hints and (alike(incident.ways, signal.ways) or self._hinted(incident))
+        told = signal.spec.name not in self.hints and (alike(incident.ways, signal.ways) or self.hinted(incident))
         began = abs(incident.started_at - since) <= ONSET
         return told and began and any(scope.shares(one) for one in scopes)
 
@@ -339,6 +348,8 @@ class Incidents:
 
     def _merge(self, incident: Incident, other: Incident, changes: Changes) -> Incident:
         del self.open[other.id]
+        sure = [one.ways for one in (incident, other) if not self.hinted(one)] or [incident.ways, other.ways]
+        ways = frozenset[Way]().union(*sure)
         changes.incidents[other.id] = replace(other, state=IncidentState.MERGED, parent_id=incident.id)
         for key, alert in self.alerts.items():
             if alert.incident_id == other.id:
@@ -349,8 +360,8 @@ class Incidents:
             reach=incident.reach.widened(other.reach),
             severity=worse(incident.severity, other.severity),
             rules=_union(incident.rules, other.rules),
-            ways=incident.ways | other.ways,
-            kind=worst(incident.ways | other.ways),
+            ways=ways,
+            kind=worst(ways),
             acknowledged_by=incident.acknowledged_by or other.acknowledged_by,
             assigned_to=incident.assigned_to or other.assigned_to,
         )

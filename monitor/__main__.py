@@ -59,7 +59,7 @@ def run(config: ConfigPath = CONFIG) -> None:
     end_at_once()
     from monitor.daemon import CannotListen, NoBank, run_daemon
 
-    with stored(config) as (settings, store):
+    with stored(config, people=False) as (settings, store):
         try:
             run_daemon(settings, store)
         except CannotListen as error:
@@ -75,7 +75,7 @@ def once(config: ConfigPath = CONFIG) -> None:
     from monitor.service import Service
 
     log_to_stderr()
-    with stored(config) as (settings, store), store.alone():
+    with stored(config, people=False) as (settings, store), store.alone():
         store.migrate()
         service = Service(settings, store)
         if not service.cycle():

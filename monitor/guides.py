@@ -2,23 +2,25 @@
 
 One TOML file is one place: a product, a channel, or `general`. Its own keys (title, escalation, contingency, client) hold for every way; a
 [section] is a way (fallas, lentitud, ...) with its title and solution, and may say any of the others anew. What a place leaves out is
-general's. A guide's id is PLACE/SECTION. Files stand by language in es/ and en/; the bank's go before the shipped ones of the same name.
+general's. A step of the contingency, or the client's sentence, that sends people elsewhere says where: { text = "...", uses = ["PLACE"] };
+while that place fails too it is not offered. A guide's id is PLACE/SECTION. Files stand by language in es/ and en/; the bank's go before
+the shipped ones of the same name.
 """
 
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from monitor.blocks import Block
 from monitor.faults import Fault, explained, read_toml
-from monitor.languages import Code
+from monitor.languages import Code, words
 
 if TYPE_CHECKING:
     from monitor.config import Config
@@ -40,19 +42,42 @@ SECTIONS = {
 Lines = list[Annotated[str, Field(min_length=1)]]
 
 
+NOT_NOW = {"es": "No lo ofrezca ahora ({}: también con fallas): {}", "en": "Do not offer it now ({}: failing too): {}"}
+"""How a step is told that leads to what fails as well."""
+
+
+class Offer(Block):
+    """What is offered meanwhile. uses: the products and channels without which it is no way out; none: plain text in the file."""
+
+    text: Annotated[str, Field(min_length=1)]
+    uses: list[Annotated[str, Field(min_length=1)]] = Field(default_factory=list)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_text(cls, given: Any) -> Any:
+        return {"text": given} if isinstance(given, str) else given
+
+    def stopped_by(self, failing: Collection[str]) -> list[str]:
+        """What it needs that fails."""
+        return [place for place in self.uses if place in failing]
+
+
 class Section(Block):
     """A way of failing at a place. client: a sentence for the client, that post-sale can forward."""
 
     title: str = ""
     solution: Lines = Field(default_factory=list)
     escalation: Lines = Field(default_factory=list)
-    contingency: Lines = Field(default_factory=list)
-    client: str = ""
+    contingency: list[Offer] = Field(default_factory=list)
+    client: Offer | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Guide:
-    """What is done first. solution, escalation, contingency: steps for the bank's people; client: what the client is told to use."""
+    """What is done first. solution, escalation, contingency: steps for the bank's people; client: what the client is told to use.
+
+    not_now: the products and channels that it would send to and that fail themselves.
+    """
 
     id: str
     title: str
@@ -60,6 +85,7 @@ class Guide:
     escalation: tuple[str, ...]
     contingency: tuple[str, ...]
     client: str
+    not_now: tuple[str, ...] = ()
 
 
 class Guides:
@@ -67,6 +93,7 @@ class Guides:
 
     def __init__(self, language: Code = "es", folder: str = "") -> None:
         self.faults: list[Fault] = []
+        self._language: Code = language
         self._places: dict[str, tuple[Section, dict[str, Section]]] = {}
         for base in (SHIPPED / language, *([Path(folder) / language] if folder else [])):
             for file in sorted(base.glob("*.toml")):
@@ -78,8 +105,8 @@ class Guides:
             own = {*self._places[place][1], *(SECTIONS.values() if place != GENERAL else ())}
             yield from filter(None, (self.get(f"{place}/{section}") for section in sorted(own)))
 
-    def get(self, guide_id: str) -> Guide | None:
-        """The guide of this id, or None."""
+    def get(self, guide_id: str, failing: Collection[str] = ()) -> Guide | None:
+        """The guide of this id, or None. failing: the products and channels that nobody is to be sent to now."""
         place, _, section = guide_id.partition("/")
         if place not in self._places:
             return None
@@ -90,29 +117,40 @@ class Guides:
             return None
 
         def said(key: str) -> Any:
-            order = (0, 2, 1, 3) if key == "client" else (0, 1, 2, 3)  # what a client must not do goes by the way alone
-            return next((value for i in order if (part := found[i]) and (value := getattr(part, key))), "")
+            return next((value for part in found if part and (value := getattr(part, key))), ())
 
         title = ways[section].title if section in ways else ""
         title = title or f"{own.title}: {_lower(others[section].title)}" if place != GENERAL else title
-        solution, escalation, contingency = (tuple(said(key)) for key in ("solution", "escalation", "contingency"))
-        return Guide(guide_id, title or own.title, solution, escalation, contingency, said("client"))
+        offers: list[Offer] = list(said("contingency"))
+        order = (found[0], found[2], own, common)  # what a client must not do goes by the way alone
+        told = [part.client for part in order if part and part.client]
+        client = next((one.text for one in told if not one.stopped_by(failing)), "")
+        stopped = [stop for one in [*offers, *told[:1]] for stop in one.stopped_by(failing)]
+        good = [one.text for one in offers if not one.stopped_by(failing)] or [one.text for one in common.contingency]
+        steps = (*good, *(self._not_now(one, failing) for one in offers if one.stopped_by(failing)))
+        solution, escalation = tuple(said("solution")), tuple(said("escalation"))
+        return Guide(guide_id, title or own.title, solution, escalation, steps, client, tuple(dict.fromkeys(stopped)))
 
     def of(self, incident: Mapping[str, Any]) -> Guide:
         """The guide for an incident's row: its rule's own; else of its product, its channel, or the general one, by what fails.
 
-        A rule that says general/SECTION says what fails, not where.
+        A rule that says general/SECTION says what fails, not where; one that says general, neither. The row's `failing`
+        (`monitor.failing`) is not offered.
         """
+        failing = incident.get("failing") or ()
         named = str(incident.get("guide") or "")
         place, _, what = named.partition("/")
-        if place != GENERAL and (found := self.get(named)):
+        if place != GENERAL and (found := self.get(named, failing)):
             return found
         product, channel = str(incident.get("product") or ""), str(incident.get("channel") or "")
         by_way = SECTIONS.get(str(incident.get("kind")), SECTIONS["failed"])
         known = [section for section in (what, by_way) if self.get(f"{GENERAL}/{section}")] if place == GENERAL else []
         section = next(iter(known), by_way)
-        found = next(filter(None, (self.get(f"{where}/{section}") for where in (product, channel, GENERAL))), None)
-        return self._aside(found, channel, section) if found else Guide(named, "", (), (), (), "")
+        places = (product, channel, GENERAL)
+        found = next(filter(None, (self.get(f"{where}/{section}", failing) for where in places)), None)
+        return (
+            self._aside(found, self.get(f"{channel}/{section}", failing)) if found else Guide(named, "", (), (), (), "")
+        )
 
     def search(self, text: str) -> list[Guide]:
         """Those in which every word of the text stands, those with them in their title or id first."""
@@ -122,20 +160,27 @@ class Guides:
         ordered = sorted(whole, key=lambda pair: not all(word in pair[1] for word in words))
         return [guide for guide, _ in ordered] if words else []
 
-    def _aside(self, guide: Guide, channel: str, section: str) -> Guide:
-        """Where a product fails on one channel alone, what helps is another channel: the channel's way round goes first."""
-        there = self.get(f"{channel}/{section}")
+    def _aside(self, guide: Guide, there: Guide | None) -> Guide:
+        """Where a product fails on one channel alone, what helps is another channel: that channel's way round (there) goes first."""
         if there is None or guide.id == there.id or guide.id.startswith(f"{GENERAL}/"):
             return guide
-        contingency = tuple(dict.fromkeys((*there.contingency, *guide.contingency)))
-        return Guide(guide.id, guide.title, guide.solution, guide.escalation, contingency, there.client or guide.client)
+        mark = NOT_NOW[self._language].partition("{")[0]
+        steps = dict.fromkeys((*there.contingency, *guide.contingency))
+        contingency = tuple(sorted(steps, key=lambda step: step.startswith(mark)))
+        not_now = tuple(dict.fromkeys((*there.not_now, *guide.not_now)))
+        return replace(guide, contingency=contingency, client=there.client or guide.client, not_now=not_now)
+
+    def _not_now(self, offer: Offer, failing: Collection[str]) -> str:
+        say = words(self._language)
+        return NOT_NOW[self._language].format(say.names(offer.stopped_by(failing)), offer.text)
 
     def _read(self, file: Path) -> None:
         shown = f"{file.parent.name}/{file.name}"
         faults: list[Fault] = []
         tables = read_toml(file, shown, faults)
-        own = {key: value for key, value in tables.items() if not isinstance(value, dict)}
-        ways = {key: value for key, value in tables.items() if isinstance(value, dict)}
+        known = Section.model_fields
+        ways = {key: value for key, value in tables.items() if isinstance(value, dict) and key not in known}
+        own = {key: value for key, value in tables.items() if key not in ways}
         read = {key: _section(part, shown, key, faults) for key, part in {"": own, **ways}.items()}
         if not faults and not read[""].title:
             faults.append(Fault(shown, "title", "is missing"))
@@ -161,7 +206,9 @@ def unknown_guides(config: Config) -> list[Fault]:
     named = ((rule.spec.name, rule.spec.guide) for rule in config.rules())
     what = "there is no guide {!r}; vigia guides list names them"
     return [
-        Fault(f"rule {rule}", "guide", what.format(guide)) for rule, guide in named if guide and not known.get(guide)
+        Fault(f"rule {rule}", "guide", what.format(guide))
+        for rule, guide in named
+        if guide not in ("", GENERAL) and not known.get(guide)
     ]
 
 

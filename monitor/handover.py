@@ -15,6 +15,7 @@ from monitor import spanish as es
 from monitor import tables as t
 from monitor.columns import different
 from monitor.counts import counts
+from monitor.guides import meant
 from monitor.maintenance import Declared
 from monitor.people import Refused
 from monitor.standing import Row, as_worked, only, rows, stirred, tuples
@@ -32,9 +33,15 @@ SLOW = timedelta(minutes=1)
 
 
 def handover(
-    store: Store, promises: Promises, written: tuple[Declared, ...], zone: str, now: datetime, since: datetime
+    store: Store,
+    promises: Promises,
+    written: tuple[Declared, ...],
+    zone: str,
+    now: datetime,
+    since: datetime,
+    own_guides: str = "",
 ) -> Row:
-    """All that the next shift must know. written: the maintenance of the configuration.
+    """All that the next shift must know. written: the maintenance of the configuration; own_guides: the folder of the bank's guides.
 
     open: by priority, each with what is owed (unacknowledged, unassigned, uninformed: clients); late: cases at risk or late;
     undelivered: by desk or receiver; sources: those that do not answer; signed: the last hand-over that was signed, or None.
@@ -54,7 +61,10 @@ def handover(
     return {
         "since": since,
         "until": now,
-        "open": [row | {"owed": _owed(row, owed[row["id"]]), "uninformed": owed[row["id"]]} for row in firing],
+        "open": [
+            meant(row, own_guides) | {"owed": _owed(row, owed[row["id"]]), "uninformed": owed[row["id"]]}
+            for row in firing
+        ],
         "late": sla.standing(store, promises, now)["cases"],
         "silences": [row | {"ends_soon": row["until"] - now <= SOON} for row in silencing.listed(store, now)],
         "maintenance": [
@@ -65,7 +75,7 @@ def handover(
         "sources": _dark(store, int(judged)) if judged else [],
         "judged_until": datetime.fromtimestamp(int(judged) * 60, UTC) if judged else None,
         "undelivered": _undelivered(store, now),
-        "ended": ended,
+        "ended": [meant(row, own_guides) for row in ended],
         "notes": [note | {"where": es.place(about.get(note["incident_id"], {}))} for note in notes],
         "signed": {name: last[0][name] for name in ("id", "at", "author", "to")} if last else None,
     }

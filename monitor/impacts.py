@@ -17,6 +17,7 @@ from alerts.exposure import Habit, chances, limit
 from alerts.ground import Base, Ground
 from alerts.impact import Struck, exposed, struck, touched
 from alerts.incidents import Incidents
+from alerts.novelty import ENDS, told_by
 from alerts.priority import ranked
 from alerts.sits import Place, places, sits
 from monitor import grounds, resting
@@ -74,8 +75,11 @@ class Impacts:
         """What is declared by now: its time is nobody's base rate."""
         self._past.idle = maintenance
 
-    def stirs(self, incident: Incident, minute: int, end: int) -> bool:
-        """Whether what it does to clients may be another after this minute: a new one may be hurt, or it is looked at anew."""
+    def stirs(self, incident: Incident, minute: int, end: int, *, hinted: bool = False) -> bool:
+        """Whether what it does to clients may be another after this minute: a new one may be hurt, or it is looked at anew.
+
+        hinted: how it hurts may be another, too.
+        """
         anew = minute % EVERY == 0
         if anew and "missing" in incident.ways:
             return True
@@ -83,7 +87,7 @@ class Impacts:
             return False
         held = self._measure(incident, minute_of(incident.started_at), minute + 1, end)
         hurt = held.ground.between(minute - EVERY + 1 if anew else minute, minute + 1)
-        bad = hurt.rows.unit[held.base.kinds(hurt.rows, hurt.listed, incident.ways) >= 0]
+        bad = hurt.rows.unit[held.base.kinds(hurt.rows, hurt.listed, ENDS if hinted else incident.ways) >= 0]
         if anew:
             return len(bad) > 0
         known = self.known.get(incident.id, {})
@@ -108,6 +112,9 @@ class Impacts:
         start = minute_of(incident.started_at)
         held = self._measure(incident, start, minute, end)
         last = minute_of(incident.ended_at) if incident.resolved_at and incident.ended_at else minute
+        if incidents.hinted(incident):
+            ways = told_by(incident, held.ground, held.base, start, last)
+            incident = incidents.called(incident, ways, changes)
         found = struck(incident, held.ground, held.base, start, last)
         incident = _sits(incident, found, incidents, changes)
         hurt = list(self._kept(incident, [m for m in touched(incident, found) if _certain(incident, m)], book))
@@ -133,7 +140,7 @@ class Impacts:
                 changes.impacts[incident.id, *key] = impact
         self.known[incident.id] = now
         affected = [impact for impact in now.values() if impact.touch is Touch.AFFECTED]
-        book.heard(m.client_id for m in affected if moved or not _same_touch(before.get((m.client_id, m.product))))
+        book.cases.stir(m.client_id for m in affected if moved or not _same_touch(before.get((m.client_id, m.product))))
         return incident, affected
 
     def _around(
@@ -276,7 +283,7 @@ class Impacts:
         yield from found
         hit = {impact.client_id for impact in found}
         for (client, _), impact in self.known.get(incident.id, {}).items():
-            if impact.touch is Touch.AFFECTED and client not in hit and book.decided(incident.id, client):
+            if impact.touch is Touch.AFFECTED and client not in hit and book.decisions.of(incident.id, client):
                 yield impact
 
 

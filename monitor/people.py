@@ -19,6 +19,7 @@ from alerts.standing import with_standing
 from monitor import long_lists
 from monitor import tables as t
 from monitor.counts import touched, until_changed
+from monitor.failing import failing
 from monitor.seeing import Forbidden, partial, seen
 from monitor.standing import Row, as_acted, as_worked, only, rows, told
 from monitor.store import Act, Store
@@ -89,6 +90,7 @@ def head(store: Store, incident_id: str, now: datetime) -> Row:
     """The same without its long lists."""
     found = as_acted(store, [found_incident(store, incident_id)])
     return told(store, found, now)[0] | {
+        "failing": failing(store, plain(found[0])),
         "alerts": _alerts(store, found[0]),
         "useful": judged_useful(store, [found[0].id]).get(found[0].id, []),
         "acts": [plain(act) for act in store.acts(incident_id=found[0].id)],

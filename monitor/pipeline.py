@@ -101,7 +101,10 @@ class Pipeline:
             over = [i for i in stepped.incidents.values() if i.state is IncidentState.RESOLVED]
             self.book.know((*self.incidents.open.values(), *self.recent.values(), *over))
             for incident in (*self.incidents.open.values(), *over):
-                if before.get(incident.id) != _hurts(incident) or self.impacts.stirs(incident, minute, end):
+                hinted = self.incidents.hinted(incident)
+                if before.get(incident.id) != _hurts(incident) or self.impacts.stirs(
+                    incident, minute, end, hinted=hinted
+                ):
                     self._touch(incident, minute + 1, end, detected, changes)
             self._attach(detected, changes)
             self.doubts.hear(minute, changes)
@@ -158,7 +161,8 @@ class Pipeline:
         touched = self.impacts.known.get(incident.id, {}).values()
         hit = {impact.client_id for impact in touched if impact.touch is Touch.AFFECTED}
         self.doubts.ended(incident, hit, minute, changes)
-        self.causes.ended(occurrence(incident, touched), at, self.portfolio.desk_of, changes)
+        bank = self.portfolio
+        self.causes.ended(occurrence(incident, touched), at, bank.desk_of, changes, bank.limits.stages)
         ended = (d for d in self.book.decisions.values() if d.incident_id == incident.id)
         changes.ended += sorted(ended, key=lambda d: d.key)
         changes.over += [(ours, incident) for ours in self.book.over(incident)]

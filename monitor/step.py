@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -10,6 +11,9 @@ import pyarrow as pa
 
 from alerts import Changes, Client, Holding, TheirCase
 from connectors import Cursor
+
+DOOR: ContextVar[str] = ContextVar("door", default="")
+"""By which door what is done now comes: page, api, cli:USER (the system's user, whatever name was given); '' Vigía itself."""
 
 
 @dataclass(slots=True)
@@ -28,7 +32,8 @@ class Act:
     """What a person did to an incident (ack, resolve, note, ...), to one of its cases (case_key), or to none ('').
 
     about: what the act names: whom it is assigned to, yes or no, or the id of a silence, a maintenance, a hand-over. request_key: by what
-    its caller knows it, so that a retry is no second act. hash: of the act and all before it (see `monitor.trail`).
+    its caller knows it, so that a retry is no second act. door: by which it came (see DOOR). hash: of the act and all before it (see
+    `monitor.trail`).
     """
 
     incident_id: str
@@ -40,6 +45,7 @@ class Act:
     case_key: str = ""
     about: str = ""
     request_key: str = ""
+    door: str = ""
     hash: str = ""
 
 

@@ -239,7 +239,7 @@ acts = Table(
     Column("at", Utc, nullable=False),
     _text("who"),
     _text("action"),
-    *(_text(name) for name in ("text", "case_key", "about", "request_key", "hash")),
+    *(_text(name) for name in ("text", "case_key", "about", "request_key", "door", "hash")),
     Index("acts_by_incident", "incident_id"),
 )
 """What people did, each chained to the one before by its hash (see `monitor.trail`)."""

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from datetime import datetime
 
 from alerts import Action, Changes, Client, Decision, Incident, IncidentState
-from alerts.cases import opened_for
+from alerts.decided import opened_for
 from alerts.reasons import RETURNED
 from alerts.ties import AFTER
 from monitor import tables as t

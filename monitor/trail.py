@@ -20,7 +20,7 @@ from typing import Any
 from alerts.rows import plain
 from monitor import tables as t
 from monitor.database import Database
-from monitor.step import Act
+from monitor.step import DOOR, Act
 
 AGAIN = timedelta(seconds=10)
 """The same act of the same person within this is a double click."""
@@ -55,18 +55,23 @@ def sealed(act: Act, before: str) -> str:
     """The act's hash, with the one before it."""
     at = act.at.astimezone(UTC).isoformat(timespec="microseconds")
     told = [before, act.incident_id, at, act.who, act.action, act.text, act.case_key, act.about, act.request_key]
+    told += [act.door] if act.door else []  # what was sealed before doors were kept stays sealed
     return sha256(json.dumps(told, ensure_ascii=True).encode()).hexdigest()
 
 
 def append(c: Any, acts: Sequence[Act]) -> tuple[list[Act], bool]:
-    """Note them in a transaction that writes: each as noted, or the earlier one that it repeats; and whether any is new."""
+    """Note them in a transaction that writes: each as noted, or the earlier one that it repeats; and whether any is new.
+
+    An act that does not say by which door it came came by the one that is open now.
+    """
     _lock(c)
     a, noted, fresh = t.acts.c, [], False
     last = c.execute(t.acts.select().with_only_columns(a.hash).order_by(a.id.desc()).limit(1)).scalar() or ""
-    for act in acts:
-        if earlier := _same(c, act):
+    for one in acts:
+        if earlier := _same(c, one):
             noted.append(earlier)
             continue
+        act = replace(one, door=one.door or DOOR.get())
         last, fresh = sealed(act, last), True
         row = plain(replace(act, hash=last))
         del row["id"]  # the database's own

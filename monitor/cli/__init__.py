@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import getpass
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from pwd import getpwuid
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
@@ -25,12 +27,22 @@ def whoami() -> str:
         return ""
 
 
+def system_user() -> str:
+    """As whom the system knows this process, whatever the environment or --who say; its number where it has no name."""
+    try:
+        return getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())
+
+
 ConfigPath = Annotated[Path, typer.Option("--config", metavar="FILE", help="The configuration.")]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON instead of a table.")]
 Who = Annotated[
     str,
     typer.Option("--who", "--by", help="Who does it.", default_factory=whoami, show_default="the user of this session"),
 ]
+"""A word, not a proof: who reaches the state may act under any name, also that of a user of the board. So the trail keeps beside it that
+the act came by the command line, and as which user of the system."""
 CONFIG = Path("config.toml")
 
 
@@ -55,8 +67,9 @@ def configured(path: Path) -> Config:
 
 
 @contextmanager
-def stored(path: Path) -> Iterator[tuple[Config, Store]]:
-    """The configuration and its state."""
+def stored(path: Path, *, people: bool = True) -> Iterator[tuple[Config, Store]]:
+    """The configuration and its state. people: what is done to it is done by somebody, by the command line; else Vigía does it."""
+    from monitor.step import DOOR
     from monitor.store import Store, StoreError
 
     config = configured(path)
@@ -64,11 +77,13 @@ def stored(path: Path) -> Iterator[tuple[Config, Store]]:
         store = Store(config.monitor.database)
     except StoreError as error:
         fail(error)
+    door = DOOR.set(f"cli:{system_user()}" if people else "")
     try:
         yield config, store
     except StoreError as error:
         fail(error)
     finally:
+        DOOR.reset(door)
         store.close()
 
 

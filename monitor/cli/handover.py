@@ -26,7 +26,8 @@ def _of(settings: Config, store: Store, at: datetime, since: str) -> Row:
 
     began = at - (length(since, "--since") or SHIFT)
     written, zone = settings.maintenance, settings.monitor.timezone
-    return found(lambda: handover(store, settings.promises, written, zone, at, began))  # type: ignore[no-any-return]
+    guides = settings.words.guides
+    return found(lambda: handover(store, settings.promises, written, zone, at, began, guides))  # type: ignore[no-any-return]
 
 
 @app.callback()

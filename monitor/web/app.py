@@ -20,6 +20,7 @@ from alerts.losses import Losses
 from alerts.promises import Promises
 from monitor.access import Access
 from monitor.blocks import Monitor
+from monitor.failing import failing
 from monitor.maintenance import Declared
 from monitor.metrics import Metrics
 from monitor.people import Conflict, Refused, Unknown
@@ -141,8 +142,8 @@ def app(
     made.include_router(acts.routes(store, clock))
     made.include_router(quiet.routes(store, clock, maintenance))
     made.include_router(forms.pages(store, clock))
-    made.include_router(handover.pages(store, clock, promises or Promises(), maintenance))
-    made.include_router(guides.pages(own_guides))
+    made.include_router(handover.pages(store, clock, promises or Promises(), maintenance, own_guides))
+    made.include_router(guides.pages(own_guides, lambda: failing(store)))
     made.include_router(reference.page(made))
     made.include_router(entry.pages(may, sessions, patience))
 

@@ -17,6 +17,7 @@ from monitor.access import LOOPBACK, Access, Role, User, on_loopback
 from monitor.blocks import Monitor
 from monitor.seeing import EVERYONE, SIGHT, Sight
 from monitor.sights import Sights
+from monitor.step import DOOR
 from monitor.store import Store, StoreError
 from monitor.web.asked import Asked, Malformed
 from monitor.web.page import rendered
@@ -118,11 +119,13 @@ class Gate:
             return
         scope["viewer"], scope["vigia_https"] = here, https
         sight, known = SIGHT.set(here.sight), VIEWER.set(here)
+        door = DOOR.set("api" if asked.path.startswith("/api/") else "page")
         try:
             await self._app(scope, receive if body is None else _again(body, receive), guarded)
         finally:
             SIGHT.reset(sight)
             VIEWER.reset(known)
+            DOOR.reset(door)
 
     def _addressed(self, asked: Asked) -> None:
         """Another name that leads to this machine is a page that wants to pass for ours (DNS rebinding)."""

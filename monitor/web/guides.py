@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from itertools import groupby
 
 from fastapi import APIRouter
@@ -12,8 +13,8 @@ from monitor.people import Unknown
 from monitor.web.page import LOOK, rendered
 
 
-def pages(folder: str = "") -> APIRouter:
-    """/guias (also those in which the words of ?q= stand) and /guias/{id}. folder: the bank's own."""
+def pages(folder: str = "", failing: Callable[[], Sequence[str]] = list) -> APIRouter:
+    """/guias (also those in which the words of ?q= stand) and /guias/{id}. folder: the bank's own; failing: where something fails now."""
     router = APIRouter(default_response_class=HTMLResponse, include_in_schema=False)
 
     @router.get("/guias")
@@ -28,7 +29,8 @@ def pages(folder: str = "") -> APIRouter:
 
     @router.get("/guias/{guide_id:path}")
     def one(guide_id: str) -> HTMLResponse:
-        found = guides(LOOK.get().lang, folder).get(guide_id)
+        others = [place for place in failing() if place != guide_id.partition("/")[0]]
+        found = guides(LOOK.get().lang, folder).get(guide_id, others)
         if found is None:
             raise Unknown(f"no hay una guía «{guide_id}»")
         return rendered("guide.html", guide=found)

@@ -27,13 +27,19 @@ SHOWN = 5
 """Signed ones that the page names."""
 
 
-def pages(store: Store, clock: Callable[[], datetime], promises: Promises, written: tuple[Declared, ...]) -> APIRouter:
-    """The page and the call, and POST /turno/sign (fields by, to, text, hours). written: the maintenance of the configuration."""
+def pages(
+    store: Store,
+    clock: Callable[[], datetime],
+    promises: Promises,
+    written: tuple[Declared, ...],
+    own_guides: str = "",
+) -> APIRouter:
+    """The page and the call, and POST /turno/sign (fields by, to, text, hours). written, own_guides: as `monitor.handover` has them."""
     router = APIRouter()
 
     def of(now: datetime, hours: float) -> Row:
         """As far as whoever asks may see it, before it becomes a text; and so it is signed: nobody signs what they have not seen."""
-        whole = handover(store, promises, written, str(now.tzinfo), now, now - timedelta(hours=hours))
+        whole = handover(store, promises, written, str(now.tzinfo), now, now - timedelta(hours=hours), own_guides)
         seen: Row = viewer().out(whole)
         return seen
 

@@ -151,6 +151,10 @@ class Act(BaseModel):
         str, Field(description="Whom it is assigned to, yes or no, or a silence, maintenance or hand-over.")
     ]
     request_key: Annotated[str, Field(description="The Idempotency-Key that it came with.")]
+    door: Annotated[
+        str,
+        Field(description="By which it came: page, api, cli:USER of the system; empty: Vigía itself, or not known."),
+    ]
     hash: Annotated[str, Field(description="Of this act and all before it.")]
 
 
@@ -200,6 +204,10 @@ class Total(BaseModel):
 class IncidentWhole(Incident):
     """All of one; `total` tells of the long lists how many rows there are, where an answer has fewer."""
 
+    failing: Annotated[
+        list[str],
+        Field(description="Products and channels beside its own that fail now: no client is to be sent there."),
+    ]
     alerts: list[Alert]
     affected_clients: list[Touched]
     exposed_clients: list[Touched]

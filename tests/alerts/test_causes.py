@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from alerts import Changes, Impact, Incident, IncidentState, Occurrence, Touch
 from alerts.causes import CauseBook, Escalating, occurrence, pareto, weighed
+from alerts.stages import Stage, Staged, Stages
 from rules import Scope, Severity
 from tests.characters import ACEROS, CAFE, TEXTILES, at
 
@@ -183,6 +184,27 @@ def test_both_owners_are_told_and_the_desk_is_the_products():
     (state,) = changes.escalations.values()
     assert state.owners == (("h2h", "canal@banco.example"), ("claims_chief", "r@banco.example"))
     assert state.desk == "mesa_nomina", "of the products that it hurts, the first that a desk takes"
+
+
+@pytest.mark.parametrize("stage", [Stage.OBSERVE, Stage.APPROVE])
+def test_while_a_products_cases_are_not_opened_by_themselves_its_cause_is_shown_and_opens_none(stage):
+    """The first return after that opens the one case, with all that went before; segments are of clients, and a cause is nobody's."""
+    book, changes = CauseBook(RULES), Changes()
+    stages = Stages((Staged(stage, frozenset({"pagos"})), Staged(stage, segments=frozenset({"pyme"}))))
+    for day in range(4):
+        book.ended(once(day), at("12:00", day=day), lambda _: "mesa", changes, stages)
+        book.ended(
+            once(day, "b", scope=Scope("swift"), products=()), at("12:00", day=day), lambda _: "mesa", changes, stages
+        )
+    assert [made.escalation.cause for made in changes.escalated] == ["b"]
+    (state,) = (one for one in changes.escalations.values() if one.cause != "b")
+    assert (state.returns, state.desk, state.escalated_at) == (4, "", at("12:00", day=2))
+    book.ended(once(9), at("12:00", day=9), lambda _: "mesa", changes)
+    made = changes.escalated[-1]
+    assert (made.escalation.key, made.escalation.desk, made.escalation.returns) == (state.key, "mesa", 5)
+    assert (len(made.found), made.escalation.escalated_at) == (5, at("12:00", day=9))
+    book.ended(once(10), at("12:00", day=10), lambda _: "mesa", changes)
+    assert len(changes.escalated) == 2, "once"
 
 
 @pytest.mark.parametrize(

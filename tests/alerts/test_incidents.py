@@ -516,6 +516,24 @@ def test_a_hint_that_something_is_new_yields_to_the_rule_that_knows_how_it_hurts
     assert watch.open[0].ways == {"rejected"}
 
 
+def test_what_is_new_and_only_rejects_is_not_of_one_cause_with_what_fails_beside_it():
+    """A whole channel's failures are those of the product that fails there; nor is the other called after them when both are made one."""
+    beside, codigo = Scope("adquirencia", PAGOS.channel), Spec(name="codigo")
+    for ways, many in (({"failed"}, 1), ({"rejected"}, 2)):
+        watch = Watch(Incidents(hints={"codigo"}), codigo="failed", rechazos="rejected")
+        watch.minute("10:00", (Spec(name="fallas"), PAGOS, Verdict.BREACH), (codigo, beside, Verdict.BREACH))
+        (new,) = (one for one in watch.open if one.rules == ("codigo",))
+        assert watch.incidents.called(new, frozenset(ways), Changes()).kind == min(ways)
+        watch.minute("10:01", (Spec(name="fallas"), Scope("", PAGOS.channel), Verdict.BREACH))
+        assert len(watch.open) == many
+    watch = Watch(Incidents(hints={"codigo"}), rechazos="rejected")
+    watch.minute("10:00", (Spec(name="rechazos"), PAGOS, Verdict.BREACH), (codigo, beside, Verdict.BREACH))
+    (new,) = (one for one in watch.open if one.rules == ("codigo",))
+    watch.incidents.called(new, frozenset({"failed", "rejected"}), Changes())
+    watch.minute("10:01", (Spec(name="rechazos"), Scope("", PAGOS.channel), Verdict.BREACH))
+    assert [(one.kind, one.ways, len(one.rules)) for one in watch.open] == [("rejected", {"rejected"}, 2)]
+
+
 def test_a_rule_that_knows_too_little_to_end_its_alert_is_over_when_one_that_knows_says_so():
     busy = replace(RULE, name="altas")
     for spoken, still in (({}, 1), ({"fallas": ("altas",)}, 0)):

@@ -193,7 +193,7 @@ def test_a_file_that_is_ours_no_longer_is_a_fault_of_all_of_it(tmp_path: Path) -
     assert error.value.whole
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20),
     st.sampled_from(["", "=", "+", "-", "@", "'"]),

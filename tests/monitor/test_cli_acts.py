@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
+from pwd import getpwuid
 from typing import Any
 
 import pytest
@@ -161,3 +163,10 @@ def test_the_shift_is_handed_over(vigia: Shell) -> None:
     assert f"{number} · Ana a Luis" in vigia("handover", "list")
     assert vigia.json("handover")["signed"]["author"] == "Ana"
     vigia("handover", "--since", "yesterday", code=2)
+
+
+def test_whatever_name_is_given_the_trail_tells_the_door_and_the_systems_user(vigia: Shell) -> None:
+    vigia("incidents", "ack", PAYMENTS, "--who", "laura")
+    (act,) = vigia.json("audit", "list", "--incident", PAYMENTS)
+    assert (act["who"], act["door"]) == ("laura", f"cli:{getpwuid(os.getuid()).pw_name}")
+    assert f"Terminal ({getpwuid(os.getuid()).pw_name})" in " ".join(vigia("audit", "list").split())

@@ -8,8 +8,8 @@ import pytest
 import requests
 from fastapi import FastAPI
 
-from monitor.guides import SECTIONS, Guides
-from monitor.languages import words
+from monitor.guides import GENERAL, NOT_NOW, SECTIONS, Guides
+from monitor.languages import Code, words
 from monitor.people import Unknown
 from monitor.rehearsal import LANGUAGES
 from monitor.spanish import NAMES
@@ -17,10 +17,10 @@ from monitor.web import face, guides, serve
 from rules.catalog import __file__ as catalog
 
 
-def web() -> FastAPI:
-    """The guides' pages alone."""
+def web(*failing: str) -> FastAPI:
+    """The guides' pages alone. failing: where something fails now."""
     made = FastAPI()
-    made.include_router(guides.pages())
+    made.include_router(guides.pages(failing=lambda: failing))
     made.add_exception_handler(Unknown, lambda _, error: face.trouble(str(error.args[0]), 404))
     return made
 
@@ -68,6 +68,8 @@ def test_both_languages_have_the_same_guides_with_as_many_steps() -> None:
         ({"guide": "no/hay", "kind": "slow", "product": "pagos", "channel": ""}, "pagos/lentitud"),
         ({"guide": "", "kind": "value", "product": "", "channel": "", "series": "cpu"}, "general/indicador"),
         ({"guide": None, "kind": "nuevo"}, "general/fallas"),
+        ({"guide": "general", "kind": "rejected", "product": "pagos", "channel": ""}, "pagos/rechazos"),
+        ({"guide": "general", "kind": "rejected", "product": "nomina", "channel": ""}, "general/rechazos"),
     ],
 )
 def test_the_guide_of_an_incident(incident: dict[str, str], guide: str) -> None:
@@ -84,11 +86,51 @@ def test_where_one_channel_fails_the_other_is_offered_first() -> None:
     assert "no repita" in known.of(row | {"guide": "", "kind": "pending", "channel": "conexion_directa"}).client
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_fails_too_is_not_offered(language: Code) -> None:
+    """Neither by a step nor in the sentence for the client, which is the general one then; what does not need it stands first."""
+    known, say = Guides(language), words(language)
+    row = {"guide": "general/fallas", "kind": "failed", "product": "", "channel": "conexion_directa"}
+    usual, now = known.of(row), known.of(row | {"failing": ["depositos", "sucursal_digital"]})
+    branch, general = say.name("sucursal_digital"), known.get("general/fallas")
+    assert general
+    assert branch in usual.client
+    assert usual.not_now == ()
+    assert now.client == general.client
+    assert now.not_now == ("sucursal_digital",)
+    assert now.contingency[0] == usual.contingency[1]
+    assert now.contingency[1].endswith(usual.contingency[0])
+    assert now.contingency[1].startswith(NOT_NOW[language].partition("{")[0] + branch)
+    assert known.of(row | {"failing": ["depositos"]}) == usual
+    product = known.of(row | {"product": "pagos", "failing": ["sucursal_digital"]})
+    assert product.client == general.client
+    assert [step.startswith(NOT_NOW[language][:8]) for step in product.contingency] == [False] * 4 + [True] * 2
+    last = known.of(row | {"channel": "nomina", "failing": ["sucursal_digital"]})
+    assert last == known.of(row | {"channel": "nomina"}), "what sends nobody elsewhere stays as it is"
+
+
+def test_where_nothing_of_a_guide_can_be_offered_the_general_step_goes_first(tmp_path: Path) -> None:
+    (tmp_path / "es").mkdir()
+    offer = '{ text = "Por swift.", uses = ["swift"] }'
+    (tmp_path / "es" / "pagos.toml").write_text(f'title = "Pagos"\ncontingency = [{offer}]\nclient = {offer}\n')
+    known = Guides("es", str(tmp_path))
+    assert known.faults == []
+    general = known.get("general/fallas")
+    guide = known.get("pagos/fallas", ["swift"])
+    assert general
+    assert guide
+    assert guide.contingency == (
+        *general.contingency,
+        "No lo ofrezca ahora (Swift: también con fallas): Por swift.",
+    )
+    assert guide.client == general.client
+
+
 def test_the_catalog_names_guides_that_there_are() -> None:
     text = (Path(catalog).parent / "productos.toml").read_text(encoding="utf-8")
     named = {line.split('"')[1] for line in text.splitlines() if line.startswith("guide")}
     assert named
-    assert [name for name in named if not Guides().get(name)] == []
+    assert [name for name in named - {GENERAL} if not Guides().get(name)] == []
 
 
 def test_words_are_found_without_accents_or_capitals() -> None:
@@ -123,6 +165,9 @@ def test_the_banks_place_goes_before_the_shipped_one(tmp_path: Path) -> None:
             'title = "P"\n[fallas]\nsolucion = ["x"]',
             "es/pagos.toml: fallas.solucion: no such key; did you mean 'solution'?",
         ),
+        ('title = "P"\nclient = {uses = ["x"]}', "es/pagos.toml: client.text: is missing"),
+        ('title = "P"\ncontingency = [7]', "es/pagos.toml: contingency[0]: must be"),
+        ('title = "P"\ncontingency = [{text = "x", usa = ["x"]}]', "es/pagos.toml: contingency[0].usa: no such key"),
         ('title = "P"\nsolution = "x"', "es/pagos.toml: solution: must be a list"),
     ],
 )
@@ -155,3 +200,13 @@ def test_pages_of_all_guides_and_of_one() -> None:
     assert "antes de la hora de corte" in one.text
     assert missing.status_code == 404
     assert "no hay una guía" in missing.text
+
+
+def test_a_guides_page_does_not_offer_what_fails_now() -> None:
+    server = serve(web("conexion_directa", "sucursal_digital"), "127.0.0.1:0")
+    try:
+        text = requests.get(server.address + "/guias/conexion_directa/fallas", timeout=10).text
+    finally:
+        server.stop()
+    assert "No lo ofrezca ahora (Sucursal Digital: también con fallas)" in text
+    assert "puede hacerlo por la Sucursal Digital" not in text

@@ -16,6 +16,7 @@ from alerts.reasons import RETURNED, WITHDRAWN
 from monitor import casework
 from monitor import tables as t
 from monitor.calendar import Calendar
+from monitor.claims import claim, confirm, waiting
 from monitor.mending import Promotions, take
 from monitor.pipeline import Pipeline
 from monitor.standing import rows
@@ -75,7 +76,7 @@ def test_undone_and_withdrawn_and_what_comes_of_it_after_a_restart_too(failing: 
     live(failing, "12:06", "12:13")
     assert [i.state for i in failing.store.incidents()] == [IncidentState.RESOLVED]
     assert desk(failing) == {"retirado": 3}
-    assert len(failing.store.waiting()) == 0
+    assert len(waiting(failing.store)) == 0
 
 
 def test_with_the_last_that_is_taken_back_its_desk_is_told_that_none_is_left(failing: Bank):
@@ -192,9 +193,9 @@ def test_a_promotion_waits_until_the_desk_has_told_its_number(store: Store) -> N
     promotions.hear([ours])
     promotions.take(pipeline(), store, NOW, changes)
     assert not changes.decisions
-    sent = store.claim(NOW, timedelta(minutes=2))
+    sent = claim(store, NOW, timedelta(minutes=2))
     assert sent
-    store.confirm(sent["id"], "C-000009", NOW)
+    confirm(store, sent["id"], "C-000009", NOW)
     promotions.take(pipeline(), store, NOW, changes)
     assert [(d.key, d.promoted_at) for d in changes.decisions.values()] == [(f"VG-{SLOW}-{OURS}", ago(9))]
 

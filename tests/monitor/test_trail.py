@@ -12,8 +12,10 @@ import pytest
 import sqlalchemy as sa
 
 from monitor import tables as t
+from monitor.retention import prune
+from monitor.step import DOOR
 from monitor.store import Act, Store
-from monitor.trail import BEFORE, PURGE, reseal, trail, verify
+from monitor.trail import BEFORE, PURGE, reseal, sealed, trail, verify
 from tests.monitor.conftest import NOW, ago
 
 LIMITS = dict.fromkeys(("cells", "ledger", "incidents", "clients", "outbox"), ago(100_000))
@@ -61,6 +63,7 @@ def test_whole_and_its_newest_seal_stays_in_it(acted: Store) -> None:
             t.acts.update().where(t.acts.c.text == "nota 5").values(text="nota 6"),
             t.acts.update().where(t.acts.c.text == "nota 5").values(who="Luis"),
             t.acts.update().where(t.acts.c.text == "nota 5").values(at=ago(4.5)),
+            t.acts.update().where(t.acts.c.text == "nota 5").values(door="page"),
             t.acts.update().where(t.acts.c.text == "nota 5").values(hash=""),
             t.acts.update().values(hash=""),
             t.acts.delete().where(t.acts.c.text == "nota 9"),
@@ -96,13 +99,13 @@ def test_retention_drops_the_oldest_in_order_and_the_rest_can_be_verified(acted:
     head = verify(acted).head
     early = Act("AF-0", ago(500), "Luis", "note", "con el reloj atrasado")
     acted.act(early)
-    assert acted.prune(LIMITS | {"incidents": ago(5)}, step=2) == 4
+    assert prune(acted, LIMITS | {"incidents": ago(5)}, step=2) == 4
     assert [act.text for act in acted.acts()][:2] == ["nota 5", "nota 4"]
     assert acted.acts()[-1].text == early.text, "never out of order"
     assert (verify(acted).acts, verify(acted, head).broken) == (6, "")
     write(acted, t.acts.delete().where(t.acts.c.text == "nota 5"))
     assert verify(acted).broken
-    acted.prune(LIMITS | {"incidents": NOW + timedelta(days=1)})
+    prune(acted, LIMITS | {"incidents": NOW + timedelta(days=1)})
     assert len(acted.acts()) == 1, "the newest stays, for the numbers go on from it"
 
 
@@ -120,7 +123,7 @@ def test_retention_drops_what_was_over_long_ago_and_keeps_what_holds(acted: Stor
     acted.put(t.works, [text | times | {"id": "nightly", "cron": "0 2 * * *", "until": None, "minutes": 60}])
     shift = {"author": "Ana", "to": "", "text": "", "told": "x", "since": ago(99)}
     acted.put(t.handovers, [shift | {"id": name, "at": at} for name, at in (("old", ago(9)), ("new", ago(1)))])
-    acted.prune(LIMITS | dict.fromkeys(("cells", "incidents", "clients"), ago(5)))
+    prune(acted, LIMITS | dict.fromkeys(("cells", "incidents", "clients"), ago(5)))
     with acted.reading() as c:
         left = {table.name: sorted(c.execute(table.select()).scalars()) for table in (t.silences, t.works, t.handovers)}
     assert left == {"silences": ["new"], "works": ["new", "nightly"], "handovers": ["new"]}
@@ -144,3 +147,26 @@ def test_the_trail_newest_first(acted: Store) -> None:
     assert [row["text"] for row in trail(acted, limit=2)] == ["nota 1", "nota 2"]
     assert {row["incident_id"] for row in trail(acted, incident_id="AF-1")} == {"AF-1"}
     assert len(trail(acted, since=ago(3.5))) == 3
+
+
+def test_by_which_door_an_act_came_is_sealed_with_it(acted: Store) -> None:
+    """What was sealed before doors were kept is whole as it was."""
+    before = sealed(Act("AF-1", NOW, "Aña", "note", "nota"), "")
+    assert before == "de4bb47a6f7ace5ba614c6a7768043a4564166ecdf43fdbf25f65946d13078a3"
+    old = verify(acted).head
+    door = DOOR.set("cli:root")
+    try:
+        (noted,) = acted.act(Act("AF-1", NOW, "laura", "note", "por la consola"))
+    finally:
+        DOOR.reset(door)
+    assert noted.door == "cli:root"
+    assert [row["door"] for row in trail(acted)] == ["cli:root", *[""] * 9]
+    assert verify(acted, old).broken == ""
+    for other in ("", "page", "cli:laura"):
+        write(acted, t.acts.update().where(t.acts.c.who == "laura").values(door=other))
+        assert "no cuadra" in verify(acted).broken
+    write(acted, t.acts.update().where(t.acts.c.who == "laura").values(door="cli:root"))
+    assert verify(acted).broken == ""
+    with acted.writing() as c:
+        reseal(c, Act("", NOW, "Luz", PURGE, f"x1: pidió; {BEFORE} {old}"))
+    assert verify(acted).broken == "", "a purge seals it anew with its door"

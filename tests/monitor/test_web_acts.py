@@ -64,7 +64,7 @@ def test_every_act_on_an_incident_and_its_trail(hand: Hand) -> None:
         assert bool(answer.json()["said"]) is (act in ("resolve", "reopen"))
     found = hand.get(f"/api/v1/acts?incident={PAYMENTS}").json()
     assert [act["action"] for act in found] == list(told)[::-1]
-    assert {act["who"] for act in found} == {"Ana"}
+    assert {(act["who"], act["door"]) for act in found} == {("Ana", "api")}
     assert [act["action"] for act in hand.get("/api/v1/acts?limit=1").json()] == ["reopen"]
     whole = hand.get(f"/api/v1/incidents/{PAYMENTS}").json()
     assert_same_keys(whole, people.incident(hand.store, PAYMENTS, NOW))
@@ -177,6 +177,7 @@ def test_forms_act_and_bring_back_to_the_page(hand: Hand) -> None:
     refused = hand.send("POST", f"/incidents/{SLOW}/ack", data={"by": "Ana"})
     assert (refused.status_code, "ya terminó" in refused.text, "<html" in refused.text) == (409, True, True)
     assert "llamé" in hand.text(f"/incidents/{PAYMENTS}")
+    assert {act.door for act in hand.store.acts()} == {"page"}
 
 
 def test_the_shift_as_a_page_and_signed(hand: Hand) -> None:

@@ -1,0 +1,77 @@
+"""Products and channels that the configuration names and that the state has never seen: most likely misspelt, but no fault.
+
+What Vigía does not know passes like what it knows, so a new product may be named before its first row; a misspelt one is silent for ever.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from typing import Any
+
+from monitor import tables as t
+from monitor.config import Config
+from monitor.database import StoreError
+from monitor.faults import Fault, read_toml
+from monitor.standing import rows
+from monitor.store import Store
+
+NAMING = frozenset({"product", "products", "channel", "channels", "on", "owners"})
+"""The keys that name some."""
+SERIES = ".on["
+"""In a key: what it names may be a metric's series as well, of which the state keeps no list."""
+ELSEWHERE = ("sources", "demo")
+"""Blocks that say what there is, instead of naming it."""
+_SEEN: tuple[Any, ...] = (t.holdings, t.verdicts)
+
+
+def unseen(config: Config) -> list[Fault]:
+    """Each name that was never seen, with its file and key; none where there is no state yet, or nothing in it."""
+    try:
+        store = Store(config.monitor.database)
+    except StoreError:
+        return []
+    try:
+        seen = _seen(store)
+    except StoreError:
+        return []
+    finally:
+        store.close()
+    named = [
+        (config.path.name, key, name)
+        for block, table in read_toml(config.path, config.path.name, []).items()
+        if block not in ELSEWHERE
+        for key, name in _named(table, block, naming=False)
+    ]
+    told = [
+        (file, key, name, get_close_matches(name, sorted(seen), n=1)) for file, key, name in named if name not in seen
+    ]
+    return [
+        Fault(file, key, f"nothing of {name!r} was ever seen" + (f"; did you mean {near[0]!r}?" if near else ""))
+        for file, key, name, near in told
+        if seen and (near or SERIES not in key)
+    ]
+
+
+def _seen(store: Store) -> set[str]:
+    found = set()
+    for table in _SEEN:
+        some = table.select().with_only_columns(table.c.product, table.c.channel).distinct()
+        found |= {name for row in rows(store, some) for name in row.values() if name}
+    return found
+
+
+def _named(table: Any, key: str, *, naming: bool) -> Iterator[tuple[str, str]]:
+    """Key and name of all that stands under a key that names some."""
+    if isinstance(table, str):
+        if naming and table:
+            yield key, table
+    elif isinstance(table, Mapping):
+        for name, part in table.items():
+            if naming:
+                yield f"{key}.{name}", name
+            else:
+                yield from _named(part, f"{key}.{name}", naming=name in NAMING)
+    elif isinstance(table, list):
+        for i, part in enumerate(table):
+            yield from _named(part, f"{key}[{i}]", naming=naming)

@@ -1,0 +1,109 @@
+"""Products and channels that the configuration names and nobody has ever seen are told, and are no fault."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from monitor.__main__ import app
+from monitor.config import read_config
+from monitor.store import Store
+from monitor.unseen import unseen
+
+CONFIG = """
+[monitor]
+database = "sqlite:///vigia.db"
+
+[sources.core]
+role = "transactions"
+kind = "file"
+path = "rows.csv"
+defaults = { product = "nunca" }
+
+[desks.a]
+kind = "local"
+path = "a.csv"
+products = ["pagos", "recaudo"]
+
+[desks.b]
+kind = "local"
+path = "b.csv"
+
+[portfolio.products]
+pagoz = 1.0
+
+[causes.owners]
+sucursal_digitl = "dueno@banco.example"
+
+[receivers.torre]
+kind = "teams"
+url = "https://teams.example/x"
+
+[[route]]
+receiver = "torre"
+products = ["swif"]
+
+[promises.calendars]
+habil = { hours = "08:00-18:00" }
+
+[[promise]]
+calendar = "habil"
+channels = ["conexion_directa", "conexion_direta"]
+days = 1
+
+[[step]]
+step = "approve"
+products = ["Pagos"]
+
+[[rests]]
+channel = "conexion_directa"
+on = ["pagos", "recaudoss", "cola_mq"]
+
+[[maintenance]]
+product = "xyz"
+from = 2026-03-07T23:00:00-05:00
+until = 2026-03-08T02:00:00-05:00
+"""
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    (tmp_path / "config.toml").write_text(CONFIG)
+    (tmp_path / "rows.csv").write_text("timestamp,status\n2026-03-03T10:00:00Z,ok\n")
+    return tmp_path / "config.toml"
+
+
+def test_each_name_that_nobody_knows_is_told_with_its_key_and_the_nearest(store: Store, config: Path) -> None:
+    assert store.engine.url.database == str(config.with_name("vigia.db")), (
+        "the state with three clients and what they hold"
+    )
+    assert [str(fault) for fault in unseen(read_config(config))] == [
+        "config.toml: desks.a.products[1]: nothing of 'recaudo' was ever seen; did you mean 'recaudos'?",
+        "config.toml: portfolio.products.pagoz: nothing of 'pagoz' was ever seen; did you mean 'pagos'?",
+        "config.toml: causes.owners.sucursal_digitl: nothing of 'sucursal_digitl' was ever seen; did you mean 'sucursal_digital'?",
+        "config.toml: route[0].products[0]: nothing of 'swif' was ever seen; did you mean 'swift'?",
+        "config.toml: promise[0].channels[1]: nothing of 'conexion_direta' was ever seen; did you mean 'conexion_directa'?",
+        "config.toml: step[0].products[0]: nothing of 'Pagos' was ever seen; did you mean 'pagos'?",
+        "config.toml: rests[0].on[1]: nothing of 'recaudoss' was ever seen; did you mean 'recaudos'?",
+        "config.toml: maintenance[0].product: nothing of 'xyz' was ever seen",
+    ]
+
+
+def test_check_says_so_and_is_content(store: Store, config: Path) -> None:
+    assert store.holdings()
+    before, _, after = CONFIG.partition("[receivers.torre]")
+    config.write_text(before + after.partition('products = ["swif"]')[2])
+    said = CliRunner().invoke(app, ["check", "--connect", "--config", str(config)])
+    assert "step[0].products[0]: nothing of 'Pagos' was ever seen; did you mean 'pagos'?\n" in said.stdout
+    assert (said.exit_code, said.stderr) == (0, "")
+
+
+def test_without_a_state_or_with_an_empty_one_nothing_is_known(config: Path) -> None:
+    assert unseen(read_config(config)) == []
+    assert not config.with_name("vigia.db").exists()
+    store = Store(f"sqlite:///{config.with_name('vigia.db')}")
+    store.migrate()
+    store.close()
+    assert unseen(read_config(config)) == []
