@@ -73,7 +73,7 @@ class Pair:
                 self.incident.update(told)
             except SourceError as error:
                 merged = _opened_for(case) != case.incident_id
-                if not (merged and error.permanent and error.fault == "refused" and one in str(error)):
+                if not (merged and error.permanent and f"no case with key {one}" in str(error)):
                     raise
 
     def _tied(self, case: Case, number: str) -> None:

@@ -93,7 +93,7 @@ def test_a_case_tool_is_one_file_for_both() -> None:
         "local",
     } == set(tools())
     assert load_source("salesforce", "cases") is Salesforce
-    with pytest.raises(LookupError, match=r"no source kind 'salesforce'; there are: file"):
+    with pytest.raises(LookupError, match=r"no source kind 'salesforce'; there are: .*\bfile\b"):
         load_source("salesforce", "clients")
     with pytest.raises(LookupError, match=r"no source kind 'salesfurce'; there are: .*salesforce"):
         load_source("salesfurce", "cases")
