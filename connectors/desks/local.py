@@ -8,6 +8,7 @@ import io
 import os
 import re
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -137,9 +138,8 @@ class Local:
         if write and text and not text.endswith(b"\n"):
             text += self._add(b"\n" if text.endswith(b"\r") else b"\r\n")
         before = self._text.count(b"\n")
-        for line, row in _read(text[len(self._text) :]):
-            if before + line > 1:
-                self._learn(before + line, row)
+        for line, row in islice(_read(text[len(self._text) :]), 0 if self._text else 1, None):
+            self._learn(before + line, row)
         self._text = text
 
     def _learn(self, line: int, row: list[str]) -> None:

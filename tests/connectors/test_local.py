@@ -184,6 +184,13 @@ def test_a_row_too_short_is_told_by_its_line_and_holds_up_no_other(tmp_path: Pat
     assert [row["caso"] for row in rows(path) if row["clave"] == "k2"] == ["C-000002"]
 
 
+def test_a_line_that_people_left_empty_above_the_header_is_no_case(tmp_path: Path) -> None:
+    path = tmp_path / "casos.csv"
+    Local(path=str(path)).open(case())
+    path.write_bytes(b"\r\n" + path.read_bytes().removeprefix(b"\xef\xbb\xbf"))
+    assert Local(path=str(path)).check().endswith(": 1 cases")
+
+
 def test_a_file_that_is_ours_no_longer_is_a_fault_of_all_of_it(tmp_path: Path) -> None:
     path = tmp_path / "casos.csv"
     Local(path=str(path)).open(case())
