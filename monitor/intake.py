@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -16,6 +16,7 @@ from alerts import Client, Holding, TheirCase
 from alerts.routing import ROLES, mailbox
 from connectors import AHEAD, Cursor, Reject, SourceError
 from connectors.circuit import state_of
+from monitor import anew
 from monitor.plugs import SourceConfig
 from monitor.windows import minute_of
 
@@ -38,11 +39,15 @@ class Rows:
     drained: bool = True
     complete_until: datetime | None = None
     rejects: tuple[Reject, ...] = ()
+    ahead: int = 0
+    """Rejects that only lie ahead of now."""
     unknown_statuses: dict[str, int] = field(default_factory=dict)
     wrong_digits: int = 0
     """Rows of a client whose check digit is wrong (see `connectors.nit`)."""
     notes: tuple[Reject, ...] = ()
     lost: str = ""
+    still: str = ""
+    """Why nothing could be said of the source by what came before, where nothing came since."""
     gaps: tuple[tuple[datetime, datetime], ...] = ()
 
     @property
@@ -53,26 +58,35 @@ class Rows:
     @property
     def useless(self) -> str:
         """Why nothing can be said of the source by these rows, or '': none of them could be used, or not even half of many."""
-        left, usable = len(self.rejects), self.table.num_rows
+        left, usable = len(self.rejects) - self.ahead, self.table.num_rows
         if not left or (usable and (left < usable or left + usable < MANY)):
             return ""
         how_many = f"{left} of {left + usable} rows" if usable else f"none of {left} rows"
         could = "could not be used" if usable else "could be used"
-        return f"{how_many} {could}, such as {self.rejects[0].where}: {self.rejects[0].why}"
+        one = next((reject for reject in self.rejects if not reject.ahead), self.rejects[0])
+        return f"{how_many} {could}, such as {one.where}: {one.why}"
+
+    @property
+    def wrong(self) -> str:
+        """Why nothing can be said of the source, or ''. What could be used of its rows is used all the same."""
+        return self.useless or self.still
 
 
 class Intake:
     """A source and its mapping; remembers the cursor of what it has fetched, which runs ahead of what is committed."""
 
-    def __init__(self, config: SourceConfig, cursor: Cursor | None = None) -> None:
+    def __init__(self, config: SourceConfig, cursor: Cursor | None = None, until: datetime | None = None) -> None:
+        """cursor: as it was committed, of whatever configuration; until: up to when the source was complete then."""
         self.name, self.role, self.config = config.name, config.block.role, config
-        self.cursor = cursor
+        self._events = self.role in ("transactions", "metrics")
+        self._at, self._beside = anew.taken_up(self.name, cursor, config.reads, until if self._events else None)
         self._zone = ZoneInfo(config.zone)
         self._source, self._mapping = config.make(), config.mapping()
 
     def poll(self, now: datetime, since: datetime | None = None) -> Rows:
         """The next rows; raises SourceError, after which it asks again from the same place."""
-        batch = self._source.poll(self.cursor, now.astimezone(self._zone), since)
+        since = max(filter(None, (since, self._from)), default=None)
+        batch = self._source.poll(self._at, now.astimezone(self._zone), since)
         try:
             mapped = self._mapping.apply(batch.table, batch.where)
         except SourceError as error:
@@ -80,14 +94,33 @@ class Intake:
                 raise
             words = f"{error} ({batch.where(0)})"  # which of many files it is
             raise SourceError(words, permanent=error.permanent, fault=error.fault) from error
-        self.cursor = batch.cursor
         until = batch.complete_until
-        rows, ahead = self._not_ahead(mapped.table, now)
-        return Rows(
-            self.name, self.role, rows, batch.cursor, now, batch.drained,
-            min(until, now) if until else None, (*batch.rejects, *mapped.rejects, *ahead), mapped.unknown_statuses,
-            wrong_digits=sum(mapped.wrong_digits.values()), notes=batch.notes, lost=batch.lost, gaps=batch.gaps,
+        table, ahead = self._not_ahead(self._counting(mapped.table), now)
+        rows = Rows(
+            self.name, self.role, table, batch.cursor, now, batch.drained, min(until, now) if until else None,
+            (*batch.rejects, *mapped.rejects, *ahead), sum(one.ahead for one in batch.rejects) + len(ahead),
+            mapped.unknown_statuses, sum(mapped.wrong_digits.values()), batch.notes, batch.lost, gaps=batch.gaps,
         )  # fmt: skip
+        self._at = batch.cursor
+        wrong = rows.useless or ("" if table.num_rows or self._events else self._beside.get(anew.WRONG, ""))
+        self._note(anew.WRONG, wrong)
+        if self._events and table.num_rows:
+            newest = pc.max(table["timestamp"]).as_py().isoformat()
+            self._note(anew.NEWEST, "" if until and batch.drained else max(newest, self._beside.get(anew.NEWEST, "")))
+        return replace(rows, cursor=batch.cursor | self._beside, still="" if rows.useless else wrong)
+
+    def _note(self, name: str, said: str) -> None:
+        self._beside = {k: v for k, v in self._beside.items() if k != name} | ({name: said} if said else {})
+
+    @property
+    def _from(self) -> datetime | None:
+        """From when on rows count, where an older configuration has read those before."""
+        return datetime.fromisoformat(self._beside[anew.FROM]) if self._events and anew.FROM in self._beside else None
+
+    def _counting(self, table: pa.Table) -> pa.Table:
+        """Without the rows of before the reading began anew."""
+        since = self._from
+        return table if since is None else table.filter(pc.greater_equal(table["timestamp"], since))
 
     def _not_ahead(self, table: pa.Table, now: datetime) -> tuple[pa.Table, list[Reject]]:
         """Without the rows that say to have happened after now: a clock, a zone or a sentinel date is wrong."""
@@ -97,13 +130,16 @@ class Intake:
         wrong = table.filter(ahead)
         if not wrong.num_rows:
             return table, []
-        told = [Reject(f"a row of {time.isoformat()}", "lies ahead of now") for time in wrong["timestamp"].to_pylist()]
+        told = [
+            Reject(f"a row of {time.isoformat()}", "lies ahead of now", ahead=True)
+            for time in wrong["timestamp"].to_pylist()
+        ]
         return table.filter(pc.invert(ahead)), told
 
     def committed(self, cursor: Cursor) -> None:
         """Tell the source, where it asks for it, what is on disk; raises SourceError."""
         if tell := getattr(self._source, "committed", None):
-            tell(cursor)
+            tell({key: value for key, value in cursor.items() if not key.startswith("_")})
 
     def close(self) -> None:
         """Let go of the source's connection, where it keeps one; the next poll makes another."""

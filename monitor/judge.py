@@ -23,6 +23,7 @@ from monitor.causes import recalled
 from monitor.cells import Counted
 from monitor.clocks import first_words
 from monitor.config import Config
+from monitor.first_reading import unknown
 from monitor.intake import Rows, cases_of, clients_of, holdings_of, stories_of
 from monitor.mending import Promotions, remember, take
 from monitor.pipeline import Pipeline
@@ -51,13 +52,12 @@ class Stopped(Exception):  # noqa: N818 - it is no error
 class Down:
     """A poll that failed: the source said why.
 
-    since: when it was expected to answer (None: it just failed); lost: rows came, and could not be used; drained: no more of them wait.
+    since: when it was expected to answer (None: it just failed); drained: nothing more is asked of it for now.
     """
 
     source: str
     error: str
     since: datetime | None = None
-    lost: bool = False
     drained: bool = True
 
 
@@ -66,14 +66,15 @@ class Standing:
     """How far a source is.
 
     complete_until: it vouches for everything before (None until its first reading has ended); down_since: when its polls began
-    to fail; dark_from: the first minute that was judged without it, until it has caught up; lost_until: when rows that could not be
-    used last came, until others do.
+    to fail, or their rows to be of no use; dark_from: the first minute that was judged without it, until it has caught up. While its
+    first reading goes on: newest, of the rows that could be used; lost_from, from when on it is not known, since a page of no use.
     """
 
     complete_until: datetime | None = None
     down_since: datetime | None = None
     dark_from: int | None = None
-    lost_until: datetime | None = None
+    newest: datetime | None = None
+    lost_from: datetime | None = None
 
     @property
     def down(self) -> bool:
@@ -237,7 +238,6 @@ class Judge:
             if isinstance(item, Down):
                 if standing := self.sources.get(item.source):
                     standing.down_since = standing.down_since or item.since or now
-                    standing.lost_until = now if item.lost else standing.lost_until
             else:
                 self._take(item, step, done)
         if fresh := [cells for kind, cells in step.cells if kind == "cells"]:
@@ -280,28 +280,26 @@ class Judge:
 
     def _count(self, rows: Rows, step: Step, done: Done) -> None:
         standing = self.sources[rows.source]
-        table, closing = rows.table, self.judged_until
+        table, closing, before = rows.table, self.judged_until, len(step.gaps)
         if standing.complete_until is None:
             # The source's first reading is history, however old: it is known from its own time on, and trains.
             closing = None
             since = self._began - self.config.sources[rows.source].block.start
             table = table.filter(pc.greater_equal(table["timestamp"], since))
-        standing.down_since = None
-        standing.lost_until = rows.polled_at if rows.lost else standing.lost_until
-        if standing.lost_until and standing.complete_until:
+            step.gaps += unknown(rows, table, standing, since)
+        standing.down_since = (standing.down_since or rows.polled_at) if rows.wrong else None
+        if (rows.lost or rows.wrong) and standing.complete_until:
             # What was told in between is not known: its minutes are neither empty nor healthy.
-            end = max(minute_of(standing.lost_until) + 1, self.judged_until or 0)
-            lost = (rows.source, minute_of(standing.complete_until), end)
-            self.windows.gap(*lost)
-            step.gaps.append(lost)
-        standing.lost_until = None
-        for unknown in rows.unknown:
-            self.windows.gap(*unknown)
-            step.gaps.append(unknown)
-        if rows.drained and standing.complete_until is None and self.judged_until is not None:
-            done.untrained = True
-        if rows.drained or standing.complete_until:
-            standing.complete_until = rows.complete_until or standing.complete_until
+            end = max(minute_of(rows.polled_at) + 1, self.judged_until or 0)
+            step.gaps.append((rows.source, minute_of(standing.complete_until), end))
+        step.gaps += rows.unknown
+        for gap in step.gaps[before:]:
+            self.windows.gap(*gap)
+        if not rows.wrong:
+            if rows.drained and standing.complete_until is None and self.judged_until is not None:
+                done.untrained = True
+            if rows.drained or standing.complete_until:
+                standing.complete_until = rows.complete_until or standing.complete_until
         if rows.role == "metrics":
             placed, late = self.windows.place_metrics(table, source=rows.source, closing=closing)
             self.windows.hold_metrics(placed)
@@ -310,7 +308,7 @@ class Judge:
             return
         read = minute_of(self.clock())
         counted = self.windows.count(table, source=rows.source, closing=closing, dark=standing.dark_from, read=read)
-        if rows.drained:
+        if rows.drained and not rows.wrong:
             standing.dark_from = None
         self.windows.remember(counted.ledger)
         self.windows.note(counted.doubtful)
