@@ -23,6 +23,8 @@ from monitor.windows import minute_of
 log = structlog.get_logger()
 ENDLESS = datetime(9999, 1, 1, tzinfo=UTC)
 """The `now` of a backtest, in which nothing lies ahead."""
+NAMELESS = ("clients", "holdings")
+"""Roles whose rows are told by no key of theirs, as a database does (`nit = 900123456`): it is who the client is."""
 MANY = 20
 """Rows of one poll from which on it tells something that half of them cannot be used."""
 
@@ -96,9 +98,12 @@ class Intake:
             raise SourceError(words, permanent=error.permanent, fault=error.fault) from error
         until = batch.complete_until
         table, ahead = self._not_ahead(self._counting(mapped.table), now)
+        rejects: tuple[Reject, ...] = (*batch.rejects, *mapped.rejects, *ahead)
+        if self.role in NAMELESS:
+            rejects = tuple(replace(one, where=one.where.partition(" = ")[0]) for one in rejects)
         rows = Rows(
             self.name, self.role, table, batch.cursor, now, batch.drained, min(until, now) if until else None,
-            (*batch.rejects, *mapped.rejects, *ahead), sum(one.ahead for one in batch.rejects) + len(ahead),
+            rejects, sum(one.ahead for one in rejects),
             mapped.unknown_statuses, sum(mapped.wrong_digits.values()), batch.notes, batch.lost, gaps=batch.gaps,
         )  # fmt: skip
         self._at = batch.cursor

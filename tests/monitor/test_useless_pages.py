@@ -100,7 +100,9 @@ def test_a_row_of_tomorrow_makes_nothing_down(bank: Bank, tool: sqlite3.Connecti
     assert 'vigia_source_rejected_rows_total{source="tool"} 1.0' in service.metrics.exposition().decode()
 
 
-def test_history_of_half_a_page_counts_and_the_rest_of_its_time_is_unknown(bank: Bank, tool: sqlite3.Connection) -> None:
+def test_history_of_half_a_page_counts_and_the_rest_of_its_time_is_unknown(
+    bank: Bank, tool: sqlite3.Connection
+) -> None:
     (bank.folder / "config.toml").write_text(PAID)
     times = [at("10:00") + timedelta(seconds=18 * n) for n in range(400)]
     write(tool, *((n, time, "n/d" if 100 <= n < 125 else "1") for n, time in enumerate(times)))
@@ -130,3 +132,18 @@ def test_live_rows_of_half_a_page_count_and_its_minutes_are_unknown(bank: Bank, 
     assert sum(pc.sum(table["n"]).as_py() for table in counted) == 115
     ((_, start, stop),) = service.store.gaps()
     assert (start, stop) == (minute_of(at("12:00")), minute_of(at("12:02")))
+
+
+def test_who_a_client_is_stands_in_no_log(
+    bank: Bank, tool: sqlite3.Connection, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Neither by a file's row nor by a database's, whose key it is."""
+    block = '[sources.clientes]\nrole = "clients"\nkind = "sql"\nurl = "sqlite:///crm.db"\ntable = "t"\ncursor = "id"\n'
+    block += 'key = "client"\ncolumns = { client_id = "client", value_rank = "amount" }\n'
+    (bank.folder / "config.toml").write_text(CONFIG + block)
+    write(tool, (1, at("11:00"), "high"))
+    bank.pay("11:00", "12:00")
+    service = bank.start()
+    assert service.cycle() is False
+    assert "value_rank (amount) 'high' is not a whole number" in service.errors["clientes"]
+    assert "900123456" not in service.errors["clientes"] + capsys.readouterr().out
