@@ -17,11 +17,11 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from heapq import heappop, heappush
 
 from alerts import Action, Changes, Client, Decision, Impact, Incident, IncidentState, TheirCase
 from alerts.confidence import confidence
-from alerts.promises import first_word
+from alerts.decided import Decided, case_key
+from alerts.heard import Heard
 from alerts.reasons import (
     APPROVAL,
     BUDGET,
@@ -47,11 +47,6 @@ from alerts.ties import AFTER, BEFORE, belongs, in_time, is_early, linked_to, un
 HOUR = timedelta(hours=1)
 
 
-def case_key(incident_id: str, client_id: str) -> str:
-    """Our key of the case, which every desk is told: made of incident and client, so that a repeat does no harm."""
-    return f"VG-{incident_id}-{client_id}"
-
-
 class CaseBook:
     """The decisions taken and the clients' own cases, as known by now."""
 
@@ -59,46 +54,13 @@ class CaseBook:
         self, decisions: Iterable[Decision] = (), cases: Iterable[TheirCase] = (), declared: Collection[str] = ()
     ) -> None:
         """declared: the tools that say in which form they write NITs."""
-        self.decisions: dict[str, Decision] = {}
-        self._first: dict[tuple[str, str], str] = {}
-        self._tied: dict[tuple[str, str], str] = {}
-        """By the tool and its number, which another tool may give too: the key of the decision."""
-        self._held: set[str] = set()
-        self._incidents: dict[str, Incident] = {}
-        self._hit: dict[str, set[str]] = {}
-        """By incident, the clients whom it affects."""
-        self._undone: dict[tuple[str, str], set[tuple[str, str]]] = {}
+        self.decisions, self.cases = Decided(decisions), Heard(cases)
         self.approved: dict[str, str] = {}
         """Incidents of which all cases are approved, also those to come, and by whom."""
         self.withdrawn: set[str] = set()
         """Incidents of which all was taken back: nothing is opened in them."""
         self._declared = declared
-        for decision in sorted(decisions, key=lambda d: (d.key != case_key(d.incident_id, d.client_id), d.key)):
-            self._keep(decision)
-        self.cases: dict[tuple[str, str], TheirCase] = {}
-        self._by_client: dict[str, dict[tuple[str, str], TheirCase]] = {}
-        self._unseen: list[tuple[datetime, tuple[str, str]]] = []
-        self._waiting: dict[str, dict[tuple[str, str], None]] = {}
-        self._news: set[str] = set()
-        self.learn(cases)
-
-    def learn(self, cases: Iterable[TheirCase]) -> list[TheirCase]:
-        """Take in cases as the tools tell them; the newest row of one wins. Those that were news."""
-        news = []
-        for case in cases:
-            key = (case.source, case.case_id)
-            old = self.cases.get(key)
-            if old and old.updated_at and case.updated_at and case.updated_at < old.updated_at:
-                continue
-            if old:
-                case = first_word(old, case)  # noqa: PLW2901 - the row, as it is kept
-                self._by_client.get(old.client_id, {}).pop(key, None)
-            self.cases[key] = case
-            news.append(case)
-            if case.reported_by != "monitor":
-                self._by_client.setdefault(case.client_id, {})[key] = case
-                heappush(self._unseen, (case.opened_at, key))
-        return news
+        self._incidents: dict[str, Incident] = {}
 
     def know(self, incidents: Iterable[Incident]) -> None:
         """The incidents that are open or were lately, as they stand."""
@@ -118,10 +80,10 @@ class CaseBook:
         by_client: dict[str, list[Impact]] = {}
         for impact in impacts:
             by_client.setdefault(impact.client_id, []).append(impact)
-        self._hit.setdefault(incident.id, set()).update(by_client)
+        self.decisions.hit.setdefault(incident.id, set()).update(by_client)
         self._incidents[incident.id] = incident
         for client, touched in by_client.items():
-            held = self.decisions.get(self._first.get((incident.id, client), ""))
+            held = self.decisions.of(incident.id, client)
             priority = max(impact.priority for impact in touched)
             products = sorted({impact.product for impact in touched if impact.product})
             wait = self._wait(incident, limits, (clients or {}).get(client), touched, products, held)
@@ -195,7 +157,7 @@ class CaseBook:
 
     def _left(self, held: Decision, incident: Incident, at: datetime) -> bool:
         """Whether the case that stood for the client was taken back: they are decided on anew."""
-        mine = [d for i in self._incidents if (d := self.decisions.get(self._first.get((i, held.client_id), "")))]
+        mine = [d for i in self._incidents if (d := self.decisions.of(i, held.client_id))]
         if incident.state is not IncidentState.FIRING or not left(held, mine) or served(held, self.decisions.values()):
             return False
         stood = self._elsewhere(again := replace(held, opened_at=at))
@@ -206,7 +168,7 @@ class CaseBook:
 
         Who has an open case of their own by now is linked to it, which costs no budget.
         """
-        waiting = [d for d in map(self.decisions.__getitem__, self._held) if d.incident_id in firing]
+        waiting = [d for d in map(self.decisions.__getitem__, self.decisions.held) if d.incident_id in firing]
         if not waiting:
             return
         done = [d for d in self.decisions.values() if d.action is not Action.NONE]
@@ -231,39 +193,24 @@ class CaseBook:
             served.add((decision.incident_id, decision.client_id))
             self.note(done_now, changes)
 
-    def heard(self, clients: Iterable[str]) -> None:
-        """What touches these clients may be other than it was."""
-        self._news.update(clients)
-
-    def decided(self, incident_id: str, client_id: str) -> bool:
-        """Whether anything was decided for the client in the incident."""
-        return (incident_id, client_id) in self._first
-
     def attach(self, products_of: Callable[[str, str], list[str]], at: datetime, changes: Changes) -> None:
         """Tie the cases that became known by `at` to the ones that we had opened for their clients.
 
         products_of: on which products an incident has affected a client.
         """
-        while self._unseen and self._unseen[0][0] <= at:
-            _, key = heappop(self._unseen)
-            client = self.cases[key].client_id
-            self._waiting.setdefault(client, {})[key] = None
-            self._news.add(client)
         # A case that fits nothing yet may once its client is hit, or on another product; not for ever.
-        news, self._news = sorted(self._news & self._waiting.keys()), set()
-        for client in news:
-            cases = [self.cases[key] for key in self._waiting[client]]
+        for client, cases in self.cases.stirred(at):
             for case in (case for case in cases if self._may_fit(case, at)):
                 self._fit(case, products_of, at, changes)
-            self._waiting[client] = {(c.source, c.case_id): None for c in cases if self._may_fit(c, at)}
+            self.cases.left(client, (case for case in cases if self._may_fit(case, at)))
 
     def _fit(
         self, case: TheirCase, products_of: Callable[[str, str], list[str]], at: datetime, changes: Changes
     ) -> None:
         fits = []
         for incident in self._incidents.values():
-            decision = self.decisions.get(self._first.get((incident.id, case.client_id), ""))
-            if decision is None or self._apart(case, incident.id, case.client_id):
+            decision = self.decisions.of(incident.id, case.client_id)
+            if decision is None or self.decisions.apart(case, incident.id, case.client_id):
                 continue
             if decision.linked_case_id and not self._better(case, decision, incident):
                 continue
@@ -288,7 +235,7 @@ class CaseBook:
         return tied is not None and is_early(tied, incident) and not is_early(case, incident)
 
     def _may_fit(self, case: TheirCase, at: datetime) -> bool:
-        return (case.source, case.case_id) not in self._tied and at - case.reported_at <= BEFORE + AFTER
+        return not self.decisions.ties(case) and at - case.reported_at <= BEFORE + AFTER
 
     def _tie(self, decision: Decision, case: TheirCase, sure: float | None, changes: Changes) -> None:
         told = replace(decision, **linked_to(case), client_reported_at=case.reported_at, confidence=sure)
@@ -297,19 +244,11 @@ class CaseBook:
     def _sure(self, case: TheirCase, incident: Incident, products: Collection[str]) -> float:
         return confidence(case, incident, products, declared=case.source in self._declared)
 
-    def _apart(self, case: TheirCase, incident_id: str, client_id: str) -> bool:
-        """Whether somebody said that the case is not about the incident."""
-        return (case.source, case.case_id) in self._undone.get((incident_id, client_id), ())
-
-    def tied(self, case: TheirCase) -> Decision | None:
-        """The decision to which the case is tied."""
-        return self.decisions.get(self._tied.get((case.source, case.case_id), ""))
-
     def _free(self, case: TheirCase, changes: Changes) -> bool:
         """Whether the case may be tied anew: it is not, or only to an incident that was over when it was reported."""
-        tied = self.tied(case)
+        tied = self.decisions.tied_to(case)
         if tied is None:
-            return (case.source, case.case_id) not in self._tied  # else to one that is forgotten
+            return not self.decisions.ties(case)  # else to one that is forgotten
         incident = self._incidents.get(tied.incident_id)
         if tied.confirmed_by or (incident and under_way(incident, case.reported_at)):
             return False
@@ -318,26 +257,20 @@ class CaseBook:
 
     def forget(self, incident_id: str) -> None:
         """Let go of an incident that can change no more."""
-        self.decisions = {key: d for key, d in self.decisions.items() if d.incident_id != incident_id}
-        self._first = {of: key for of, key in self._first.items() if of[0] != incident_id}
-        self._held &= self.decisions.keys()
-        self._undone = {of: cases for of, cases in self._undone.items() if of[0] != incident_id}
-        self._hit.pop(incident_id, None)
+        self.decisions.forget(incident_id)
         self.approved.pop(incident_id, None)
         self.withdrawn.discard(incident_id)
 
     def follow(self, merged: Incident, changes: Changes) -> None:
         """Decisions of an incident that was merged go on under its parent; what it has decided for a client itself comes first."""
-        for decision in [d for d in self.decisions.values() if d.incident_id == merged.id]:
-            self._first.pop((merged.id, decision.client_id), None)
+        for decision in self.decisions.leave(merged.id):
             self.note(replace(decision, incident_id=merged.parent_id), changes)
 
     def _theirs(self, incident: Incident, client: str, products: list[str], at: datetime) -> TheirCase | None:
-        cases = self._by_client.get(client, {}).values()
         fits = [
             case
-            for case in cases
-            if belongs(case, incident, products, at) and not self._apart(case, incident.id, client)
+            for case in self.cases.of(client)
+            if belongs(case, incident, products, at) and not self.decisions.apart(case, incident.id, client)
         ]
         return min(
             fits,
@@ -363,38 +296,22 @@ class CaseBook:
         """Why a case of ours on another incident stands for what is to be decided; '' where none does."""
         incident, reasons = self._incidents.get(decision.incident_id), set()
         for other in self._incidents.values():
-            held = self.decisions.get(self._first.get((other.id, decision.client_id), ""))
+            held = self.decisions.of(other.id, decision.client_id)
             if incident and held and other.id != incident.id and self.standing(held):
-                alone = self._hit[incident.id] | self._hit[other.id] == {decision.client_id}
+                alone = self.decisions.hit[incident.id] | self.decisions.hit[other.id] == {decision.client_id}
                 reasons.add(why(incident, decision, other, held, alone=alone))
         return next((reason for reason in (ELSEWHERE, RETURNED) if reason in reasons), "")
 
     def note(self, decision: Decision, changes: Changes) -> None:
         """Write a decision over what was decided before; a case that it lets go may be tied to another incident."""
-        self._news.add(decision.client_id)
+        self.cases.stir([decision.client_id])
         before = self.decisions.get(decision.key)
         if decision.decided_at is None:
             decision = replace(decision, decided_at=before.decided_at if before else decision.opened_at)
         if before and before.action is Action.NONE and decision.action is not Action.NONE:
             decision = replace(decision, waited=before.reason)
-        self._keep(decision)
+        self.decisions.keep(decision)
         changes.decisions[decision.key] = decision
         freed = before and self.cases.get((before.linked_source, before.linked_case_id))
-        if freed and (freed.source, freed.case_id) not in self._tied:
-            self._waiting.setdefault(freed.client_id, {})[freed.source, freed.case_id] = None
-            self._news.add(freed.client_id)
-
-    def _keep(self, decision: Decision) -> None:
-        before = self.decisions.get(decision.key)
-        if before and self._tied.get(old := (before.linked_source, before.linked_case_id)) == decision.key:
-            del self._tied[old]
-        if decision.undone or (before and before.undone):
-            of = (decision.incident_id, decision.client_id)
-            same = (d for d in self.decisions.values() if d.key != decision.key and (d.incident_id, d.client_id) == of)
-            self._undone[of] = {*decision.undone, *(case for other in same for case in other.undone)}
-        if decision.client_reported_at:
-            self._tied[decision.linked_source, decision.linked_case_id] = decision.key
-        self.decisions[decision.key] = decision
-        self._hit.setdefault(decision.incident_id, set()).add(decision.client_id)
-        (self._held.add if waits(decision) else self._held.discard)(decision.key)
-        self._first.setdefault((decision.incident_id, decision.client_id), decision.key)
+        if freed and not self.decisions.ties(freed):
+            self.cases.loosen(freed)

@@ -22,7 +22,7 @@ CONNECT = 10
 """Seconds in which a server must take a connection."""
 SLACK = 10
 """Seconds that a server has to break a statement off by itself before its connection is given up."""
-PACKAGES = {"pymysql": "'vigia[mysql]'", "mysqldb": "mysqlclient", "cx_oracle": "cx_Oracle"}
+PACKAGES = {"mysqldb": "mysqlclient", "cx_oracle": "cx_Oracle"}
 """What to install for a driver, where it is not called as the driver is."""
 BIT = 16
 """MySQL's type of a column of bits, which its driver gives as bytes."""
@@ -146,9 +146,10 @@ def _driverless(address: sa.URL, error: Exception) -> str:
     driver = _driver(address)
     if not driver:
         return f"url: no driver for {address.drivername}: SQLAlchemy knows no such database"
-    told = f"url: no driver for {address.drivername}: {error}; pip install {PACKAGES.get(driver, driver)}"
+    install = "make extras" if driver == "pymysql" else f"pip install {PACKAGES.get(driver, driver)}"
+    told = f"url: no driver for {address.drivername}: {error}; {install}"
     if address.get_backend_name() in ("mysql", "mariadb") and driver != "pymysql":
-        told += ", or write mysql+pymysql:// and pip install 'vigia[mysql]'"
+        told += ", or write mysql+pymysql:// and make extras"
     return told
 
 

@@ -154,7 +154,7 @@ def _load(intake: Intake, pipeline: Pipeline, outcome: Outcome, progress: Progre
             case "metrics":
                 windows.hold_metrics(windows.place_metrics(rows.table, source=rows.source, closing=None)[0])
             case "cases":
-                pipeline.book.learn(cases_of(rows.table, rows.source))
+                pipeline.book.cases.learn(cases_of(rows.table, rows.source))
             case "clients":
                 pipeline.portfolio.clients |= {client.client_id: client for client in clients_of(rows.table)}
             case _:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pyarrow as pa
 
+from monitor.database import StoreError
+
 VERSION = 1
-
-
-class BlobError(Exception):
-    """The bytes cannot be read, in words."""
 
 
 def packed(table: pa.Table) -> bytes:
@@ -21,11 +21,18 @@ def packed(table: pa.Table) -> bytes:
 
 
 def unpacked(blob: bytes, kind: str, version: int) -> pa.Table:
-    """The table again. Raises BlobError."""
+    """The table again. Raises StoreError."""
     if version != VERSION:
-        raise BlobError(f"the stored {kind} are of version {version}, and this Vigía reads version {VERSION}")
+        raise StoreError(f"the stored {kind} are of version {version}, and this Vigía reads version {VERSION}")
     try:
         with pa.ipc.open_stream(blob) as reader:
             return reader.read_all()
     except (pa.ArrowInvalid, OSError) as error:
-        raise BlobError(f"the stored {kind} are damaged: {error}") from error
+        raise StoreError(f"the stored {kind} are damaged: {error}") from error
+
+
+def blob_row(kind: str, table: pa.Table) -> dict[str, Any]:
+    """The table, of at least one row, as a row of `cells`."""
+    minutes = table["known"].to_numpy()
+    span = {"first_minute": int(minutes.min()), "last_minute": int(minutes.max())}
+    return {"kind": kind, **span, "version": VERSION, "blob": packed(table)}

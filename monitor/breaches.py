@@ -11,6 +11,7 @@ from alerts.routing import ROLES, Addressee, Hit, Route, addressed, concerns, jo
 from alerts.threads import GAP, LONG_AGO
 from monitor import sla
 from monitor import tables as t
+from monitor.claims import opened_as
 from monitor.config import Config
 from monitor.facts import breach_facts
 from monitor.parts import Parts
@@ -103,7 +104,7 @@ class Breaches:
     def _tied(self, cases: Sequence[Row]) -> list[Row]:
         """With the incident that each is tied to ('' where there is none), and when post-sale told the client."""
         numbers = {case["case_id"] for case in cases}
-        ours = {number: key for key, number in self.store.opened_as(numbers)}
+        ours = {number: key for key, number in opened_as(self.store, numbers)}
         d = t.decisions.c
         decided = self.store.decisions(d.linked_case_id.in_(numbers) | d.key.in_({*numbers, *ours.values()}))
         by = {one.linked_case_id or one.key: one for one in decided} | {one.key: one for one in decided}

@@ -69,6 +69,16 @@ def lowest(column: Any) -> Any:
     return func.min(column)
 
 
+def place(among: Any, *order: Any) -> Any:
+    """Which in order a row is among those alike in a column, from 1."""
+    return func.row_number().over(partition_by=among, order_by=order)
+
+
+def many_of(column: Any, among: Any) -> Any:
+    """How many of the rows alike in another column have a value in this one."""
+    return func.count(column).over(partition_by=among)
+
+
 def filled(*columns: Any) -> Any:
     """Of texts, the first that is not empty; '' where all are."""
     return func.coalesce(*(func.nullif(column, "") for column in columns), "")

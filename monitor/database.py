@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import fcntl
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
 UNDEFINED_TABLE = "42P01"
@@ -62,6 +63,21 @@ def _small(text: Any) -> Any:
     return text.lower() if isinstance(text, str) else text
 
 
+def insert(c: Connection, table: sa.Table) -> Any:
+    """An insert that can say what to do where the key is there already."""
+    return postgresql.insert(table) if c.dialect.name == "postgresql" else sqlite.insert(table)
+
+
+def put(c: Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert the rows, or write over the ones with their keys."""
+    if not rows:
+        return
+    query, keys = insert(c, table), [column.name for column in table.primary_key]
+    others = {name: query.excluded[name] for name in rows[0] if name not in keys}
+    over = query.on_conflict_do_update(index_elements=keys, set_=others) if others else query.on_conflict_do_nothing()
+    c.execute(over, list(rows))
+
+
 class Database:
     """SQLite or PostgreSQL."""
 
@@ -103,7 +119,9 @@ class Database:
             try:
                 yield
             finally:
-                connection.invalidate()  # ends the session, and the lock with it
+                with suppress(sa.exc.DBAPIError):  # a session that has ended holds no lock
+                    connection.execute(sa.select(sa.func.pg_advisory_unlock(LOCK)))
+                connection.invalidate()  # if nothing else, the end of the session lets go; but nobody waits for that
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:

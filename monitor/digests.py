@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, time, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from alerts import Incident, IncidentState
@@ -14,7 +15,7 @@ from alerts.silences import Silence
 from monitor import tables as t
 from monitor.concerned import Wake
 from monitor.config import Config
-from monitor.facts import digest_facts
+from monitor.facts import Recipient, at_once, digest_facts
 from monitor.hits import hits
 from monitor.parts import Parts
 from monitor.recipients import board, message, recipient, thread_row
@@ -62,10 +63,11 @@ class Digests:
             wake(min(closed))
             return 0
         found = self._found(since, last, now, silences)
-        messages, parts = [], Parts()
-        for (who, words), mine in self._shared(routes, found).items():
+        messages, parts, shared = [], Parts(), self._shared(routes, found)
+        once = at_once((one, self._to(who, words)) for (who, words), mine in shared.items() if who.role for one in mine)
+        for (who, words), mine in sorted(shared.items(), key=lambda item: item[0][0].to):
             with parts.part(receiver=receiver, what="digest"):
-                messages.append(self._message(subject, who, words, mine, since, last, now))
+                messages.append(self._message(subject, who, words, mine, since, last, now, once=once))
         if (
             parts.errors
         ):  # the mark stays: the next pass makes all of them again, and those that went out have their keys
@@ -101,13 +103,16 @@ class Digests:
                     mine[who][row["id"]] = None
         return {(who, joined(ways[who])): list(listed) for who, listed in mine.items()}
 
+    def _to(self, who: Addressee, route: Route) -> Recipient:
+        return recipient(self.config, who, {"words": route.words, "segments": sorted(route.segments)})
+
     def _message(
-        self, times: str, who: Addressee, route: Route, found: Sequence[str], since: datetime, until: datetime, now: datetime
+        self, times: str, who: Addressee, route: Route, found: Sequence[str], since: datetime, until: datetime, now: datetime,
+        *, once: dict[Any, Any],
     ) -> Message:  # fmt: skip
         """times: the subject of the mark; two digests of one receiver may come at the same time of the day."""
-        to = recipient(self.config, who, {"words": route.words, "segments": sorted(route.segments)})
         address = board(self.config)
-        facts = digest_facts(self.store, found, since, until, to, now, address=address)
+        facts = digest_facts(self.store, found, since, until, self._to(who, route), now, address=address, once=once)
         subject = f"{times} {until.astimezone(self._zone):%Y-%m-%d %H:%M}"
         return message(subject, who, 1, facts | {"event": "first", "why": []})
 

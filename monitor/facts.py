@@ -8,12 +8,13 @@ whoever has none of them no row.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Literal
 
-from alerts import Incident, IncidentState, Touch
+from alerts import Incident, IncidentState
 from alerts.rows import plain
 from monitor import tables as t
 from monitor.discretion import masked, mentioned, without_clients
@@ -23,7 +24,8 @@ from monitor.languages import words
 from monitor.people import as_json, found_incident
 from monitor.standing import Row, as_acted, lasted, only, rows
 from monitor.store import Act, Store
-from monitor.touching import asked, counts, own, segments
+from monitor.theirs import Own, Together
+from monitor.touching import asked, counts, segments
 
 SCHEMA = "vigia.notice/1"
 NEXT = {"critical": timedelta(minutes=30), "major": timedelta(hours=1), "minor": timedelta(hours=2)}
@@ -64,15 +66,15 @@ def incident_facts(
     """An incident as one recipient is told of it. address: of the board, for links.
 
     measures: what each rule measures, by its name, for the unit of its values (without it they are plain numbers); known: the guides (None:
-    the shipped ones). once: kept by whoever tells many recipients at one moment, so that what is the same for all is asked once.
+    the shipped ones). once: `at_once`, kept by whoever tells many recipients at one moment, so that what they share is asked once.
     since: when this recipient was told last; who was found affected after it is new, and comes first.
     """
     once = {} if once is None else once
     (incident,) = asked(once, incident_id, lambda: as_acted(store, [found_incident(store, incident_id)]))
     alike = incident.id, recipient.segments
     many, by_segment = asked(once, alike, lambda: (counts(store, *alike), segments(store, *alike)))
-    theirs, more, exposed = own(store, incident.id, recipient, once)
-    hit = [row | {"new": bool(since and row["affected_at"] and row["affected_at"] > since)} for row in _hit(theirs)]
+    mine = _own(store, incident.id, recipient, once)
+    hit = [row | {"new": _since(row["affected_at"], since)} for row in mine.named]
     hit.sort(key=lambda row: not row["new"])
     named = {row["client_id"]: row["client"] for row in hit}
     told = _told(incident, many, named, now)
@@ -84,17 +86,17 @@ def incident_facts(
     told["signals"] = [row | {"measure": measures.get(row["rule"], "")} for row in signals]
     told["failing"] = asked(once, ("failing", incident.id), lambda: failing(store, plain(incident)))
     guide = (known or guides(recipient.language)).of(told)
-    return _facts("incident", recipient, now) | _written(
+    facts = _facts("incident", recipient, now) | _written(
         {
             "incident": told,
             "clients": {
                 "affected": many["affected"],
                 "exposed": many["exposed"],
                 "segments": by_segment,
-                "own": hit,
-                "own_more": more,
-                "own_exposed": exposed,
-                "others": many["affected"] + many["exposed"] - len(hit) - more - exposed,
+                "own": [],
+                "own_more": mine.more,
+                "own_exposed": mine.exposed,
+                "others": many["affected"] + many["exposed"] - len(hit) - mine.more - mine.exposed,
             },
             "done": _done(store, incident.id, named, once),
             "links": {
@@ -105,6 +107,13 @@ def incident_facts(
             "next_at": _next(incident, now),
         }
     )
+    facts["clients"]["own"] = hit
+    return facts
+
+
+def at_once(told: Iterable[tuple[str, Recipient]] = ()) -> dict[Any, Any]:
+    """What is kept between recipients who are told at one moment. told: of which incident each; their clients are read together."""
+    return {Together: Together(told)}
 
 
 def fault_facts(fault: Mapping[str, Any], recipient: Recipient, now: datetime, *, address: str = "") -> dict[str, Any]:
@@ -144,18 +153,25 @@ def digest_facts(
     now: datetime,
     *,
     address: str = "",
+    once: dict[Any, Any] | None = None,
 ) -> dict[str, Any]:
     """What happened in [start, until): a row an incident, each with the recipient's own clients. With a role, those that touch them."""
-    listed, others = _listed(store, incident_ids, recipient, now, address)
+    listed, others = _listed(store, incident_ids, recipient, now, address, once=once)
     told = {"incidents": listed, "others": others, "from": start, "until": until, "links": {"board": f"{address}/"}}
     return _facts("digest", recipient, now) | _written(told)
 
 
 def summary_facts(
-    store: Store, incident_ids: Sequence[str], recipient: Recipient, now: datetime, *, address: str = ""
+    store: Store,
+    incident_ids: Sequence[str],
+    recipient: Recipient,
+    now: datetime,
+    *,
+    address: str = "",
+    once: dict[Any, Any] | None = None,
 ) -> dict[str, Any]:
     """What was held back so that nobody is flooded: rows as a digest's, of all of them."""
-    every, _ = _listed(store, incident_ids, recipient, now, address, all_of_them=True)
+    every, _ = _listed(store, incident_ids, recipient, now, address, once=once, all_of_them=True)
     return _facts("summary", recipient, now) | _written({"incidents": every, "links": {"board": f"{address}/"}})
 
 
@@ -166,26 +182,33 @@ def _listed(
     now: datetime,
     address: str,
     *,
+    once: dict[Any, Any] | None,
     all_of_them: bool = False,
 ) -> tuple[list[Row], int]:
     """Worst first; and how many were left out, for they touch none of the recipient's clients."""
+    once = {} if once is None else once
     found = as_acted(store, store.incidents(t.incidents.c.id.in_(list(incident_ids))))
     listed = []
     for incident in sorted(found, key=lambda one: (-one.severity.rank, one.started_at, one.id)):
-        theirs, more, exposed = own(store, incident.id, recipient)
-        if recipient.role and not theirs and not all_of_them:
+        mine = _own(store, incident.id, recipient, once)
+        if recipient.role and not mine and not all_of_them:
             continue
-        hit = _hit(theirs)
-        named = {row["client_id"]: row["client"] for row in hit}
-        row = _told(incident, counts(store, incident.id, recipient.segments), named, now)
-        mine = {"own": hit, "own_more": more, "own_exposed": exposed}
-        listed.append(row | mine | {"link": f"{address}/incidents/{incident.id}"})
+        named = {row["client_id"]: row["client"] for row in mine.named}
+        alike = incident.id, recipient.segments
+        row = _told(incident, asked(once, ("counts", *alike), partial(counts, store, *alike)), named, now)
+        theirs = {"own": mine.named, "own_more": mine.more, "own_exposed": mine.exposed}
+        listed.append(row | theirs | {"link": f"{address}/incidents/{incident.id}"})
     return listed, len(found) - len(listed)
 
 
-def _hit(theirs: Sequence[Row]) -> list[Row]:
-    """Those who are named: whoever is exposed alone has nothing to be told yet, and would bury the others."""
-    return [row for row in theirs if row["touch"] == Touch.AFFECTED]
+def _own(store: Store, incident_id: str, recipient: Recipient, once: dict[Any, Any]) -> Own:
+    """Those affected are named: whoever is exposed alone has nothing to be told yet, and would bury the others."""
+    together: Together = asked(once, Together, Together)
+    return together.own(store, incident_id, recipient)
+
+
+def _since(at: str | None, since: datetime | None) -> bool:
+    return bool(since and at and datetime.fromisoformat(at) > since)
 
 
 def _facts(news: str, recipient: Recipient, now: datetime) -> dict[str, Any]:

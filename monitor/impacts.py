@@ -140,7 +140,7 @@ class Impacts:
                 changes.impacts[incident.id, *key] = impact
         self.known[incident.id] = now
         affected = [impact for impact in now.values() if impact.touch is Touch.AFFECTED]
-        book.heard(m.client_id for m in affected if moved or not _same_touch(before.get((m.client_id, m.product))))
+        book.cases.stir(m.client_id for m in affected if moved or not _same_touch(before.get((m.client_id, m.product))))
         return incident, affected
 
     def _around(
@@ -283,7 +283,7 @@ class Impacts:
         yield from found
         hit = {impact.client_id for impact in found}
         for (client, _), impact in self.known.get(incident.id, {}).items():
-            if impact.touch is Touch.AFFECTED and client not in hit and book.decided(incident.id, client):
+            if impact.touch is Touch.AFFECTED and client not in hit and book.decisions.of(incident.id, client):
                 yield impact
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from monitor import spanish as es
 from monitor.lead_listing import percent
-from monitor.listing import Field, Row, _table, _title
+from monitor.listing import Field, Row, show_table, show_title
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -30,14 +30,14 @@ NAMES = {
 def show_indicators(row: Row, out: Console, now: datetime) -> None:
     """Each with its value, what it was counted from, and its formula."""
     since, until = (time.astimezone(now.tzinfo) for time in (row["since"], row["until"]))
-    _title(out, f"Indicadores del {since:%d/%m/%Y} al {until:%d/%m/%Y %H:%M}")
+    show_title(out, f"Indicadores del {since:%d/%m/%Y} al {until:%d/%m/%Y %H:%M}")
     columns = [
         Field("Indicador", lambda r: NAMES[r["name"]], whole=True),
         Field("Valor", _value, whole=True),
         Field("De", _of, whole=True),
         Field("Fórmula", lambda r: r["formula"]),
     ]
-    _table(out, row["indicators"], columns, "Nada.")
+    show_table(out, row["indicators"], columns, "Nada.")
 
 
 def _value(row: Row) -> str:

@@ -265,7 +265,7 @@ class Judge:
                 step.cursors[rows.source] = (rows.cursor, self.sources[rows.source].complete_until)
             case "cases":
                 told = first_words(self.store, cases_of(rows.table, rows.source), self.pipeline.book.cases)
-                step.cases += (news := self.pipeline.book.learn(told))
+                step.cases += (news := self.pipeline.book.cases.learn(told))
                 self._promotions.hear(news)
             case "clients":
                 step.clients += clients_of(rows.table)

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from monitor import spanish as es
-from monitor.listing import Field, Row, _table, _title
+from monitor.listing import Field, Row, show_table, show_title
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -44,14 +44,14 @@ UNSET = "sin configurar: [losses] no tiene montos o probabilidades"
 
 def show_leads(row: Row, out: Console, now: datetime) -> None:
     """All of it: figures and formulas, by segment, product and who reported, the misses."""
-    _title(out, f"Ventaja sobre el cliente: {es.count(row['affected'], 'afectado')} (por cliente y afectación)")
+    show_title(out, f"Ventaja sobre el cliente: {es.count(row['affected'], 'afectado')} (por cliente y afectación)")
     figures = [
         Field("Cifra", lambda r: NAMES[r["name"]]),
         Field("Valor", _value, whole=True),
         Field("De", _of, whole=True),
         Field("Fórmula", lambda r: r["formula"]),
     ]
-    _table(out, row["figures"], figures, "Nada.")
+    show_table(out, row["figures"], figures, "Nada.")
     _losses(row["losses"], out)
     for key, head, named in (
         ("by_segment", "Segmento", es.segment),
@@ -59,16 +59,16 @@ def show_leads(row: Row, out: Console, now: datetime) -> None:
         ("by_reported_by", "Reportado por", lambda word: SPEAKERS.get(word, word)),
     ):
         name = key.removeprefix("by_")
-        _title(out, f"Por {head.lower()}")
-        _table(out, row[key], _columns(head, name, named), "Nada.")
-    _title(out, f"Alcanzados tarde ({len(row['missed'])})")
+        show_title(out, f"Por {head.lower()}")
+        show_table(out, row[key], _columns(head, name, named), "Nada.")
+    show_title(out, f"Alcanzados tarde ({len(row['missed'])})")
     reasons = [{"reason": MISSES[reason], "many": many} for reason, many in row["misses"].items()]
-    _table(
+    show_table(
         out, reasons, [Field("Por qué", lambda r: r["reason"]), Field("Clientes", lambda r: es.number(r["many"]))], "Ninguno."
     )  # fmt: skip
     if row["missed"]:
         out.print()
-        _table(out, row["missed"], _missed(now), "")
+        show_table(out, row["missed"], _missed(now), "")
 
 
 def _columns(head: str, name: str, named: Any) -> list[Field]:
@@ -99,7 +99,7 @@ def _missed(now: datetime) -> list[Field]:
 
 
 def _losses(row: Mapping[str, Any], out: Console) -> None:
-    _title(out, "Pérdidas evitadas")
+    show_title(out, "Pérdidas evitadas")
     value: Decimal | None = row["value"]
     told = UNSET if value is None else es.money(value)
     out.print(f"  {told}; clientes alcanzados primero: {es.number(row['clients'])}", markup=False)
@@ -116,7 +116,7 @@ def _losses(row: Mapping[str, Any], out: Console) -> None:
             Field("Reclama", lambda r: percent(r["chance"]), whole=True),
             Field("Evitado", lambda r: es.money(r["value"]), whole=True),
         ]
-        _table(out, terms, columns, "")
+        show_table(out, terms, columns, "")
 
 
 def percent(share: float | Decimal | None) -> str:

@@ -70,7 +70,7 @@ def show_incidents(rows: Sequence[Row], out: Console, now: datetime) -> None:
     ]
     if any(row["silenced_until"] for row in rows):
         columns.append(Field("Silencio hasta", lambda r: es.moment(r["silenced_until"], now.tzinfo), spare=2))
-    _table(out, rows, columns, "No hay afectaciones.")
+    show_table(out, rows, columns, "No hay afectaciones.")
 
 
 def show_incident(row: Row, out: Console, now: datetime, measures: Mapping[str, str] | None = None) -> None:
@@ -90,8 +90,8 @@ def show_incident(row: Row, out: Console, now: datetime, measures: Mapping[str, 
         "Silencio": f"hasta {es.moment(row['silenced_until'], now.tzinfo)}" if row["silenced_until"] else es.NOTHING,
         "Útil": es.useful(row["useful"]),
     }
-    _facts(out, f"{row['id']}  {es.place(row)}: {es.kind(row)}", facts)
-    _title(out, "Reglas")
+    show_facts(out, f"{row['id']}  {es.place(row)}: {es.kind(row)}", facts)
+    show_title(out, "Reglas")
     rules = [
         Field("Regla", lambda r: r["rule"]),
         Field("Dónde", lambda r: es.NOTHING if r["state"] == "over" else es.place(r)),
@@ -99,7 +99,7 @@ def show_incident(row: Row, out: Console, now: datetime, measures: Mapping[str, 
         Field("Valor", lambda r: es.measured(r["value"], units.get(r["rule"], ""))),
         Field("Esperado", lambda r: es.measured(r["expected"], units.get(r["rule"], "")), spare=1),
     ]
-    _table(out, row["alerts"], rules, "Ninguna.")
+    show_table(out, row["alerts"], rules, "Ninguna.")
     who = [
         Field("Prioridad", lambda r: r["priority"]),
         Field("Cliente", lambda r: r["client"] or es.NOTHING),
@@ -114,20 +114,20 @@ def show_incident(row: Row, out: Console, now: datetime, measures: Mapping[str, 
         Field("Primera falla", lambda r: es.moment(r["first_failure_at"], now.tzinfo), spare=2),
         Field("Por qué", lambda r: es.terms(r["terms"], r["weights"]), spare=7),
     ]
-    _title(out, f"Clientes afectados ({row['affected']})")
-    _table(out, row["affected_clients"], [*who, *hit], "Ninguno.")
-    _title(out, "Casos")
+    show_title(out, f"Clientes afectados ({row['affected']})")
+    show_table(out, row["affected_clients"], [*who, *hit], "Ninguno.")
+    show_title(out, "Casos")
     show_cases(row["cases"], out, now)
-    _title(out, f"Operaciones por verificar ({es.number(es.to_verify(row['doubts']))})")
+    show_title(out, f"Operaciones por verificar ({es.number(es.to_verify(row['doubts']))})")
     show_doubts(row["doubts"], out, now, open_=row["state"] == "firing")
-    _title(out, f"Clientes expuestos ({row['exposed']})")
+    show_title(out, f"Clientes expuestos ({row['exposed']})")
     near = [
         Field("Riesgo", lambda r: es.chance(r["chance"]), spare=1, whole=True),
         Field("Expuesto desde", lambda r: es.moment(r["exposed_at"], now.tzinfo), spare=3),
         Field("Próximo uso", lambda r: es.moment(r["next_use_at"], now.tzinfo), spare=2),
     ]
-    _table(out, row["exposed_clients"], [*who, *near], "Ninguno.")
-    _title(out, "Bitácora")
+    show_table(out, row["exposed_clients"], [*who, *near], "Ninguno.")
+    show_title(out, "Bitácora")
     acts = [
         Field("Cuándo", lambda r: es.moment(r["at"], now.tzinfo)),
         Field("Quién", lambda r: r["who"]),
@@ -135,7 +135,7 @@ def show_incident(row: Row, out: Console, now: datetime, measures: Mapping[str, 
         Field("Caso", lambda r: r["case_key"] or es.NOTHING, spare=1, whole=True),
         Field("Texto", lambda r: r["text"]),
     ]
-    _table(out, row["acts"], acts, "Sin anotaciones.")
+    show_table(out, row["acts"], acts, "Sin anotaciones.")
 
 
 def show_cases(rows: Sequence[Row], out: Console, now: datetime) -> None:
@@ -156,7 +156,7 @@ def show_cases(rows: Sequence[Row], out: Console, now: datetime) -> None:
     if any(row.get("clock") for row in rows):
         columns.append(Field("Promesa", lambda r: es.promise(r, now.tzinfo), spare=2))
     if not rows or _width(columns, rows) <= out.width:
-        _table(out, rows, columns, "No hay casos.")
+        show_table(out, rows, columns, "No hay casos.")
         return
     shown = _fitting(columns[1:], rows, out.width)
     for number, incident in enumerate(dict.fromkeys(row["incident_id"] for row in rows)):
@@ -180,25 +180,28 @@ def show_doubts(rows: Sequence[Row], out: Console, now: datetime, *, open_: bool
         Field("Cuándo", lambda r: es.moment(r["at"], now.tzinfo), spare=1),
         Field("Monto", lambda r: es.money(r["amount"]), spare=2, whole=True),
     ]
-    _table(out, rows, columns, es.NO_DOUBTS[open_])
+    show_table(out, rows, columns, es.NO_DOUBTS[open_])
 
 
 def _cases(row: Row) -> str:
     return f"{es.count(row['cases_opened'], 'abierto')}, {es.count(row['cases_linked'], 'enlazado')}"
 
 
-def _title(out: Console, text: str) -> None:
+def show_title(out: Console, text: str) -> None:
+    """What the table below it is of, after an empty line."""
     out.print(f"\n{text}", style="bold", markup=False)
 
 
-def _facts(out: Console, title: str, facts: Mapping[str, str]) -> None:
+def show_facts(out: Console, title: str, facts: Mapping[str, str]) -> None:
+    """A title, and what is known of one thing, a line each."""
     for line in wrap(title, out.width, break_long_words=False, break_on_hyphens=False):
         out.print(line, style="bold", markup=False)
     for key, value in facts.items():
         out.print(f"  {key + ':':11} {value}", markup=False)
 
 
-def _table(out: Console, rows: Sequence[Row], columns: Sequence[Field], empty: str) -> None:
+def show_table(out: Console, rows: Sequence[Row], columns: Sequence[Field], empty: str) -> None:
+    """A line a row, as wide as the terminal; empty: what to say where there are no rows."""
     if not rows:
         out.print(empty, markup=False)
         return

@@ -9,11 +9,12 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from alerts import Action, Changes, Decision, TheirCase
-from alerts.cases import case_key
 from alerts.casework import ACTS, WHOLE, acted
+from alerts.decided import case_key
 from alerts.reasons import UNDONE
 from alerts.ties import AFTER
 from monitor import tables as t
+from monitor.claims import opened_as
 from monitor.pipeline import Pipeline
 from monitor.standing import attributed, meant
 from monitor.store import Act, Store
@@ -63,7 +64,7 @@ class Promotions:
         """Note them; one whose number the desk has not answered yet is noted later."""
         if not self._told:
             return
-        for key, number in store.opened_as({number for _, number in self._told}):
+        for key, number in opened_as(store, {number for _, number in self._told}):
             for told in [case for case in self._told.values() if case.case_id == number]:
                 act = Act("", told.updated_at or now, told.source, "promote", case_key=key)
                 for decision in _meant(act, pipeline, store, changes):
@@ -93,7 +94,7 @@ def _case(act: Act, pipeline: Pipeline, store: Store) -> TheirCase | None:
 def _let_go(act: Act, case: TheirCase, pipeline: Pipeline, store: Store, now: datetime, changes: Changes) -> None:
     """A case is tied to one incident: the decision that has it lets it go."""
     d = t.decisions.c
-    tied = pipeline.book.tied(case)
+    tied = pipeline.book.decisions.tied_to(case)
     found = (
         [tied]
         if tied

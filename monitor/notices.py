@@ -21,7 +21,7 @@ from monitor.breaches import Breaches
 from monitor.concerned import LATELY, Concerned, News
 from monitor.config import Config
 from monitor.digests import Digests
-from monitor.facts import fault_facts, incident_facts, summary_facts
+from monitor.facts import Recipient, at_once, fault_facts, incident_facts, summary_facts
 from monitor.fault_news import fault_news
 from monitor.guides import guides
 from monitor.parts import Parts
@@ -89,7 +89,7 @@ class Notices:
         seen = (self._newest(), silences, [(trouble.key, trouble.severity) for trouble in troubles])
         if seen == self._seen and now < self._wake:
             return 0
-        began, self._wake, self._once, self._seen = self.begin(), now + LONGEST, {}, None
+        began, self._wake, self._seen = self.begin(), now + LONGEST, None
         news: dict[Addressee, list[News]] = defaultdict(list)
         made, self._parts = 0, Parts()
         with self._parts.part(what="incidents"):
@@ -98,10 +98,12 @@ class Notices:
         with self._parts.part(what="faults"):
             for one in fault_news(self.store, self.config.routing, troubles, now, self._wake_at):
                 news[one.who].append(one)
+        self._once = at_once((one.subject, self._to(one)) for mine in news.values() for one in mine if one.who.role)
         tallies = self._tallies() if news else {}
         for who, mine in _by_address(news):
             with self._parts.part(receiver=who.receiver):
                 made += self._send(who, mine, *tallies.get(who, (0, Tally())), now)
+        self._once = {}
         with self._parts.part(what="digests"):
             made += self.digests.tell(now, began, silences, self._wake_at)
         with self._parts.part(what="breaches"):
@@ -155,7 +157,7 @@ class Notices:
     def _written(self, news: News, now: datetime) -> tuple[Row, Message] | None:
         """The thread as it is from now on, and the message; None where it cannot be told."""
         row = _thread(news, now)
-        to = recipient(self.config, news.who, news.basis)
+        to = self._to(news)
         address = board(self.config)
         try:
             if isinstance(news.fact, Trouble):
@@ -182,13 +184,16 @@ class Notices:
         said = {"event": news.owed.event, "why": list(news.owed.why)}
         return row, message(news.subject, news.who, row["sequence"], facts | said)
 
+    def _to(self, news: News) -> Recipient:
+        return recipient(self.config, news.who, news.basis)
+
     def _summary(self, who: Addressee, held: Sequence[News], sequence: int, now: datetime) -> Message:
         """All that is held back for one in one role, in one message."""
         named = [one.basis["segments"] for one in held]
         segments = {segment for some in named for segment in some} if all(named) else set()
         to = recipient(self.config, who, {**held[0].basis, "segments": segments})
         incidents = [one.subject for one in held]
-        facts = summary_facts(self.store, incidents, to, now, address=board(self.config))
+        facts = summary_facts(self.store, incidents, to, now, address=board(self.config), once=self._once)
         return message("summary", who, sequence, facts | {"event": "first", "why": []})
 
     def _tallies(self) -> dict[Addressee, tuple[int, Tally]]:

@@ -17,6 +17,7 @@ from alerts.messages import Words, case_text, end_text, return_text, withdrawn_t
 from alerts.rows import plain
 from connectors import Case, CaseDesk, Fault, SourceError
 from monitor import spanish
+from monitor.claims import claim, confirm, put_off
 from monitor.logs import kind_and_place
 from monitor.store import Message, Store
 
@@ -151,7 +152,7 @@ def deliver(
     resting = {} if resting is None else resting
     denied: dict[str, set[str]] = {}
     done, paused = 0, {*but, *(desk for desk, until in resting.items() if clock() < until)}
-    while not stop() and (only not in paused) and (message := store.claim(clock(), LEASE, only=only, but=paused)):
+    while not stop() and (only not in paused) and (message := claim(store, clock(), LEASE, only=only, but=paused)):
         desk = message["desk"]
         try:
             reference = _send(desks, receivers, message)
@@ -174,7 +175,7 @@ def deliver(
             dead = permanent and not whole and not patient.get(message["action"], lacks)
             # After a rest another one's turn comes first: one that alone is refused so may not keep all others waiting.
             pause = LONGEST_WAIT + FIRST_WAIT if whole else LONGEST_WAIT if permanent else wait
-            store.put_off(message["id"], why, clock() + pause, dead=dead)
+            put_off(store, message["id"], why, clock() + pause, dead=dead)
             # What a tool answers names the case, and a case's key names its client: the whole of it is in the outbox alone.
             named = (message["case_key"], message["payload"].get("client_id", ""))
             ours = not isinstance(error, SourceError)
@@ -193,7 +194,7 @@ def deliver(
             if whole or not permanent:
                 paused.add(desk)
         else:
-            store.confirm(message["id"], reference, clock())
+            confirm(store, message["id"], reference, clock())
             sent(desk, "", "other")
             denied.pop(desk, None)
             done += 1

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from monitor import spanish as es
-from monitor.listing import Field, _facts, _table, _title, show_doubts, show_incidents
+from monitor.listing import Field, show_doubts, show_facts, show_incidents, show_table, show_title
 from monitor.past import days
 
 if TYPE_CHECKING:
@@ -33,31 +33,31 @@ def show_client(row: Row, out: Console, now: datetime) -> None:
         "Sector": row["sector"].capitalize() or es.NOTHING,
         **({"Cruces": "; ".join(map(es.mark, row["marks"]))} if row["marks"] else {}),
     }
-    _facts(out, f"{row['name'] or 'Cliente'}  NIT {es.nit(row['client_id'])}", facts)
-    _title(out, "Productos y canales")
+    show_facts(out, f"{row['name'] or 'Cliente'}  NIT {es.nit(row['client_id'])}", facts)
+    show_title(out, "Productos y canales")
     held = [
         Field("Producto", lambda r: es.name(r["product"]) or es.NOTHING),
         Field("Canal", lambda r: es.name(r["channel"]) or es.NOTHING),
         Field("Estado", es.standing),
     ]
-    _table(out, row["holdings"], held, "No se conocen.")
-    _title(out, "Afectaciones abiertas que lo tocan")
+    show_table(out, row["holdings"], held, "No se conocen.")
+    show_title(out, "Afectaciones abiertas que lo tocan")
     show_incidents(row["incidents"], out, now)
-    _title(out, f"Operaciones por verificar ({es.number(es.to_verify(row['doubts']))})")
+    show_title(out, f"Operaciones por verificar ({es.number(es.to_verify(row['doubts']))})")
     show_doubts(row["doubts"], out, now)
-    _title(out, "Casos preventivos")
+    show_title(out, "Casos preventivos")
     _ours(row["cases"], out, now)
-    _title(out, "Casos del cliente")
+    show_title(out, "Casos del cliente")
     _theirs(row["their_cases"], out, now)
-    _title(out, "Reincidencias en 30 días")
+    show_title(out, "Reincidencias en 30 días")
     same = [
         Field("Qué", es.recurrence),
         Field("Veces", lambda r: r["times"]),
         Field("Cuándo", lambda r: ", ".join(es.when(at, now) for at in r["dates"])),
     ]
-    _table(out, row["recurrences"], same, "Ninguna.")
+    show_table(out, row["recurrences"], same, "Ninguna.")
     if row["group"]["size"]:
-        _title(out, "Otros del grupo, tocados ahora")
+        show_title(out, "Otros del grupo, tocados ahora")
         show_touched(row["group"]["touched"], out, now, "Ninguno.")
     _history(row["history"], out, now)
 
@@ -79,7 +79,7 @@ def show_touched(rows: Sequence[Row], out: Console, now: datetime, empty: str) -
     ]
     if any("marks" in row for row in rows):
         columns.append(Field("Cruces", lambda r: "; ".join(map(es.mark, r["marks"])) or es.NOTHING))
-    _table(out, rows, columns, empty)
+    show_table(out, rows, columns, empty)
 
 
 def _ours(rows: Sequence[Row], out: Console, now: datetime) -> None:
@@ -96,7 +96,7 @@ def _ours(rows: Sequence[Row], out: Console, now: datetime) -> None:
     ]
     if any(row["clock"] for row in rows):
         columns.append(Field("Promesa", lambda r: es.promise(r, now.tzinfo), spare=3))
-    _table(out, rows, columns, "No hay casos.")
+    show_table(out, rows, columns, "No hay casos.")
 
 
 def _theirs(rows: Sequence[Row], out: Console, now: datetime) -> None:
@@ -112,11 +112,11 @@ def _theirs(rows: Sequence[Row], out: Console, now: datetime) -> None:
     ]
     if any(row["clock"] for row in rows):
         columns.append(Field("Promesa", lambda r: es.promise(r, now.tzinfo), spare=2))
-    _table(out, rows, columns, "No hay casos.")
+    show_table(out, rows, columns, "No hay casos.")
 
 
 def _history(rows: Sequence[Row], out: Console, now: datetime) -> None:
-    _title(out, f"Últimos 90 días ({es.count(len(rows), 'afectación', 'afectaciones')})")
+    show_title(out, f"Últimos 90 días ({es.count(len(rows), 'afectación', 'afectaciones')})")
     told = days(rows, now)
     for first in range(0, len(told), ROW):
         some = told[first : first + ROW]
@@ -133,4 +133,4 @@ def _history(rows: Sequence[Row], out: Console, now: datetime) -> None:
         Field("Monto", lambda r: es.money(r["amount"]), spare=2, whole=True),
         Field("Ventaja", es.lead, spare=3),
     ]
-    _table(out, rows, columns, "Ninguna lo afectó.")
+    show_table(out, rows, columns, "Ninguna lo afectó.")

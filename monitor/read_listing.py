@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from monitor import spanish as es
-from monitor.listing import Field, Row, _table
+from monitor.listing import Field, Row, show_table
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -31,4 +31,4 @@ def show_reads(rows: Sequence[Row], out: Console, now: datetime) -> None:
         Field("Por dónde", lambda r: through(r["door"])),
         Field("Resultado", lambda r: "Negado" if r["refused"] else "Mostrado"),
     ]
-    _table(out, rows, columns, "Nadie ha mirado.")
+    show_table(out, rows, columns, "Nadie ha mirado.")

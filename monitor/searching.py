@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from monitor import tables as t
 from monitor.guides import guides
 from monitor.languages import Code, words
-from monitor.listing import Field, _table
+from monitor.listing import Field, show_table
 from monitor.standing import Row, rows
 from monitor.store import Store
 
@@ -85,7 +85,7 @@ def _numbered(column: Any, text: str) -> Any:
 def show_guides(found: Sequence[Row], out: Console, now: datetime) -> None:  # noqa: ARG001 - as every table is drawn
     """A line a guide."""
     columns = [Field("Guía", lambda r: r["id"], whole=True), Field("Título", lambda r: r["title"])]
-    _table(out, found, columns, "No hay guías.")
+    show_table(out, found, columns, "No hay guías.")
 
 
 def show_guide(guide: Row, out: Console, now: datetime) -> None:  # noqa: ARG001 - as every table is drawn
@@ -109,7 +109,7 @@ def show_found(found: Sequence[Row], out: Console, now: datetime) -> None:  # no
         Field("Título", lambda r: r["title"]),
         Field("Afectación", lambda r: r["incident_id"] if r["what"] == "case" else "", spare=1, whole=True),
     ]
-    _table(out, found, columns, "No se encontró nada.")
+    show_table(out, found, columns, "No se encontró nada.")
 
 
 def _code(config: Config, language: str | None = None) -> Code:

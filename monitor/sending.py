@@ -12,6 +12,7 @@ import structlog
 
 from connectors import Fault
 from connectors.circuit import state_of
+from monitor.claims import waiting
 from monitor.config import Config
 from monitor.metrics import Metrics
 from monitor.outbox import Tell, deliver
@@ -64,9 +65,9 @@ class Sending:
 
     def _waiting(self) -> None:
         """What waits, and for how long: by desk, and in all."""
-        waiting = self.store.waiting()
-        self._oldest = dict(reversed(waiting))
-        self.metrics.outbox(len(waiting), (self.clock() - waiting[0][1]).total_seconds() if waiting else 0.0)
+        left = waiting(self.store)
+        self._oldest = dict(reversed(left))
+        self.metrics.outbox(len(left), (self.clock() - left[0][1]).total_seconds() if left else 0.0)
 
     def _lag(self, desk: str) -> float:
         """Seconds that the oldest message to it has waited."""

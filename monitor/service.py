@@ -30,6 +30,7 @@ from monitor.logs import kind_and_place
 from monitor.metrics import Metrics
 from monitor.notices import Notices
 from monitor.receiving import Refreshing, made, tellers
+from monitor.retention import compact, prune
 from monitor.sending import Sending
 from monitor.sla import LATELY, keep_clocks
 from monitor.store import Store
@@ -355,7 +356,7 @@ class Service:
             "cells": now - kept.cells, "ledger": now - 3 * self.config.monitor.hold - timedelta(hours=1),
             "incidents": now - kept.incidents, "clients": now - kept.clients, "outbox": now - kept.outbox,
         }  # fmt: skip
-        dropped, joined = self.store.prune(limits), self.store.compact(now - timedelta(days=1))
+        dropped, joined = prune(self.store, limits), compact(self.store, now - timedelta(days=1))
         log.info("housekeeping", dropped=dropped, joined=joined, acts_head=self.store.marks().get(HEAD, ""))
 
     @property

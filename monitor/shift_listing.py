@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from monitor import spanish as es
-from monitor.listing import Field, Row, _table, _title
+from monitor.listing import Field, Row, show_table, show_title
 from monitor.read_listing import through
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def show_silences(rows: Sequence[Row], out: Console, now: datetime) -> None:
         Field("Razón", lambda r: r["reason"]),
         Field("Quién", lambda r: r["author"], spare=2),
     ]
-    _table(out, rows, columns, "No hay silencios.")
+    show_table(out, rows, columns, "No hay silencios.")
 
 
 def show_works(rows: Sequence[Row], out: Console, now: datetime) -> None:
@@ -54,7 +54,7 @@ def show_works(rows: Sequence[Row], out: Console, now: datetime) -> None:
         Field("Razón", lambda r: r["reason"] or es.NOTHING, spare=2),
         Field("Quién", lambda r: r["author"], spare=3),
     ]
-    _table(out, rows, columns, "No hay mantenimientos.")
+    show_table(out, rows, columns, "No hay mantenimientos.")
 
 
 def show_acts(rows: Sequence[Row], out: Console, now: datetime) -> None:
@@ -69,7 +69,7 @@ def show_acts(rows: Sequence[Row], out: Console, now: datetime) -> None:
         Field("Texto", lambda r: r["text"]),
         Field("Sello", lambda r: r["hash"][:12] or es.NOTHING, spare=2, whole=True),
     ]
-    _table(out, rows, columns, "Sin actos.")
+    show_table(out, rows, columns, "Sin actos.")
 
 
 def show_handover(row: Row, out: Console, now: datetime) -> None:
@@ -83,7 +83,7 @@ def show_signed(rows: Sequence[Row], out: Console, now: datetime) -> None:
     """Each whole, the newest first."""
     for row in rows:
         to = f" a {row['to']}" if row["to"] else ""
-        _title(out, f"{row['id']} · {row['author']}{to} · {es.moment(row['at'], now.tzinfo)}")
+        show_title(out, f"{row['id']} · {row['author']}{to} · {es.moment(row['at'], now.tzinfo)}")
         out.print("\n".join(filter(None, (row["text"], row["told"]))), markup=False, soft_wrap=True, end="")
     if not rows:
         out.print("No hay entregas firmadas.", markup=False)

@@ -6,7 +6,7 @@ The judging thread takes people's acts in at its next step; whoever looks in bet
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -20,6 +20,8 @@ from monitor.counts import counts
 from monitor.store import Act, Store
 
 Row = dict[str, Any]
+ATONCE = 1000
+"""Rows that are held of what is read on and on."""
 
 
 def told(store: Store, found: Sequence[Incident], now: datetime) -> list[Row]:
@@ -124,6 +126,13 @@ def tuples(store: Store, query: Any) -> list[Any]:
     """The same, each with its columns in order: for who asks for a hundred thousand."""
     with store.reading() as connection:
         return [*connection.execute(query).all()]
+
+
+def streamed(store: Store, query: Any) -> Iterator[Any]:
+    """The same one by one, for who keeps little of them."""
+    with store.reading() as connection:
+        for some in connection.execution_options(yield_per=ATONCE).execute(query).partitions():
+            yield from some
 
 
 def only(table: Any, column: str, *where: Any) -> Any:

@@ -6,23 +6,23 @@ acts are short transactions of their own, which the judging thread takes in at i
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
 from alerts import Alert, Changes, Client, Decision, Escalation, Holding, Impact, Incident, TheirCase
 from alerts.rows import alert_of, decision_of, escalation_of, impact_of, incident_of, plain
 from connectors import Cursor
 from monitor import tables as t
-from monitor.blobs import VERSION, BlobError, packed, unpacked
-from monitor.database import CLIENTS, Database, StoreError
+from monitor.blobs import blob_row, unpacked
+from monitor.claims import post
+from monitor.database import CLIENTS, Database, StoreError, insert, put
 from monitor.step import Act, Message, Step
-from monitor.trail import append, forget
+from monitor.trail import append
 
 __all__ = ["Act", "Message", "Step", "Store", "StoreError"]
 
@@ -47,24 +47,24 @@ class Store(Database):
         """All of it, or nothing."""
         with self.writing() as c:
             for source, (cursor, until) in step.cursors.items():
-                self._put(c, t.cursors, [{"source": source, "cursor": cursor, "complete_until": until}])
+                put(c, t.cursors, [{"source": source, "cursor": cursor, "complete_until": until}])
             for kind, table in step.cells:
                 if table.num_rows:
-                    self._put_blob(c, kind, table)
-            self._put(c, t.gaps, [{"source": s, "start": a, "stop": b} for s, a, b in step.gaps])
+                    c.execute(sa.insert(t.cells).values(blob_row(kind, table)))
+            put(c, t.gaps, [{"source": s, "start": a, "stop": b} for s, a, b in step.gaps])
             marks = step.marks | ({} if step.judged_until is None else {"judged_until": str(step.judged_until)})
-            self._put(c, t.meta, [{"key": k, "value": v} for k, v in marks.items()])
+            put(c, t.meta, [{"key": k, "value": v} for k, v in marks.items()])
             if step.verdicts is not None:
                 c.execute(sa.delete(t.verdicts))
-                self._put(c, t.verdicts, step.verdicts)
-            self._put(c, t.traces, step.traces)
+                put(c, t.verdicts, step.verdicts)
+            put(c, t.traces, step.traces)
             self._changes(c, step.changes)
             self._case_changes(c, step.cases, now)
-            self._put(c, t.their_cases, [plain(case) for case in step.cases])
-            self._put(c, t.clients, [plain(client) for client in step.clients])
-            self._put(c, t.holdings, [plain(holding) for holding in step.holdings])
-            self._put(c, t.stories, step.stories)
-            self._send(c, step.messages, now)
+            put(c, t.their_cases, [plain(case) for case in step.cases])
+            put(c, t.clients, [plain(client) for client in step.clients])
+            put(c, t.holdings, [plain(holding) for holding in step.holdings])
+            put(c, t.stories, step.stories)
+            post(c, step.messages, now)
         of = step.changes
         self.note({*of.incidents, *(key[0] for key in of.impacts), *(d.incident_id for d in of.decisions.values())})
         self.note({CLIENTS, ""} if step.clients else ())
@@ -77,27 +77,19 @@ class Store(Database):
         keys = [column.name for column in t.threads.primary_key]
         with self.writing() as c:
             if threads:
-                query = self._insert(t.threads)
+                query = insert(c, t.threads)
                 new = {column.name: query.excluded[column.name] for column in t.threads.c if column.name not in keys}
                 older = t.threads.c.sequence < query.excluded.sequence
                 c.execute(
                     query.on_conflict_do_update(index_elements=keys, set_=new, where=older),
                     [dict(row) for row in threads],
                 )
-            self._send(c, messages, now)
+            post(c, messages, now)
 
     def put(self, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
         """Insert the rows, or write over the ones with their keys, in a transaction of their own."""
         with self.writing() as c:
-            self._put(c, table, rows)
-
-    def _send(self, c: Connection, messages: Iterable[Message], now: datetime) -> None:
-        for message in messages:
-            row = {
-                "key": message.key, "case_key": message.case_key, "desk": message.desk, "action": message.action,
-                "payload": message.payload, "state": "due", "attempts": 0, "due_at": now, "created_at": now,
-            }  # fmt: skip
-            c.execute(self._insert(t.outbox).values(row).on_conflict_do_nothing(index_elements=["key"]))
+            put(c, table, rows)
 
     def _changes(self, c: Connection, changes: Changes) -> None:
         for (rule, scope), alert in changes.alerts.items():
@@ -106,17 +98,17 @@ class Store(Database):
                     "rule": rule
                 }
                 c.execute(sa.delete(t.alerts).where(*(t.alerts.c[k] == v for k, v in where.items())))
-        self._put(c, t.alerts, [plain(alert) for alert in changes.alerts.values() if alert])
-        self._put(c, t.incidents, [plain(incident) for incident in changes.incidents.values()])
+        put(c, t.alerts, [plain(alert) for alert in changes.alerts.values() if alert])
+        put(c, t.incidents, [plain(incident) for incident in changes.incidents.values()])
         for incident_id, client, product in [key for key, impact in changes.impacts.items() if impact is None]:
             i = t.impacts.c
             c.execute(
                 sa.delete(t.impacts).where(i.incident_id == incident_id, i.client_id == client, i.product == product)
             )
-        self._put(c, t.impacts, [plain(impact) for impact in changes.impacts.values() if impact])
-        self._put(c, t.decisions, [plain(decision) for decision in changes.decisions.values()])
-        self._put(c, t.escalations, [plain(escalation) for escalation in changes.escalations.values()])
-        self._put(c, t.doubts, [plain(doubt) for doubt in changes.doubts.values()])
+        put(c, t.impacts, [plain(impact) for impact in changes.impacts.values() if impact])
+        put(c, t.decisions, [plain(decision) for decision in changes.decisions.values()])
+        put(c, t.escalations, [plain(escalation) for escalation in changes.escalations.values()])
+        put(c, t.doubts, [plain(doubt) for doubt in changes.doubts.values()])
 
     def _case_changes(self, c: Connection, cases: Sequence[TheirCase], now: datetime) -> None:
         """Keep each change of a case's status, kind or level: the tools tell the newest alone. When they do not say when, it is now."""
@@ -135,149 +127,7 @@ class Store(Database):
                 row = dict(zip(("source", "case_id", "status", "kind", "level"), (*key, *told), strict=True))
                 changes.append(row | {"at": case.updated_at or now})
             known[key] = told
-        self._put(c, t.case_changes, changes)
-
-    def _put_blob(self, c: Connection, kind: str, table: pa.Table) -> None:
-        minutes = table["known"].to_numpy()
-        row = {"kind": kind, "first_minute": int(minutes.min()), "last_minute": int(minutes.max())}
-        c.execute(sa.insert(t.cells).values(row | {"version": VERSION, "blob": packed(table)}))
-
-    def _insert(self, table: sa.Table) -> Any:
-        return postgresql.insert(table) if self.engine.dialect.name == "postgresql" else sqlite.insert(table)
-
-    def _put(self, c: Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Insert the rows, or write over the ones with their keys."""
-        if not rows:
-            return
-        keys = [column.name for column in table.primary_key]
-        query = self._insert(table)
-        others = {name: query.excluded[name] for name in rows[0] if name not in keys}
-        over = (
-            query.on_conflict_do_update(index_elements=keys, set_=others) if others else query.on_conflict_do_nothing()
-        )
-        c.execute(over, list(rows))
-
-    # ---- the outbox ------------------------------------------------------------------------------------------------
-
-    def claim(
-        self, now: datetime, lease: timedelta, *, only: str | None = None, but: Iterable[str] = ()
-    ) -> dict[str, Any] | None:
-        """The next message to send, held for `lease`; None where none is due. One of a case waits for the ones before it.
-
-        only: of this desk (None: of any); but: not of these.
-        """
-        o, earlier = t.outbox.c, t.outbox.alias().c
-        waits = sa.exists().where(
-            earlier.case_key == o.case_key, earlier.id < o.id, earlier.state.not_in(("sent", "dead"))
-        )
-        ready = (
-            sa.select(t.outbox).where(o.state.in_(("due", "sending")), o.due_at <= now, ~waits).order_by(o.id).limit(1)
-        )
-        ready = ready.where(o.desk.not_in(list(but)) if only is None else o.desk == only)
-        with self.writing() as c:
-            row = c.execute(ready).mappings().first()
-            if row is None:
-                return None
-            held = sa.update(t.outbox).where(o.id == row["id"], o.state == row["state"], o.due_at == row["due_at"])
-            taken = c.execute(held.values(state="sending", due_at=now + lease, attempts=row["attempts"] + 1))
-            return dict(row) if taken.rowcount else None
-
-    def confirm(self, message_id: int, reference: str, now: datetime) -> None:
-        """It was sent; `reference` is the other side's number."""
-        values = {"state": "sent", "sent_at": now, "reference": reference, "error": ""}
-        with self.writing() as c:
-            c.execute(sa.update(t.outbox).where(t.outbox.c.id == message_id).values(values))
-
-    def put_off(self, message_id: int, error: str, due_at: datetime, *, dead: bool) -> None:
-        """It was not sent: to be tried again at `due_at`, or given up; unless somebody else has sent it meanwhile."""
-        values = {"state": "dead" if dead else "due", "error": error, "due_at": due_at}
-        with self.writing() as c:
-            c.execute(
-                sa.update(t.outbox).where(t.outbox.c.id == message_id, t.outbox.c.state == "sending").values(values)
-            )
-
-    def opened_as(self, numbers: Collection[str]) -> list[tuple[str, str]]:
-        """Our keys of the cases to which the desks gave these numbers, each with its number."""
-        o = t.outbox.c
-        query = sa.select(o.case_key, o.reference).where(o.action == "open", o.reference.in_(numbers)).order_by(o.id)
-        with self.reading() as c:
-            return [(row.case_key, row.reference) for row in c.execute(query)]
-
-    def waiting(self) -> list[tuple[str, datetime]]:
-        """The desk or receiver of each message that is still to be sent, and when it was made, oldest first."""
-        with self.reading() as c:
-            query = sa.select(t.outbox.c.desk, t.outbox.c.created_at).where(t.outbox.c.state.in_(("due", "sending")))
-            return [(row.desk, row.created_at) for row in c.execute(query.order_by(t.outbox.c.id))]
-
-    # ---- retention -------------------------------------------------------------------------------------------------
-
-    def prune(self, limits: Mapping[str, datetime], *, step: int = 500) -> int:
-        """Drop what is older than its limit (cells, ledger, incidents, clients, outbox), `step` rows a transaction; how many."""
-        i = t.incidents.c
-        # one that was merged into another is never resolved itself
-        over = sa.case((i.state != "firing", sa.func.coalesce(i.resolved_at, i.detected_at)))
-        gone = sa.select(i.id).where(
-            over < max(limits["clients"], limits["incidents"])
-        )  # without its incident it is nobody's
-        theirs, change = t.their_cases.c, t.case_changes.c
-        held = sa.exists().where(theirs.source == change.source, theirs.case_id == change.case_id)
-        sent = t.outbox.c.state.in_(("sent", "dead")) & t.outbox.c.key.not_in(t.still_told())
-        old: list[tuple[sa.Table, sa.ColumnElement[bool]]] = [
-            (t.cells, (t.cells.c.kind != "ledger") & (t.cells.c.last_minute < _minute(limits["cells"]))),
-            (t.cells, (t.cells.c.kind == "ledger") & (t.cells.c.last_minute < _minute(limits["ledger"]))),
-            (t.gaps, t.gaps.c.stop < _minute(limits["cells"])),
-            (t.impacts, t.impacts.c.incident_id.in_(gone)),
-            (t.decisions, t.decisions.c.incident_id.in_(gone)),
-            (t.doubts, t.doubts.c.incident_id.in_(gone)),
-            (t.traces, t.traces.c.incident_id.in_(gone)),
-            (t.pushed, t.pushed.c.incident_id.in_(gone)),
-            (t.stories, sa.func.coalesce(t.stories.c.sprint_end, t.stories.c.updated_at) < limits["incidents"]),
-            (t.threads, t.threads.c.subject.in_(gone)),
-            (t.threads, t.threads.c.ended_at < limits["outbox"]),
-            (t.their_cases, sa.func.coalesce(theirs.closed_at, theirs.resolved_at) < limits["clients"]),
-            (t.case_changes, ~held),
-            (t.silences, sa.func.coalesce(t.silences.c.ended_at, t.silences.c.until) < limits["incidents"]),
-            (
-                t.works,
-                sa.func.coalesce(t.works.c.ended_at, t.works.c.until) < min(limits["cells"], limits["incidents"]),
-            ),
-            (t.handovers, t.handovers.c.at < limits["clients"]),
-            (t.reads, t.reads.c.at < limits["clients"]),
-            (t.incidents, over < limits["incidents"]),
-            (t.escalations, t.escalations.c.last_at < limits["incidents"]),
-            (t.outbox, sent & (t.outbox.c.created_at < limits["outbox"])),
-            (t.outbox, sent & (t.outbox.c.action == "notify") & (t.outbox.c.created_at < limits["clients"])),
-        ]
-        dropped = 0
-        for table, where in old:
-            keys = list(table.primary_key)
-            while True:
-                with self.writing() as c:
-                    some = sa.select(*keys).where(where).limit(step)
-                    found = c.execute(sa.delete(table).where(sa.tuple_(*keys).in_(some))).rowcount
-                dropped += found
-                if found < step:
-                    break
-        return dropped + forget(self, limits["incidents"], step)
-
-    def compact(self, before: datetime, *, most: int = 2000) -> int:
-        """Join the many small blobs of each day that ended before `before` into one; how many were joined."""
-        joined = 0
-        day = t.cells.c.last_minute // 1440
-        with self.writing() as c:
-            full = sa.select(t.cells.c.kind, day).where(
-                t.cells.c.kind != "ledger", t.cells.c.last_minute < _minute(before)
-            )
-            days = c.execute(full.group_by(t.cells.c.kind, day).having(sa.func.count() > 1).limit(7)).all()
-        for kind, number in days:
-            with self.writing() as c:
-                rows = c.execute(
-                    sa.select(t.cells).where(t.cells.c.kind == kind, day == number).order_by(t.cells.c.id).limit(most)
-                ).all()
-                self._put_blob(c, kind, pa.concat_tables(_unpacked(row) for row in rows))
-                c.execute(sa.delete(t.cells).where(t.cells.c.id.in_([row.id for row in rows])))
-                joined += len(rows)
-        return joined
+        put(c, t.case_changes, changes)
 
     # ---- what people do --------------------------------------------------------------------------------------------
 
@@ -289,7 +139,7 @@ class Store(Database):
         with self.writing() as c:
             noted, fresh = append(c, acts)
             for table, row in also if fresh else ():
-                self._put(c, table, [row])
+                put(c, table, [row])
             return noted
 
     def acts(self, *, incident_id: str | None = None, after: int = 0) -> list[Act]:
@@ -324,7 +174,7 @@ class Store(Database):
                 sa.select(t.cells).where(t.cells.c.kind == kind, t.cells.c.last_minute >= since).order_by(t.cells.c.id)
             )
             for row in c.execute(query):
-                yield _unpacked(row)
+                yield _table(row)
 
     def counted(self) -> Iterator[tuple[str, int, pa.Table]]:
         """All cells and metrics: their kind, the first minute that one of the table is known from, and the table; in order of that."""
@@ -333,7 +183,7 @@ class Store(Database):
         with self.reading() as c:
             for number in c.execute(query).scalars().all():  # what is sorted are numbers, not blobs
                 row = c.execute(sa.select(t.cells).where(blob.id == number)).one()
-                yield row.kind, row.first_minute, _unpacked(row)
+                yield row.kind, row.first_minute, _table(row)
 
     def alerts(self) -> list[Alert]:
         """Pending and firing."""
@@ -388,12 +238,5 @@ class Store(Database):
             return [dict(row) for row in c.execute(query).mappings()]
 
 
-def _unpacked(row: Any) -> pa.Table:
-    try:
-        return unpacked(row.blob, row.kind, row.version)
-    except BlobError as error:
-        raise StoreError(str(error)) from None
-
-
-def _minute(time: datetime) -> int:
-    return int(time.timestamp() // 60)
+def _table(row: Any) -> pa.Table:
+    return unpacked(row.blob, row.kind, row.version)

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from monitor import spanish as es
-from monitor.listing import Field, _table, _title
+from monitor.listing import Field, show_table, show_title
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -32,8 +32,8 @@ def show_causes(row: Row, out: Console, now: datetime) -> None:
         Field("Acumulado", lambda r: es.percent(r["cumulative"]), whole=True),
         Field("Escalada", times, spare=5),
     ]
-    _title(out, f"Causas desde {es.moment(row['since'], now.tzinfo)} hasta {es.moment(row['until'], now.tzinfo)}")
-    _table(out, row["causes"], causes, "No hay afectaciones.")
+    show_title(out, f"Causas desde {es.moment(row['since'], now.tzinfo)} hasta {es.moment(row['until'], now.tzinfo)}")
+    show_table(out, row["causes"], causes, "No hay afectaciones.")
     again = [
         Field("Cliente", lambda r: r["client"] or es.NOTHING),
         Field("NIT", lambda r: es.nit(r["client_id"]), whole=True),
@@ -42,12 +42,12 @@ def show_causes(row: Row, out: Console, now: datetime) -> None:
         Field("Repeticiones", lambda r: es.number(r["repeated"])),
         Field("Última", lambda r: es.moment(r["last_at"], now.tzinfo), spare=1),
     ]
-    _title(out, "Mismo cliente, mismo error otra vez")
-    _table(out, row["same_error"], again, "Nadie.")
-    _title(out, "Mismo cliente, mismo producto otra vez")
-    _table(out, row["same_product"], [field for field in again if field.header != "Error"], "Nadie.")
+    show_title(out, "Mismo cliente, mismo error otra vez")
+    show_table(out, row["same_error"], again, "Nadie.")
+    show_title(out, "Mismo cliente, mismo producto otra vez")
+    show_table(out, row["same_product"], [field for field in again if field.header != "Error"], "Nadie.")
     rate, typed = row["case_rate"], row["case_rate"]["by_typology"]
-    _title(out, "Reincidencia en los casos de los clientes")
+    show_title(out, "Reincidencia en los casos de los clientes")
     for word, told in (("mismo producto", rate), ("mismo producto y tipología", typed)):
         percent = es.NOTHING if told["percent"] is None else f"{es.number(round(told['percent'], 1))} %"
         counted = f"{es.number(told['repeated'])} de {es.count(told['cases'], 'caso')}"
@@ -71,8 +71,8 @@ def show_sla(row: Row, out: Console, now: datetime) -> None:
         Field("Tiempo medio", lambda r: es.span(r["mean_seconds"]), spare=2),
         Field("El de la herramienta", lambda r: es.span(r["mean_tool_seconds"]), spare=4),
     ]
-    _title(out, f"Promesas de servicio; resueltos desde {es.moment(row['since'], now.tzinfo)}")
-    _table(out, row["products"], products, "No hay casos.")
+    show_title(out, f"Promesas de servicio; resueltos desde {es.moment(row['since'], now.tzinfo)}")
+    show_table(out, row["products"], products, "No hay casos.")
     cases = [
         Field("Caso", lambda r: r["case_id"], whole=True),
         Field("Herramienta", lambda r: r["source"] or "vigia", spare=4),
@@ -83,13 +83,13 @@ def show_sla(row: Row, out: Console, now: datetime) -> None:
         Field("La herramienta", lambda r: es.span(r["tool_seconds"]), spare=2),
         Field("Devoluciones", lambda r: es.number(r["returns"]), spare=3),
     ]
-    _title(out, "En riesgo o vencidos")
-    _table(out, row["cases"], cases, "Ninguno.")
+    show_title(out, "En riesgo o vencidos")
+    show_table(out, row["cases"], cases, "Ninguno.")
 
 
 def show_rests(row: Row, out: Console, now: datetime) -> None:  # noqa: ARG001 - as the others
     """What rests on what, declared and seen."""
-    _title(out, "Dependencias declaradas")
+    show_title(out, "Dependencias declaradas")
     declared = [
         Field("Producto o canal", lambda r: es.name(r["name"])),
         Field("Depende de", lambda r: es.name(r["on"])),
@@ -97,12 +97,12 @@ def show_rests(row: Row, out: Console, now: datetime) -> None:  # noqa: ARG001 -
         Field("Falló solo", lambda r: r["alone"]),
         Field("Falló sin él", lambda r: r["on_alone"]),
     ]
-    _table(out, row["declared"], declared, "No hay ninguna: se declaran con [[rests]].")
-    _title(out, "Fallan juntos más de lo que explica el azar")
+    show_table(out, row["declared"], declared, "No hay ninguna: se declaran con [[rests]].")
+    show_title(out, "Fallan juntos más de lo que explica el azar")
     suggested = [
         Field("Uno", lambda r: f"{es.name(r['things'][0])} ({r['times'][0]} veces)"),
         Field("Otro", lambda r: f"{es.name(r['things'][1])} ({r['times'][1]} veces)"),
         Field("Juntos", lambda r: r["together"]),
         Field("Por azar", lambda r: f"{r['chance']:.1e}"),
     ]
-    _table(out, row["suggested"], suggested, "Ninguno.")
+    show_table(out, row["suggested"], suggested, "Ninguno.")

@@ -25,6 +25,7 @@ SQL = (
     "monitor/board_tables.py",
     "monitor/columns.py",
     "monitor/database.py",
+    "monitor/retention.py",
     "monitor/store.py",
     "monitor/tables.py",
     "monitor/migrations/",

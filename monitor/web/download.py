@@ -15,7 +15,8 @@ from fastapi.responses import StreamingResponse
 from alerts import Touch
 from monitor import long_lists, people
 from monitor import tables as t
-from monitor.standing import Row
+from monitor.seeing import within
+from monitor.standing import Row, rows, stirred
 from monitor.store import Store
 from monitor.web.api import MISSING
 from monitor.web.viewer import impersonal, viewer
@@ -69,11 +70,14 @@ def routes(store: Store, clock: Callable[[], datetime]) -> APIRouter:
 
 def _with_cases(store: Store, incident_id: str, some: list[Row]) -> list[Row]:
     """What the file tells of these, in the order of COLUMNS."""
-    d = t.decisions.c
-    ids = [row["client_id"] for row in some]
-    cases = {
-        row["client_id"]: row for row in long_lists.decided(store, d.incident_id == incident_id, d.client_id.in_(ids))
-    }
+    d, o = t.decisions.c, t.outbox.c
+    here = d.incident_id == incident_id, d.client_id.in_([row["client_id"] for row in some]), *within(d.client_id)
+    opened = t.decisions.outerjoin(t.outbox, (o.key == d.key) & (o.action == "open")).select()
+    few = opened.with_only_columns(d.key, d.client_id, d.linked_case_id, d.informed_at, o.reference).where(*here)
+    decided = {row["key"]: row for row in rows(store, few.order_by(d.opened_at.desc(), d.priority.desc(), d.key))}
+    if (fresh := stirred(store)) is not None:  # what people did a moment ago
+        decided |= {row["key"]: row for row in long_lists.decided(store, *here, fresh)}
+    cases = {row["client_id"]: row for row in decided.values()}
     told = []
     for row in some:
         case = cases.get(row["client_id"], {})

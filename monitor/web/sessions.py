@@ -93,8 +93,10 @@ class Sessions:
     def _secret(self) -> str:
         with self._making:
             if not self._key:
-                found = self._store.marks().get(_KEY) or secrets.token_hex(32)
-                self._store.put(t.meta, [{"key": _KEY, "value": found}])
+                found = self._store.marks().get(_KEY)
+                if not found:  # who only looks must not wait for whoever writes
+                    found = secrets.token_hex(32)
+                    self._store.put(t.meta, [{"key": _KEY, "value": found}])
                 self._key = found
             return self._key
 

@@ -15,6 +15,7 @@ import pytest
 
 from alerts import Action
 from connectors.kinds import kinds
+from monitor.claims import waiting
 from monitor.config import read_config
 from monitor.service import Service
 from monitor.standing import only, rows
@@ -119,5 +120,5 @@ def test_a_failure_is_a_case_of_each_client_in_the_tool_from_end_to_end(bank: Ba
     bank.pay("12:12", "12:30")
     assert bank.cycle("12:30:15")
     assert bank.cycle("12:31:15")
-    assert bank.store.waiting() == []
+    assert waiting(bank.store) == []
     assert [bank.tool.count(decision.key) for decision in decisions] == [1] * len(CAST)

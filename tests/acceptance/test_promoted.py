@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from monitor import casework
+from monitor.claims import waiting
 from tests.acceptance.test_case_tools import Bank
 from tests.characters import CAST
 from tests.fake_api import Said
@@ -70,7 +71,7 @@ def test_the_incident_is_opened_at_the_promotion_and_not_before(bank: Bank, tool
     (decision, *_) = bank.store.decisions()
     assert logged(tool) == [f"Caso {number}", f"Afectación {decision.incident_id}: afectación superada"]
     assert len(incidents(tool)) == 1
-    assert bank.store.waiting() == []
+    assert waiting(bank.store) == []
 
 
 @pytest.mark.parametrize("written", range(3))
@@ -83,7 +84,7 @@ def test_once_also_after_an_answer_that_was_lost_and_a_crash(bank: Bank, tool: T
     number = promoted_number(bank, tool)
     (incident,) = incidents(tool)
     assert (incident[pair.CASE_NUMBER], logged(tool)) == (number, [f"Caso {number}"])
-    assert bank.store.waiting() == []
+    assert waiting(bank.store) == []
 
 
 def promoted_number(bank: Bank, tool: Tool) -> str:

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alerts import Action, Changes, Decision, Impact, Incident, IncidentState, TheirCase, Touch
-from alerts.cases import CaseBook, case_key
+from alerts.cases import CaseBook
 from alerts.casework import acted
+from alerts.decided import case_key
 from alerts.reasons import BUDGET, ELSEWHERE, FEW, OLDER, OURS, RETURNED, THEIRS, Limits, waits
 from rules import Scope, Severity
 from tests.characters import ACEROS, CAFE, TEXTILES, Character, at
@@ -48,7 +49,7 @@ class Desk:
 
     def learns(self, clock: str, *cases: TheirCase, incident: Incident = INCIDENT) -> None:
         """The tool tells of cases; what was known before them is known still."""
-        self.book.learn(cases)
+        self.book.cases.learn(cases)
         self.book.know([incident])
         self.book.attach(lambda i, c: self.hurt.get((i, c), []), at(clock), self.changes)
 
@@ -287,7 +288,7 @@ def test_a_day_after_the_end_and_no_more(reported, tied):
     desk.affected("10:02", ACEROS)
     late = replace(ACEROS.reports(reported), opened_at=at(reported, day=1), reported_at=at(reported, day=1))
     desk.learns("11:05", incident=OVER)
-    desk.book.learn([late])
+    desk.book.cases.learn([late])
     desk.book.know([OVER])
     desk.book.attach(on_pagos, at("11:10", day=1), desk.changes)
     assert bool(desk.decision(ACEROS).linked_case_id) is tied
@@ -328,10 +329,10 @@ def test_our_own_cases_come_back_and_are_nobodys_report():
 def test_the_newest_row_of_a_case_wins_also_where_it_names_another_client():
     book = CaseBook()
     first = ACEROS.reports("09:50", case_id="C-7", updated_at=at("09:50"))
-    assert book.learn([first]) == [first]
+    assert book.cases.learn([first]) == [first]
     moved = replace(first, client_id=CAFE.nit, updated_at=at("09:55"))
-    book.learn([moved])
-    assert book.learn([first]) == []
+    book.cases.learn([moved])
+    assert book.cases.learn([first]) == []
     assert book.cases["mesa", "C-7"] is moved
     changes = Changes()
     impacts = [Impact("AF-1", who.nit, "pagos", Touch.AFFECTED) for who in (ACEROS, CAFE)]
@@ -364,7 +365,7 @@ def test_decisions_of_a_merged_incident_follow_it():
             changes,
         )
         assert not changes.decisions
-        book.learn([ACEROS.reports("10:20", case_id="C-1"), CAFE.reports("10:20", case_id="C-2")])
+        book.cases.learn([ACEROS.reports("10:20", case_id="C-1"), CAFE.reports("10:20", case_id="C-2")])
         book.know([parent])
         book.attach(on_pagos, at("10:20"), changes)
         assert sorted(changes.decisions) == sorted([case_key("AF-0", ACEROS.nit), case_key("AF-1", CAFE.nit)])
@@ -390,7 +391,7 @@ def test_one_case_of_theirs_is_tied_to_one_incident_only():
     desk.affected("10:02", ACEROS, incident=OVER)
     desk.book.know([OVER])
     told = at("09:58", day=1)
-    desk.book.learn([replace(ACEROS.reports("09:58", case_id="C-9"), opened_at=told, reported_at=told)])
+    desk.book.cases.learn([replace(ACEROS.reports("09:58", case_id="C-9"), opened_at=told, reported_at=told)])
     desk.book.attach(on_pagos, at("09:59", day=1), desk.changes)
     assert desk.decision(ACEROS, OVER).linked_case_id == "C-9"  # nothing better is known yet
     desk.book.know([OVER, today])
@@ -422,7 +423,7 @@ def test_two_tools_may_give_the_same_number(number: str):
     desk.affected("10:02", ACEROS)
     desk.affected("10:02", ACEROS, "tarjetas", incident=other)
     desk.book.know([INCIDENT, other])
-    desk.book.learn(
+    desk.book.cases.learn(
         [
             ACEROS.reports("10:20", case_id="17", source="mesa", product="pagos"),
             ACEROS.reports("10:20", case_id=number, source="web", product="tarjetas"),
@@ -435,7 +436,7 @@ def test_two_tools_may_give_the_same_number(number: str):
         ("web", number, 1080),
     ]
     again = CaseBook(desk.changes.decisions.values(), desk.book.cases.values())
-    assert again._tied == desk.book._tied
+    assert again.decisions._tied == desk.book.decisions._tied
 
 
 # ---- no flood ------------------------------------------------------------------------------------------------------
@@ -520,7 +521,7 @@ def test_the_budget_is_one_for_all_the_incidents_of_the_desk():
 def test_who_reports_while_waiting_is_linked_and_costs_no_budget():
     flood = Flood()
     flood.minute("10:02", {ACEROS.nit: 1, NITS[0]: 50, NITS[1]: 40, NITS[2]: 30})
-    flood.book.learn([ACEROS.reports("10:10", case_id="C-1", product="pagos")])
+    flood.book.cases.learn([ACEROS.reports("10:10", case_id="C-1", product="pagos")])
     flood.passes("10:10", INCIDENT)
     linked = flood.book.decisions[case_key("AF-1", ACEROS.nit)]
     assert (linked.action, linked.linked_case_id, linked.desk) == (Action.LINK, "C-1", "")
@@ -531,7 +532,7 @@ def test_who_reports_while_waiting_is_linked_and_costs_no_budget():
 def test_nothing_was_done_for_who_waits_so_nobody_was_first():
     flood = Flood()
     flood.minute("10:02", {ACEROS.nit: 1, NITS[0]: 50, NITS[1]: 40})
-    flood.book.learn([ACEROS.reports("10:10", case_id="C-1", product="pagos", resolved_at=at("10:11"))])
+    flood.book.cases.learn([ACEROS.reports("10:10", case_id="C-1", product="pagos", resolved_at=at("10:11"))])
     flood.passes("10:15", INCIDENT)
     waiting = flood.book.decisions[case_key("AF-1", ACEROS.nit)]
     assert (waiting.linked_case_id, waiting.client_reported_at, waiting.lead_seconds) == ("C-1", at("10:10"), None)

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alerts import Action, Changes, Decision, Impact, Incident, IncidentState, TheirCase, Touch
-from alerts.cases import CaseBook, case_key
+from alerts.cases import CaseBook
 from alerts.casework import ACTS, acted, may
+from alerts.decided import case_key
 from alerts.reasons import APPROVAL, BUDGET, FEW, OBSERVED, UNDONE, WITHDRAWN, Limits
 from alerts.stages import Stage, Staged, Stages
 from rules import Scope, Severity
@@ -109,7 +110,7 @@ def test_their_own_open_case_needs_no_approval():
     day = Day(Stage.APPROVE, ACEROS.reports("09:50"))
     day.minute("10:02", ACEROS, CAFE)
     assert day.of(ACEROS).action is Action.LINK
-    day.book.learn([CAFE.reports("10:03", case_id="C-2")])
+    day.book.cases.learn([CAFE.reports("10:03", case_id="C-2")])
     day.minute("10:03", ACEROS, CAFE)
     assert (day.of(CAFE).action, day.of(CAFE).linked_case_id) == (Action.LINK, "C-2")
 
@@ -132,7 +133,7 @@ def test_withdrawn_it_is_not_opened_again_and_takes_no_credit_for_what_comes_lat
     day.again()
     day.minute("10:06", ACEROS)
     assert not day.changes.decisions
-    day.book.learn([ACEROS.reports("10:10")])
+    day.book.cases.learn([ACEROS.reports("10:10")])
     day.minute("10:10", ACEROS)
     held = day.of(ACEROS)
     assert (held.action, held.withdrawn_at, held.linked_case_id) == (Action.OPEN, at("10:05"), "C-10:10")
@@ -165,7 +166,7 @@ def test_a_case_is_tied_rather_to_what_still_stands(idle):
     day.minute("10:02", ACEROS)
     day.minute("10:22", ACEROS, incident=later)
     day.book.note(replace(day.of(ACEROS, later), **idle), day.changes)
-    day.book.learn([ACEROS.reports("10:30")])
+    day.book.cases.learn([ACEROS.reports("10:30")])
     day.book.know([INCIDENT, later])
     day.book.attach(lambda *_: ["pagos"], at("10:30"), day.changes)
     assert (day.of(ACEROS).linked_case_id, day.of(ACEROS, later).linked_case_id) == ("C-10:30", "")
@@ -190,7 +191,7 @@ def test_a_confirmed_tie_is_not_taken_away_by_a_later_incident():
     for confirmed in (False, True):
         day = Day()
         day.minute("10:02", ACEROS)
-        day.book.learn([ACEROS.reports("10:21")])
+        day.book.cases.learn([ACEROS.reports("10:21")])
         day.minute("10:21", ACEROS, incident=over)
         if confirmed:
             day.does("10:21", "confirm", ACEROS)
@@ -202,7 +203,7 @@ def test_a_confirmed_tie_is_not_taken_away_by_a_later_incident():
 def test_an_undone_tie_takes_its_figures_with_it_and_does_not_come_back():
     day = Day()
     day.minute("10:02", ACEROS)
-    day.book.learn([ACEROS.reports("10:10")])
+    day.book.cases.learn([ACEROS.reports("10:10")])
     day.minute("10:10", ACEROS)
     assert day.of(ACEROS).lead_seconds == 480
     undone = day.does("10:20", "undo", ACEROS)
@@ -216,7 +217,7 @@ def test_an_undone_tie_takes_its_figures_with_it_and_does_not_come_back():
     day.again()
     day.minute("10:22", ACEROS)
     assert day.of(ACEROS).linked_case_id == ""
-    day.book.learn([ACEROS.reports("10:23")])
+    day.book.cases.learn([ACEROS.reports("10:23")])
     day.minute("10:23", ACEROS)
     assert day.of(ACEROS).linked_case_id == "C-10:23", "another case is another matter"
 
@@ -267,7 +268,7 @@ def test_a_case_that_was_let_go_may_be_about_another_incident():
     day.minute("10:02", ACEROS)
     day.minute("10:09", ACEROS, incident=later)
     day.book.know([INCIDENT, later])
-    day.book.learn([ACEROS.reports("10:10")])
+    day.book.cases.learn([ACEROS.reports("10:10")])
     day.book.attach(lambda *_: ["pagos"], at("10:10"), day.changes)
     assert day.of(ACEROS, later).linked_case_id == "C-10:10"
     day.book.note(acted(day.of(ACEROS, later), "undo", WHO, at("10:20")), day.changes)
@@ -278,7 +279,7 @@ def test_a_case_that_was_let_go_may_be_about_another_incident():
 def test_attributed_it_is_a_persons_word_and_moves_the_figures():
     day = Day()
     day.minute("10:02", ACEROS)
-    day.book.learn([ACEROS.reports("10:10"), ACEROS.reports("10:20")])
+    day.book.cases.learn([ACEROS.reports("10:10"), ACEROS.reports("10:20")])
     day.minute("10:20", ACEROS)
     told = day.does("10:30", "attribute", ACEROS, day.book.cases["mesa", "C-10:20"])
     assert (told.linked_case_id, told.lead_seconds, told.confidence, told.confirmed_by) == ("C-10:20", 1080, 1.0, WHO)
@@ -336,7 +337,7 @@ def happens(day: Day, clock: str, what: str, who: Character, hurt: list[Characte
     """One of these, and the minute that follows."""
     action, _, whole = what.partition(" ")
     if action == "report":
-        day.book.learn([who.reports(clock)])
+        day.book.cases.learn([who.reports(clock)])
     if whole:
         day.book.approved |= {"AF-1": WHO} if action == "approve" else {}
         day.book.withdrawn |= {"AF-1"} if action == "withdraw" else set()

@@ -113,7 +113,7 @@ def test_each_next_use_is_at_the_hour_that_they_keep():
     assert habit.next_use(np.array([], np.int64), minute("10:05")).tolist() == []
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(st.integers(1, 30), st.integers(1, 30), st.floats(0.1, 1), st.floats(0.1, 1))
 def test_the_chance_is_one_grows_with_use_and_with_the_share_that_fails(few, many, less, more):
     few, many, less, more = *sorted((few, many)), *sorted((less, more))

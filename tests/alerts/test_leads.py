@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alerts import Action, Decision, Holding, Impact, Incident, IncidentState, Touch
-from alerts.cases import case_key
+from alerts.decided import case_key
 from alerts.lead_figures import figures, misses
 from alerts.leads import Line, Miss, lines
 from alerts.losses import Losses, avoided

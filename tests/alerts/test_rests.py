@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from alerts import Changes, IncidentState, Signal
@@ -161,7 +161,6 @@ places = st.sampled_from(
 )
 
 
-@settings(deadline=None)
 @given(st.dictionaries(places, st.integers(0, 5), min_size=2), st.randoms())
 def test_what_stands_in_the_end_does_not_ask_in_which_order_it_was_told(starts, chance):
     """Alerts of several places that began at these minutes, told one by one in any order, each since its own beginning."""

@@ -16,10 +16,11 @@ from pathlib import Path
 from shutil import which
 from statistics import median
 from tempfile import TemporaryDirectory
+from time import process_time
 
 import requests
 
-from monitor.facts import Recipient, incident_facts
+from monitor.facts import Recipient, at_once, incident_facts
 from monitor.metrics import Metrics
 from monitor.store import Store
 from monitor.web import app, serve
@@ -95,17 +96,30 @@ def _wide(store: Store, now: datetime) -> Iterator[Figure]:
                 f"wide: {what}", 1000 * median(cold), "ms", f"until the next step: {1000 * median(warm):,.0f} ms"
             )
 
-        def tell() -> None:
-            once: dict[object, object] = {}
-            for n in range(ASSISTANTS):
-                to = Recipient("correo", assistant(n), role="post_sale")
-                incident_facts(store, first, to, now, once=once)
-
-        (took,) = seconds(tell, times=3)
-        yield Figure(f"wide: facts for {ASSISTANTS} assistants", 1000 * median(took), "ms", "200 clients named to each")
+        cpu = []
+        for _ in range(3):
+            began = process_time()
+            _tell(store, first, now)
+            cpu.append(process_time() - began)
+        yield Figure(
+            f"wide: facts for {ASSISTANTS} assistants, CPU",
+            1000 * median(cpu),
+            "ms",
+            "at most 200 clients named to each",
+        )
     finally:
         server.stop()
         store.close()
+
+
+def _tell(store: Store, incident: str, now: datetime) -> None:
+    """As a pass of the notifier does it."""
+    all_of_them = sorted(
+        (Recipient("correo", assistant(n), role="post_sale") for n in range(ASSISTANTS)), key=lambda to: to.to
+    )
+    once = at_once((incident, to) for to in all_of_them)
+    for to in all_of_them:
+        incident_facts(store, incident, to, now, once=once)
 
 
 def _asked(addresses: list[str], full: Store) -> Iterator[Figure]:

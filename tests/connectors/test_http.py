@@ -391,7 +391,7 @@ def test_impossible_options(api: FakeApi, options: dict[str, Any], told: str) ->
         Http(**Reader(api, **options).options)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     steps=st.lists(st.lists(st.integers(-2, 2), max_size=6), min_size=1, max_size=4),
     size=st.integers(1, 4),

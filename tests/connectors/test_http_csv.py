@@ -188,7 +188,7 @@ def test_impossible_options(api: FakeApi, options: dict[str, Any], told: str) ->
         source(api, **options)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(*[st.text("ab;,\" \n\r'é0.", max_size=5)] * 2), max_size=6))
 def test_what_the_csv_writer_writes_is_read_as_it_was(cells: list[tuple[str, str]]) -> None:
     out = io.StringIO()

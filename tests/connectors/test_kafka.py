@@ -383,7 +383,7 @@ def test_without_the_package_one_line_says_what_to_install(monkeypatch: pytest.M
     monkeypatch.setitem(sys.modules, "confluent_kafka", None)
     for name in ("connectors.sources.kafka", "connectors.brokers", "connectors.messages"):
         monkeypatch.delitem(sys.modules, name, raising=False)
-    with pytest.raises(ImportError, match=r"pip install 'vigia\[kafka\]'"):
+    with pytest.raises(ImportError, match=r"make extras"):
         load("sources", "kafka")
 
 
@@ -400,7 +400,7 @@ BAD = st.sampled_from(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.lists(
         st.tuples(st.just(True), GOOD, st.sampled_from([None, 1])) | st.tuples(st.just(False), BAD, st.none()),

@@ -119,7 +119,7 @@ def test_foreign_file_is_left_alone(tmp_path: Path) -> None:
         Local(path=str(path / "below" / "casos.csv")).open(case())
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20),
     st.sampled_from(["", "=", "+", "-", "@", "'"]),

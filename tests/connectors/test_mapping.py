@@ -218,7 +218,7 @@ def test_case_times_may_be_empty_but_not_unreadable() -> None:
     assert [(r.where, r.why) for r in mapped.rejects] == [("row 2 (case_id 2)", "closed_at '?' is not a time")]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(
         st.tuples(

@@ -104,7 +104,7 @@ def test_a_day_at_once_and_minute_by_minute_give_the_same(server: FakePrometheus
     assert len(whole) == 70
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     step=st.sampled_from([15, 60, 300]),
     settle=st.integers(0, 200),

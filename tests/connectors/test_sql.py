@@ -233,7 +233,7 @@ def test_impossible_options(options: dict[str, Any], told: str) -> None:
         Sql(**options)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     steps=st.lists(st.lists(st.integers(0, 2), max_size=5), min_size=1, max_size=4),
     batch=st.integers(1, 4),

@@ -49,7 +49,7 @@ def test_every_call_answers_as_described(face: Guarded, method: str, path: str) 
     fit, unfit = (schema[path][method].as_strategy(generation_mode=mode) for mode in GenerationMode)
     seen: set[int] = set()
 
-    @settings(max_examples=25, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=25, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
     @given(fit | unfit)
     def asked(case: Any) -> None:
         for user in ("carla", "ana", ""):
@@ -68,7 +68,8 @@ def test_what_is_not_described_is_refused(face: Guarded, path: str) -> None:
     for method in METHODS:
         if (method, path) not in CALLS:
             answer = face.ask(method, path, user="carla")
-            assert answer.status_code in (404, 405), method
+            unknown_act = method == "POST" and path.startswith("/api/v1/incidents/{incident_id}/")
+            assert answer.status_code in ((422,) if unknown_act else (404, 405)), method
             assert set(answer.json()) == {"detail"}
 
 
@@ -78,8 +79,9 @@ def test_every_call_says_what_it_refuses_and_how(face: Guarded) -> None:
             assert {"200", "401", "403", "422", "429", "503"} <= call["responses"].keys(), (method, path)
             assert "{" not in path or "404" in call["responses"], (method, path)
             for status, answer in call["responses"].items():
-                told = answer["content"]["application/json"]["schema"]
-                assert status == "200" or told == {"$ref": "#/components/schemas/Trouble"}, (path, status)
+                told = answer["content"]
+                trouble = {"application/json": {"schema": {"$ref": "#/components/schemas/Trouble"}}}
+                assert told if status == "200" else told == trouble, (path, status)
 
 
 def test_no_log_names_what_was_asked(face: Guarded, caplog: pytest.LogCaptureFixture) -> None:

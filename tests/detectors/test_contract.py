@@ -127,7 +127,7 @@ def test_growing_leaves_the_series_that_exist_alone(kind):
 
 @measured_kind
 @every_side
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(learned=st.lists(odd, max_size=40), x=odd, slot=st.integers(0, SLOTS - 1))
 def test_scores_are_sound_after_whatever_was_learned(kind, direction, learned, x, slot):
     bank = deepcopy(warmed(kind, direction))

@@ -26,7 +26,7 @@ def by_definition(past, x, length, history):
     return apart[1] if len(apart) >= 10 else np.nan
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(readings=st.lists(st.sampled_from([0.0, 1.0, 1.5, -7.0, 1e9]), min_size=1, max_size=400), x=st.floats(-1e3, 1e3))
 def test_distances_are_those_of_the_definition_also_after_a_monstrous_reading(readings, x):
     distances = Distances(256)

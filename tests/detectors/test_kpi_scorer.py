@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.bench.kpi import Curve, Found, best_threshold, found, halves, heard, left_out, read
@@ -100,7 +100,6 @@ def test_a_file_is_read_as_it_stands(tmp_path):
     assert (curve.labels.tolist(), curve.second.tolist()) == ([0, 1], [False, True])
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 3), st.integers(1, 15)), min_size=1, max_size=20))
 def test_it_is_the_challenges_own_adjustment(runs):
     """Alarms are moved to whole segments first, then counted point by point."""

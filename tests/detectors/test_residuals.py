@@ -88,7 +88,7 @@ def test_the_band_holds_99_of_100_readings_of_noise():
     assert np.mean(inside) == pytest.approx(0.99, abs=0.008)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(factor=st.floats(1e-3, 1e6), shift=st.floats(-100, 100))
 def test_units_do_not_matter(factor, shift):
     readings = days(4)

@@ -66,7 +66,7 @@ def test_both_shapes_give_the_same_scores_over_days(kind, direction):
 
 
 @quick_kind
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(stream=steps)
 def test_both_shapes_give_the_same_scores_whatever_comes(kind, stream):
     options = OPTIONS[kind] | {"warmup": 2}

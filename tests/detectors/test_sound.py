@@ -29,7 +29,7 @@ def clock(n, start=0):
 
 
 @quick_kind
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.lists(st.sampled_from([np.nan, np.inf, -np.inf]), min_size=1, max_size=30),
     st.integers(100, 900),
@@ -79,7 +79,7 @@ def test_a_counter_that_is_always_zero_is_silent_until_it_counts(kind):
 
 
 @every_kind
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(slots=st.lists(st.integers(0, SLOTS - 1), min_size=240, max_size=300), seed=st.integers(0, 99))
 def test_a_clock_that_stands_or_jumps_in_either_direction_is_no_trouble(kind, slots, seed):
     """Repeated and backward timestamps, and the hours when the clocks change, are slots in any order."""
@@ -110,7 +110,7 @@ def test_an_hour_that_comes_twice_or_not_at_all_raises_no_alarm():
 
 
 @quick_kind
-@settings(max_examples=4, deadline=None)
+@settings(max_examples=4)
 @given(st.floats(-1e6, 1e6).filter(lambda by: abs(by) > 60), st.one_of(st.just(0), st.integers(15, 120)))
 def test_a_lasting_shift_is_absorbed_in_bounded_time(kind, by, freeze):
     """The freeze, and two days more: the profile's slots have been passed anew.

@@ -42,7 +42,7 @@ def series(seed=3):
 
 
 @pytest.mark.parametrize("kind", kinds())
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(cuts=st.lists(st.integers(0, STEPS), max_size=4).map(sorted))
 def test_where_a_block_is_cut_makes_no_difference(kind, cuts):
     x, slots = series(), quarters(STEPS)

@@ -22,6 +22,7 @@ from alerts import (
     TheirCase,
     Touch,
 )
+from monitor.claims import claim, confirm
 from monitor.store import Message, Step, Store
 from rules import Scope, Severity
 
@@ -122,8 +123,8 @@ def store(tmp_path: Path) -> Iterator[Store]:
     )
     messages = [Message(d.key, d.key, d.desk, "open", {}) for d in DECISIONS if d.action is Action.OPEN]
     made.commit(Step(changes=changes, clients=CLIENTS, holdings=HOLDINGS, cases=THEIRS, messages=messages), ago(22))
-    sent = made.claim(NOW, timedelta(minutes=2))
+    sent = claim(made, NOW, timedelta(minutes=2))
     assert sent
-    made.confirm(sent["id"], "C-000001", NOW)
+    confirm(made, sent["id"], "C-000001", NOW)
     yield made
     made.close()

@@ -17,6 +17,8 @@ from monitor.store import Store
 from monitor.web import Server, app, serve
 from tests.monitor.conftest import NOW
 
+HUNG = 60.0
+"""Seconds after which a server is taken to hang: longer than any answer takes on a busy machine."""
 TOKENS = {name: f"token-de-{name}-0123456789" for name in ("ana", "beto", "carla", "diana")}
 ACCESS = Access(
     {
@@ -55,7 +57,9 @@ class Guarded:
     def ask(self, method: str, path: str, *, user: str = "", **how: Any) -> requests.Response:
         """As a program does, with a user's token, or nobody's."""
         headers = how.pop("headers", {}) | ({"Authorization": f"Bearer {TOKENS[user]}"} if user else {})
-        return requests.request(method, self.address + path, headers=headers, timeout=10, allow_redirects=False, **how)
+        return requests.request(
+            method, self.address + path, headers=headers, timeout=HUNG, allow_redirects=False, **how
+        )
 
     def get(self, path: str, user: str = "", **headers: str) -> requests.Response:
         return self.ask("GET", path, user=user, headers=headers)
@@ -68,7 +72,7 @@ class Browser:
         self.face, self.session = face, requests.Session()
 
     def get(self, path: str, **headers: str) -> requests.Response:
-        return self.session.get(self.face.address + path, headers=headers, timeout=10, allow_redirects=False)
+        return self.session.get(self.face.address + path, headers=headers, timeout=HUNG, allow_redirects=False)
 
     def form(self, page: str, action: str) -> dict[str, str]:
         """The hidden fields of a page's form."""
@@ -79,7 +83,9 @@ class Browser:
     def post(self, path: str, fields: dict[str, str], origin: str | None = "", **headers: str) -> requests.Response:
         """origin: '' is our own, None says nothing."""
         said = headers if origin is None else headers | {"Origin": origin or self.face.address}
-        return self.session.post(self.face.address + path, data=fields, headers=said, timeout=10, allow_redirects=False)
+        return self.session.post(
+            self.face.address + path, data=fields, headers=said, timeout=HUNG, allow_redirects=False
+        )
 
     def enter(self, token: str, page: str = "/") -> requests.Response:
         fields = self.form(f"/entrar?next={page}", "/entrar")

@@ -12,6 +12,7 @@ from alerts import Changes, IncidentState
 from alerts.incidents import Incidents
 from alerts.reasons import BUDGET
 from monitor import casework, people, spanish
+from monitor.claims import waiting
 from monitor.maintenance import Maintenance
 from monitor.store import Store
 from tests.characters import CAST, at, minute
@@ -228,12 +229,12 @@ def test_reopened_it_goes_on_and_its_cases_are_told_whatever_is_restarted(failin
 
 def test_closed_and_reopened_in_one_step_nobody_is_told(failing: Bank) -> None:
     (incident,) = failing.store.incidents()
-    before = len(failing.store.waiting())
+    before = len(waiting(failing.store))
     people.act(failing.store, "resolve", incident.id, "turno", failing.now)
     people.act(failing.store, "reopen", incident.id, "turno", failing.now)
     failing.services[-1].judge.step([])
     assert failing.store.incidents()[0].state is IncidentState.FIRING
-    assert len(failing.store.waiting()) == before
+    assert len(waiting(failing.store)) == before
 
 
 def test_a_withdrawn_incident_is_reinstated_and_the_cases_that_waited_are_opened(tmp_path: Path) -> None:

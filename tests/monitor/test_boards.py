@@ -22,6 +22,7 @@ from monitor.faults import ConfigError
 from monitor.jobs import scheduled
 from monitor.metrics import Metrics
 from monitor.months import keep_months
+from monitor.retention import prune
 from monitor.service import Service
 from monitor.standing import rows
 from monitor.store import Step, Store
@@ -244,7 +245,7 @@ def test_months_are_told_and_what_is_old_is_not(bank: Bank, tmp_path: Path) -> N
 def test_pruned_with_its_incident(bank: Bank) -> None:
     bank.round()
     limits = dict.fromkeys(("cells", "ledger", "incidents", "clients", "outbox"), NOW + timedelta(days=1))
-    bank.store.prune(limits)
+    prune(bank.store, limits)
     assert {key for _, key in bank.held() if key.startswith(SLOW)} == set()
     assert (("incidents", PAYMENTS) in bank.held()) is True
 

@@ -332,7 +332,7 @@ paid = st.tuples(st.sampled_from("abcdef"), st.sampled_from(["pending", "ok", "f
 """An id, which is of one client, amount and minute for good, and a version of it. Sent twice or thrice, it is still one."""
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(paid, min_size=1, max_size=14), st.lists(st.integers(0, 14), max_size=4), st.booleans())
 def test_across_batches_as_in_one_batch(sent, edges, live):
     client = dict(zip("abcdef", (ACEROS, ACEROS, CAFE, ACEROS, CAFE, CAFE), strict=True))

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from alerts import Changes, IncidentState
 from monitor.__main__ import app
+from monitor.claims import claim, confirm
 from monitor.reads import Reader, noted
 from monitor.store import Step, Store
 from tests.monitor.conftest import ACEROS, INCIDENTS, MOLINOS, NOW, NUBE, PAYMENTS
@@ -62,8 +63,8 @@ def test_a_client_is_taken_out_when_that_is_meant(config: str, store: Store) -> 
     assert (code, said.splitlines()) == (1, [f"la afectación {PAYMENTS} lo toca y está abierta"])
     over = replace(INCIDENTS[0], state=IncidentState.RESOLVED, resolved_at=NOW)
     store.commit(Step(changes=Changes(incidents={over.id: over})), NOW)
-    while sent := store.claim(NOW, timedelta(minutes=1)):
-        store.confirm(sent["id"], "C-1", NOW)
+    while sent := claim(store, NOW, timedelta(minutes=1)):
+        confirm(store, sent["id"], "C-1", NOW)
     code, said = vigia(*order, "--yes")
     assert code == 0
     assert "decisions 2, impacts 2" in said

@@ -17,6 +17,7 @@ from monitor.backtest import Outcome, write
 from monitor.calendar import Calendar
 from monitor.pipeline import Pipeline
 from monitor.portfolio import Portfolio
+from monitor.retention import prune
 from monitor.store import Step, Store
 from monitor.unsettled import doubts, in_doubt, recall
 from monitor.windows import Windows, time_of
@@ -177,9 +178,9 @@ def test_they_are_forgotten_with_what_touches_single_clients(tmp_path: Path):
     one = Doubt("AF-1", ACEROS.nit, "pagos", "web", "queda", "pending", "core", at("10:02"))
     store.commit(Step(changes=Changes(incidents={"AF-1": incident}, doubts={one.key: one})), end)
     limits = dict.fromkeys(("cells", "ledger", "incidents", "outbox"), at("00:00"))
-    store.prune(limits | {"clients": at("10:14")})
+    prune(store, limits | {"clients": at("10:14")})
     assert len(doubts(store, t.doubts.c.client_id == ACEROS.nit)) == 1
-    store.prune(limits | {"clients": at("10:16")})
+    prune(store, limits | {"clients": at("10:16")})
     assert doubts(store) == []
     store.close()
 

@@ -12,6 +12,7 @@ import pytest
 
 from alerts import Changes, Escalated, IncidentState, Occurrence
 from alerts.causes import CauseBook, Escalating, pareto
+from monitor.claims import waiting
 from monitor.escalation import body, to_escalate
 from rules import Scope
 from tests.characters import at
@@ -199,5 +200,5 @@ def test_one_that_no_desk_takes_is_kept_all_the_same(bank: Bank):
     for number in (12, 13, 14):
         hour(bank, number)
     (kept,) = bank.store.escalations()
-    assert (kept.desk, bank.store.waiting()) == ("", [])
+    assert (kept.desk, waiting(bank.store)) == ("", [])
     assert not (bank.folder / "casos.csv").exists()

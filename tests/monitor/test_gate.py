@@ -241,6 +241,17 @@ def test_a_session_outlives_a_restart_and_ends_with_its_token_and_its_time(store
         again.server.stop()
 
 
+def test_whoever_looks_after_a_restart_waits_for_no_writer(store: Store) -> None:
+    first = Guarded(store)
+    person = Browser(first)
+    person.enter(TOKENS["ana"])
+    first.server.stop()
+    again = person.face = Guarded(store)
+    with store.writing():
+        assert person.get("/").status_code == 200
+    again.server.stop()
+
+
 @pytest.mark.parametrize("cookie", ["", "x", "a.b.c", '"[1,2]"', "WzFd.sig", "\xff"])
 def test_a_made_up_session_is_nobodys(face: Guarded, cookie: str) -> None:
     assert face.get("/", Cookie=f"vigia={cookie}".encode("latin-1")).status_code == 303  # type: ignore[arg-type]
@@ -372,7 +383,7 @@ def test_no_header_breaks_the_reading(headers: list[tuple[str, bytes]]) -> None:
     )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
 @given(st.dictionaries(st.sampled_from(["Authorization", "Cookie", "Origin", "Referer", "X-User", "X-CSRF-Token"]), st.text(
     st.characters(min_codepoint=0x21, max_codepoint=0xFF, exclude_characters="\x7f\x85\xa0"), max_size=40)))  # fmt: skip
 def test_no_made_up_credentials_get_in(face: Guarded, headers: dict[str, str]) -> None:

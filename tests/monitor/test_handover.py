@@ -13,6 +13,7 @@ from alerts.routing import Addressee
 from monitor import casework, people, silencing, works
 from monitor.business import ServiceHours
 from monitor.calendar import Calendar
+from monitor.claims import claim, put_off
 from monitor.handover import as_text, handover, sign, signed
 from monitor.recipients import message
 from monitor.standing import Row
@@ -102,9 +103,9 @@ def test_what_waits_for_a_receiver_is_owed_after_a_minute_or_a_failure(
     tower = Addressee("torre")
     store.tell([], [message(PAYMENTS, tower, n, {"event": "first"}) for n in (1, 2)], at)
     if error:
-        taken = store.claim(at, timedelta(minutes=2), only="receivers.torre")
+        taken = claim(store, at, timedelta(minutes=2), only="receivers.torre")
         assert taken
-        store.put_off(taken["id"], error, NOW + timedelta(minutes=5), dead=False)
+        put_off(store, taken["id"], error, NOW + timedelta(minutes=5), dead=False)
     found = {row["desk"]: row for row in shift(store)["undelivered"]}.get(
         "receivers.torre", {"messages": 0, "error": ""}
     )

@@ -149,7 +149,7 @@ def test_killed_at_every_moment_nothing_is_lost_nothing_counts_twice(bank: Bank,
     killed(bank, monkeypatch, "monitor.judge.Judge.step", "12:06:11")  # fetched, not judged
     assert bank.told() == bank.committed() == before
     bank.start()
-    killed(bank, monkeypatch, "monitor.store.Store._send", "12:06:11")  # judged, in the middle of the transaction
+    killed(bank, monkeypatch, "monitor.store.post", "12:06:11")  # judged, in the middle of the transaction
     assert bank.told() == bank.committed() == before
     bank.start()
     killed(

@@ -15,6 +15,7 @@ from alerts import Action, Changes, IncidentState, TheirCase
 from alerts.reasons import RETURNED, WITHDRAWN
 from monitor import casework
 from monitor.calendar import Calendar
+from monitor.claims import claim, confirm, waiting
 from monitor.mending import Promotions, take
 from monitor.pipeline import Pipeline
 from monitor.store import Act, Step, Store
@@ -73,7 +74,7 @@ def test_undone_and_withdrawn_and_what_comes_of_it_after_a_restart_too(failing: 
     live(failing, "12:06", "12:13")
     assert [i.state for i in failing.store.incidents()] == [IncidentState.RESOLVED]
     assert desk(failing) == {"retirado": 3}
-    assert len(failing.store.waiting()) == 0
+    assert len(waiting(failing.store)) == 0
 
 
 def test_the_end_is_of_all_who_were_decided_on_and_told_to_those_whose_case_stands(failing: Bank):
@@ -172,9 +173,9 @@ def test_a_promotion_waits_until_the_desk_has_told_its_number(store: Store) -> N
     promotions.hear([ours])
     promotions.take(pipeline(), store, NOW, changes)
     assert not changes.decisions
-    sent = store.claim(NOW, timedelta(minutes=2))
+    sent = claim(store, NOW, timedelta(minutes=2))
     assert sent
-    store.confirm(sent["id"], "C-000009", NOW)
+    confirm(store, sent["id"], "C-000009", NOW)
     promotions.take(pipeline(), store, NOW, changes)
     assert [(d.key, d.promoted_at) for d in changes.decisions.values()] == [(f"VG-{SLOW}-{OURS}", ago(9))]
 

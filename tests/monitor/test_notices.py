@@ -23,6 +23,7 @@ from monitor import tables as t
 from monitor.business import Outside, ServiceHours
 from monitor.calendar import Calendar
 from monitor.receiving import Refreshing
+from monitor.retention import prune
 from monitor.standing import rows
 from monitor.step import Step
 from monitor.store import Store
@@ -461,7 +462,7 @@ def test_a_receivers_own_fault_is_told_by_the_others(told: Bank) -> None:
 CHANGES = ("severity", "client", "end", "again", "silence", "ack")
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     happens=st.lists(st.tuples(st.integers(1, 40), st.sampled_from(CHANGES)), max_size=5),
     looks=st.sets(st.integers(0, 60), max_size=10),
@@ -511,7 +512,7 @@ def _happened(here: Told, one: Any, what: str) -> Any:
     return one
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     arrive=st.lists(st.tuples(st.integers(0, 50), st.sampled_from(list(Severity))), min_size=1, max_size=25),
     per_hour=st.integers(1, 6),
@@ -540,7 +541,7 @@ def test_a_purge_drops_threads_of_incidents_that_are_gone(told: Bank) -> None:
     here.told(after=1)
     here.deliver()
     later = dict.fromkeys(("cells", "ledger", "incidents", "clients", "outbox"), here.now + MINUTE)
-    here.store.prune(later)
+    prune(here.store, later)
     assert {row["subject"] for row in rows(here.store, t.threads.select())} == {"", "tally", "AF-2"}
     assert [row["key"] for row in here.outbox()] == ["AF-2:torre::1"], "it still stands"
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from alerts.routing import Addressee
+from monitor.claims import claim, confirm, put_off
 from monitor.notified import first_told, notified
 from monitor.recipients import message, thread_row
 from monitor.web.incidents import masked
@@ -28,12 +29,12 @@ def say(store: Store, who: Addressee, minutes: float, sequence: int = 1, event: 
 
 
 def send(store: Store, who: Addressee, minutes: float, error: str = "", *, dead: bool = False) -> None:
-    taken = store.claim(ago(minutes), LEASE, only=f"receivers.{who.receiver}")
+    taken = claim(store, ago(minutes), LEASE, only=f"receivers.{who.receiver}")
     assert taken
     if error:
-        store.put_off(taken["id"], error, ago(minutes - 10), dead=dead)
+        put_off(store, taken["id"], error, ago(minutes - 10), dead=dead)
     else:
-        store.confirm(taken["id"], "", ago(minutes))
+        confirm(store, taken["id"], "", ago(minutes))
 
 
 def of(store: Store, receiver: str) -> dict[str, Any]:

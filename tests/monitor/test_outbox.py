@@ -18,6 +18,7 @@ from alerts import Action, Client, Decision, Incident, IncidentState
 from connectors import Case, SourceError
 from connectors.desks.local import Local
 from monitor import tables as t
+from monitor.claims import waiting
 from monitor.outbox import (
     A_DAY,
     FIRST_WAIT,
@@ -125,7 +126,7 @@ def test_all_that_is_due_goes_out_in_order_and_once(store: Store) -> None:
     assert told == [("local", "")] * 3
     assert set(states(store).values()) == {"sent"}
     assert (row(store, "A").reference, row(store, "A").sent_at) == ("C-1", NOW)
-    assert store.waiting() == []
+    assert waiting(store) == []
     assert deliver(store, {"local": desk}, clock) == 0
 
 
@@ -244,7 +245,7 @@ def test_two_deliverers_send_nothing_twice(store: Store) -> None:
 
     def work() -> None:
         start.wait()
-        while store.waiting():
+        while waiting(store):
             deliver(store, {"local": desk}, Clock())
 
     threads = [Thread(target=work) for _ in range(2)]
@@ -320,9 +321,9 @@ def test_a_lasting_error_holds_up_nobody_and_its_case_goes_out_once_it_is_mended
     assert states(store) == {"A": "due", "B": "sent", "B:end": "sent"}
     assert row(store, "A").error == "the desk says no"
     assert deliver(store, {"local": desk}, clock) == 0
-    assert len(store.waiting()) == 1
+    assert len(waiting(store)) == 1
     clock.now += timedelta(days=1)
-    assert (deliver(store, {"local": Desk()}, clock), store.waiting()) == (1, [])
+    assert (deliver(store, {"local": Desk()}, clock), waiting(store)) == (1, [])
 
 
 def test_a_withdrawal_that_is_refused_is_tried_for_a_day(store: Store) -> None:
@@ -384,7 +385,7 @@ def test_a_notice_that_its_recipient_cannot_get_is_given_up_after_a_day_and_so_i
         deliver(store, {}, clock, receivers={"receivers.correo": send})
         clock.now += LONGEST_WAIT
     assert states(store) == {"typo:1": "due", "typo:2": "due", "mina:1": "sent"}
-    assert len(store.waiting()) == 2
+    assert len(waiting(store)) == 2
     deliver(store, {}, clock, receivers={"receivers.correo": send})
     assert states(store) == {"typo:1": "dead", "typo:2": "dead", "mina:1": "sent"}
     assert asked.count("typo") == A_DAY + 2

@@ -188,7 +188,6 @@ def same(a: tuple[Outcome, Pipeline, list], b: tuple[Outcome, Pipeline, list]) -
 
 LAW = settings(
     max_examples=3 if os.environ.get("VIGIA_TEST_ALL") == "1" else 2,
-    deadline=None,
     phases=(Phase.explicit, Phase.reuse, Phase.generate),  # an example takes seconds: shrinking it would take minutes
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )

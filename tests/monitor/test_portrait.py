@@ -22,6 +22,7 @@ from monitor.config import read_config
 from monitor.past import days
 from monitor.portrait import Outlook
 from monitor.reads import Reader
+from monitor.retention import prune
 from monitor.standing import rows
 from monitor.store import Step, Store
 from monitor.windows import minute_of
@@ -396,7 +397,7 @@ def test_reads_are_forgotten_with_what_touches_single_clients(store: Store) -> N
     for days_ago in (401, 399):
         portrait.client(store, ACEROS, NOW - timedelta(days=days_ago), ANA)
     kept = dict.fromkeys(("cells", "ledger", "incidents", "outbox"), NOW - timedelta(days=730))
-    store.prune(kept | {"clients": NOW - timedelta(days=400)})
+    prune(store, kept | {"clients": NOW - timedelta(days=400)})
     assert [row["at"] for row in rows(store, t.reads.select())] == [NOW - timedelta(days=399)]
 
 

@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from monitor.__main__ import app
+from monitor.claims import confirm
 from monitor.standing import rows
 from monitor.tables import outbox, reads
 from tests.monitor.conftest import ACEROS, MOLINOS, PAYMENTS
@@ -157,7 +158,7 @@ def test_search_finds_guides_incidents_and_cases(folder: Path) -> None:
 
 def test_a_short_number_of_a_desk_is_found_whole(folder: Path, store: Store) -> None:
     (sent,) = rows(store, outbox.select().where(outbox.c.reference == "C-000001"))
-    store.confirm(sent["id"], "54", sent["sent_at"])
+    confirm(store, sent["id"], "54", sent["sent_at"])
     told = json.loads(vigia(folder, "search", "54", "--json"))
     assert [(row["what"], row["id"], row["incident_id"]) for row in told] == [("case", "54", PAYMENTS)]
 

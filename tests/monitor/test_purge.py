@@ -17,6 +17,7 @@ from monitor import casework, people, portrait
 from monitor import tables as t
 from monitor.blobs import unpacked
 from monitor.cells import CELLS, LEDGER
+from monitor.claims import claim, confirm
 from monitor.people import Refused, Unknown
 from monitor.purge import _Traces, proves, purge
 from monitor.reads import Reader, noted, reads
@@ -99,8 +100,8 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
         Step(changes=changes, clients=CLIENTS, holdings=HOLDINGS, cases=theirs, messages=messages, cells=cells(ACEROS)),
         NOW,
     )
-    while sent := made.claim(NOW, timedelta(minutes=1)):
-        made.confirm(sent["id"], f"C-{sent['id']}", NOW)
+    while sent := claim(made, NOW, timedelta(minutes=1)):
+        confirm(made, sent["id"], f"C-{sent['id']}", NOW)
     people.note(made, PAYMENTS, "Mesa", "Hablé con Aceros del Istmo (900.123.456) y con Molinos Borovanda", ago(1))
     casework.do(made, "informed", [DECISIONS[0].key], "Mesa", "", ago(1))
     thread = {"subject": DECISIONS[0].key, "receiver": "correo", "recipient": "p@banco.example", "sequence": 1,

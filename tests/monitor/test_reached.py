@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from alerts import Action, Decision, Incident, IncidentState
-from alerts.cases import case_key
+from alerts.decided import case_key
 from alerts.reasons import BUDGET, OURS, THEIRS
 from monitor.labels import Label
 from monitor.reached import reached

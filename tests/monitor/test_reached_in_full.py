@@ -24,6 +24,7 @@ from monitor.facts import Recipient
 from monitor.faults import Fault
 from monitor.intake import clients_of
 from monitor.receiving import Refreshing
+from monitor.retention import prune
 from monitor.routes import Routing, read_routing
 from monitor.standing import rows
 from monitor.step import Act, Step
@@ -277,7 +278,7 @@ def test_what_still_stands_is_refreshed_however_old_its_message_is(made: Bank) -
         pass
     here.now += timedelta(days=8)
     limits = dict.fromkeys(("cells", "ledger", "incidents", "clients", "outbox"), here.now - timedelta(days=7))
-    here.store.prune(limits)
+    prune(here.store, limits)
     Refreshing(here.config, here.store, {"am": keeper}, lambda: here.now).refresh("am")
     assert keeper.last == ["AF-1:am::2"]
     assert [row["key"] for row in here.outbox()] == ["AF-1:am::2"], "no older one, and no promise's"

@@ -20,6 +20,7 @@ import pytest
 
 from alerts import Action, IncidentState
 from connectors import Reject, SourceError
+from monitor.claims import waiting
 from monitor.config import read_config
 from monitor.intake import Rows
 from monitor.judge import Stopped
@@ -318,7 +319,7 @@ def test_the_daemon_ends_with_what_it_has_fetched_judged_and_delivered(bank: Ban
     bank.pay("12:00", "12:05", failing=0.8)
     bank.now = at("12:05:11")
     daemon(service, lambda: bool(bank.store.incidents()))
-    assert bank.store.waiting() == []
+    assert waiting(bank.store) == []
     assert (bank.folder / "var" / "casos.csv").exists()
     assert service.ready() == (True, "listo")
 

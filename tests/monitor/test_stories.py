@@ -11,6 +11,7 @@ from monitor import tables as t
 from monitor.backtest import backtest
 from monitor.config import read_config
 from monitor.indicators import indicators
+from monitor.retention import prune
 from monitor.service import Service
 from monitor.standing import Row, rows
 from monitor.store import Store
@@ -72,9 +73,9 @@ def test_from_azure_devops_to_the_indicator(tmp_path: Path) -> None:
         assert bank.cycle(on(17))
         assert rows(bank.store, t.stories.select()) == kept
         assert backtest(bank.config).incidents == {}
-        bank.store.prune(dict.fromkeys(("cells", "ledger", "incidents", "clients", "outbox"), on(13)))
+        prune(bank.store, dict.fromkeys(("cells", "ledger", "incidents", "clients", "outbox"), on(13)))
         assert len(rows(bank.store, t.stories.select())) == 3
-        bank.store.prune(dict.fromkeys(("cells", "ledger", "incidents", "clients", "outbox"), on(15)))
+        prune(bank.store, dict.fromkeys(("cells", "ledger", "incidents", "clients", "outbox"), on(15)))
         assert rows(bank.store, t.stories.select()) == []
         bank.store.close()
 

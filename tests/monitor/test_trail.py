@@ -12,6 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from monitor import tables as t
+from monitor.retention import prune
 from monitor.step import DOOR
 from monitor.store import Act, Store
 from monitor.trail import BEFORE, PURGE, reseal, sealed, trail, verify
@@ -98,13 +99,13 @@ def test_retention_drops_the_oldest_in_order_and_the_rest_can_be_verified(acted:
     head = verify(acted).head
     early = Act("AF-0", ago(500), "Luis", "note", "con el reloj atrasado")
     acted.act(early)
-    assert acted.prune(LIMITS | {"incidents": ago(5)}, step=2) == 4
+    assert prune(acted, LIMITS | {"incidents": ago(5)}, step=2) == 4
     assert [act.text for act in acted.acts()][:2] == ["nota 5", "nota 4"]
     assert acted.acts()[-1].text == early.text, "never out of order"
     assert (verify(acted).acts, verify(acted, head).broken) == (6, "")
     write(acted, t.acts.delete().where(t.acts.c.text == "nota 5"))
     assert verify(acted).broken
-    acted.prune(LIMITS | {"incidents": NOW + timedelta(days=1)})
+    prune(acted, LIMITS | {"incidents": NOW + timedelta(days=1)})
     assert len(acted.acts()) == 1, "the newest stays, for the numbers go on from it"
 
 
@@ -122,7 +123,7 @@ def test_retention_drops_what_was_over_long_ago_and_keeps_what_holds(acted: Stor
     acted.put(t.works, [text | times | {"id": "nightly", "cron": "0 2 * * *", "until": None, "minutes": 60}])
     shift = {"author": "Ana", "to": "", "text": "", "told": "x", "since": ago(99)}
     acted.put(t.handovers, [shift | {"id": name, "at": at} for name, at in (("old", ago(9)), ("new", ago(1)))])
-    acted.prune(LIMITS | dict.fromkeys(("cells", "incidents", "clients"), ago(5)))
+    prune(acted, LIMITS | dict.fromkeys(("cells", "incidents", "clients"), ago(5)))
     with acted.reading() as c:
         left = {table.name: sorted(c.execute(table.select()).scalars()) for table in (t.silences, t.works, t.handovers)}
     assert left == {"silences": ["new"], "works": ["new", "nightly"], "handovers": ["new"]}

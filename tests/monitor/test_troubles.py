@@ -12,6 +12,7 @@ import pytest
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from connectors import SourceError
+from monitor.claims import claim, put_off
 from monitor.config import read_config
 from monitor.jobs import scheduled
 from monitor.metrics import Metrics
@@ -158,7 +159,7 @@ def test_who_does_not_answer_for_five_minutes_is_told(vigia: Watched, desk: str,
 
 def test_a_message_that_was_given_up_is_no_fault_that_lasts(vigia: Watched) -> None:
     vigia.send("past", "k1")
-    vigia.store.put_off(vigia.store.claim(vigia.now, timedelta(minutes=2))["id"], "gone", vigia.now, dead=True)
+    put_off(vigia.store, claim(vigia.store, vigia.now, timedelta(minutes=2))["id"], "gone", vigia.now, dead=True)
     vigia.service.errors["desk past"] = "gone"
     assert vigia.until("12:06:00") == {}
 
@@ -166,8 +167,8 @@ def test_a_message_that_was_given_up_is_no_fault_that_lasts(vigia: Watched) -> N
 def test_notices_that_were_given_up_are_one_fault_for_a_day_and_name_no_recipient(vigia: Watched) -> None:
     for key in ("k1", "k2"):
         vigia.send("receivers.torre", f"{key}:mina@banco.example")
-        lost = vigia.store.claim(vigia.now, timedelta(minutes=2))
-        vigia.store.put_off(lost["id"], "refuses the recipient (550)", vigia.now, dead=True)
+        lost = claim(vigia.store, vigia.now, timedelta(minutes=2))
+        put_off(vigia.store, lost["id"], "refuses the recipient (550)", vigia.now, dead=True)
     what = "el receptor torre: avisos que en un día no se pudieron entregar y ya no se envían: 2"
     assert vigia.look() == {"undelivered:receiver:torre": Trouble("undelivered:receiver:torre", "major", BEGAN, what)}
     vigia.now += timedelta(days=1)

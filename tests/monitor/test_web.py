@@ -22,6 +22,7 @@ from monitor import clientele, people, portrait
 from monitor import tables as t
 from monitor.business import ServiceHours
 from monitor.calendar import Calendar
+from monitor.claims import claim, confirm
 from monitor.metrics import Metrics
 from monitor.pipeline import Status
 from monitor.portrait import Outlook
@@ -199,9 +200,9 @@ def test_who_was_told_is_told(face: Face) -> None:
         [thread_row(PAYMENTS, tower, 1, {}, ago(21))], [message(PAYMENTS, tower, 1, {"event": "first"})], ago(21)
     )
     assert "torre En espera desde 10:09:00" in face.text(path)
-    sent = face.store.claim(NOW, timedelta(minutes=2), only="receivers.torre")
+    sent = claim(face.store, NOW, timedelta(minutes=2), only="receivers.torre")
     assert sent
-    face.store.confirm(sent["id"], "", ago(20.5))
+    confirm(face.store, sent["id"], "", ago(20.5))
     text = face.text(path)
     assert "torre Avisado 10:09:30" in text
     assert "10:09:30 Se avisó a torre" in text

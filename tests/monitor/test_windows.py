@@ -172,7 +172,7 @@ grains = st.builds(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(sent, max_size=25), st.lists(sent, max_size=8), grains, st.integers(0, 90), st.integers(1, 12))
 def test_every_measure_is_what_a_slow_computation_says(rows, late, grain, start, length):
     windows, closing = Windows(hold=100), BEGIN + 70
@@ -207,7 +207,7 @@ def test_every_measure_is_what_a_slow_computation_says(rows, late, grain, start,
     np.testing.assert_array_equal(flag, np.where(np.isnan(rate), np.nan, rate > 0.5))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     st.lists(st.tuples(st.integers(0, 9 * 24 * 4), st.sampled_from(["", "E1", "E2"]), st.sampled_from(["pagos", "nomina"])), max_size=40),
     st.integers(0, 9 * 24 * 4),
@@ -327,7 +327,7 @@ def test_what_is_soon_over_on_a_pair_is_pending_only_if_it_stays():
     assert totals(windows, "10:00", "10:10", HEARD) == [4] * 10
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.lists(st.tuples(sent, st.integers(0, 3)), max_size=25), st.integers(0, 110))
 def test_what_is_heard_of_is_the_same_however_the_minutes_are_cut(told, cut):
     """Rows that come up to three minutes late, some of them anew under the id of another."""

@@ -219,7 +219,7 @@ PORTFOLIO = st.lists(
 )
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(PORTFOLIO, st.sampled_from(["post_sale", "manager", ""]), st.sampled_from(LANGUAGES))
 def test_no_rendering_names_a_client_of_somebody_else(store: Store, portfolio: Any, role: Any, language: Code) -> None:
     crowd = [

@@ -89,7 +89,7 @@ def test_however_the_days_are_cut_the_dark_is_the_same():
     assert judged(Due(Spec(name="lotes")), frame, range(minute("09:00"), frame.end)) == at_once
 
 
-@settings(max_examples=3, deadline=None, derandomize=True, phases=(Phase.explicit, Phase.generate))
+@settings(max_examples=3, derandomize=True, phases=(Phase.explicit, Phase.generate))
 @given(
     st.integers(0, 2**32 - 1),
     st.sampled_from([None, 30, 150, 400]),

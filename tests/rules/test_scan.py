@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from detectors.counts import above
@@ -46,7 +46,6 @@ told = st.lists(
 )  # fmt: skip
 
 
-@settings(deadline=None)
 @given(st.lists(told, min_size=1, max_size=3), st.floats(0, 0.3), st.integers(1, 9), st.floats(1, 4))
 def test_the_most_unlikely_window_is_what_a_slow_computation_finds(places, change, least, ratio):
     of = entries(*places)
@@ -87,7 +86,6 @@ def test_nothing_asked_is_nothing_found():
 # ---- blips -------------------------------------------------------------------------------------------------------
 
 
-@settings(deadline=None)
 @given(
     st.integers(4, 300), st.floats(0, 0.75), st.floats(0, 1), st.integers(0, 40), st.sampled_from([0.002, 0.02, 0.1])
 )

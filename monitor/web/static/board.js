@@ -81,7 +81,7 @@ function step(by) {
 function help() { document.getElementById("teclas").showModal(); }
 
 document.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest?.("input, select, textarea, dialog")) return;
+  if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest?.("input, select, textarea, dialog[open]")) return;
   const act = { j: () => step(1), k: () => step(-1), "?": help, "/": () => document.querySelector(".filter :is(input, select)")?.focus() }[event.key];
   if (act) { event.preventDefault(); act(); }
 });
