@@ -23,6 +23,8 @@ from monitor.windows import minute_of
 log = structlog.get_logger()
 ENDLESS = datetime(9999, 1, 1, tzinfo=UTC)
 """The `now` of a backtest, in which nothing lies ahead."""
+LATELY = timedelta(minutes=5)
+"""Before a reading begins anew: so far back rows that bear an id are taken once more."""
 NAMELESS = ("clients", "holdings")
 """Roles whose rows are told by no key of theirs, as a database does (`nit = 900123456`): it is who the client is."""
 MANY = 20
@@ -87,7 +89,8 @@ class Intake:
 
     def poll(self, now: datetime, since: datetime | None = None) -> Rows:
         """The next rows; raises SourceError, after which it asks again from the same place."""
-        since = max(filter(None, (since, self._from)), default=None)
+        if self._from:
+            since = max(filter(None, (since, self._from - LATELY)))
         batch = self._source.poll(self._at, now.astimezone(self._zone), since)
         try:
             mapped = self._mapping.apply(batch.table, batch.where)
@@ -123,9 +126,14 @@ class Intake:
         return datetime.fromisoformat(self._beside[anew.FROM]) if self._events and anew.FROM in self._beside else None
 
     def _counting(self, table: pa.Table) -> pa.Table:
-        """Without the rows of before the reading began anew."""
-        since = self._from
-        return table if since is None else table.filter(pc.greater_equal(table["timestamp"], since))
+        """Without the rows of before the reading began anew; one with an id is known again, and may have grown since."""
+        if (since := self._from) is None:
+            return table
+        counts = pc.greater_equal(table["timestamp"], since)
+        if "id" in table.column_names:
+            lately = pc.greater_equal(table["timestamp"], since - LATELY)
+            counts = pc.or_(counts, pc.and_(lately, pc.not_equal(table["id"], "")))
+        return table.filter(counts)
 
     def _not_ahead(self, table: pa.Table, now: datetime) -> tuple[pa.Table, list[Reject]]:
         """Without the rows that say to have happened after now: a clock, a zone or a sentinel date is wrong."""

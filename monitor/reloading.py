@@ -126,7 +126,7 @@ def carried(old: Service, new: Service) -> None:
     new.troubled, new.runs.wrong = dict(old.troubled), dict(old.runs.wrong)
     for name in new.judge.sources.keys() & old.judge.sources.keys():
         standing, before = new.judge.sources[name], old.judge.sources[name]
-        standing.down_since, standing.lost_until = before.down_since, before.lost_until
+        standing.down_since, standing.newest, standing.lost_from = before.down_since, before.newest, before.lost_from
     for name in new.config.sources.keys() & old.metrics.sources.keys():
         new.metrics.source(name, up=old.metrics.sources[name].up, lag=old.metrics.sources[name].lag)
     if old.last_cycle:

@@ -87,13 +87,36 @@ def test_operations_of_another_order_count_once(bank: Bank) -> None:
     assert sum(pc.sum(table["n"]).as_py() for table in counted) == 101
 
 
-def test_operations_whose_first_reading_was_not_at_its_end_count_once(bank: Bank) -> None:
-    first = intake(bank, PAID + FORMS["by id"] + "batch = 60\n").poll(bank.now)
-    second = intake(bank, PAID + FORMS["keyed"], first.cursor, None).poll(bank.now)
-    assert (first.table.num_rows, second.table.num_rows) == (
-        60,
-        41,
-    )  # the newest of the first may have others beside it
+@pytest.mark.parametrize(("key", "again"), [("num", 41), ("id", 49)])
+def test_operations_whose_first_reading_was_not_at_its_end_count_once(bank: Bank, key: str, again: int) -> None:
+    """By the newest of them; those of the five minutes before are taken again where an id tells that they are the same."""
+    with closing(sqlite3.connect(bank.folder / "crm.db")) as db:
+        db.execute(f"CREATE VIEW v AS SELECT id AS {key}, at, client, status FROM t")
+    paid = PAID.replace('"t"', '"v"')
+    first = intake(bank, paid + f'cursor = "{key}"\nkey = "{key}"\nbatch = 60\n').poll(bank.now)
+    second = intake(bank, paid + f'cursor = "at"\nkey = "{key}"\n', first.cursor, None).poll(bank.now)
+    assert (first.table.num_rows, second.table.num_rows) == (60, again)
+
+
+def test_rows_that_bear_an_id_are_taken_once_more_and_known_again(bank: Bank) -> None:
+    """A group that the database counts may begin before and grow after."""
+    named = PAID.replace('timestamp = "at"', 'timestamp = "at", id = "id"')
+    (bank.folder / "config.toml").write_text(named + FORMS["by id"])
+    bank.start().cycle()
+    (bank.folder / "config.toml").write_text(named + FORMS["keyed"])
+    service = bank.start()
+    assert bank.cycle("12:01:10") is True
+    assert 'vigia_source_repeated_rows_total{source="s"} 8.0' in service.metrics.exposition().decode()
+    counted = [table for kind, _, table in service.store.counted() if kind == "cells"]
+    assert sum(pc.sum(table["n"]).as_py() for table in counted) == 100
+
+
+@pytest.mark.parametrize("rows", ["http", "prometheus"])
+def test_a_cursor_of_another_kind_is_not_gone_on_from(bank: Bank, rows: str) -> None:
+    cursor = intake(bank, CASES + FORMS["keyed"]).poll(bank.now).cursor
+    assert cursor["at"]
+    own, beside = taken_up("s", cursor, defines(rows, {"url": "https://bank.example"}), None)
+    assert (own, FROM in beside) == (None, False)
 
 
 def test_a_cursor_without_a_digest_is_taken_for_ours(bank: Bank) -> None:
