@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 _OTHER = re.compile(r"\s*(?:<!doctype|<html|<\?xml|\{\s*[\"}]|\[\s*[\[{\]])", re.IGNORECASE)
 """How a web page, XML or JSON begins."""
+_NO_NAME = re.compile(r"[{}<>]|.{120}")
+"""No column is called so."""
 
 
 class Sheet:
@@ -45,6 +47,8 @@ class Sheet:
             chunk += b"\n"
         first = chunk.find(b"\n") + 1
         names = delimited.header(chunk[:first].decode().rstrip("\r\n"), self._delimiter)
+        if any(_NO_NAME.search(name) for name in names):  # told without it: it may hold anything
+            raise SourceError(f"{place}: the answer's first line is no header of a CSV", fault="unreadable")
         body = chunk[first:]
         end = delimited.whole(body, self._delimiter)
         table, malformed = delimited.parse(body, end, names, self._delimiter)

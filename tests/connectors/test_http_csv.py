@@ -135,6 +135,7 @@ def test_what_cannot_be_read_is_told_with_its_row_and_the_others_go_on(api: Fake
         (b"  <!DOCTYPE html><html>login", "the answer is a web page or JSON, not CSV"),
         (b"", "the answer is empty, without the header of a CSV"),
         (b" \r\n", "the answer is empty, without the header of a CSV"),
+        (b"asked with {'Authorization': 'Bearer x'}, no\n", "the answer's first line is no header of a CSV"),
         (b'{"error": "no"}', "the answer is a web page or JSON, not CSV"),
     ],
 )
