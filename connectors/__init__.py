@@ -136,10 +136,14 @@ STATUSES = ("ok", "failed", "rejected", "reversed", "pending", "other")
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """One row that could not be used: where it stands (file and line, or key), and why."""
+    """One row that could not be used: where it stands (file and line, or key), and why.
+
+    ahead: it lies ahead of now, and says nothing of the others.
+    """
 
     where: str
     why: str
+    ahead: bool = False
 
 
 @dataclass(frozen=True, slots=True)

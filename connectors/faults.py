@@ -33,7 +33,7 @@ class Faults:
         rows = pc.indices_nonzero(wrong)[:KEPT]
         theirs = self._theirs.get(name, name)
         called = name if theirs == name else f"{name} ({theirs})"
-        cells = self._table.column(theirs).take(rows).to_pylist() if theirs in self._table.column_names else []
+        cells = _cells(self._table.column(theirs).take(rows)) if theirs in self._table.column_names else []
         for i, row in enumerate(rows.to_pylist()):
             held = f" {cells[i]!r}" if cells and cells[i] not in (None, "") else ""
             self._why.setdefault(row, []).append(f"{called}{held} {why}")
@@ -53,11 +53,16 @@ class Faults:
         return rows if self._wrong is None else rows.filter(pc.invert(self._wrong))
 
     def told(self, key: str, where: Where | None) -> tuple[Reject, ...]:
-        """One reject a row, of the first, naming where it stands (None: its number, from 1) and its `key` (ours) where it has one."""
+        """One reject a row, of the first, naming where it stands (None: its number, from 1) and its `key` (ours) where it has one.
+
+        key: '' where it is nothing to be told, as of clients.
+        """
         if not self._why:
             return ()
         theirs = self._theirs.get(key, key)
-        keys = self._table.column(theirs).take(self.rows).to_pylist() if theirs in self._table.column_names else []
+        keys = (
+            _cells(self._table.column(theirs).take(self.rows)) if theirs and theirs in self._table.column_names else []
+        )
         told = []
         for i, row in enumerate(self.rows):
             place = where(row) if where else f"row {row + 1}"
@@ -65,3 +70,8 @@ class Faults:
                 place += f" ({key} {keys[i]})"
             told.append(Reject(place, "; ".join(self._why[row])))
         return tuple(told)
+
+
+def _cells(column: pa.ChunkedArray) -> list[object]:
+    """As they are told: a time may be none that Python knows."""
+    return list((column.cast(pa.string()) if pa.types.is_temporal(column.type) else column).to_pylist())

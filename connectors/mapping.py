@@ -24,11 +24,11 @@ _KEYS = {
     "transactions": "id",
     "metrics": "series",
     "cases": "case_id",
-    "clients": "client_id",
-    "holdings": "client_id",
+    "clients": "",
+    "holdings": "",
     "stories": "story_id",
 }
-"""The column that tells people which row a reject is about."""
+"""The column that tells people which row a reject is about; who a client is, is told to nobody."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import pyarrow as pa
 from confluent_kafka import TIMESTAMP_NOT_AVAILABLE
 
-from connectors import SPARSE, TIME, Reject, Where, jsonl
+from connectors import AHEAD, SPARSE, TIME, Reject, Where, jsonl
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 Part = Literal["time", "key", "topic", "partition", "offset"]
 Place = tuple[str, int]
 """Topic and partition."""
+LATEST = (1 << 63) // 1000 - 1
+"""Milliseconds that a column of times can hold; rows are told by what they hold, be it no time at all."""
 Message = Any
 """confluent_kafka's, as it comes from a broker: its types would have every part of it missing."""
 
@@ -38,15 +40,20 @@ def rows(messages: Sequence[Message], envelope: Sequence[Part]) -> tuple[pa.Tabl
     return table.replace_schema_metadata(SPARSE), rejects, partial(_where, kept)
 
 
-def newest(messages: Sequence[Message], behind: Collection[Place]) -> datetime | None:
-    """Until when all has come of the partitions that are behind, by their messages' times; None where one does not say."""
-    unheard = set(behind)
+def newest(messages: Sequence[Message], behind: Collection[Place], now: datetime) -> datetime | None:
+    """Until when all has come of the partitions that are behind, by their messages' times; None where one does not say.
+
+    A time that lies ahead of now is a wrong clock's, and says nothing.
+    """
+    unheard, latest = set(behind), (now + AHEAD).timestamp() * 1000
     times: list[int] = []
     for message in reversed(messages):
         if (place := (message.topic(), message.partition())) in unheard:
             kind, at = message.timestamp()
             if kind == TIMESTAMP_NOT_AVAILABLE:
                 return None
+            if at > latest:
+                continue
             times.append(at)
             unheard.remove(place)
         if not unheard:
@@ -63,7 +70,7 @@ def _column(part: Part, messages: Sequence[Message]) -> pa.Array:
     match part:
         case "time":
             stamps = [message.timestamp() for message in messages]
-            times = [None if kind == TIMESTAMP_NOT_AVAILABLE else at for kind, at in stamps]
+            times = [None if kind == TIMESTAMP_NOT_AVAILABLE else min(at, LATEST) for kind, at in stamps]
             return pa.array(times, pa.timestamp("ms", tz="UTC")).cast(TIME)
         case "key":
             keys = [message.key() for message in messages]

@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from urllib.parse import urljoin
 
+import pyarrow as pa
+
 from connectors import Batch, Cursor, Reject, SourceError, answers
 from connectors.session import Answer, Session
 from connectors.sheet import Sheet
@@ -18,6 +20,8 @@ MOST = 500_000
 """Rows that are read as a whole."""
 EXPIRED = (400, 404, 410)
 """How servers answer who asks for a page that they hold no longer."""
+EDGE = 500
+"""Rows at the end of a page that are known again at the beginning of the next: they move on where others arrive before them."""
 PAUSE = timedelta(minutes=5)
 """Between two times that a round begins again, lest it do nothing else."""
 Place = list[Any]
@@ -27,12 +31,16 @@ Shape = Callable[[dict[str, Any]], dict[str, Any]]
 
 
 class Page(NamedTuple):
-    """Rows with their numbers, where to go on from, what could not be read, and until when nothing is missing (None: more waits)."""
+    """Rows with their numbers, where to go on from, what could not be read, and until when nothing is missing (None: more waits).
+
+    names: of its header, where it has one.
+    """
 
     rows: list[Row]
     cursor: Cursor
     rejects: list[Reject]
     until: datetime | None
+    names: list[str]
 
 
 class Pages:
@@ -66,7 +74,8 @@ class Pages:
     def poll(self, cursor: Cursor | None, now: datetime, since: datetime | None) -> Batch:
         """The next page of the round in which `cursor` stands, else the first of a new one. Raises SourceError."""
         page = self._whole(cursor, now) if self._since is None else self.fresh(self._since, cursor, now, since)
-        table = answers.table([self._shape(row) for _, row in page.rows])
+        found = [self._shape(row) for _, row in page.rows]
+        table = answers.table(found) if self._sheet is None else _sheet(found, page.names)
         where = [number for number, _ in page.rows]
         return Batch(
             table,
@@ -87,50 +96,75 @@ class Pages:
         answer = self._ask(round_["page"], round_["ask"], EXPIRED if round_["page"] and not lately else ())
         if answer.status in EXPIRED:
             reading.begin_again()
-            round_ = {**round_, "page": None, "again": now.isoformat()}
+            round_ = {"began": round_["began"], "ask": round_["ask"], "page": None, "again": now.isoformat()}
             answer = self._ask(None, round_["ask"])
-        rows, rejects = self._rows(answer)
+        rows, rejects, names = self._rows(answer)
+        if self._sheet and asked.column not in names:
+            raise self._unreadable(f"its rows have no {asked.column!r}: it has: {', '.join(names)}")
         next_ = self._next(answer, round_["page"], len(rows) + len(rejects))
+        round_, rows = self._known(round_, rows, next_)
         began = datetime.fromisoformat(round_["began"])
         fresh, wrong = reading.take(rows, now, began if round_["page"] else None)
         if wrong and len(wrong) == len(rows) and not any(answers.has(row, asked.column) for _, row in rows):
             there = answers.names(rows[0][1])
-            raise SourceError(
-                f"{self.session.shown}: its rows have no {asked.column!r}: {there}", permanent=True, fault="unreadable"
-            )
+            raise self._unreadable(f"its rows have no {asked.column!r}: {there}")
         rejects += [Reject(self._where(number), why) for number, why in wrong]
         reading.round = None if next_ is None else {**round_, "page": next_}
         # What changed after the round began may be on a page that was read before.
         until = min(began, now) if next_ is None else None
-        return Page(fresh, reading.cursor(ended=next_ is None), rejects, until)
+        return Page(fresh, reading.cursor(ended=next_ is None), rejects, until, names)
+
+    def _known(self, round_: dict[str, Any], rows: list[Row], next_: Place | None) -> tuple[dict[str, Any], list[Row]]:
+        """The round with this page's place and end in it, and the rows that the page before did not have.
+
+        Raises SourceError where it would not end: a page leads back to one of the round, or has the rows of the one before.
+        """
+        edge: list[str] = round_.get("edge", [])
+        marks = [digest([json.dumps(row, sort_keys=True)]) for _, row in rows[:EDGE]]
+        ends = marks if len(rows) <= EDGE else [digest([json.dumps(row, sort_keys=True)]) for _, row in rows[-EDGE:]]
+        if self.offset and edge and ends == edge:
+            raise self._unreadable(f"gives the same rows again: does it know the parameter {self.offset!r}?")
+        places = [*round_.get("places", [])]
+        if next_ and not self.offset:
+            if (place := digest(next_)) in places:
+                raise self._unreadable("a page leads back to one before it")
+            places.append(place)
+        again = next((n for n in range(min(len(edge), len(marks)), 0, -1) if edge[-n:] == marks[:n]), 0)
+        return {**round_, "edge": ends, "places": places}, rows[again:]
 
     def check(self) -> str:
         """The address and the columns."""
         # Some demand the parameter, and a few would answer with all they have.
         ask = self._since.params(None, datetime.now().astimezone()) if self._since else {}
-        rows, _ = self._rows(self._ask(None, ask))
-        there = ", ".join(answers.table([self._shape(row) for _, row in rows]).column_names)
+        rows, _, names = self._rows(self._ask(None, ask))
+        there = ", ".join(names or answers.table([self._shape(row) for _, row in rows]).column_names)
         return f"{self.session.shown}: {there or ('no rows of the last day' if ask else 'no rows yet')}"
 
     def _whole(self, cursor: Cursor | None, now: datetime) -> Page:
         rows: list[Row] = []
         rejects: list[Reject] = []
         page: Place | None = None
+        header: list[str] | None = None
+        round_: dict[str, Any] = {}
         while True:
             answer = self._ask(page, {})
-            found, wrong = self._rows(answer)
+            found, wrong, names = self._rows(answer)
+            if names != (header := names if header is None else header):
+                raise self._unreadable(f"a page has another header: {', '.join(names)}")
+            page = self._next(answer, page, len(found) + len(wrong))
+            round_, found = self._known(round_, found, page)
             rows += [(len(rows) + i, row) for i, (_, row) in enumerate(found)]
             rejects += wrong
             if len(rows) > MOST:
-                raise SourceError(
-                    f"{self.session.shown}: more than {MOST} rows: give `since`", permanent=True, fault="unreadable"
-                )
-            page = self._next(answer, page, len(found) + len(wrong))
+                raise self._unreadable(f"more than {MOST} rows: give `since`")
             if page is None:
                 break
         total = sum(int(digest([json.dumps(row, sort_keys=True)]), 16) for _, row in rows) % (1 << 64)
         here = {"rows": len(rows), "digest": f"{total:016x}"}
-        return Page([] if here == cursor else rows, here, rejects, now)
+        return Page([] if here == cursor else rows, here, rejects, now, header or [])
+
+    def _unreadable(self, what: str) -> SourceError:
+        return SourceError(f"{self.session.shown}: {what}", permanent=True, fault="unreadable")
 
     def _where(self, number: int) -> str:
         return f"{self.session.shown}: row {number + 1}"
@@ -145,21 +179,23 @@ class Pages:
             "GET", self.url, params=sent, headers=self._headers, accept=accept, parse=not self._sheet
         )
 
-    def _rows(self, answer: Answer) -> tuple[list[Row], list[Reject]]:
+    def _rows(self, answer: Answer) -> tuple[list[Row], list[Reject], list[str]]:
         if self._sheet:
-            rows, malformed = self._sheet.rows(answer.text, self.session.shown)
-            return rows, [Reject(self._where(number), why) for number, why in malformed]
+            rows, malformed, names = self._sheet.rows(answer.text, self.session.shown)
+            return rows, [Reject(self._where(number), why) for number, why in malformed], names
         found = answers.reached(answer.body, self.rows) if self.rows else answer.body
         if not isinstance(found, list):
             if self.rows and found is None:
                 what = f"the answer has no {self.rows!r}: {answers.names(answer.body)}"
             else:
                 what = f"{repr(self.rows) if self.rows else 'the answer'} is no list: {answers.names(found)}"
-            raise SourceError(f"{self.session.shown}: {what}", permanent=True, fault="unreadable")
+            raise self._unreadable(what)
+        if not found and (wrong := [name for name in ("error", "errors") if answers.reached(answer.body, name)]):
+            raise self._unreadable(f"the answer has no rows but {wrong[0]!r}")
         rejects = [
             Reject(self._where(i), "not a JSON object") for i, row in enumerate(found) if not isinstance(row, dict)
         ]
-        return [(i, row) for i, row in enumerate(found) if isinstance(row, dict)], rejects
+        return [(i, row) for i, row in enumerate(found) if isinstance(row, dict)], rejects, []
 
     def _next(self, answer: Answer, page: Place | None, rows: int) -> Place | None:
         """Where the next page lies; None if this is the last."""
@@ -170,18 +206,17 @@ class Pages:
         if found in (None, "", False):
             return None
         if not isinstance(found, str | int):
-            raise SourceError(
-                f"{self.session.shown}: {self.next!r} is no text: {answers.names(found)}",
-                permanent=True,
-                fault="unreadable",
-            )
+            raise self._unreadable(f"{self.next!r} is no text: {answers.names(found)}")
         link = (
             ["token", str(found)]
             if self.page_cursor
             else ["link", urljoin(place if how == "link" else self.url, str(found))]
         )
         if link == page:
-            raise SourceError(
-                f"{self.session.shown}: a page names itself as the next", permanent=True, fault="unreadable"
-            )
+            raise self._unreadable("a page names itself as the next")
         return link
+
+
+def _sheet(rows: list[dict[str, Any]], names: list[str]) -> pa.Table:
+    """As its header says: a column that is asked for and is not there is told, though no row is."""
+    return pa.table({name: pa.array([row[name] for row in rows], pa.string()) for name in names})

@@ -8,11 +8,13 @@ import glob
 import os
 import tempfile
 import weakref
+from collections.abc import Mapping
 from contextlib import contextmanager, suppress
 from datetime import datetime
+from inspect import signature
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from connectors import SourceError
 from connectors.folders import Found, partial_name
@@ -23,13 +25,17 @@ except ImportError:
     raise ImportError("needs a package that is not installed: make extras") from None
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from connectors import Fault
 
 STORES = ("s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl", "oss", "oci", "memory")
 """Where a file is there only when all of it is."""
 CONNECT = 10.0
+TIMEOUT = 30.0
+"""Seconds, unless it is said otherwise."""
+SHORTEST = 4
+"""Signs of a secret: what is shorter is everywhere in the words around it, too."""
 WHOLE = 600.0
 """Seconds for one file, and for one listing, however steadily they come."""
 TRIES = 2
@@ -67,7 +73,9 @@ class Remote:
         options: Mapping[str, Any],
     ) -> None:
         self._scheme, address = _parts(url)
-        self._secrets = [secret for secret in (password,) if secret]
+        # A signature in an address is a log-in: it is in no name of a file, and told to nobody.
+        url, self._signed = _unsigned(self._scheme, url)
+        self._secrets = _secrets(password, self._signed, options)
         self._timeout = timeout
         user = username or unquote(address.username or "")
         given: dict[str, Any] = {"username": user, "password": password}
@@ -84,10 +92,12 @@ class Remote:
         if endpoint and self._scheme not in ("s3", "s3a"):
             raise ValueError("endpoint: is for s3:// alone")
         host = address.netloc.rpartition("@")[2]
-        self.shown = f"{self._scheme}://{host}{url.partition('://')[2].removeprefix(address.netloc)}"
+        self.shown = f"{self._scheme}://{host}{url.partition('://')[2].removeprefix(address.netloc)}"  # _path is of it
         self._path = (
             self.shown if self._scheme not in ("sftp", "ssh") else self.shown.partition("://")[2].removeprefix(host)
         )
+        if self._signed:
+            self.shown += "?***"
         self.open_ended = not glob.has_magic(self._path)
         self._kept = _Kept()
         weakref.finalize(self, self._kept.close)
@@ -107,11 +117,10 @@ class Remote:
             files = [self._entry(fs, entry) for entry in entries if not partial_name(entry["name"])]
         return [file for file in files if file]
 
-    @staticmethod
-    def _listed(fs: Any, path: str, limit: dict[str, float]) -> list[dict[str, Any]]:
+    def _listed(self, fs: Any, path: str, limit: dict[str, float]) -> list[dict[str, Any]]:
         folder, _, last = path.rpartition("/")
         if not glob.has_magic(path):
-            there = fs.info(path, **limit)
+            there = fs.info(path + self._signed, **limit)
             return list(fs.ls(path, detail=True, **limit)) if there["type"] == "directory" else [there]
         if glob.has_magic(folder) or "**" in last:
             return list(fs.glob(path, detail=True, **limit).values())
@@ -126,7 +135,7 @@ class Remote:
         modified = next((entry[name] for name in _TIMES if entry.get(name)), None)
         at = _epoch(modified)
         tag = entry.get("ETag") or entry.get("etag") or modified
-        return Found(entry["name"], int(entry["size"] or 0), at, f"{entry['size']}:{tag}")
+        return Found(entry["name"].removesuffix(self._signed), int(entry["size"] or 0), at, f"{entry['size']}:{tag}")
 
     def local(self, file: Found) -> str:
         """As `folders.Folder`."""
@@ -136,7 +145,7 @@ class Remote:
         with self._asking(file.name) as fs:
             handle, self._kept.path = tempfile.mkstemp(".gz" if file.name.lower().endswith(".gz") else "", "vigia-")
             os.close(handle)
-            fs.get_file(file.name, self._kept.path, **({"timeout": WHOLE} if fs.async_impl else {}))
+            fs.get_file(file.name + self._signed, self._kept.path, **({"timeout": WHOLE} if fs.async_impl else {}))
         if Path(self._kept.path).stat().st_size != file.size:
             self._kept.let_go()
             raise FileNotFoundError(file.name)
@@ -150,7 +159,7 @@ class Remote:
     def opened(self, file: Found) -> IO[bytes]:
         """As `folders.Folder`."""
         with self._asking(file.name) as fs:
-            stream: IO[bytes] = fs.open(file.name, "rb")
+            stream: IO[bytes] = fs.open(file.name + self._signed, "rb")
         return stream
 
     @contextmanager
@@ -163,16 +172,18 @@ class Remote:
         except SourceError:
             raise
         except FileNotFoundError as error:
+            if error.__cause__ and (fault := self._fault(error.__cause__, name)).fault in ("timeout", "unreachable"):
+                raise fault from None  # as HTTP's says it of any fault
             if name:
                 raise
-            raise SourceError(f"{self.shown}: there is no such file or folder", fault="unreachable") from error
+            raise SourceError(f"{self.shown}: there is no such file or folder", fault="unreachable") from None
         except Exception as error:
             fault = self._fault(error, name)
             if fault.fault != "refused":
                 self._kept.end()
             raise fault from error
 
-    def _fault(self, error: Exception, name: str) -> SourceError:
+    def _fault(self, error: BaseException, name: str) -> SourceError:
         """What it means, in words that hold no secret."""
         place = f"{self.shown}: {name.rpartition('/')[2]}" if name else self.shown
         chain = list(_chain(error))
@@ -237,6 +248,40 @@ def _parts(url: str) -> tuple[str, Any]:
     return scheme, address
 
 
+def _unsigned(scheme: str, url: str) -> tuple[str, str]:
+    """The address, and what stands behind it: of the web, where `?` is no pattern."""
+    path, mark, signed = url.partition("?") if scheme in ("http", "https") else (url, "", "")
+    return path, mark + signed
+
+
+def _secrets(password: str, signed: str, options: Any) -> list[str]:
+    """All that may be one, the longest first."""
+    found = {password, signed[1:], *(value for _, value in parse_qsl(signed[1:]))}
+    waiting = [options]
+    while waiting:
+        match waiting.pop():
+            case Mapping() as held:
+                waiting += held.values()
+            case list() as held:
+                waiting += held
+            case str() as text:
+                found |= {text, text.rpartition(" ")[2]}  # Bearer ...
+    return sorted((one for one in found if len(one) >= SHORTEST or one == password != ""), key=len, reverse=True)
+
+
+def _limited(scheme: str, cls: Any, timeout: float) -> dict[str, Any]:
+    """How the protocol is told how long an answer may take. Raises ValueError where it knows no such thing."""
+    if scheme in ("http", "https"):
+        from aiohttp import ClientTimeout  # noqa: PLC0415 - fsspec's own for the web
+
+        return {"client_kwargs": {"timeout": ClientTimeout(sock_connect=min(CONNECT, timeout), sock_read=timeout)}}
+    if "timeout" in signature(cls.__init__).parameters:
+        return {"timeout": timeout}
+    if timeout != TIMEOUT:
+        raise ValueError(f"timeout: {scheme}:// knows none, but for what its `options` may say")
+    return {}
+
+
 def _sftp(address: Any, given: dict[str, Any], options: Mapping[str, Any]) -> Any:
     try:
         from connectors.sftp import Sftp  # noqa: PLC0415 - paramiko is loaded where it is needed
@@ -266,11 +311,19 @@ def _other(
         ) from None
     if scheme in ("s3", "s3a"):
         limits = {"connect_timeout": min(CONNECT, timeout), "read_timeout": timeout, "retries": {"max_attempts": 0}}
-        made = {"key": given["username"] or None, "secret": given["password"] or None, "endpoint_url": endpoint or None}
+        made: dict[str, Any] = {
+            "key": given["username"] or None,
+            "secret": given["password"] or None,
+            "endpoint_url": endpoint or None,
+        }
         made["config_kwargs"] = limits | dict(options.get("config_kwargs", {}))
     else:
         made = cls._get_kwargs_from_urls(url) | {name: value for name, value in given.items() if value}
-    made |= {name: value for name, value in options.items() if name != "config_kwargs"}
+        made |= _limited(scheme, cls, timeout)
+    for name, value in options.items():
+        if name != "config_kwargs":
+            held = made.get(name)
+            made[name] = {**held, **value} if isinstance(held, dict) and isinstance(value, dict) else value
 
     def make() -> Any:
         fs = cls(**made, use_listings_cache=False, skip_instance_cache=True)

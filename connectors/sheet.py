@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 _OTHER = re.compile(r"\s*(?:<!doctype|<html|<\?xml|\{\s*[\"}]|\[\s*[\[{\]])", re.IGNORECASE)
 """How a web page, XML or JSON begins."""
+_NO_NAME = re.compile(r"[{}<>]|.{120}")
+"""No column is called so."""
 
 
 class Sheet:
@@ -26,8 +28,8 @@ class Sheet:
             raise ValueError(f"encoding: there is no {encoding!r}") from None
         self._delimiter = delimiter
 
-    def rows(self, text: bytes, place: str) -> tuple[list[Row], list[tuple[int, str]]]:
-        """Rows with their numbers from 0, cells as text; (number, why) of those that cannot be read.
+    def rows(self, text: bytes, place: str) -> tuple[list[Row], list[tuple[int, str]], list[str]]:
+        """Rows with their numbers from 0, cells as text; (number, why) of those that cannot be read; and the names of the header.
 
         Raises SourceError, which begins with `place`, if it is no CSV of this encoding.
         """
@@ -38,11 +40,15 @@ class Sheet:
             raise SourceError(f"{place}: the answer is not {self._encoding}{at}", fault="unreadable") from None
         if _OTHER.match(plain):
             raise SourceError(f"{place}: the answer is a web page or JSON, not CSV", fault="unreadable")
+        if not plain.strip():
+            raise SourceError(f"{place}: the answer is empty, without the header of a CSV", fault="unreadable")
         chunk = plain.encode()
         if not chunk.endswith(b"\n"):
             chunk += b"\n"
         first = chunk.find(b"\n") + 1
         names = delimited.header(chunk[:first].decode().rstrip("\r\n"), self._delimiter)
+        if any(_NO_NAME.search(name) for name in names):  # told without it: it may hold anything
+            raise SourceError(f"{place}: the answer's first line is no header of a CSV", fault="unreadable")
         body = chunk[first:]
         end = delimited.whole(body, self._delimiter)
         table, malformed = delimited.parse(body, end, names, self._delimiter, len(body))
@@ -54,4 +60,4 @@ class Sheet:
             numbers, told = list(range(table.num_rows)), list(enumerate(wrong.values()))
         if body[end:].strip():
             told.append((len(lines), "a quotation mark is never closed"))
-        return list(zip(numbers, table.to_pylist(), strict=True)), told
+        return list(zip(numbers, table.to_pylist(), strict=True)), told, names

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -16,12 +16,17 @@ from alerts import Client, Holding, TheirCase
 from alerts.routing import ROLES, mailbox
 from connectors import AHEAD, KEPT, Cursor, Reject, SourceError
 from connectors.circuit import state_of
+from monitor import anew
 from monitor.plugs import SourceConfig
 from monitor.windows import minute_of
 
 log = structlog.get_logger()
 ENDLESS = datetime(9999, 1, 1, tzinfo=UTC)
 """The `now` of a backtest, in which nothing lies ahead."""
+LATELY = timedelta(minutes=5)
+"""Before a reading begins anew: so far back rows that bear an id are taken once more."""
+NAMELESS = ("clients", "holdings")
+"""Roles whose rows are told by no key of theirs, as a database does (`nit = 900123456`): it is who the client is."""
 MANY = 20
 """Rows of one poll from which on it tells something that half of them cannot be used."""
 
@@ -38,11 +43,15 @@ class Rows:
     drained: bool = True
     complete_until: datetime | None = None
     rejects: tuple[Reject, ...] = ()
+    ahead: int = 0
+    """Rejects that only lie ahead of now."""
     unknown_statuses: dict[str, int] = field(default_factory=dict)
     wrong_digits: int = 0
     """Rows of a client whose check digit is wrong (see `connectors.nit`)."""
     notes: tuple[Reject, ...] = ()
     lost: str = ""
+    still: str = ""
+    """Why nothing could be said of the source by what came before, where nothing came since."""
     gaps: tuple[tuple[datetime, datetime], ...] = ()
     rejected: int = 0
     """How many rows could not be used; `rejects` tells of the first."""
@@ -58,26 +67,36 @@ class Rows:
     @property
     def useless(self) -> str:
         """Why nothing can be said of the source by these rows, or '': none of them could be used, or not even half of many."""
-        left, usable = self.rejected, self.table.num_rows
+        left, usable = self.rejected - self.ahead, self.table.num_rows
         if not left or (usable and (left < usable or left + usable < MANY)):
             return ""
         how_many = f"{left} of {left + usable} rows" if usable else f"none of {left} rows"
         could = "could not be used" if usable else "could be used"
-        return f"{how_many} {could}, such as {self.rejects[0].where}: {self.rejects[0].why}"
+        one = next((reject for reject in self.rejects if not reject.ahead), self.rejects[0])
+        return f"{how_many} {could}, such as {one.where}: {one.why}"
+
+    @property
+    def wrong(self) -> str:
+        """Why nothing can be said of the source, or ''. What could be used of its rows is used all the same."""
+        return self.useless or self.still
 
 
 class Intake:
     """A source and its mapping; remembers the cursor of what it has fetched, which runs ahead of what is committed."""
 
-    def __init__(self, config: SourceConfig, cursor: Cursor | None = None) -> None:
+    def __init__(self, config: SourceConfig, cursor: Cursor | None = None, until: datetime | None = None) -> None:
+        """cursor: as it was committed, of whatever configuration; until: up to when the source was complete then."""
         self.name, self.role, self.config = config.name, config.block.role, config
-        self.cursor = cursor
+        self._events = self.role in ("transactions", "metrics")
+        self._at, self._beside = anew.taken_up(self.name, cursor, config.reads, until if self._events else None)
         self._zone = ZoneInfo(config.zone)
         self._source, self._mapping = config.make(), config.mapping()
 
     def poll(self, now: datetime, since: datetime | None = None) -> Rows:
         """The next rows; raises SourceError, after which it asks again from the same place."""
-        batch = self._source.poll(self.cursor, now.astimezone(self._zone), since)
+        if self._from:
+            since = max(filter(None, (since, self._from - LATELY)))
+        batch = self._source.poll(self._at, now.astimezone(self._zone), since)
         try:
             mapped = self._mapping.apply(batch.table, batch.where)
         except SourceError as error:
@@ -85,15 +104,44 @@ class Intake:
                 raise
             words = f"{error} ({batch.where(0)})"  # which of many files it is
             raise SourceError(words, permanent=error.permanent, fault=error.fault) from error
-        self.cursor = batch.cursor
         until = batch.complete_until
-        rows, ahead = self._not_ahead(mapped.table, now)
-        return Rows(
-            self.name, self.role, rows, batch.cursor, now, batch.drained,
-            min(until, now) if until else None, (*batch.rejects, *mapped.rejects, *ahead)[:KEPT], mapped.unknown_statuses,
-            wrong_digits=sum(mapped.wrong_digits.values()), notes=batch.notes, lost=batch.lost, gaps=batch.gaps,
-            rejected=batch.rejected + mapped.rejected + mapped.table.num_rows - rows.num_rows,
+        counting = self._counting(mapped.table)
+        table, ahead = self._not_ahead(counting, now)
+        rejects: tuple[Reject, ...] = (*batch.rejects, *mapped.rejects, *ahead)[:KEPT]
+        if self.role in NAMELESS:
+            rejects = tuple(replace(one, where=one.where.partition(" = ")[0]) for one in rejects)
+        too_soon = counting.num_rows - table.num_rows
+        rows = Rows(
+            self.name, self.role, table, batch.cursor, now, batch.drained, min(until, now) if until else None,
+            rejects, sum(one.ahead for one in batch.rejects) + too_soon,
+            mapped.unknown_statuses, sum(mapped.wrong_digits.values()), batch.notes, batch.lost, gaps=batch.gaps,
+            rejected=batch.rejected + mapped.rejected + too_soon,
         )  # fmt: skip
+        self._at = batch.cursor
+        wrong = rows.useless or ("" if table.num_rows or self._events else self._beside.get(anew.WRONG, ""))
+        self._note(anew.WRONG, wrong)
+        if self._events and table.num_rows:
+            newest = pc.max(table["timestamp"]).as_py().isoformat()
+            self._note(anew.NEWEST, "" if until and batch.drained else max(newest, self._beside.get(anew.NEWEST, "")))
+        return replace(rows, cursor=batch.cursor | self._beside, still="" if rows.useless else wrong)
+
+    def _note(self, name: str, said: str) -> None:
+        self._beside = {k: v for k, v in self._beside.items() if k != name} | ({name: said} if said else {})
+
+    @property
+    def _from(self) -> datetime | None:
+        """From when on rows count, where an older configuration has read those before."""
+        return datetime.fromisoformat(self._beside[anew.FROM]) if self._events and anew.FROM in self._beside else None
+
+    def _counting(self, table: pa.Table) -> pa.Table:
+        """Without the rows of before the reading began anew; one with an id is known again, and may have grown since."""
+        if (since := self._from) is None:
+            return table
+        counts = pc.greater_equal(table["timestamp"], since)
+        if "id" in table.column_names:
+            lately = pc.greater_equal(table["timestamp"], since - LATELY)
+            counts = pc.or_(counts, pc.and_(lately, pc.not_equal(table["id"], "")))
+        return table.filter(counts)
 
     def _not_ahead(self, table: pa.Table, now: datetime) -> tuple[pa.Table, list[Reject]]:
         """Without the rows that say to have happened after now: a clock, a zone or a sentinel date is wrong."""
@@ -104,7 +152,7 @@ class Intake:
         if not wrong.num_rows:
             return table, []
         told = [
-            Reject(f"a row of {time.isoformat()}", "lies ahead of now")
+            Reject(f"a row of {time.isoformat()}", "lies ahead of now", ahead=True)
             for time in wrong["timestamp"][:KEPT].to_pylist()
         ]
         return table.filter(pc.invert(ahead)), told
@@ -112,7 +160,7 @@ class Intake:
     def committed(self, cursor: Cursor) -> None:
         """Tell the source, where it asks for it, what is on disk; raises SourceError."""
         if tell := getattr(self._source, "committed", None):
-            tell(cursor)
+            tell({key: value for key, value in cursor.items() if not key.startswith("_")})
 
     def close(self) -> None:
         """Let go of the source's connection, where it keeps one; the next poll makes another."""

@@ -23,6 +23,7 @@ from monitor.causes import recalled
 from monitor.cells import Counted
 from monitor.clocks import first_words
 from monitor.config import Config
+from monitor.first_reading import unknown
 from monitor.intake import Rows, cases_of, clients_of, holdings_of, stories_of
 from monitor.mending import Promotions, remember, take
 from monitor.patience import Standing
@@ -52,13 +53,12 @@ class Stopped(Exception):  # noqa: N818 - it is no error
 class Down:
     """A poll that failed: the source said why.
 
-    since: when it was expected to answer (None: it just failed); lost: rows came, and could not be used; drained: no more of them wait.
+    since: when it was expected to answer (None: it just failed); drained: nothing more is asked of it for now.
     """
 
     source: str
     error: str
     since: datetime | None = None
-    lost: bool = False
     drained: bool = True
 
 
@@ -216,7 +216,6 @@ class Judge:
             if isinstance(item, Down):
                 if standing := self.sources.get(item.source):
                     standing.failed(now, item.since)
-                    standing.lost_until = now if item.lost else standing.lost_until
             else:
                 self._take(item, step, done)
         if fresh := [cells for kind, cells in step.cells if kind == "cells"]:
@@ -259,29 +258,30 @@ class Judge:
 
     def _count(self, rows: Rows, step: Step, done: Done) -> None:
         standing = self.sources[rows.source]
-        table, closing = rows.table, self.judged_until
+        table, closing, before = rows.table, self.judged_until, len(step.gaps)
         patience, unread = self.config.monitor.patience, standing.complete_until is None
-        standing.answered(self.clock(), rows.complete_until, drained=rows.drained, patience=patience)
+        if rows.wrong:
+            standing.failed(rows.polled_at)
+        else:
+            standing.answered(self.clock(), rows.complete_until, drained=rows.drained, patience=patience)
         if unread:
             # The source's first reading is history, however old: it is known from its own time on, and trains.
             closing = None
             since = self._began - self.config.sources[rows.source].block.start
             table = table.filter(pc.greater_equal(table["timestamp"], since))
-        standing.lost_until = rows.polled_at if rows.lost else standing.lost_until
-        if standing.lost_until and standing.complete_until:
+            step.gaps += unknown(rows, table, standing, since)
+        if (rows.lost or rows.wrong) and standing.complete_until:
             # What was told in between is not known: its minutes are neither empty nor healthy.
-            end = max(minute_of(standing.lost_until) + 1, self.judged_until or 0)
-            lost = (rows.source, minute_of(standing.complete_until), end)
-            self.windows.gap(*lost)
-            step.gaps.append(lost)
-        standing.lost_until = None
-        for unknown in rows.unknown:
-            self.windows.gap(*unknown)
-            step.gaps.append(unknown)
-        if rows.drained or standing.complete_until:
-            standing.complete_until = rows.complete_until or standing.complete_until
-        if unread and standing.complete_until and self.judged_until is not None:
-            done.untrained = True
+            end = max(minute_of(rows.polled_at) + 1, self.judged_until or 0)
+            step.gaps.append((rows.source, minute_of(standing.complete_until), end))
+        step.gaps += rows.unknown
+        for gap in step.gaps[before:]:
+            self.windows.gap(*gap)
+        if not rows.wrong:
+            if rows.drained or standing.complete_until:
+                standing.complete_until = rows.complete_until or standing.complete_until
+            if unread and standing.complete_until and self.judged_until is not None:
+                done.untrained = True
         if rows.role == "metrics":
             placed, late = self.windows.place_metrics(table, source=rows.source, closing=closing)
             self.windows.hold_metrics(placed)
@@ -290,7 +290,7 @@ class Judge:
             return
         read = minute_of(self.clock())
         counted = self.windows.count(table, source=rows.source, closing=closing, dark=standing.dark_from, read=read)
-        if rows.drained:
+        if rows.drained and not rows.wrong:
             standing.dark_from = None
         self.windows.remember(counted.ledger)
         self.windows.note(counted.doubtful)

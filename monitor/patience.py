@@ -16,7 +16,7 @@ class Standing:
     complete_until: it vouches for everything before (None until its first reading has ended); down: its last poll failed; down_since: when
     its polls began to fail, until it has gone on since; failed_at: when one failed last; unmoved_since, unmoved_at: the first and the
     last answer that had no more and did not go on; dark_from: the first minute that was judged without it, until it has caught up;
-    lost_until: when rows that could not be used last came, until others do.
+    while its first reading goes on: newest, of the rows that could be used; lost_from, from when on it is not known, by a page of no use.
     """
 
     complete_until: datetime | None = None
@@ -26,7 +26,8 @@ class Standing:
     unmoved_since: datetime | None = None
     unmoved_at: datetime | None = None
     dark_from: int | None = None
-    lost_until: datetime | None = None
+    newest: datetime | None = None
+    lost_from: datetime | None = None
 
     def failed(self, now: datetime, since: datetime | None = None) -> None:
         """A poll failed; since: when it was to answer, if it hangs."""

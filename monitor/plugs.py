@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from connectors import ROLES, STATUSES, Board, CaseDesk, Receiver, Source
 from connectors.kinds import Folder, load, load_source
 from connectors.mapping import Mapping as Names
+from monitor.anew import defines
 from monitor.blocks import Block, BoardBlock, DeskBlock, ReceiverBlock, SourceBlock
 from monitor.faults import Fault, explained
 from monitor.kinds import built, checked, options
@@ -19,13 +20,14 @@ from monitor.kinds import built, checked, options
 
 @dataclass(frozen=True)
 class SourceConfig:
-    """A source, ready to be made. zone: of its times without offset."""
+    """A source, ready to be made. zone: of its times without offset; reads: see `monitor.anew`."""
 
     name: str
     block: SourceBlock
     zone: str
     make: Callable[[], Source] = field(repr=False)
     mapping: Callable[[], Names] = field(repr=False)
+    reads: str = ""
 
 
 @dataclass(frozen=True)
@@ -131,7 +133,24 @@ def read_source(
         words |= {"columns": {}} if _names_itself(block) else {}
         mapping = built(Names, words | {"timezone": block.timezone or zone}, file, key, faults)
     make = _kind("sources", given, base, file, key, faults=faults)
-    return SourceConfig(name, block, block.timezone or zone, make, mapping) if block and make and mapping else None
+    if not (block and make and mapping):
+        return None
+    faults += [Fault(file, f"{key}.{part}", what) for part, what in _counted_twice(block, given)]
+    return SourceConfig(name, block, block.timezone or zone, make, mapping, defines(block.kind, given))
+
+
+def _counted_twice(block: SourceBlock, given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Keys without which the rows of operations are counted again and again, and what each is for."""
+    if block.role != "transactions":
+        return
+    order = {"sql": "cursor", "http": "since"}.get(block.kind)
+    if order and not given.get(order):
+        yield order, "is missing: without it all rows are read at each change, and each operation counts again"
+    if block.kind == "sql" and given.get("overlap") and "id" not in (*block.columns, given.get("key")):
+        yield (
+            "columns.id",
+            "is missing: rows of the overlap are read again, and only an id tells that they are the same",
+        )
 
 
 def _names_itself(block: SourceBlock) -> bool:

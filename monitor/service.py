@@ -101,7 +101,7 @@ class Service:
         cursors = self.store.cursors()
         judge = Judge(self.config, self.store, self.clock, lambda: self._ending.is_set() or self._told_to_end())
         order = sorted(self.config.sources.values(), key=lambda s: s.block.role in EVENTS)
-        intakes = {s.name: Intake(s, cursors.get(s.name, (None, None))[0]) for s in order}
+        intakes = {s.name: Intake(s, *cursors.get(s.name, ())) for s in order}
         self.judge, self._intakes = judge, intakes
         pipeline = self.judge.pipeline
         self.hearing.begin(intakes)
@@ -128,7 +128,7 @@ class Service:
         return not self.errors
 
     def _poll(self, intake: Intake) -> Rows | Down:
-        began, before = perf_counter(), intake.cursor
+        began = perf_counter()
         try:
             rows = intake.poll(self.clock(), self.clock() - intake.config.block.start)
         except SourceError as error:
@@ -140,25 +140,18 @@ class Service:
         finally:
             self.hearing.answered(intake.name)
             self.metrics.circuits(source=intake.name, state=intake.circuit)
-        if rows.useless:
-            self.metrics.counted(intake.name, rows=rows.table.num_rows, rejected=rows.rejected)
-            if intake.name not in self.errors:
-                tell_left_out(rows)
-            down = self._down(intake, rows.useless, "unreadable")
-            if intake.role in EVENTS:
-                return replace(down, lost=True, drained=rows.drained)
-            intake.cursor = before  # what is read as a whole may come only once
-            return down
-        # One that still has some to give may fail at its next.
-        if rows.drained and self.errors.pop(intake.name, ""):
+        if not rows.useless or intake.name not in self.errors:
+            tell_left_out(rows)
+        if rows.wrong:
+            self._down(intake, rows.wrong, "unreadable")
+        elif rows.drained and self.errors.pop(intake.name, ""):  # one that still has some to give may fail at its next
             log.info("source is back", source=intake.name)
-        tell_left_out(rows)
         if rows.lost:
             log.warning("rows are lost", source=rows.source, what=rows.lost)
             self.metrics.source_error(rows.source, "unreadable")
         tell_odd(rows)
         self.metrics.polled(intake.name, perf_counter() - began)
-        if intake.role in (*EVENTS, "cases"):
+        if intake.role in (*EVENTS, "cases") and not rows.wrong:
             self._complete(intake.name, rows.complete_until)
         return rows
 
@@ -226,7 +219,7 @@ class Service:
                 if counted and item.role == "transactions":
                     self.metrics.transactions(counted.cells)
         for item in arrived:
-            self.metrics.source(item.source, up=isinstance(item, Rows))
+            self.metrics.source(item.source, up=isinstance(item, Rows) and not item.wrong)
         for name, standing in self.judge.sources.items():
             self.metrics.source(name, up=not standing.down, lag=self.hearing.lag(name))
         if done.judged:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -28,10 +28,14 @@ DONE = ("Microsoft.VSTS.Common.ClosedDate", "Microsoft.VSTS.Common.StateChangeDa
 
 @dataclass(frozen=True, slots=True)
 class _Sprint:
-    """From its first midnight to the one after its last day, in the source's zone; known by its id and its dates."""
+    """From its first midnight to the one after its last day, in the source's zone; known by its id and its dates.
+
+    path: where its stories are now; name: what it was called as its first rows were told, which they are kept by.
+    """
 
     id: str
     path: str
+    name: str
     start: datetime
     end: datetime
 
@@ -52,7 +56,8 @@ class AzureDevops:
     A row is a story in a sprint. It is planned there (planned_at) if it was in the sprint when the planning ended, and done if it is in a
     state of `done` when the sprint ends, wherever it stands by then: what left the sprint stays planned, what came later never is. Both
     are asked of the tool's own history (ASOF), so that it does not matter when they are read. A sprint that has ended is asked once;
-    again if its dates change.
+    again if its dates change. It is known by its id: its rows keep the name under which they were told first. A story that can be read no
+    more keeps what was told of it.
     """
 
     def __init__(
@@ -90,17 +95,20 @@ class AzureDevops:
         """The rows of all sprints that are new or other than the last time."""
         before, kept = (cursor or {}).get("sprints", {}), {}
         told: list[dict[str, Any]] = []
-        for sprint in self._sprints(now):
+        for sprint in self._sprints(now, {id_: held["name"] for id_, held in before.items() if "name" in held}):
             if since and sprint.end <= since:
                 continue
             known = before.get(sprint.id, {})
             marks = known.get("rows", {})
             if not known.get("over") or known.get("dates") != sprint.dates:
-                rows = {key: self._row(sprint, key) for key in marks} | self._rows(sprint, now)
+                found, unread = self._rows(sprint, now)
+                gone = {key: self._row(sprint, key) for key in marks if key not in found}
+                # What cannot be read now keeps what was told of it.
+                rows = {key: row for key, row in (gone | found).items() if key not in unread or key not in marks}
                 fresh = {key: digest([json.dumps(row, sort_keys=True)]) for key, row in rows.items()}
                 told += [row for key, row in rows.items() if marks.get(key) != fresh[key]]
-                marks = fresh
-            kept[sprint.id] = {"dates": sprint.dates, "over": sprint.end <= now, "rows": marks}
+                marks = marks | fresh
+            kept[sprint.id] = {"name": sprint.name, "dates": sprint.dates, "over": sprint.end <= now, "rows": marks}
         place = self.session.shown
         where = [f"{place}: story {row['story_id']} of {row['sprint']}" for row in told]
         return Batch(answers.table(told), {"sprints": kept}, drained=True, complete_until=now, where=where.__getitem__)
@@ -115,8 +123,12 @@ class AzureDevops:
         many = len(self._ids(newest, newest.end if newest.end <= now else None))
         return f"{self.session.shown}: answers, with {len(sprints)} sprints that have begun; in {newest.path} are {many} stories"
 
-    def _sprints(self, now: datetime) -> Iterator[_Sprint]:
-        """The sprints with dates that have begun. Their dates are days, written as midnights of UTC whatever the zone."""
+    def _sprints(self, now: datetime, names: Mapping[str, str] | None = None) -> Iterator[_Sprint]:
+        """The sprints with dates that have begun. Their dates are days, written as midnights of UTC whatever the zone.
+
+        names: what those were called that are known already, by their id.
+        """
+        called = dict(names or {})
         body = self._ask("GET", f"{self._team}/_apis/work/teamsettings/iterations")
         for one in answers.objects(body, "value", self.session.shown):
             days = [answers.reached(one, f"attributes.{name}") for name in ("startDate", "finishDate")]
@@ -130,10 +142,13 @@ class AzureDevops:
             end = datetime.combine(last + timedelta(days=1), time(), now.tzinfo)
             place = self.session.shown
             if start <= now:
-                yield _Sprint(answers.needed(one, "id", place), answers.needed(one, "path", place), start, end)
+                id_, path = answers.needed(one, "id", place), answers.needed(one, "path", place)
+                if id_ not in called:  # another may have had the name before
+                    called[id_] = f"{path} ({id_})" if path in called.values() else path
+                yield _Sprint(id_, path, called[id_], start, end)
 
-    def _rows(self, sprint: _Sprint, now: datetime) -> dict[str, dict[str, Any]]:
-        """By number, what was planned in the sprint or is in it, as of its end or of now."""
+    def _rows(self, sprint: _Sprint, now: datetime) -> tuple[dict[str, dict[str, Any]], set[str]]:
+        """By number, what was planned in the sprint or is in it, as of its end or of now; and those of which nothing can be read."""
         at = sprint.end if sprint.end <= now else None
         settled = min(sprint.start + self._planning, sprint.end)
         there = self._ids(sprint, at)
@@ -142,7 +157,8 @@ class AzureDevops:
         found: dict[int, dict[str, Any]] = {}
         for first in range(0, len(wanted), AT_ONCE):
             found |= self._items(wanted[first : first + AT_ONCE], at)
-        return {str(n): self._row(sprint, str(n), found.get(n), planned=n in planned) for n in wanted}
+        rows = {str(n): self._row(sprint, str(n), found.get(n), planned=n in planned) for n in wanted}
+        return rows, {str(n) for n in wanted if n not in found}
 
     def _row(
         self, sprint: _Sprint, number: str, fields: dict[str, Any] | None = None, *, planned: bool = False
@@ -152,7 +168,7 @@ class AzureDevops:
         state = str(fields.get(STATE) or "")
         done_at = next((fields[name] for name in DONE if fields.get(name)), None)
         return {
-            "story_id": number, "sprint": sprint.path, "sprint_start": sprint.start.isoformat(), "sprint_end": sprint.end.isoformat(),
+            "story_id": number, "sprint": sprint.name, "sprint_start": sprint.start.isoformat(), "sprint_end": sprint.end.isoformat(),
             "title": fields.get(TITLE) or "", "state": state, "planned_at": sprint.start.isoformat() if planned else None,
             "done_at": done_at if state.casefold() in self._done else None, "updated_at": fields.get(CHANGED),
         }  # fmt: skip

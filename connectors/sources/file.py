@@ -55,7 +55,9 @@ class File:
     username, password, key_file: of the log-in (`key_file`: a private key for SFTP, whose passphrase `password` then is; for S3 they
     are the access key and its secret, and without them its usual places are looked up). known_hosts: the file with the SFTP server's
     host key, if not `~/.ssh/known_hosts`: an unknown or changed one is never accepted. endpoint: of S3 elsewhere than at AWS. timeout: of a
-    connection and of each answer; a file must have come within ten minutes. options: more of what fsspec's file system takes.
+    connection and of each answer, where the protocol can be told it (SFTP, S3, the web, FTP, ...); a file must have come within ten
+    minutes. options: more of what fsspec's file system takes. What stands behind `?` in an address of the web (a signature) is told to
+    nobody, nor is any value of `options`.
     """
 
     def __init__(

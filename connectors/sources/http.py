@@ -23,7 +23,7 @@ class Http:
     is followed), which must be the same server's; page_cursor: the parameter that takes what lies at `next`, if that is
     a token; or offset: the parameter that counts rows passed. limit: the parameter that asks for page_size rows. By
     offset a page without rows is the last, and a row that moves forward between two pages hides another: ask for an
-    order that stays (`params = { sort = "id" }`).
+    order that stays (`params = { sort = "id" }`). Rows that move on to the next page, as others arrive before them, come once.
 
     Increments: since: the parameter that takes the newest value seen of the column cursor, less the overlap, so that
     rows written late or with the same value come too; where a filter is asked for, with its text around `{}`

@@ -94,7 +94,7 @@ class Kafka:
         for (topic, number), offset in at.items():
             offsets.setdefault(topic, {})[str(number)] = offset
         behind = [place for place, offset in at.items() if offset < ends[place]]
-        until = newest(messages, behind) if behind else now
+        until = newest(messages, behind, now) if behind else now
         table, rejects, where = rows(messages, self._envelope)
         return Batch(
             table, {"offsets": offsets}, not behind, until and min(until, now), rejects, where, lost="; ".join(lost)

@@ -23,6 +23,8 @@ ROWS = 500_000
 """Of one poll, as far as the number of series can be known beforehand."""
 BACK = timedelta(days=400)
 """How far a reading goes back that is asked for all there is."""
+DAY = 86_400
+"""Seconds past the newest reading that are asked for again and again."""
 STRETCHES = 64
 """Asked for in one poll, while they are empty: all of BACK by the minute."""
 TOLD = 20
@@ -110,8 +112,13 @@ class Prometheus:
         warned = dict.fromkeys(words for one in found for words in one.warnings)
         notes = [Reject(self.session.shown, words) for words in warned if digest([words]) not in told]
         gaps: Spans = ()
+        at = end
+        if not self._counts and end == last and real == now:
+            # Where our clock is ahead of the server's, what it has not measured yet is asked for again.
+            at = max([before, end - DAY // self._step * self._step, *_times(points)])
         if self._counts:
             end, gaps = self._measured(points, before, end, last if real == now else None, begun=series > 0)
+            at = end
         if series:  # what history lacks is unknown too, and no news
             unmeasured = "no series has a point: not measured, which is not zero"
             rejects += [Reject(self._between(*gap), unmeasured) for gap in gaps]
@@ -120,7 +127,7 @@ class Prometheus:
         told = [*told, *(digest([words]) for words in warned if digest([words]) not in told)][-TOLD:]
         until = datetime.fromtimestamp(end + self._step, UTC) - LAST
         return Batch(
-            rows, {"at": end, "series": series, "told": told}, end == last, min(until, now), tuple(rejects),
+            rows, {"at": at, "series": series, "told": told}, end == last, min(until, now), tuple(rejects),
             lambda row: f"{self.session.shown}: {where(row)}", tuple(notes), gaps=gaps,
         )  # fmt: skip
 
@@ -224,6 +231,11 @@ def _check_headers(headers: Mapping[str, str]) -> None:
 
 def _slow(error: SourceError) -> bool:
     return error.fault == "timeout" or "(timeout)" in str(error) or "no answer within" in str(error)
+
+
+def _times(points: list[Points]) -> set[int]:
+    """When there was one, be it infinite."""
+    return {at for one in points for at in (*one.times, *(at for _, at in one.infinite))}
 
 
 def _written(at: int) -> str:

@@ -104,7 +104,9 @@ class Sql:
         fresh = {mark: row for row in ahead[:TOLD] if (mark := digest(row)) not in told}
         rejects = [
             Reject(
-                f"{name} = {row[names.index(name)]}", f"{self.cursor} {row[names.index(self.cursor)]} lies ahead of now"
+                f"{name} = {row[names.index(name)]}",
+                f"{self.cursor} {row[names.index(self.cursor)]} lies ahead of now",
+                ahead=True,
             )
             for row in fresh.values()
         ]

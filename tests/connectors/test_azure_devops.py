@@ -124,6 +124,38 @@ def test_while_it_is_planned_what_leaves_was_never_planned(tool: fakes.AzureDevo
     assert reader.of(FIRST) == {"1": (True, False), "2": (False, False)}
 
 
+def test_a_sprint_of_another_name_is_the_same_and_counts_once(tool: fakes.AzureDevops) -> None:
+    for number in (1, 2):
+        tool.write(number, on(1), path=FIRST)
+    reader = Reader(tool)
+    reader.read(on(4))
+    tool.sprints[0] |= {"path": r"Mejora\Marzo", "name": "Marzo"}
+    for past in tool.history.values():  # the tool moves its stories with it
+        for _, fields in past:
+            fields["path"] = r"Mejora\Marzo"
+    tool.write(1, on(6), state="Closed")
+    reader.read(on(16))
+    assert reader.of(FIRST) == {"1": (True, True), "2": (True, False)}
+    assert {path for path, _ in reader.rows} == {FIRST}
+    tool.sprints.append({**tool.sprints[0], "id": "another", "path": FIRST})  # its old name is another's now
+    tool.write(7, on(3), path=FIRST)
+    reader.read(on(16))
+    assert {path for path, _ in reader.rows} == {FIRST, rf"{FIRST} (another)"}
+
+
+def test_a_story_that_can_be_read_no_more_keeps_what_was_told_of_it(tool: fakes.AzureDevops) -> None:
+    tool.write(1, on(1), path=FIRST)
+    tool.write(1, on(6), state="Closed")
+    reader = Reader(tool)
+    reader.read(on(7))
+    tool.hidden.add(1)
+    assert reader.read(on(8)) == []
+    assert reader.read(on(16)) == []
+    tool.hidden.clear()
+    tool.write(1, on(17), title="Otra")
+    assert reader.rows[FIRST, "1"]["done_at"] == on(6)
+
+
 def test_a_sprint_that_has_ended_is_asked_once_and_again_if_its_dates_move(tool: fakes.AzureDevops) -> None:
     lived(tool)
     reader = Reader(tool)

@@ -301,6 +301,7 @@ def test_an_unusable_row_is_told_with_its_number_and_the_others_go_on(api: FakeA
         ({"items": [], "total": 0}, "the answer has no 'value': it has: items, total"),
         ([], "the answer has no 'value': it is a list"),
         (None, "the answer has no 'value': it is nothing"),
+        ({"value": [], "error": {"code": 7}}, "the answer has no rows but 'error'"),
         ({"value": {"id": 7}}, "'value' is no list: it has: id"),
         ({"value": "900123456"}, "'value' is no list: it is a text"),
         ({"value": [{"id": 1, "cambio": "2026"}]}, "its rows have no 'modified': it has: id, cambio"),
@@ -328,6 +329,42 @@ def test_a_page_that_names_itself_is_told(api: FakeApi) -> None:
     reader.poll()
     with pytest.raises(SourceError, match="names itself"):
         reader.poll()
+
+
+def test_pages_in_a_ring_are_told(api: FakeApi) -> None:
+    def ring(_: FakeApi, asked: Asked) -> Said:
+        here = asked.query.get("p", "a")
+        return Said(body={"value": [row(ord(here), 0)], "@odata.nextLink": f"/rows?p={'b' if here == 'a' else 'a'}"})
+
+    api.pages = ring
+    reader = Reader(api)
+    with pytest.raises(SourceError, match="a page leads back to one before it"):
+        [reader.poll() for _ in range(9)]
+    whole = Http(url=f"{api.url}/rows", token=TOKEN, rows="value", next="@odata.nextLink")
+    with pytest.raises(SourceError, match="a page leads back to one before it"):
+        whole.poll(None, NOW, None)
+
+
+def test_an_offset_that_the_server_does_not_know_is_told(api: FakeApi) -> None:
+    api.pages = lambda api, _: Said(body={"value": api.rows})
+    api.rows = [row(n, n) for n in range(3)]
+    reader = Reader(api, next="", offset="skip")
+    with pytest.raises(SourceError, match="the same rows again: does it know the parameter 'skip'"):
+        [reader.poll() for _ in range(9)]
+    whole = Http(url=f"{api.url}/rows", token=TOKEN, rows="value", offset="skip")
+    with pytest.raises(SourceError, match="the same rows again"):
+        whole.poll(None, NOW, None)
+
+
+@pytest.mark.parametrize("arrived", [1, 3])
+def test_rows_that_move_to_the_next_page_as_others_arrive_come_once(api: FakeApi, arrived: int) -> None:
+    api.pages = lambda api, asked: Said(body={"value": api.rows[int(asked.query.get("skip", 0)) :][:4]})
+    api.rows = [row(n, -n) for n in range(10)]
+    reader = Reader(api, next="", offset="skip")
+    seen = reader.poll()
+    api.rows[:0] = [row(100 + n, n) for n in range(arrived)]
+    seen += [n for _ in range(4) for n in reader.poll()]
+    assert sorted(n for n in seen if n < 100) == list(range(10))
 
 
 def test_check_names_the_columns_of_the_last_day(api: FakeApi) -> None:

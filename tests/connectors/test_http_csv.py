@@ -107,7 +107,7 @@ def test_delimiter_encoding_quotes_and_numbers_as_they_are_written_here(api: Fak
     assert rows.apply(batch.table).table["client_id"].to_pylist() == ["900123456", "007"]
 
 
-@pytest.mark.parametrize("text", [b"", b"\xef\xbb\xbfid,modified\n", b"id,modified"])
+@pytest.mark.parametrize("text", [b"\xef\xbb\xbfid,modified\n", b"id,modified"])
 def test_no_rows_are_no_fault(api: FakeApi, text: bytes) -> None:
     api.faults = [Said(text=text)]
     batch = polled(api)
@@ -133,6 +133,9 @@ def test_what_cannot_be_read_is_told_with_its_row_and_the_others_go_on(api: Fake
     [
         (b"\xff\xfe,a\n", "the answer is not utf-8: byte 0"),
         (b"  <!DOCTYPE html><html>login", "the answer is a web page or JSON, not CSV"),
+        (b"", "the answer is empty, without the header of a CSV"),
+        (b" \r\n", "the answer is empty, without the header of a CSV"),
+        (b"asked with {'Authorization': 'Bearer x'}, no\n", "the answer's first line is no header of a CSV"),
         (b'{"error": "no"}', "the answer is a web page or JSON, not CSV"),
     ],
 )
@@ -147,6 +150,22 @@ def test_a_column_that_is_not_there_is_told(api: FakeApi) -> None:
     api.faults = [Said(text=b"id,fecha\n1,2026-03-03\n")]
     with pytest.raises(SourceError, match="its rows have no 'modified': it has: id, fecha"):
         polled(api, since="modified_after", cursor="modified")
+
+
+@pytest.mark.parametrize("text", [b"ERROR: no disponible\n", b"otra,cabecera\n"])
+def test_a_header_without_the_columns_that_are_asked_for_is_no_empty_list(api: FakeApi, text: bytes) -> None:
+    api.faults = [Said(text=text), Said(text=text)]
+    with pytest.raises(SourceError, match="its rows have no 'modified'"):
+        polled(api, since="modified_after", cursor="modified")
+    with pytest.raises(SourceError, match="there is no column 'nit'"):
+        Mapping(role="clients", columns={"client_id": "nit"}).apply(polled(api).table)
+
+
+def test_a_later_page_with_another_header_is_told(api: FakeApi) -> None:
+    link = {"Link": '</rows?p=2>; rel="next"'}
+    api.faults = [Said(text=b"id,nit\n1,2\n", headers=link), Said(text=b"ERROR\n")]
+    with pytest.raises(SourceError, match="a page has another header: ERROR"):
+        polled(api)
 
 
 def test_check_names_the_columns(api: FakeApi) -> None:
@@ -175,7 +194,7 @@ def test_impossible_options(api: FakeApi, options: dict[str, Any], told: str) ->
 def test_what_the_csv_writer_writes_is_read_as_it_was(cells: list[tuple[str, str]]) -> None:
     out = io.StringIO()
     csv.writer(out, quoting=csv.QUOTE_ALL).writerows([("a", "b"), *cells])
-    rows, wrong = Sheet().rows(out.getvalue().encode(), "x")
+    rows, wrong, _ = Sheet().rows(out.getvalue().encode(), "x")
     assert [(row["a"], row["b"]) for _, row in rows] == cells
     assert [number for number, _ in rows] == list(range(len(cells)))
     assert wrong == []

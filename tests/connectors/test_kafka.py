@@ -83,7 +83,7 @@ def test_until_it_is_drained_all_has_come_up_to_the_newest_message_of_the_partit
     reader = source(cluster, batch=4)
     first = reader.poll(None, NOW, None)
     assert (first.drained, first.complete_until) == (False, NOW - timedelta(seconds=97))
-    assert reader.poll(first.cursor, NOW - timedelta(hours=1), None).complete_until == NOW - timedelta(hours=1), (
+    assert reader.poll(first.cursor, NOW - timedelta(minutes=3), None).complete_until == NOW - timedelta(minutes=3), (
         "never ahead of now"
     )
     cluster.send({"id": 10}, partition=1)
@@ -92,6 +92,21 @@ def test_until_it_is_drained_all_has_come_up_to_the_newest_message_of_the_partit
     )
     last = source(cluster).poll(first.cursor, NOW, None)
     assert (last.drained, last.complete_until) == (True, NOW)
+
+
+@pytest.mark.parametrize("wrong", [1000, 10**6, 1 + 365 * 86_400_000 / (NOW.timestamp() * 1000)])
+def test_a_message_with_a_wrong_time_of_its_own_closes_nothing_and_stops_nothing(
+    cluster: Cluster, wrong: float
+) -> None:
+    now = int(NOW.timestamp() * 1000)
+    cluster.send({"id": 0}, at=now - 3_600_000)
+    cluster.send({"id": 1}, at=int(now * wrong))
+    cluster.send({"id": 2}, at=now)
+    first = source(cluster, batch=2, envelope=["time"]).poll(None, NOW, None)
+    assert (ids(first), first.complete_until) == ([0, 1], NOW - timedelta(hours=1))
+    rows = Mapping(role="transactions", columns={"timestamp": "_time"}, defaults={"status": "ok"})
+    assert len(rows.apply(first.table, first.where).rejects) == (wrong > 2)
+    assert source(cluster, batch=1).poll({"offsets": {TOPIC: {"0": 1}}}, NOW, None).complete_until is None
 
 
 def test_the_same_reader_goes_back_where_the_cursor_says(cluster: Cluster) -> None:

@@ -248,3 +248,11 @@ def test_a_row_of_zero_says_that_there_were_none():
     mapped = Mapping(role="transactions").apply(table)
     assert mapped.table["status"].to_pylist() == ["ok"]
     assert mapped.rejects == ()
+
+
+@pytest.mark.parametrize(
+    ("role", "more"), [("clients", {"value_rank": ["high"]}), ("holdings", {"since": ["x"], "product": ["p"]})]
+)
+def test_a_row_of_a_client_is_told_without_the_client(role: str, more: dict[str, list[str]]) -> None:
+    mapped = Mapping(role=role).apply(pa.table({"client_id": ["900123456"], **more}))
+    assert [reject.where for reject in mapped.rejects] == ["row 1"]

@@ -83,6 +83,16 @@ def test_points_come_once_step_by_step_and_settle_first(server: FakePrometheus) 
     assert (late.table.num_rows, late.complete_until) == (0, NOON + 2 * MINUTE - MS)  # the point of 12:02 is waited for
 
 
+def test_a_clock_of_ours_that_was_an_hour_ahead_hides_no_reading(server: FakePrometheus) -> None:
+    server.put("q", {at(n): n for n in range(-3, 1)})
+    reader = Reader(server)
+    found = [reader.poll(NOW), reader.poll(NOW + timedelta(hours=1))]
+    for minute in (1, 2, 3):
+        server.put("q", {at(minute): minute})
+        found.append(reader.poll(NOW + minute * MINUTE))
+    assert [n for n, _, _ in told(found)] == list(range(-3, 4))
+
+
 def test_a_day_at_once_and_minute_by_minute_give_the_same(server: FakePrometheus) -> None:
     server.put("q", {at(n): n for n in range(-30, 30)})
     server.put("q", {at(n): -n for n in range(-10, 20, 3)}, zona="norte")

@@ -120,7 +120,7 @@ def test_since_when_something_is_wrong_is_carried_over(bank: Bank) -> None:
     old.cycle()
     old.errors |= {"crm": "no such file", "lost": "gone", "desk local": "full", "desk of yesterday": "gone"}
     old.troubled, old.judge.sources["pagos"].down_since = {"source:crm": at("11:00")}, at("11:30")
-    old.judge.sources["pagos"].lost_until = at("11:40")
+    old.judge.sources["pagos"].lost_from = at("11:40")
     old.runs.failed("promises", ValueError())
     new = Service(old.config, old.store, clock=lambda: bank.now)
     carried(old, new)
@@ -128,7 +128,7 @@ def test_since_when_something_is_wrong_is_carried_over(bank: Bank) -> None:
     assert new.sending.errors is new.errors
     assert (new.troubled, set(new.runs.wrong)) == (old.troubled, {"promises"})
     standing = new.judge.sources["pagos"]
-    assert (standing.down_since, standing.lost_until, new.last_cycle) == (at("11:30"), at("11:40"), old.last_cycle)
+    assert (standing.down_since, standing.lost_from, new.last_cycle) == (at("11:30"), at("11:40"), old.last_cycle)
     assert (new.metrics.last_cycle, new.metrics.sources) == (old.metrics.last_cycle, old.metrics.sources)
     new.runs.keep(["housekeep"])
     assert new.runs.wrong == {}

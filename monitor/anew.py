@@ -1,0 +1,54 @@
+"""What a place of reading belongs to: a cursor is gone on from only while the configuration reads what it was made by.
+
+Kept beside what the connector's own cursor says, under names that begin with `_`, once for all kinds.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import structlog
+
+from connectors import Cursor
+from connectors.values import digest
+
+log = structlog.get_logger()
+
+READS, FROM, NEWEST, WRONG = "_reads", "_from", "_newest", "_wrong"
+"""The digest of what defines the reading; from when on its rows count; the newest row of its first reading; why the last that came was
+of no use."""
+DEFINES = (
+    "url", "table", "query", "cursor", "key", "step", "since", "since_form", "next", "page_cursor", "offset", "object", "process",
+    "project", "site", "list", "host", "mailbox", "folder", "channel",
+)  # fmt: skip
+"""Options that say what is read. Others say how: with which secrets, how fast, under what names. The cursors of files and of Kafka tell by
+themselves what they are of."""
+_WHO = re.compile(r"(?<=://)[^/]*@")
+
+
+def defines(kind: str, given: Mapping[str, Any]) -> str:
+    """A digest of what a source's block reads: its address without log-in and parameters, its table, its order."""
+    said = [(name, " ".join(str(given[name]).split())) for name in DEFINES if given.get(name)]
+    return digest(
+        [kind, *((name, _WHO.sub("", text.partition("?")[0]) if name == "url" else text) for name, text in said)]
+    )
+
+
+def taken_up(
+    name: str, cursor: Cursor | None, reads: str, until: datetime | None
+) -> tuple[Cursor | None, dict[str, str]]:
+    """The connector's own cursor, and what stands beside it. None, if it belongs to another reading: that is told.
+
+    until: up to when the source was complete. Rows of before count no more: they were counted as they came, or would be twice.
+    """
+    if cursor is None:
+        return None, {READS: reads}
+    beside = {key: value for key, value in cursor.items() if key.startswith("_")}
+    if beside.get(READS, reads) == reads:
+        return {key: value for key, value in cursor.items() if key not in beside}, beside | {READS: reads}
+    since = until.isoformat() if until else beside.get(NEWEST, beside.get(FROM))
+    log.warning("read anew: its configuration reads something else than before", source=name, since=since or "start")
+    return None, {READS: reads} | ({FROM: since} if since else {})
