@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 from connectors import Fault, SourceError
 from connectors.circuit import Circuit
+from connectors.deadline import until
 
 Security = Literal["tls", "starttls"]
 PORTS = {"tls": 993, "starttls": 143}
@@ -50,6 +51,35 @@ class Folder:
     next: int
     modseq: int
     open: bool
+
+
+class _Imap(imaplib.IMAP4):
+    """Each answer has come whole within the timeout, counted from what was sent last."""
+
+    _end = 0.0
+    _file: Any
+
+    def open(self, host: str = "", port: int | None = None, timeout: float | None = None) -> None:
+        self._seconds = timeout or 0.0
+        self._end = time.monotonic() + self._seconds
+        super().open(host, port or PORTS["starttls"], timeout)
+
+    def send(self, data: Any) -> None:
+        self._end = time.monotonic() + self._seconds
+        self.sock.settimeout(self._seconds)
+        super().send(data)
+
+    @property  # imaplib sets it, and again when TLS begins
+    def file(self) -> Any:
+        return self._file
+
+    @file.setter
+    def file(self, made: Any) -> None:
+        self._file = until(lambda: self._end, made, self.sock)
+
+
+class _ImapTls(_Imap, imaplib.IMAP4_SSL):
+    pass
 
 
 class Line:
@@ -176,9 +206,9 @@ class Mailbox:
     def _connected(self) -> imaplib.IMAP4:
         context = ssl.create_default_context(cafile=self._ca or None)
         imap = (
-            imaplib.IMAP4_SSL(self.host, self.port, ssl_context=context, timeout=self._seconds)
+            _ImapTls(self.host, self.port, ssl_context=context, timeout=self._seconds)
             if self.tls == "tls"
-            else imaplib.IMAP4(self.host, self.port, timeout=self._seconds)
+            else _Imap(self.host, self.port, timeout=self._seconds)
         )
         try:
             if self.tls == "starttls":

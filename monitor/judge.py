@@ -25,13 +25,13 @@ from monitor.clocks import first_words
 from monitor.config import Config
 from monitor.intake import Rows, cases_of, clients_of, holdings_of, stories_of
 from monitor.mending import Promotions, remember, take
-from monitor.pipeline import Pipeline
+from monitor.pipeline import Pipeline, Status
 from monitor.portfolio import Portfolio
 from monitor.store import Step, Store
 from monitor.telling import messages
 from monitor.traces import Traces
 from monitor.unsettled import recall as recall_doubts
-from monitor.verdicts import STANDS, Said, summed
+from monitor.verdicts import STANDS, Said, summed, valid
 from monitor.windows import DAY, HISTORY, Windows, minute_of, time_of
 from monitor.works import WORKS, declared
 
@@ -135,6 +135,8 @@ class Judge:
         self._began = clock()
         self._unheard = set(config.sources)
         self._said: list[Said] | None = None
+        self.words: list[Status] = []
+        """What the rules say now, of each scope: for the board, the API and metrics alike."""
         self._restore()
 
     # ---- from the store --------------------------------------------------------------------------------------------
@@ -350,7 +352,8 @@ class Judge:
         shown = {**self.pipeline.incidents.open, **step.changes.incidents}
         step.traces = self._traces.drawn(shown.values(), until)
         ways = {rule.spec.name: rule.ways for rule in self.pipeline.rules}
-        said = summed(self.pipeline.status.values(), ways, until, self.windows.dark(until - STANDS, until))
+        self.words = valid(self.pipeline.status.values(), until, self.windows.dark(until))
+        said = summed(self.words, ways)
         if said != self._said:
             step.verdicts, self._said = [asdict(one) for one in said], said
         done.judged = (start, until)

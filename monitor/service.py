@@ -29,6 +29,7 @@ from monitor.left_out import tell_left_out, tell_odd
 from monitor.logs import kind_and_place
 from monitor.metrics import Metrics
 from monitor.notices import Notices
+from monitor.portrait import outlook
 from monitor.receiving import Refreshing, made, tellers
 from monitor.retention import compact, prune
 from monitor.sending import Sending
@@ -84,6 +85,8 @@ class Service:
         self._failed, self._failure = 0, ""
         self._queue: Queue[tuple[Intake, Rows | Down, float]] = Queue(QUEUE)
         self.metrics.queued(self._queue.qsize)
+        fresh = outlook(config).fresh
+        self.metrics.stale(lambda: self.clock() - time_of(self.judge.judged_until or 0) > fresh)
         self._stopping = Event()
         self._ending = Event()
         self._told_to_end = ending
@@ -229,7 +232,7 @@ class Service:
             start, end = done.judged
             self.metrics.judged(end - start, (now - time_of(end)).total_seconds(), seconds)
             pipeline = self.judge.pipeline
-            self.metrics.statuses(pipeline.status.values(), pipeline.incidents.alerts.values())
+            self.metrics.statuses(self.judge.words, pipeline.incidents.alerts.values())
             self.metrics.held(pipeline.windows.held)
         self.metrics.decided(done.changes, self.judge.pipeline.portfolio.clients)
         self.metrics.stepped(now)

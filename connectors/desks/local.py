@@ -118,7 +118,7 @@ class Local:
         text = self.path.read_bytes() if self.path.exists() else b""
         if not text.startswith(self._text) or not self._text:
             self._text, self._rows, self._last = b"", {}, 0
-            ours = tuple(next(_read(text), [])[: len(_HEADER)]) == _HEADER or _TOP.startswith(text)
+            ours = tuple(next(_read(text), (1, []))[1][: len(_HEADER)]) == _HEADER or _TOP.startswith(text)
             if not ours:
                 raise SourceError(
                     f"{self.path}: its first line is not {','.join(_HEADER)}", permanent=True, fault="unreadable"
@@ -127,10 +127,13 @@ class Local:
         if end < len(text):
             os.truncate(self.path, end)
             text = text[:end]
-        for row in islice(_read(text[len(self._text) :]), 0 if self._text else 1, None):
-            if len(row) < len(_HEADER):
+        before = self._text.count(b"\n")
+        for line, row in islice(_read(text[len(self._text) :]), 0 if self._text else 1, None):
+            if len(row) < len(_HEADER):  # what it says is not told: it may name a client
                 raise SourceError(
-                    f"{self.path}: a row has {len(row)} columns: {', '.join(row)}", permanent=True, fault="unreadable"
+                    f"{self.path} line {before + line}: {len(row)} columns instead of {len(_HEADER)} or more",
+                    permanent=True,
+                    fault="unreadable",
                 )
             self._rows[row[0]] = row
             number = row[1].removeprefix("C-")
@@ -145,7 +148,7 @@ class Local:
         self._catch_up()
 
     def _replace(self, rows: dict[str, list[str]]) -> None:
-        header = next(_read(self._text))
+        _, header = next(_read(self._text))
         beside = self.path.with_name(f".{self.path.name}.new")
         with beside.open("wb") as out:
             out.write(_BOM + _written(header) + b"".join(_written(row) for row in rows.values()))
@@ -171,11 +174,14 @@ def _written(row: list[str]) -> bytes:
     return line.getvalue().encode()
 
 
-def _read(text: bytes) -> Iterator[list[str]]:
-    lines = io.StringIO(text.removeprefix(_BOM).decode(), newline="")
-    for row in csv.reader(lines):
+def _read(text: bytes) -> Iterator[tuple[int, list[str]]]:
+    """The rows, each with the line that it begins in, from 1."""
+    rows = csv.reader(io.StringIO(text.removeprefix(_BOM).decode(), newline=""))
+    line = 1
+    for row in rows:
         if row:
-            yield [cell[1:] if cell.startswith("'") and cell[1:].startswith(_ACTIVE) else cell for cell in row]
+            yield line, [cell[1:] if cell.startswith("'") and cell[1:].startswith(_ACTIVE) else cell for cell in row]
+        line = rows.line_num + 1
 
 
 _TOP = _BOM + _written(list(_HEADER))

@@ -119,6 +119,21 @@ def test_foreign_file_is_left_alone(tmp_path: Path) -> None:
         Local(path=str(path / "below" / "casos.csv")).open(case())
 
 
+@pytest.mark.parametrize("read_before", [True, False])
+def test_a_row_too_short_is_told_by_its_line_and_not_quoted(tmp_path: Path, read_before: bool) -> None:  # noqa: FBT001 - a table
+    path = tmp_path / "casos.csv"
+    desk = Local(path=str(path))
+    desk.open(case("k1", body="dos\nlíneas"))
+    if not read_before:
+        desk = Local(path=str(path))
+    with path.open("ab") as out:
+        out.write(b"\r\nk2,C-000002,un nombre,900\r\n")
+    with pytest.raises(SourceError) as error:
+        desk.check()
+    assert str(error.value) == f"{path} line 5: 4 columns instead of 13 or more"
+    assert error.value.fault == "unreadable"
+
+
 @settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20),
