@@ -133,6 +133,19 @@ def test_what_is_told_to_a_desk_that_is_gone_waits_for_weeks_and_goes_when_it_is
     assert desk.told == [decision.key for decision in HELD]
 
 
+def test_what_waits_for_a_desk_that_is_gone_is_given_up_at_its_retention(bank: Bank) -> None:
+    bank.over()
+    bank.write(MAIL)
+    service = Service(read_config(bank.path), bank.store, clock=bank.clock)
+    bank.now += timedelta(days=89)
+    service.housekeep()
+    assert bereft(bank.store, ["local"]) == {}
+    assert len(bereft(bank.store, ["correo"])["local"]) == 2
+    bank.now += timedelta(days=2)
+    service.housekeep()
+    assert bereft(bank.store, ["correo"]) == {}
+
+
 def test_its_open_cases_are_those_of_what_fails_and_of_what_waits(bank: Bank) -> None:
     assert bereft(bank.store, ["local"]) == {}
     assert bereft(bank.store, ["correo"]) == {"local": {decision.key for decision in HELD}}
