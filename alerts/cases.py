@@ -100,11 +100,10 @@ class CaseBook:
             ):
                 continue
             product = products[0] if len(products) == 1 else ""
-            fresh = Decision(
-                key=held.key if held else case_key(incident.id, client), incident_id=incident.id, client_id=client,
-                product=product, action=Action.NONE, reason=wait, opened_at=at, priority=priority,
-                desk=desk_of(product or incident.scope.product), approved_by=approved,
-                informed_at=held.informed_at if held else None, undone=held.undone if held else (),
+            begun = held or Decision(case_key(incident.id, client), incident.id, client, product, Action.NONE, wait, at)
+            fresh = replace(  # what was done and said stays
+                begun if begun.confirmed_by else unlinked(begun), product=product, action=Action.NONE, reason=wait, opened_at=at,
+                priority=priority, desk=desk_of(product or incident.scope.product), approved_by=approved,
             )  # fmt: skip
             self._settle(fresh, incident, products, limits, changes)
 
@@ -116,9 +115,10 @@ class CaseBook:
         fresh: nothing is opened; its reason is what it would wait for.
         """
         at, wait = fresh.opened_at, fresh.reason
-        theirs = self._theirs(incident, fresh, products, at)
-        early = theirs is not None and (is_early(theirs, incident) or self._of_another(theirs, incident, fresh))
-        sure = self._sure(theirs, incident, products) if theirs else None
+        said = self.cases.get((fresh.linked_source, fresh.linked_case_id)) if fresh.confirmed_by else None
+        theirs = said or self._theirs(incident, fresh, products, at)
+        early = theirs is not None and not said and self._older(theirs, incident, fresh)
+        sure = fresh.confidence if said else self._sure(theirs, incident, products) if theirs else None
         if theirs and theirs.open_at(at) and not early and wait not in (OBSERVED, WITHDRAWN):
             linked = linked_to(theirs)
             decision = replace(fresh, action=Action.LINK, reason=THEIRS, desk="", confidence=sure, **linked)
@@ -285,8 +285,10 @@ class CaseBook:
                 found.append((claim(case, other), held.key, held))
         return max(found, default=(None, None, None))[2]
 
-    def _of_another(self, case: TheirCase, incident: Incident, fresh: Decision) -> bool:
-        """Whether the case is of an incident before this one, and that was another thing to the client."""
+    def _older(self, case: TheirCase, incident: Incident, fresh: Decision) -> bool:
+        """Whether the case is older than the failure: by its time, or of an incident before it that was another thing to the client."""
+        if is_early(case, incident):
+            return True
         first = self._first(case, incident, fresh.client_id)
         if first is None:
             return False
@@ -295,8 +297,7 @@ class CaseBook:
 
     def _theirs(self, incident: Incident, fresh: Decision, products: list[str], at: datetime) -> TheirCase | None:
         def rank(case: TheirCase) -> tuple[bool, bool, datetime, str]:
-            older = is_early(case, incident) or self._of_another(case, incident, fresh)
-            return older, not case.open_at(at), case.reported_at, case.case_id
+            return self._older(case, incident, fresh), not case.open_at(at), case.reported_at, case.case_id
 
         client = fresh.client_id
         mine = (case for case in self.cases.of(client) if not self.decisions.apart(case, incident.id, client))

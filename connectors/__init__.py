@@ -7,7 +7,7 @@ files.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
@@ -204,7 +204,10 @@ class Source(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A case as a desk is asked to open or to change it: `key` is ours, and the same key is the same case for ever."""
+    """A case as a desk is asked to open or to change it: `key` is ours, and the same key is the same case for ever.
+
+    left: of one that is taken back, the kinds of those that still stand for the affectation for which it was opened (None: not told).
+    """
 
     key: str
     incident_id: str
@@ -218,6 +221,7 @@ class Case:
     kind: str = "soporte"
     status: str = "abierto"
     note: str = ""
+    left: Collection[str] | None = None
 
 
 @runtime_checkable

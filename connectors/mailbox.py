@@ -100,6 +100,12 @@ class Line:
             rb"\*" in (self._imap.response("PERMANENTFLAGS")[1][0] or b""),
         )  # fmt: skip
 
+    def folders(self) -> list[str]:
+        """Names of all folders that can be selected."""
+        kind, said = self._imap.list()
+        self._well(kind, said, "a list of the folders")
+        return list(_folders(said))
+
     def find(self, *wanted: str) -> list[int]:
         """UIDs in the folder, in order."""
         kind, said = self._imap.uid("SEARCH", *wanted)
@@ -109,6 +115,16 @@ class Line:
     def named(self, message_id: str) -> list[int]:
         """Messages in the folder with this Message-ID that are not deleted."""
         return self.find("UNDELETED", "HEADER", "Message-ID", _quoted(message_id))
+
+    def holds(self, folder: str, message_id: str) -> bool:
+        """Whether a folder has this message; not, where it may not be looked into."""
+        try:
+            self.select(folder)
+            return bool(self.named(message_id))
+        except imaplib.IMAP4.abort:
+            raise
+        except imaplib.IMAP4.error:
+            return False
 
     def after(self, uid: int, box: Folder, since: datetime | None) -> list[int]:
         """UIDs above one, of the messages that arrived since (by the day)."""
@@ -257,6 +273,15 @@ def _quoted(text: str) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
+def _folders(said: list[Any]) -> Iterator[str]:
+    for part in said:
+        head, literal = part if isinstance(part, tuple) else (part or b"", None)
+        found = re.match(rb'\((.*?)\) (?:NIL|"(?:\\.|[^"])*") (?:"((?:\\.|[^"\\])*)"|([^"{ ].*)|\{)', head)
+        if found and rb"\noselect" not in found[1].lower() and rb"\nonexistent" not in found[1].lower():
+            name = literal or found[3] or re.sub(rb"\\(.)", rb"\1", found[2] or b"")
+            yield decoded(name.decode("ascii", "replace"))
+
+
 def _items(said: list[Any]) -> dict[int, Item]:
     """A server may tell a message in several pieces, and tell of others that nobody asked for."""
     pieces: list[list[bytes | None]] = []
@@ -283,6 +308,8 @@ def _items(said: list[Any]) -> dict[int, Item]:
 
 
 LOGIN = "user and password"
+GONE = ("NONEXISTENT", "TRYCREATE")
+"""A server's words for a folder that is not there."""
 _CODES: dict[str, tuple[Fault, bool, bool]] = {
     "UNAVAILABLE": ("server", False, False),
     "SERVERBUG": ("server", False, False),
@@ -308,8 +335,10 @@ def _told(place: str, error: Exception, seconds: float) -> SourceError:
         said, what = error.args
         word = re.match(rb".*?\[([A-Z]+)", said if isinstance(said, bytes) else b"")
         code = word[1].decode() if word else ""
-        lasting = what == LOGIN or "folder" in what
-        kind, permanent, whole = _CODES.get(code, ("login" if what == LOGIN else "refused", lasting, what == LOGIN))
+        lasting = what == LOGIN or "the folder" in what
+        kind, permanent, whole = _CODES.get(code, ("login" if what == LOGIN else "refused", lasting, False))
+        # A folder that is gone, or shut to us, takes no message at all.
+        whole = whole or (permanent and (lasting or code in GONE))
         return SourceError(
             f"{place}: refuses {what}{f' ({code})' if code else ''}", permanent=permanent, whole=whole, fault=kind
         )
