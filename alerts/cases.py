@@ -3,7 +3,8 @@
 A client's own case belongs to an incident if it names one of the products touched (or none), and was reported from BEFORE its
 detection to AFTER its end. Reported first, it is linked and nothing is opened; reported later, it is tied to the case that we
 opened, and the lead is measured. It is tied to one incident at most, the one that was under way when they reported it, or else
-the latest before: what is nobody's merit must not be counted twice.
+the latest before: what is nobody's merit must not be counted twice. What began after they spoke takes no case that is another's, unless
+that names its product; nor does such a case stand for ours in it, but where both are one thing to the client.
 
 A client hit too little for their segment waits (FEW), and so does one whose desk has been given its cases of the hour (BUDGET), the
 highest priority first whenever there is room and as long as the incident is open. Where the stage asks for it, they wait for an
@@ -42,7 +43,7 @@ from alerts.reasons import (
 )
 from alerts.stages import Stage
 from alerts.standing import ending, kept, left, served, stands, why
-from alerts.ties import AFTER, BEFORE, belongs, in_time, is_early, linked_to, under_way, unlinked
+from alerts.ties import AFTER, BEFORE, belongs, claim, in_time, is_early, linked_to, of_before, under_way, unlinked
 
 HOUR = timedelta(hours=1)
 
@@ -115,8 +116,8 @@ class CaseBook:
         """
         at, wait = fresh.opened_at, fresh.reason
         said = self.cases.get((fresh.linked_source, fresh.linked_case_id)) if fresh.confirmed_by else None
-        theirs = said or self._theirs(incident, fresh.client_id, products, at)
-        early = theirs is not None and not said and is_early(theirs, incident)
+        theirs = said or self._theirs(incident, fresh, products, at)
+        early = theirs is not None and not said and self._older(theirs, incident, fresh)
         sure = fresh.confidence if said else self._sure(theirs, incident, products) if theirs else None
         if theirs and theirs.open_at(at) and not early and wait not in (OBSERVED, WITHDRAWN):
             linked = linked_to(theirs)
@@ -132,7 +133,7 @@ class CaseBook:
         else:
             decision = fresh
         self.note(decision, changes)
-        if theirs and self._free(theirs, changes):
+        if theirs and self._free(theirs, incident, fresh.client_id, changes):
             self._tie(decision, theirs, sure, changes)
 
     def _wait(
@@ -219,7 +220,7 @@ class CaseBook:
             if belongs(case, incident, products := products_of(incident.id, case.client_id), at):
                 # What was taken back, or only observed, has the least claim to what a client tells.
                 idle = decision.withdrawn_at is not None or decision.reason == OBSERVED
-                rank = (not idle, under_way(incident, case.reported_at), incident.started_at)
+                rank = (not idle, *claim(case, incident))
                 fits.append((rank, decision, self._sure(case, incident, products)))
         if fits:
             _, decision, sure = max(fits, key=lambda fit: (fit[0], fit[1].key))
@@ -244,13 +245,13 @@ class CaseBook:
     def _sure(self, case: TheirCase, incident: Incident, products: Collection[str]) -> float:
         return confidence(case, incident, products, declared=case.source in self._declared)
 
-    def _free(self, case: TheirCase, changes: Changes) -> bool:
-        """Whether the case may be tied anew: it is not, or only to an incident that was over when it was reported."""
-        tied = self.decisions.tied_to(case)
-        if tied is None:
-            return not self.decisions.ties(case)  # else to one that is forgotten
-        incident = self._incidents.get(tied.incident_id)
-        if tied.confirmed_by or (incident and under_way(incident, case.reported_at)):
+    def _free(self, case: TheirCase, incident: Incident, client: str, changes: Changes) -> bool:
+        """Whether the case may be tied to the incident: it is to none, or to one that was over when it was reported and this had begun."""
+        tied, first = self.decisions.tied_to(case), self._first(case, incident, client)
+        if tied is None:  # nor to one that is forgotten
+            return not self.decisions.ties(case) and first is None
+        other = self._incidents.get(tied.incident_id)
+        if first or tied.confirmed_by or (other and under_way(other, case.reported_at)):
             return False
         self.note(unlinked(tied), changes)
         return True
@@ -266,17 +267,41 @@ class CaseBook:
         for decision in self.decisions.leave(merged.id):
             self.note(replace(decision, incident_id=merged.parent_id), changes)
 
-    def _theirs(self, incident: Incident, client: str, products: list[str], at: datetime) -> TheirCase | None:
-        fits = [
-            case
-            for case in self.cases.of(client)
-            if belongs(case, incident, products, at) and not self.decisions.apart(case, incident.id, client)
-        ]
-        return min(
-            fits,
-            key=lambda case: (is_early(case, incident), not case.open_at(at), case.reported_at, case.case_id),
-            default=None,
-        )
+    def _first(self, case: TheirCase, incident: Incident, client: str) -> Decision | None:
+        """What was decided in an incident that has the better claim to what they said before this one began, see `of_before`."""
+        tied, found = self.decisions.tied_to(case), []
+        for other in self._incidents.values():
+            held = self.decisions.of(other.id, client)
+            if held is None or other.id == incident.id or not of_before(case, other, held, incident):
+                continue
+            idle = held.withdrawn_at is not None or held.reason == OBSERVED
+            apart = self.decisions.apart(case, other.id, client)
+            if held is tied or (
+                tied is None
+                and not idle
+                and not apart
+                and belongs(case, other, [held.product] if held.product else [], case.opened_at)
+            ):
+                found.append((claim(case, other), held.key, held))
+        return max(found, default=(None, None, None))[2]
+
+    def _older(self, case: TheirCase, incident: Incident, fresh: Decision) -> bool:
+        """Whether the case is older than the failure: by its time, or of an incident before it that was another thing to the client."""
+        if is_early(case, incident):
+            return True
+        first = self._first(case, incident, fresh.client_id)
+        if first is None:
+            return False
+        alone = self.decisions.hit[incident.id] | self.decisions.hit[first.incident_id] == {fresh.client_id}
+        return not why(incident, fresh, self._incidents[first.incident_id], first, alone=alone)
+
+    def _theirs(self, incident: Incident, fresh: Decision, products: list[str], at: datetime) -> TheirCase | None:
+        def rank(case: TheirCase) -> tuple[bool, bool, datetime, str]:
+            return self._older(case, incident, fresh), not case.open_at(at), case.reported_at, case.case_id
+
+        client = fresh.client_id
+        mine = (case for case in self.cases.of(client) if not self.decisions.apart(case, incident.id, client))
+        return min((case for case in mine if belongs(case, incident, products, at)), key=rank, default=None)
 
     def standing(self, decision: Decision) -> Decision | None:
         """Our case that stands for what was decided and was not taken back."""

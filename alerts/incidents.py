@@ -2,7 +2,7 @@
 
 A rule at a scope fires once it has been in breach for its `for`, counted from the start of the first breaching window; it is over
 once a healthy verdict comes `keep_firing_for` after the last breach. UNKNOWN moves nothing. Between the two an alert may flap as it
-likes: the incident stays one.
+likes: the incident stays one. Closed by hand, it stays closed while it fails: once healthy for ONSET, what fails fails anew.
 
 A newly firing alert belongs to an open incident if its scope meets the incident's or that of one of its alerts, or if it shares
 the product, the channel or the client and began within ONSET of it (a channel that takes several products down, a product that
@@ -114,11 +114,11 @@ class Incidents:
             self.open[incident_id] = changes.incidents[incident_id] = replace(incident, assigned_to=whom)
 
     def close(self, incident_id: str, who: str, at: datetime, changes: Changes) -> Incident | None:
-        """Somebody says that it is over. Alerts that still fire keep its id, so they do not open it anew; they end when they heal."""
+        """Somebody says that it is over. Alerts that still fire keep its id, so they do not open it anew, until healthy for ONSET."""
         incident = self.open.pop(incident_id, None)
         if incident is None:
             return None
-        ended = max((a.last_breach for a in self.alerts.values() if a.incident_id == incident_id), default=at)
+        ended = self._last_breach(incident_id, at)
         done = replace(incident, state=IncidentState.RESOLVED, ended_at=ended, resolved_at=at, resolved_by=who)
         changes.incidents[incident_id] = self.past[incident_id] = done
         if self._held(incident_id):
@@ -132,14 +132,18 @@ class Incidents:
             return None
         del self.past[incident_id]
         self.closed.pop(incident_id, None)
+        ended = None if self._held(incident_id) else over.ended_at
         back = replace(
-            over, state=IncidentState.FIRING, ended_at=None, resolved_at=None, resolved_by="", reopened_at=at
+            over, state=IncidentState.FIRING, ended_at=ended, resolved_at=None, resolved_by="", reopened_at=at
         )
         self.open[incident_id] = changes.incidents[incident_id] = back
         return back
 
     def _held(self, incident_id: str) -> bool:
         return any(alert.incident_id == incident_id for alert in self.alerts.values())
+
+    def _last_breach(self, incident_id: str, without: datetime) -> datetime:
+        return max((a.last_breach for a in self.alerts.values() if a.incident_id == incident_id), default=without)
 
     def _breach(self, signal: Signal, detected_at: datetime, changes: Changes) -> None:
         key = (signal.spec.name, signal.scope)
@@ -155,17 +159,13 @@ class Incidents:
         self.alerts[key] = changes.alerts[key] = alert
 
     def _healthy(self, signal: Signal, changes: Changes) -> None:
-        key = (signal.spec.name, signal.scope)
-        alert = self.alerts.get(key)
-        if alert and (
-            alert.state is AlertState.PENDING or signal.at - alert.last_breach >= signal.spec.keep_firing_for
-        ):
-            self._over(key, changes)
-        for rule in self.spoken.get(signal.spec.name, ()):
-            other = self.alerts.get((rule, signal.scope))
-            firing = other and other.state is AlertState.FIRING
-            if other and firing and signal.at - other.last_breach >= signal.spec.keep_firing_for:
-                self._over((rule, signal.scope), changes)
+        own, keep = signal.spec.name, signal.spec.keep_firing_for
+        for rule in (own, *self.spoken.get(own, ())):
+            if alert := self.alerts.get((rule, signal.scope)):
+                patience = min(keep, ONSET) if alert.incident_id in self.closed else keep
+                firing = alert.state is AlertState.FIRING
+                if signal.at - alert.last_breach >= patience if firing else rule == own:
+                    self._over((rule, signal.scope), changes)
 
     def _over(self, key: tuple[str, Scope], changes: Changes) -> None:
         alert = self.alerts.pop(key)
@@ -224,7 +224,8 @@ class Incidents:
 
     def _join(self, signal: Signal, since: datetime, detected_at: datetime, changes: Changes) -> Incident:
         for over in self.closed.values():
-            if over.resolved_at and since <= over.resolved_at + ONSET and self._same_cause(over, signal, since):
+            failed = min(over.resolved_at or since, self._last_breach(over.id, since))
+            if since <= failed + ONSET and self._same_cause(over, signal, since):
                 return over
         kin = self._kin(signal, since)
         if not kin:

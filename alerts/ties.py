@@ -37,6 +37,22 @@ def is_early(case: TheirCase, incident: Incident) -> bool:
     return case.reported_at < incident.started_at - EARLY
 
 
+def of_before(case: TheirCase, before: Incident, held: Decision, incident: Incident) -> bool:
+    """Whether it was reported before this incident began, and an earlier one, on which `held` was decided, has the better claim.
+
+    Unless it names a product, and that is none which is known to be hit by the earlier one.
+    """
+    old = {held.product, before.scope.product} - {""}
+    other = case.product and old and case.product not in old
+    return case.reported_at < incident.started_at and claim(case, before) > claim(case, incident) and not other
+
+
+def claim(case: TheirCase, incident: Incident) -> tuple[bool, bool, timedelta]:
+    """How good a claim it has to the case: it was under way then, or else began the latest before; or else the soonest after."""
+    gap = abs(case.reported_at - incident.started_at)
+    return under_way(incident, case.reported_at), incident.started_at <= case.reported_at, -gap
+
+
 def in_time(case: TheirCase, incident: Incident, at: datetime) -> bool:
     """Whether it is known by `at` and was reported near enough to the incident."""
     until = (incident.ended_at if incident.resolved_at and incident.ended_at else at) + AFTER

@@ -89,6 +89,7 @@ def check(
     connect: Annotated[bool, typer.Option(help="Also try each source and desk.")] = False,
 ) -> None:
     """Read the configuration and the rules; every fault with its file and key."""
+    from monitor.bereft import bereft_of
     from monitor.guides import unknown_guides
     from monitor.rehearsal import rehearsed
     from monitor.written_out import written_out
@@ -96,6 +97,9 @@ def check(
     settings = configured(config)
     if wrong := [*written_out(config), *rehearsed(settings.words), *unknown_guides(settings)]:
         fail(*wrong)
+    if connect or settings.monitor.database.startswith("sqlite"):  # without --connect no server is asked
+        for warning in bereft_of(settings):
+            sys.stderr.write(f"{warning}\n")
     if connect:
         from monitor.connect import faults_of
 

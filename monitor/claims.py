@@ -63,6 +63,14 @@ def put_off(store: Database, message_id: int, error: str, due_at: datetime, *, d
         c.execute(t.outbox.update().where(o.id == message_id, o.state == "sending").values(values))
 
 
+def give_up(store: Database, desks: Collection[str], before: datetime) -> None:
+    """What has waited since before then for a desk that is none of these; what is told to receivers is not meant."""
+    o = t.outbox.c
+    waits = (o.state.in_(LEFT), o.action != "notify", o.desk.not_in(desks), o.created_at < before)
+    with store.writing() as c:
+        c.execute(t.outbox.update().where(*waits).values(state="dead"))
+
+
 def opened_as(store: Database, numbers: Collection[str]) -> list[tuple[str, str]]:
     """Our keys of the cases to which the desks gave these numbers, each with its number."""
     o = t.outbox.c

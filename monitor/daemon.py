@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from threading import Event, Thread
@@ -16,6 +16,7 @@ import structlog
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
+from monitor.bereft import warn
 from monitor.blocks import DEMO_SECRETS
 from monitor.config import Config
 from monitor.ending import SIGNALS
@@ -57,6 +58,7 @@ def run_daemon(config: Config, store: Store, *, clock: Callable[[], datetime] = 
             except Stopped:
                 return
             signal.signal(signal.SIGHUP, lambda *_: Thread(target=live.hang_up).start())
+            warn(store, config.desks)
             with board(live, config.monitor.listen) as address:
                 print(f"Vigía: board at {address} (Ctrl-C ends it)", flush=True)  # noqa: T201 - what the user waits for
                 live.run()
@@ -71,7 +73,7 @@ def _too_early() -> None:
     log.warning("the configuration was not read anew", why="Vigía comienza: inténtelo cuando esté en pie")
 
 
-def pages(service: Service, reload: Callable[[], None]) -> FastAPI:
+def pages(service: Service, reload: Callable[[], Sequence[str]]) -> FastAPI:
     """The board and the API of a service."""
     config, zone = service.config, ZoneInfo(service.config.monitor.timezone)
     return app(

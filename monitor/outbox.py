@@ -232,7 +232,8 @@ def _send(desks: Mapping[str, CaseDesk], receivers: Mapping[str, Tell], message:
         return tell(message)
     desk = desks.get(message["desk"])
     if desk is None:
-        raise SourceError(f"there is no desk {message['desk']!r} any more", permanent=True)
+        # Whoever takes a desk out of the configuration may put it back: its cases wait.
+        raise SourceError(f"there is no desk {message['desk']!r} any more", permanent=True, whole=True)
     payload = message["payload"]
     case = Case(**payload | {"opened_at": datetime.fromisoformat(payload["opened_at"]).astimezone(UTC)})
     if message["action"] == "open":

@@ -257,7 +257,10 @@ def said(store: Store, action: str, incident_id: str) -> str:
     if action == "reopen":
         return "vuelve a estar abierta: lo que digan sus reglas en el próximo minuto es su estado verdadero"
     if action == "resolve" and rows(store, t.alerts.select().where(t.alerts.c.incident_id == incident_id).limit(1)):
-        return "sus reglas siguen en alerta: queda cerrada por decisión suya, sin abrir otra por lo mismo; puede reabrirla durante una hora"
+        return (
+            "sus reglas siguen en alerta: queda cerrada por decisión suya mientras siga fallando; si pasa cinco minutos sana y "
+            "vuelve a fallar, se abre otra; puede reabrirla durante una hora"
+        )
     return ""
 
 

@@ -41,17 +41,20 @@ SLACK = timedelta(minutes=2)
 
 @dataclass(frozen=True)
 class Outlook:
-    """What of the configuration a portrait is seen by: the promises, and how old a verdict is still told as present."""
+    """What of the configuration is seen by: the promises, how old a verdict is still told as present, the desks (None: not known)."""
 
     promises: Promises = field(default_factory=Promises)
     fresh: timedelta = FRESH
+    desks: frozenset[str] | None = None
 
 
 def outlook(config: Config) -> Outlook:
     """Of a configuration. A verdict is fresh for as long as its minute may take to come, by the slowest source that feeds verdicts."""
     feeding = (s.block.every for s in config.sources.values() if s.block.role in ("transactions", "metrics"))
     slowest = max(feeding, default=timedelta(0))
-    return Outlook(config.promises, slowest + config.monitor.lateness + config.monitor.patience + SLACK)
+    return Outlook(
+        config.promises, slowest + config.monitor.lateness + config.monitor.patience + SLACK, frozenset(config.desks)
+    )
 
 
 def client(store: Store, nit: str, now: datetime, reader: Reader, seen: Outlook | None = None) -> Row:

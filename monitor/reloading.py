@@ -7,7 +7,7 @@ still meanwhile, for as long as a start takes. Where the successor cannot be bui
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from threading import Event, Lock
@@ -16,6 +16,7 @@ import structlog
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from monitor import guides, words
+from monitor.bereft import bereft, spanish, warn
 from monitor.config import Config, read_config
 from monitor.faults import ConfigError, Fault
 from monitor.judge import Stopped
@@ -24,7 +25,7 @@ from monitor.service import LAST, Service
 
 log = structlog.get_logger()
 
-Pages = Callable[[Service, Callable[[], None]], ASGIApp]
+Pages = Callable[[Service, Callable[[], Sequence[str]]], ASGIApp]
 """The web face of a service, given what reads the configuration anew."""
 
 
@@ -69,8 +70,11 @@ class Live:
         except Conflict as error:
             log.warning("the configuration was not read anew", why=str(error))
 
-    def reload(self) -> None:
-        """Read the configuration anew and put it in force, whole. Raises ConfigError or Conflict, and all is as it was."""
+    def reload(self) -> list[str]:
+        """Read the configuration anew and put it in force, whole; what is to be known of it, in words.
+
+        Raises ConfigError or Conflict, and all is as it was.
+        """
         with self._changing:
             old = self.service
             if not self._works or self._stop.is_set():
@@ -82,6 +86,7 @@ class Live:
                 log.error("the configuration stays as it was", faults=[str(fault) for fault in error.faults])  # noqa: TRY400 - no bug
                 raise
             self._replace(old, config)
+            return [spanish(name, len(keys)) for name, keys in bereft(old.store, config.desks).items()]
 
     def _replace(self, old: Service, config: Config) -> None:
         log.info("a new configuration: the service starts anew")
@@ -101,6 +106,7 @@ class Live:
             old.begin(anew=True)
             raise Conflict(f"no se pudo comenzar con ella ({type(error).__name__}): sigue la de antes") from error
         new.begin()
+        warn(old.store, config.desks)
         self.service, self._pages = new, pages
         log.info("the configuration was read anew", sources=len(config.sources), rules=len(config.rule_factories))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
 
 import pyarrow as pa
@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from monitor import tables as t
 from monitor.blobs import blob_row, unpacked
-from monitor.claims import OVER
+from monitor.claims import OVER, give_up
 from monitor.database import Database
 from monitor.trail import forget
 
@@ -18,8 +18,15 @@ DAY = 1440
 """Minutes."""
 
 
-def prune(store: Database, limits: Mapping[str, datetime], *, step: int = 500) -> int:
-    """Drop what is older than its limit (cells, ledger, incidents, clients, outbox), `step` rows a transaction; how many."""
+def prune(
+    store: Database, limits: Mapping[str, datetime], *, desks: Collection[str] | None = None, step: int = 500
+) -> int:
+    """Drop what is older than its limit (cells, ledger, incidents, clients, outbox), `step` rows a transaction; how many.
+
+    desks: those that there are; what waits for another is given up at its limit.
+    """
+    if desks is not None:
+        give_up(store, desks, limits["outbox"])
     dropped = 0
     for table, where in _old(limits):
         keys = list(table.primary_key)

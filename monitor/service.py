@@ -359,7 +359,8 @@ class Service:
             "cells": now - kept.cells, "ledger": now - 3 * self.config.monitor.hold - timedelta(hours=1),
             "incidents": now - kept.incidents, "clients": now - kept.clients, "outbox": now - kept.outbox,
         }  # fmt: skip
-        dropped, joined = prune(self.store, limits), compact(self.store, now - timedelta(days=1))
+        dropped = prune(self.store, limits, desks=self.sending.desks)
+        joined = compact(self.store, now - timedelta(days=1))
         log.info("housekeeping", dropped=dropped, joined=joined, acts_head=self.store.marks().get(HEAD, ""))
 
     @property

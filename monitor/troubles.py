@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from monitor import tables as t
+from monitor.bereft import bereft, spanish
 from monitor.judge import EVENTS
 from monitor.outbox import NOTIFY
 from monitor.standing import rows
@@ -104,7 +105,10 @@ def _outbox(service: Service, now: datetime, since: Since) -> Found:
     o, errors = t.outbox.c, dict(service.errors)
     waits = t.outbox.select().where(o.state.in_(("due", "sending")))
     waited = rows(service.store, waits.with_only_columns(o.desk).distinct())
-    for name in sorted(row["desk"] for row in waited if f"desk {row['desk']}" in errors):
+    gone = bereft(service.store, service.sending.desks)
+    for name, keys in gone.items():
+        yield Trouble(f"desk:{name}", "major", since(f"desk:{name}"), spanish(name, len(keys))), SILENT
+    for name in sorted(row["desk"] for row in waited if f"desk {row['desk']}" in errors and row["desk"] not in gone):
         key, who = _place(name)
         yield Trouble(key, "major", since(key), f"{who} no recibe: {errors[f'desk {name}']}"), SILENT
     lost = (o.state == "dead") & (o.action == NOTIFY) & (o.due_at > now - TOLD)

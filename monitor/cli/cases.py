@@ -27,10 +27,12 @@ def cases_list(
 ) -> None:
     """What was decided for each client, how it went, and how the promise of each case stands."""
     from monitor import people
+    from monitor.bereft import marked
     from monitor.clocks import clocked
 
     with stored(config) as (settings, store):
-        rows = clocked(store, people.cases(store), settings.promises, now())
+        found = marked(people.cases(store), store, settings.desks)
+        rows = clocked(store, found, settings.promises, now())
         if at_risk:
             rows = [row for row in rows if row["clock"] in ("at_risk", "breached")]
         show("show_cases", settings, rows, as_json=as_json)

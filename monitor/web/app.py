@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -111,7 +111,7 @@ def app(
     access: Access | None = None,
     monitor: Monitor | None = None,
     own_guides: str = "",
-    reload: Callable[[], None] | None = None,
+    reload: Callable[[], Sequence[str]] | None = None,
 ) -> FastAPI:
     """The web face of one service.
 

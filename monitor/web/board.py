@@ -13,6 +13,7 @@ from alerts import Incident, IncidentState, Touch
 from alerts.priority import SEGMENTS
 from monitor import people
 from monitor import tables as t
+from monitor.bereft import bereft
 from monitor.seeing import seen
 from monitor.standing import Row, as_acted, only, rows, told
 from monitor.store import Store
@@ -56,7 +57,9 @@ def pages(face: Face) -> APIRouter:
         watched = face.metrics.watched
         calm = not told_of and watched[0] > watched[1] and all(s.up for s in face.metrics.sources.values())
         well = watched[1] < BLIND * watched[0]
-        quiet = "well" if calm and well else "unknown" if calm else "major"
+        desks = face.outlook.desks
+        gone = {} if desks is None else {name: len(keys) for name, keys in bereft(store, desks).items()}
+        quiet = "well" if calm and well and not gone else "unknown" if calm else "major"
         return face.shown(
             "board.html",
             now,
@@ -76,6 +79,7 @@ def pages(face: Face) -> APIRouter:
             figures=people.figures(store, now - LATELY),
             watched=watched,
             well=well,
+            gone=gone,
         )
 
     return router

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from fastapi import APIRouter
@@ -12,16 +12,20 @@ from monitor.faults import ConfigError
 from monitor.web.viewer import impersonal
 
 
-def routes(reload: Callable[[], None]) -> APIRouter:
-    """200 once it is in force; 422 with what is wrong, a fault a line, and nothing has changed. reload: as `Live.reload`."""
+def routes(reload: Callable[[], Sequence[str]]) -> APIRouter:
+    """200 once it is in force, with what is to be known of it; 422 with what is wrong, a line each, and nothing has changed.
+
+    reload: as `Live.reload`.
+    """
     router = APIRouter(include_in_schema=False, default_response_class=PlainTextResponse)
 
     @router.post("/-/reload")
     def read_anew() -> Any:
         try:
-            reload()
+            known = reload()
         except ConfigError as error:
             return impersonal(PlainTextResponse(f"{error}\n", 422))
-        return impersonal(PlainTextResponse("La configuración se leyó de nuevo y está en vigor.\n"))
+        said = ("La configuración se leyó de nuevo y está en vigor.", *known)
+        return impersonal(PlainTextResponse("".join(f"{line}\n" for line in said)))
 
     return router

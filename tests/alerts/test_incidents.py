@@ -345,6 +345,61 @@ def test_an_incident_closed_by_hand_does_not_reopen_while_its_alert_still_fires(
     assert watch.open[0].started_at == at("10:20")
 
 
+LONG = Spec(name="fallas", for_=timedelta(minutes=2))
+"""Over only after twenty healthy minutes."""
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "wanted"),
+    [
+        ("BBhhh", "hhhBB", "10:08"),  # five minutes healthy, part of them before it was closed
+        ("BBhhhhhhhhhh", "hhBB", "10:14"),
+        ("BBB", "hhhhhBB", "10:08"),
+        ("BBB", "hhhhBBB", ""),
+        ("BBhhh", "hBhhhhBB", ""),
+        ("BBB", "BBBBBBBBB", ""),
+        ("BBB", "???????BB", ""),
+    ],
+)
+def test_what_was_closed_by_hand_and_healthy_for_a_while_fails_anew_as_another(before: str, after: str, wanted: str):
+    watch = Watch()
+    watch.run("10:00", before, LONG)
+    (first,) = watch.open
+    closed = at("10:00") + len(before) * MINUTE + timedelta(seconds=30)
+    watch.incidents.close(first.id, "turno", closed, watch.changes)
+    watch = Watch(Incidents(watch.incidents.alerts.values(), watch.all))  # after a restart
+    for n, letter in enumerate(after):
+        watch.run(f"10:{len(before) + n:02}", letter, LONG)
+    assert [incident.started_at for incident in watch.open] == ([at(wanted)] if wanted else [])
+    assert first.id not in watch.incidents.open
+
+
+def test_what_is_still_seen_by_another_rule_does_not_make_a_new_failure_of_it():
+    """A rule that cannot tell keeps the closed one alive: what begins after a healthy while is no part of it for all that."""
+    watch = Watch()
+    blind = replace(LONG, name="ciega")
+    watch.run("10:00", "BB", LONG)
+    watch.run("10:00", "BB", blind)
+    (first,) = watch.open
+    watch.run("10:02", "hhhhh", LONG)
+    watch.incidents.close(first.id, "turno", at("10:07:30"), watch.changes)
+    watch.run("10:07", "h", LONG)
+    watch.run("10:08", "BB", LONG)
+    assert [incident.started_at for incident in watch.open] == [at("10:08")]
+
+
+def test_what_healed_after_it_was_closed_by_hand_and_is_reopened_has_ended_when_it_did():
+    watch = Watch()
+    watch.run("10:00", "BBhhh", LONG)
+    (first,) = watch.open
+    watch.incidents.close(first.id, "turno", at("10:05:30"), watch.changes)
+    watch.run("10:05", "hhhh", LONG)
+    watch.incidents.reopen(first.id, at("10:09:30"), watch.changes)
+    watch.run("10:09", "h", LONG)
+    last = watch.changes.incidents[first.id]
+    assert (last.state, last.ended_at) == (IncidentState.RESOLVED, at("10:02"))
+
+
 def test_an_incident_closed_by_hand_ends_where_its_last_alert_was_in_breach():
     watch, other = Watch(), Spec(name="reversos", keep_firing_for=timedelta(minutes=1))
     watch.minute("10:00", (other, PAGOS, Verdict.BREACH))

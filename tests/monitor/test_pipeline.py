@@ -420,6 +420,29 @@ def test_what_people_say_is_done_and_stays_done():
     assert not pipeline.incidents.alerts
 
 
+@pytest.mark.parametrize("step", [1, 200])
+def test_what_fails_again_after_it_was_healthy_and_closed_by_hand_is_an_incident_with_cases(step: int):
+    usual = [client.sends("08:00", "pagos", "web", count=20) for client in CAST]
+    hurt = [client.sends("08:00", "pagos", "web", count=20, status="failed") for client in CAST[:3]]
+    calm = usual[3:]
+    rows = [*every_minute("08:00", "10:05", *usual), *every_minute("10:05", "10:10", *calm, *hurt)]
+    rows += [*every_minute("10:10", "10:24", *usual), *every_minute("10:24", "10:40", *calm, *hurt)]
+    pipeline = one_rule([*rows, *every_minute("10:40", "12:00", *usual)])
+    (first,) = pipeline.judge(minute("08:00"), minute("10:15")).incidents.values()
+    assert first.id in {alert.incident_id for alert in pipeline.incidents.alerts.values()}, "it lingers"
+    closed = Changes()
+    pipeline.people("resolve", first.id, "turno", at("10:15:47"), closed)
+    assert closed.incidents[first.id].ended_at == at("10:10")
+    later, found = {}, {}
+    for m in range(minute("10:15"), minute("12:00"), step):
+        changes = pipeline.judge(m, min(m + step, minute("12:00")))
+        later |= changes.incidents
+        found |= changes.decisions
+    (second,) = later.values()
+    assert (second.started_at, second.ended_at, second.resolved_by) == (at("10:24"), at("10:40"), "")
+    assert {d.client_id for d in found.values() if d.incident_id == second.id} == {who.nit for who in CAST[:3]}
+
+
 def test_a_boards_status_is_of_the_last_window_and_never_of_a_client():
     pipeline = one_rule(failing("10:00", "10:15", CAST[0]))
     pipeline.judge(minute("08:00"), minute("10:10"))
