@@ -127,7 +127,10 @@ def read_source(
     faults += [Fault(file, f"{key}.status.{n}", f"no such class; there are {', '.join(STATUSES[:-1])}") for n in wrong]
     mapping: Callable[[], Names] | None = None
     if block and len(faults) == before:
-        words = {n: getattr(block, n) for n in ("role", "columns", "defaults", "status", "client_form")}
+        words = {
+            n: getattr(block, n)
+            for n in ("role", "columns", "defaults", "status", "client_form", "time_format", "decimal")
+        }
         words |= {"columns": {}} if _names_itself(block) else {}
         mapping = built(Names, words | {"timezone": block.timezone or zone}, file, key, faults)
     make = _kind("sources", given, base, file, key, faults=faults)
