@@ -128,6 +128,14 @@ class Dropped:
             self._bad = {mark: why for mark, why in self._bad.items() if mark in marks.values()}
         fresh = [file for file in files if marks[file.name] not in state.known]
         ready = self._whole(fresh, state, now.timestamp(), taken)
+        if not cursor and state.waiting:
+            few, still = len(state.waiting), f"for {self._settled:g} s"
+            words = (
+                f"{few} files wait until they lie still {still}"
+                if few > 1
+                else f"1 file waits until it lies still {still}"
+            )
+            taken.notes.append(Reject(self.folder.shown, words))
         fault = self._read(ready, marks, state, taken)
         untold = [f for f in ready if marks[f.name] in self._bad and state.bad.get(f.name) != _text(marks[f.name])]
         if untold and (taken.tables or taken.rejects):
@@ -135,7 +143,7 @@ class Dropped:
         elif untold and taken.drained:
             # In a batch of their own: what they hold is lost until they are mended, and the time is told as unknown.
             state.bad |= {file.name: _text(marks[file.name]) for file in untold}
-            taken.rejects = [Reject(_called(file.name), str(self._bad[marks[file.name]])) for file in untold]
+            taken.rejects = [Reject(_called(file.name), str(self._bad[marks[file.name]]), "file") for file in untold]
         if fault and not taken.tables and not taken.rejects and not taken.notes:
             raise fault
         held = taken.held or any(now.timestamp() - first < PATIENCE for _, _, first, _ in state.waiting.values())
@@ -144,6 +152,10 @@ class Dropped:
         table = pa.concat_tables(taken.tables, promote_options="default") if taken.tables else pa.table({})
         where = lines.one_after_another(taken.standing) if taken.standing else None
         return Batch(table, state.cursor(), drained, until, tuple(taken.rejects), where, tuple(taken.notes))
+
+    def at_once(self) -> None:
+        """From now on no file is waited for: for a look at what lies there, of which nothing is kept."""
+        self._settled = 0.0
 
     def check(self) -> str:
         """How many files there are, and the columns of the last."""

@@ -84,11 +84,12 @@ def _plug(plug: DeskConfig | ReceiverConfig | BoardConfig) -> Said:
 def _source(config: Config, name: str, now: datetime) -> Said:
     """What is there, and what comes of its first rows: one of which nothing can be made is a fault, and so is such a status."""
     there = config.sources[name].make().check()
-    rows = Intake(config.sources[name]).poll(now, now - config.sources[name].block.start)
+    rows = Intake(config.sources[name]).look(now, now - config.sources[name].block.start)
     usable, left = rows.table.num_rows, len(rows.rejects)
     said = [there, *([f"{usable:,} rows can be used"] if usable or left else [])]
+    files = f" {rows.left_out}" if rows.left_out.startswith("file") else ""
     if left:
-        said.append(f"{left:,} cannot, such as {rows.rejects[0].where}: {rows.rejects[0].why}")
+        said.append(f"{left:,}{files} cannot, such as {rows.rejects[0].where}: {rows.rejects[0].why}")
     said += [f"{rows.wrong_digits} of clients with a wrong check digit"] if rows.wrong_digits else []
     if rows.unknown_statuses:
         said.append(f"statuses that no class names: {', '.join(sorted(rows.unknown_statuses))}")

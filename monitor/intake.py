@@ -51,12 +51,18 @@ class Rows:
         return [(self.source, minute_of(a), minute_of(b - timedelta(microseconds=1)) + 1) for a, b in self.gaps]
 
     @property
+    def left_out(self) -> str:
+        """What the rejects are, in a word: rows, unless all of them are whole files."""
+        one = "file" if all(reject.what == "file" for reject in self.rejects) else "row"
+        return one if len(self.rejects) == 1 else f"{one}s"
+
+    @property
     def useless(self) -> str:
         """Why nothing can be said of the source by these rows, or '': none of them could be used, or not even half of many."""
         left, usable = len(self.rejects), self.table.num_rows
         if not left or (usable and (left < usable or left + usable < MANY)):
             return ""
-        how_many = f"{left} of {left + usable} rows" if usable else f"none of {left} rows"
+        how_many = f"{left} of {left + usable} rows" if usable else f"none of {left} {self.left_out}"
         could = "could not be used" if usable else "could be used"
         return f"{how_many} {could}, such as {self.rejects[0].where}: {self.rejects[0].why}"
 
@@ -88,6 +94,12 @@ class Intake:
             min(until, now) if until else None, (*batch.rejects, *mapped.rejects, *ahead), mapped.unknown_statuses,
             wrong_digits=sum(mapped.wrong_digits.values()), notes=batch.notes, lost=batch.lost, gaps=batch.gaps,
         )  # fmt: skip
+
+    def look(self, now: datetime, since: datetime | None = None) -> Rows:
+        """The first rows, those of files too that may still be written: of which nothing is kept."""
+        if at_once := getattr(self._source, "at_once", None):
+            at_once()
+        return self.poll(now, since)
 
     def _not_ahead(self, table: pa.Table, now: datetime) -> tuple[pa.Table, list[Reject]]:
         """Without the rows that say to have happened after now: a clock, a zone or a sentinel date is wrong."""

@@ -152,6 +152,11 @@ class File:
         until = now - self._rules["lag"] if drained else None
         return Batch(table, {"files": places}, drained, until, tuple(rejects), where)
 
+    def at_once(self) -> None:
+        """For a look: dropped files are read as if they had settled."""
+        if dropped := self._dropped():
+            dropped.at_once()
+
     def check(self) -> str:
         """How many files there are, and the columns of the last."""
         if dropped := self._dropped():
