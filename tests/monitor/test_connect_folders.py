@@ -10,7 +10,7 @@ import pytest
 from connectors.sources.file import File
 from monitor import connect
 from monitor.config import read_config
-from monitor.intake import Rows
+from monitor.intake import Intake, Rows
 
 GOOD = "fecha;estado\n2026-03-03T10:00:00Z;ok\n2026-03-03T10:01:00Z;ok\n"
 NOW = datetime(2026, 3, 3, 12, tzinfo=UTC)
@@ -58,7 +58,7 @@ def test_a_file_that_cannot_be_read_is_no_row(entrada: Path, capsys: pytest.Capt
     count, told = said(entrada.parent, capsys, f'delimiter = ";"\n{COLUMNS}')
     assert (count, "2 files cannot, such as a.csv" in told) == (1, True), told
     rejects = File(path=str(entrada), settled=timedelta(0)).poll(None, NOW, None).rejects
-    rows = Rows("ach", "transactions", connect.Intake(read_config(entrada.parent / "config.toml").sources["ach"]).config.mapping().apply(
+    rows = Rows("ach", "transactions", Intake(read_config(entrada.parent / "config.toml").sources["ach"]).config.mapping().apply(
         File(path=str(entrada)).poll(None, NOW, None).table).table, {}, NOW, rejects=rejects)  # fmt: skip
     assert rows.useless.startswith("none of 2 files could be used, such as a.csv: ")
 
