@@ -44,6 +44,8 @@ class Mapped:
     rejects: tuple[Reject, ...] = ()
     unknown_statuses: dict[str, int] = field(default_factory=dict)
     wrong_digits: dict[str, int] = field(default_factory=dict)
+    absent: tuple[str, ...] = ()
+    """Names (ours) of columns that the mapping names and no row has; only where rows may lack some."""
 
 
 class Mapping:
@@ -112,7 +114,8 @@ class Mapping:
         if self.role == "transactions":
             # Aggregated files have rows of zero: they say that there were none.
             rows = rows.filter(pc.greater(rows["count"], 0)) if pc.any(pc.equal(rows["count"], 0)).as_py() else rows
-        return Mapped(rows, faults.told(_KEYS[self.role], where), unknown, wrong)
+        absent = tuple(ours for ours, theirs in self._columns.items() if theirs not in table.column_names)
+        return Mapped(rows, faults.told(_KEYS[self.role], where), unknown, wrong, absent)
 
     def _theirs(self, name: str) -> str:
         return self._columns.get(name, name)

@@ -44,6 +44,8 @@ class Rows:
     notes: tuple[Reject, ...] = ()
     lost: str = ""
     gaps: tuple[tuple[datetime, datetime], ...] = ()
+    absent: tuple[str, ...] = ()
+    """Columns of ours that the source's block names and none of these rows has."""
 
     @property
     def unknown(self) -> list[tuple[str, int, int]]:
@@ -92,7 +94,7 @@ class Intake:
         return Rows(
             self.name, self.role, rows, batch.cursor, now, batch.drained,
             min(until, now) if until else None, (*batch.rejects, *mapped.rejects, *ahead), mapped.unknown_statuses,
-            wrong_digits=sum(mapped.wrong_digits.values()), notes=batch.notes, lost=batch.lost, gaps=batch.gaps,
+            wrong_digits=sum(mapped.wrong_digits.values()), notes=batch.notes, lost=batch.lost, gaps=batch.gaps, absent=mapped.absent,
         )  # fmt: skip
 
     def look(self, now: datetime, since: datetime | None = None) -> Rows:

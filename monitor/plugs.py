@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -202,5 +202,10 @@ def _kind(
         faults.append(Fault(file, f"{key}.columns", "its cases have our names already: leave it out"))
     if "role" in options(cls) and "role" in common:
         rest["role"] = common.get("role")
+    before = len(faults)
     chosen = checked(cls, _placed(rest, base), file, key, faults, known=set(model.model_fields))
+    faults[before:] = [
+        replace(fault, what=f'{fault.what}, because kind = "{common["kind"]}"') if fault.key == f"{key}.role" else fault
+        for fault in faults[before:]
+    ]
     return None if chosen is None else built(cls, chosen, file, key, faults)

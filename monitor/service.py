@@ -26,7 +26,7 @@ from monitor.jobs import scheduled
 from monitor.judge import EVENTS, Done, Down, Judge, Stopped
 from monitor.leading import reported
 from monitor.left_out import tell_left_out, tell_odd
-from monitor.logs import kind_and_place
+from monitor.logs import kind_and_place, steady
 from monitor.metrics import Metrics
 from monitor.notices import Notices
 from monitor.receiving import Refreshing, made, tellers
@@ -73,6 +73,7 @@ class Service:
         self.metrics = Metrics.of(config)
         self.metrics.reloaded(clock(), taken=True)
         self.errors: dict[str, str] = {}
+        self._said = dict[str, tuple[Fault, str]]()
         receivers = made(config)
         self.sending = Sending(config, store, clock, self.metrics, self.errors, tellers(config, store, receivers))
         self.refreshing = Refreshing(config, store, receivers, clock)
@@ -163,8 +164,11 @@ class Service:
         self.metrics.outside.lags("source", name, partial(self.hearing.lag, name))
 
     def _down(self, intake: Intake, error: str, fault: Fault = "other") -> Down:
-        if self.errors.get(intake.name) != error:
+        cause = fault, steady(error)
+        # While it is left alone it has the cause that it had.
+        if intake.name not in self.errors or (fault != "resting" and self._said.get(intake.name) != cause):
             log.warning("source is down", source=intake.name, error=error)
+            self._said[intake.name] = cause
         self.errors[intake.name] = error
         self.metrics.source_error(intake.name, fault)
         return Down(intake.name, error)
