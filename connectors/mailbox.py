@@ -52,6 +52,10 @@ class Folder:
     open: bool
 
 
+FOLDERS = 20
+"""Names of folders that are told."""
+
+
 class Line:
     """A connection that is logged in to. Whatever it raises is put into words by the mailbox that opened it."""
 
@@ -64,11 +68,21 @@ class Line:
         if kind != "OK" and make:
             self._well(*self._imap.create(_quoted(encoded(name))), f"to make the folder {name!r}")
             kind, said = self._imap.select(_quoted(encoded(name)), readonly=not write)
+        if kind != "OK" and (there := self._folders()) and name not in there:
+            few = ", ".join(there[:FOLDERS]) + (", ..." if len(there) > FOLDERS else "")
+            raise self._imap.error(b"", f"the folder {name!r}: it is not there; there are: {few}")
         self._well(kind, said, f"the folder {name!r}")
         return Folder(
             int(said[0] or b"0"), self._number("UIDVALIDITY"), self._number("UIDNEXT"), self._number("HIGHESTMODSEQ"),
             rb"\*" in (self._imap.response("PERMANENTFLAGS")[1][0] or b""),
         )  # fmt: skip
+
+    def _folders(self) -> list[str]:
+        """Their names; none where the server does not tell."""
+        kind, said = self._imap.list()
+        lines = [line.decode("ascii", "replace") for line in said if isinstance(line, bytes)] if kind == "OK" else []
+        ends = [re.search(r'(?:"((?:[^"\\]|\\.)*)"|(\S+))$', line) for line in lines]
+        return sorted(decoded(re.sub(r"\\(.)", r"\1", one[1] or "") or one[2] or "") for one in ends if one)
 
     def find(self, *wanted: str) -> list[int]:
         """UIDs in the folder, in order."""
