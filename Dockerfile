@@ -1,9 +1,11 @@
 # Two stages: packages are installed in the first, and nothing that installs or builds is left in the second.
+# --build-arg EXTRAS=-extras: with what MySQL, Kafka, SFTP, object storage and apprise need beside.
 # Configuration: /etc/vigia/config.toml. State: /var/lib/vigia; nothing but that and /tmp is written to (run it --read-only).
 FROM python:3.13-slim AS build
 WORKDIR /app
-COPY requirements.txt ./
-RUN python -m venv /venv && /venv/bin/pip install --no-cache-dir --only-binary=:all: --require-hashes -r requirements.txt
+ARG EXTRAS=""
+COPY requirements.txt requirements-extras.txt ./
+RUN python -m venv /venv && /venv/bin/pip install --no-cache-dir --only-binary=:all: --require-hashes -r requirements${EXTRAS}.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY alerts alerts
 COPY connectors connectors

@@ -3,10 +3,13 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: run test lint bench boards pictures lock clean
+.PHONY: run extras test lint bench boards pictures lock clean
 
 run: $(VENV)/.run          ## the daemon with a simulated bank; Ctrl-C ends it
 	@$(BIN)/vigia run --config config.toml
+
+extras: $(VENV)/.run      ## what MySQL, Kafka, SFTP, object storage and apprise need beside, pinned
+	$(BIN)/pip install --quiet --require-hashes -r requirements-extras.txt
 
 test: $(VENV)/.dev         ## all tests
 	$(BIN)/pytest -n auto --dist worksteal
@@ -29,6 +32,9 @@ lock: $(VENV)/.dev         ## renew the pins from pyproject.toml
 	$(BIN)/pip install --quiet uv
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate \
 	  --custom-compile-command "make lock" --python-version 3.11 --extra install pyproject.toml -o requirements.txt
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate \
+	  --custom-compile-command "make lock" --python-version 3.11 --extra install --extra apprise --extra kafka --extra mysql --extra remote \
+	  pyproject.toml -o requirements-extras.txt
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate \
 	  --custom-compile-command "make lock" --python-version 3.11 --extra install --extra dev pyproject.toml -o requirements-dev.txt
 

@@ -99,11 +99,10 @@ class CaseBook:
             ):
                 continue
             product = products[0] if len(products) == 1 else ""
-            fresh = Decision(
-                key=held.key if held else case_key(incident.id, client), incident_id=incident.id, client_id=client,
-                product=product, action=Action.NONE, reason=wait, opened_at=at, priority=priority,
-                desk=desk_of(product or incident.scope.product), approved_by=approved,
-                informed_at=held.informed_at if held else None, undone=held.undone if held else (),
+            begun = held or Decision(case_key(incident.id, client), incident.id, client, product, Action.NONE, wait, at)
+            fresh = replace(  # what was done and said stays
+                begun if begun.confirmed_by else unlinked(begun), product=product, action=Action.NONE, reason=wait, opened_at=at,
+                priority=priority, desk=desk_of(product or incident.scope.product), approved_by=approved,
             )  # fmt: skip
             self._settle(fresh, incident, products, limits, changes)
 
@@ -115,9 +114,10 @@ class CaseBook:
         fresh: nothing is opened; its reason is what it would wait for.
         """
         at, wait = fresh.opened_at, fresh.reason
-        theirs = self._theirs(incident, fresh.client_id, products, at)
-        early = theirs is not None and is_early(theirs, incident)
-        sure = self._sure(theirs, incident, products) if theirs else None
+        said = self.cases.get((fresh.linked_source, fresh.linked_case_id)) if fresh.confirmed_by else None
+        theirs = said or self._theirs(incident, fresh.client_id, products, at)
+        early = theirs is not None and not said and is_early(theirs, incident)
+        sure = fresh.confidence if said else self._sure(theirs, incident, products) if theirs else None
         if theirs and theirs.open_at(at) and not early and wait not in (OBSERVED, WITHDRAWN):
             linked = linked_to(theirs)
             decision = replace(fresh, action=Action.LINK, reason=THEIRS, desk="", confidence=sure, **linked)

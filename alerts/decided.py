@@ -13,6 +13,11 @@ def case_key(incident_id: str, client_id: str) -> str:
     return f"VG-{incident_id}-{client_id}"
 
 
+def opened_for(decision: Decision) -> str:
+    """The incident for which it was taken, which may have been merged into another since: its key names it."""
+    return decision.key.removeprefix("VG-").removesuffix(f"-{decision.client_id}")
+
+
 class Decided(dict[str, Decision]):
     """By key. A merged incident brings decisions of its own: of several on a client in an incident, its own comes first."""
 

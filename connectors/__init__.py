@@ -7,7 +7,7 @@ files.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
@@ -26,6 +26,9 @@ Where = Callable[[int], str]
 
 AHEAD = timedelta(minutes=5)
 """A time further ahead of now than this is a wrong clock, zone or sentinel: no reading moves on to it."""
+
+KEPT = 1000
+"""Rejects of one poll that are kept, each with where it stands and why; the others are counted."""
 
 TIME = pa.timestamp("us", tz="UTC")
 MONEY = pa.decimal128(18, 2)
@@ -146,10 +149,10 @@ class Batch:
 
     table: rows in order of arrival; cursor: where to go on from; drained: nothing more was waiting; complete_until: the
     source vouches that every row which happened before this time has been delivered (None: it cannot say, which is
-    normal while a backlog is being read); rejects: rows that could not even be read; where: where a row of the table
-    stands, asked only for those that turn out unusable (None: the source cannot say); notes: what was left aside and nothing
-    is lost by it, told once; lost: what was never read and is no longer there, in words ('': nothing): what happened up to now is
-    not fully known; gaps: from when to when the source knows that it does not know: there, no row is not zero.
+    normal while a backlog is being read); rejects: rows that could not even be read, the first KEPT, and rejected: the number of all;
+    where: where a row of the table stands, asked only for those that turn out unusable (None: the source cannot say); notes: what was
+    left aside and nothing is lost by it, told once; lost: what was never read and is no longer there, in words ('': nothing): what
+    happened up to now is not fully known; gaps: from when to when the source knows that it does not know: there, no row is not zero.
     """
 
     table: pa.Table
@@ -161,6 +164,10 @@ class Batch:
     notes: tuple[Reject, ...] = ()
     lost: str = ""
     gaps: tuple[tuple[datetime, datetime], ...] = ()
+    rejected: int = 0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "rejected", max(self.rejected, len(self.rejects)))
 
 
 Fault = Literal["unreachable", "timeout", "busy", "login", "refused", "server", "unreadable", "resting", "other"]
@@ -205,7 +212,10 @@ class Source(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A case as a desk is asked to open or to change it: `key` is ours, and the same key is the same case for ever."""
+    """A case as a desk is asked to open or to change it: `key` is ours, and the same key is the same case for ever.
+
+    left: of one that is taken back, the kinds of those that still stand for the affectation for which it was opened (None: not told).
+    """
 
     key: str
     incident_id: str
@@ -219,6 +229,7 @@ class Case:
     kind: str = "soporte"
     status: str = "abierto"
     note: str = ""
+    left: Collection[str] | None = None
 
 
 @runtime_checkable

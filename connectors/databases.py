@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from contextlib import contextmanager
 from pathlib import Path
+from threading import local
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -13,6 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from connectors import SourceError
+from connectors.frozen import Watch
 from connectors.sqlstates import meaning
 
 if TYPE_CHECKING:
@@ -22,7 +24,7 @@ CONNECT = 10
 """Seconds in which a server must take a connection."""
 SLACK = 10
 """Seconds that a server has to break a statement off by itself before its connection is given up."""
-PACKAGES = {"pymysql": "'vigia[mysql]'", "mysqldb": "mysqlclient", "cx_oracle": "cx_Oracle"}
+PACKAGES = {"mysqldb": "mysqlclient", "cx_oracle": "cx_Oracle"}
 """What to install for a driver, where it is not called as the driver is."""
 BIT = 16
 """MySQL's type of a column of bits, which its driver gives as bytes."""
@@ -32,7 +34,8 @@ _HUSHED = re.compile(r"pass|pwd|secret|token", re.IGNORECASE)
 class Database:
     """Opened anew for each poll: a database that restarted is met afresh, and none is kept busy between polls.
 
-    timeout: seconds a statement may take. Where the server, or its user, has a shorter limit, that one stands.
+    timeout: seconds a statement may take. Where the server, or its user, has a shorter limit, that one stands; one that is frozen and
+    does not heed it is given up SLACK seconds later.
     Raises ValueError, naming the key, where the address is none or its driver is not installed.
     """
 
@@ -48,6 +51,15 @@ class Database:
             )
         except (NoSuchModuleError, ImportError) as error:
             raise ValueError(_driverless(self.address, error)) from error
+        self._thread = local()
+        sa.event.listen(self._engine, "do_connect", self._connected)
+
+    def _connected(self, dialect: sa.Dialect, _: object, args: list[Any], options: dict[str, Any]) -> Any:
+        """Made as it would be; the drivers of PostgreSQL know no limit of their own, and say which line it is."""
+        made: Any = dialect.connect(*args, **options)
+        if self.backend == "postgresql" and hasattr(made, "fileno"):
+            self._thread.watch.hold(made.fileno())
+        return made
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
@@ -55,29 +67,43 @@ class Database:
         file = self.address.database
         if self.backend == "sqlite" and file and not file.startswith("file:") and not Path(file).exists():
             raise SourceError(f"{self.shown}: there is no such file", fault="unreachable")
+        self._thread.watch = watch = Watch(self._timeout + SLACK)
         try:
             with self._engine.connect() as connection:
+                watch.again()
                 self._settle(connection)
+                watch.rest()
                 yield connection
+                watch.again()
         except (SQLAlchemyError, RuntimeError, OSError) as error:  # pymysql's RuntimeError: a log-in needs a package
             cause = getattr(error, "orig", None) or error
             words = " ".join(str(cause).split()) or type(cause).__name__
             if words == "interrupted":
                 words = f"no answer within {self._timeout:g} s (timeout)"
             fault, permanent = meaning(cause, words, self.backend)
+            if watch.cut:
+                words, fault, permanent = (
+                    f"no answer within {watch.seconds:g} s: its server is frozen",
+                    "timeout",
+                    False,
+                )
             for secret in self._secrets:
                 words = words.replace(secret, "***")
             raise SourceError(
                 f"{self.shown}: {words}", permanent=permanent, fault=fault
             ) from None  # it holds the password
+        finally:
+            watch.let_go()
 
     def rows(self, connection: sa.Connection, select: sa.Select[Any]) -> tuple[list[str], Sequence[Sequence[Any]]]:
         """The names of the columns, and the rows; bits are numbers."""
+        self._thread.watch.again()
         result = connection.execute(select)
         names = list(result.keys())
         told = (result.cursor.description or ()) if self.backend in ("mysql", "mariadb") and result.cursor else ()
         bits = {place for place, one in enumerate(told) if one[1] == BIT}
         found: Sequence[Sequence[Any]] = result.fetchall()
+        self._thread.watch.rest()
         if bits:
             found = [
                 tuple(int.from_bytes(c) if i in bits and isinstance(c, bytes) else c for i, c in enumerate(row))
@@ -146,9 +172,10 @@ def _driverless(address: sa.URL, error: Exception) -> str:
     driver = _driver(address)
     if not driver:
         return f"url: no driver for {address.drivername}: SQLAlchemy knows no such database"
-    told = f"url: no driver for {address.drivername}: {error}; pip install {PACKAGES.get(driver, driver)}"
+    install = "make extras" if driver == "pymysql" else f"pip install {PACKAGES.get(driver, driver)}"
+    told = f"url: no driver for {address.drivername}: {error}; {install}"
     if address.get_backend_name() in ("mysql", "mariadb") and driver != "pymysql":
-        told += ", or write mysql+pymysql:// and pip install 'vigia[mysql]'"
+        told += ", or write mysql+pymysql:// and make extras"
     return told
 
 

@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.csv
 
+from connectors import KEPT
+from connectors.malformed import Malformed
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 EXACT = 1 << 20
 """Chunks up to this size are searched for an open quotation mark exactly; larger ones only if marks do not pair up."""
@@ -35,12 +38,12 @@ def whole(chunk: bytes, delimiter: str) -> int:
     marks = chunk.count(b'"', 0, end if chunk.find(b'"', first, end) >= 0 else first)
     if not marks or (end > EXACT and marks % 2 == 0):
         return end
-    spanning: list[tuple[int, int]] = []
+    spans: list[tuple[int, int]] = []
     for field in _quoted(delimiter).finditer(chunk, 0, end):
         if field[1] is None:
-            return _record_start(chunk, field.start(), spanning)
+            return _record_start(chunk, field.start(), spans)
         if chunk.find(b"\n", *field.span()) >= 0:
-            spanning.append(field.span())
+            spans.append(field.span())
     return end
 
 
@@ -51,22 +54,29 @@ def _quoted(delimiter: str) -> re.Pattern[bytes]:
 
 def records(chunk: bytes, end: int, delimiter: str) -> Iterator[int]:
     """Of every record up to `end`, malformed ones too, the number of line ends before it."""
-    cells = (cell.span() for cell in _quoted(delimiter).finditer(chunk, 0, end))
-    spanning = (span for span in cells if chunk.find(b"\n", *span) >= 0)
+    spans = iter(spanning(chunk, end, delimiter))
     first = last = line = seen = 0
     for text in _TEXT.finditer(chunk, 0, end):
         start = text.start()
         line, seen = line + chunk.count(b"\n", seen, start), start
         while last <= start:
-            first, last = next(spanning, (end, end + 1))
+            first, last = next(spans, (end, end + 1))
         if start <= first:  # else it goes on within quotation marks
             yield line
 
 
-def _record_start(chunk: bytes, inside: int, spanning: list[tuple[int, int]]) -> int:
+def spanning(chunk: bytes, end: int, delimiter: str) -> list[tuple[int, int]]:
+    """Where the cells begin and end that hold line ends within quotation marks."""
+    if chunk.find(b'"', 0, end) < 0:
+        return []
+    cells = (cell.span() for cell in _quoted(delimiter).finditer(chunk, 0, end))
+    return [span for span in cells if chunk.find(b"\n", *span) >= 0]
+
+
+def _record_start(chunk: bytes, inside: int, spans: list[tuple[int, int]]) -> int:
     start = chunk.rfind(b"\n", 0, inside) + 1
-    while spanning and start > spanning[-1][0]:
-        first, last = spanning.pop()
+    while spans and start > spans[-1][0]:
+        first, last = spans.pop()
         if start <= last:
             start = chunk.rfind(b"\n", 0, first) + 1
     return start
@@ -79,40 +89,52 @@ def header(line: str, delimiter: str) -> list[str]:
     return [f"{name} ({names[: i + 1].count(name)})" if name in twice else name for i, name in enumerate(names)]
 
 
-def parse(chunk: bytes, end: int, names: list[str], delimiter: str) -> tuple[pa.Table, list[tuple[int, str]]]:
-    """Whole records, up to `end`, to a table of text columns, and the malformed rows: (line ends before it, why).
+def parse(chunk: bytes, end: int, names: list[str], delimiter: str, most: int = KEPT) -> tuple[pa.Table, Malformed]:
+    """Whole records, up to `end`, to a table of text columns, and the malformed rows, `most` of them with their lines.
 
     An empty cell is ''. '007' stays '007'. UnicodeDecodeError if the text is not UTF-8.
     """
     schema = pa.schema([(name, pa.string()) for name in names])
     if not end or (end < EXACT and chunk[:end].isspace()):
-        return schema.empty_table(), []
+        return schema.empty_table(), Malformed(most)
     malformed: list[tuple[str, str]] = []
+    count = 0
     quoted = chunk.find(b'"', 0, end) >= 0
 
+    def stop(row: pyarrow.csv.InvalidRow) -> str:  # noqa: ARG001 - threads tell of rows in any order
+        nonlocal count
+        count += 1
+        return "error"
+
     def skip(row: pyarrow.csv.InvalidRow) -> str:
-        malformed.append((row.text, f"{row.actual_columns} columns instead of {row.expected_columns}"))
+        nonlocal count
+        count += 1
+        if count <= most:
+            malformed.append((row.text, f"{row.actual_columns} columns instead of {row.expected_columns}"))
         return "skip"
 
-    def columns(*, threads: bool) -> pa.Table:
+    def columns(wrong: Callable[[pyarrow.csv.InvalidRow], str], *, threads: bool) -> pa.Table:
         return pyarrow.csv.read_csv(
             pa.BufferReader(pa.py_buffer(chunk).slice(0, end)),  # not a copy
             read_options=pyarrow.csv.ReadOptions(column_names=names, block_size=2 << 20, use_threads=threads),
             parse_options=pyarrow.csv.ParseOptions(
-                delimiter=delimiter, newlines_in_values=quoted, invalid_row_handler=skip
+                delimiter=delimiter, newlines_in_values=quoted, invalid_row_handler=wrong
             ),
             convert_options=pyarrow.csv.ConvertOptions(column_types=schema, null_values=[]),
         )
 
     try:
-        table = columns(threads=True)
+        try:
+            table = columns(stop, threads=True)
+        except pa.ArrowInvalid:
+            if not count:
+                raise
+            count = 0
+            table = columns(skip, threads=False)
     except pa.ArrowInvalid:
         chunk[:end].decode()  # says which byte
         raise
-    if malformed:  # threads tell of them in any order
-        malformed.clear()
-        columns(threads=False)
-    return table, _lines(chunk, malformed)
+    return table, Malformed(most, _lines(chunk, malformed), count)
 
 
 def _lines(chunk: bytes, malformed: list[tuple[str, str]]) -> list[tuple[int, str]]:

@@ -22,7 +22,8 @@ class Delta:
     """A list that is read page by page to its delta link, and from there on again.
 
     url, params, headers: of the very first page (headers: of all); changed: the name, in a row, of the time of its last change, by which
-    what is older than the first start is passed over; shape: a row as the tool has it -> as it is given, None for one that is none.
+    what is older than the first start is passed over; shape: a row as the tool has it -> as it is given, None for one that is none; one
+    on which it stumbles is told, and the others go on.
 
     A page is named by its link, which the cursor holds. A token that is no longer good starts the reading over: what is there comes once
     more, and what was deleted meanwhile is not told. Of a row that a page has more than once, the last counts.
@@ -87,10 +88,18 @@ class Delta:
             for i, row in enumerate(found)
             if not isinstance(row, dict)
         ]
-        last = {str(row.get(self._id)): row for row in found if isinstance(row, dict)}
+        last = {str(row.get(self._id)): (i, row) for i, row in enumerate(found) if isinstance(row, dict)}
         first = datetime.fromisoformat(since) if since else OLDEST
-        rows = (self._shape(row) for row in last.values() if self._late_enough(row, first))
-        return [row for row in rows if row is not None], rejects
+        rows = []
+        for i, row in last.values():
+            try:
+                shaped = self._shape(row) if self._late_enough(row, first) else None
+            except Exception as error:  # noqa: BLE001 - whatever stands in it, it is that row's trouble alone
+                why = f"cannot be read ({type(error).__name__})"
+                rejects.append(Reject(f"{self.session.shown}: row {i + 1}", why))
+                continue
+            rows += [] if shaped is None else [shaped]
+        return rows, rejects
 
     def _late_enough(self, row: dict[str, Any], first: datetime) -> bool:
         try:

@@ -5,21 +5,23 @@ from __future__ import annotations
 import gzip
 import hashlib
 import re
-from base64 import b64decode, b64encode
-from dataclasses import dataclass, field
+from base64 import b64decode
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, cast
+from typing import IO, TYPE_CHECKING, cast
 
 import pyarrow as pa
 import pyarrow.parquet
 
-from connectors import Batch, Cursor, Reject, SourceError, lines, parquet
+from connectors import KEPT, Batch, Cursor, Reject, SourceError, lines, parquet
+from connectors.drops import Reading, State, Waiting, mark_of, short, text
 from connectors.growing import Piece, beginning, open_bytes
 from connectors.records import alike, form
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-    from datetime import datetime, timedelta
+    from collections.abc import Sequence
+    from datetime import timedelta
 
     from connectors import Where
     from connectors.folders import Folder, Found
@@ -32,61 +34,11 @@ FILES = 500
 """Files read at one poll."""
 MOST = 20_000
 """Files in the folder: each costs the cursor eight characters, and every poll lists them all."""
-CONTENTS = 1000
-"""Files whose content is known again under another name: the last that were read."""
-RECENT = 50
-"""Files that go on where they stopped if they have grown: the last that were read."""
 AGED = 300.0
 """Seconds (and `settled`) that a file must have lain by its own time, to need no second look. More than clocks are apart."""
 PATIENCE = 600.0
-"""Seconds for which a file that does not settle keeps the folder from vouching for the time; then it is told."""
-_MARK, _DIGEST = 6, 9
+"""Seconds for which a file that does not settle keeps the folder from vouching for more than the time before it; then it is told."""
 _OURS = re.compile(r"\.(csv|txt|jsonl|ndjson|parquet)(\.gz)?$", re.IGNORECASE)
-
-
-@dataclass
-class _State:
-    """The cursor, unfolded. known: marks of the files (name and tag) that are done with; contents: digests of what they held.
-
-    recent: name -> size, digest and place of what was read last; waiting: name -> tag, since when it looks so, since when it is there,
-    and whether that was told; bad: name -> mark of those that could not be read and were told; reading: the file in the middle of
-    which the last poll stopped.
-    """
-
-    known: set[bytes] = field(default_factory=set)
-    contents: dict[bytes, None] = field(default_factory=dict)
-    recent: dict[str, dict[str, Any]] = field(default_factory=dict)
-    waiting: dict[str, list[Any]] = field(default_factory=dict)
-    bad: dict[str, str] = field(default_factory=dict)
-    reading: dict[str, Any] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, cursor: Cursor | None) -> _State:
-        if not cursor:
-            return cls()
-        known = set(_cut(cursor.get("known", ""), _MARK))
-        # what was read from these names as growing files, before the folder itself was named
-        known |= {_mark(name, place["seen"]) for name, place in cursor.get("files", {}).items() if place["seen"]}
-        kept = {part: dict(cursor.get(part, {})) for part in ("recent", "waiting", "bad", "reading")}
-        return cls(known=known, contents=dict.fromkeys(_cut(cursor.get("contents", ""), _DIGEST)), **kept)
-
-    def cursor(self) -> Cursor:
-        contents = list(self.contents)[-CONTENTS:]
-        recent = dict(list(self.recent.items())[-RECENT:])
-        return {
-            "known": b64encode(b"".join(sorted(self.known))).decode(),
-            "contents": b64encode(b"".join(contents)).decode(),
-            **{
-                part: held
-                for part, held in (
-                    ("recent", recent),
-                    ("waiting", self.waiting),
-                    ("bad", self.bad),
-                    ("reading", self.reading),
-                )
-                if held
-            },
-        }
 
 
 @dataclass
@@ -97,9 +49,9 @@ class _Taken:
     rejects: list[Reject] = field(default_factory=list)
     notes: list[Reject] = field(default_factory=list)
     standing: list[tuple[int, Where]] = field(default_factory=list)
+    rejected: int = 0
     left: int = 0
     drained: bool = True
-    held: bool = False
 
 
 class Dropped:
@@ -109,11 +61,11 @@ class Dropped:
         self.folder, self.records = folder, records
         self._settled, self._lag, self._repeats = 0.0 if folder.whole else settled.total_seconds(), lag, repeats
         self._bad: dict[bytes, SourceError] = {}
-        self._looked: dict[str, list[Any]] = {}
+        self._looked: dict[str, Waiting] = {}
 
     def poll(self, cursor: Cursor | None, now: datetime) -> Batch:
         """What was dropped since `cursor`; at most about 128 MB or 500 files."""
-        state, taken = _State.of(cursor), _Taken(left=LIMIT)
+        state, taken = State.of(cursor), _Taken(left=LIMIT)
         files = sorted(self.folder.found(), key=lambda file: (file.at, file.name))
         if len(files) > MOST:
             raise SourceError(
@@ -121,8 +73,16 @@ class Dropped:
                 permanent=True,
                 fault="refused",
             )
-        marks = {file.name: _mark(file.name, file.tag) for file in files}
-        if files:  # a folder with nothing in it may be a disk that is away: what is known is kept
+        marks = {file.name: mark_of(file.name, file.tag) for file in files}
+        named = (cursor or {}).get("files", {})  # growing files, not all of them here
+        if named and files and not named.keys() & marks.keys():
+            taken.notes.append(Reject(self.folder.shown, "read from the beginning: what was read before lay elsewhere"))
+        disk = self.folder.disk()
+        if not files and state.disk and disk != state.disk:
+            words = f"{self.folder.shown}: is empty, and not the folder that it was: is its disk away? A file in it ends this"
+            raise SourceError(words, fault="unreachable")
+        if files:  # of one with nothing in it, what is known is kept
+            state.disk = disk
             state.known &= set(marks.values())
             state.bad = {name: mark for name, mark in state.bad.items() if name in marks}
             self._bad = {mark: why for mark, why in self._bad.items() if mark in marks.values()}
@@ -136,22 +96,39 @@ class Dropped:
                 else f"1 file waits until it lies still {still}"
             )
             taken.notes.append(Reject(self.folder.shown, words))
-        fault = self._read(ready, marks, state, taken)
-        untold = [f for f in ready if marks[f.name] in self._bad and state.bad.get(f.name) != _text(marks[f.name])]
+        fault = self._read(ready, marks, state, taken, now.timestamp())
+        untold = [f for f in ready if marks[f.name] in self._bad and state.bad.get(f.name) != text(marks[f.name])]
         if untold and (taken.tables or taken.rejects):
             taken.drained = False
         elif untold and taken.drained:
             # In a batch of their own: what they hold is lost until they are mended, and the time is told as unknown.
-            state.bad |= {file.name: _text(marks[file.name]) for file in untold}
+            state.bad |= {file.name: text(marks[file.name]) for file in untold}
             taken.rejects = [Reject(_called(file.name), str(self._bad[marks[file.name]]), "file") for file in untold]
         if fault and not taken.tables and not taken.rejects and not taken.notes:
             raise fault
-        held = taken.held or any(now.timestamp() - first < PATIENCE for _, _, first, _ in state.waiting.values())
+        state.polled = now.timestamp()
         drained = taken.drained and fault is None
-        until = now - self._lag if drained and not held else None
+        until = self._vouched(state, now) if drained else None
         table = pa.concat_tables(taken.tables, promote_options="default") if taken.tables else pa.table({})
         where = lines.one_after_another(taken.standing) if taken.standing else None
-        return Batch(table, state.cursor(), drained, until, tuple(taken.rejects), where, tuple(taken.notes))
+        return Batch(
+            table,
+            state.cursor(),
+            drained,
+            until,
+            tuple(taken.rejects),
+            where,
+            tuple(taken.notes),
+            rejected=taken.rejected,
+        )
+
+    def _vouched(self, state: State, now: datetime) -> datetime | None:
+        """Until when all has come: what waits may hold rows from when it was not there yet, and none from before that."""
+        held = [one for one in state.waiting.values() if now.timestamp() - one.first < PATIENCE]
+        if not held:
+            return now - self._lag
+        known = [one.before for one in held if one.before is not None]
+        return datetime.fromtimestamp(min(known), now.tzinfo) - self._lag if len(known) == len(held) else None
 
     def at_once(self) -> None:
         """From now on no file is waited for: for a look at what lies there, of which nothing is kept."""
@@ -175,34 +152,38 @@ class Dropped:
                 return self.records.columns(file.name, stream)
             return self.records.columns(file.name, cast("IO[bytes]", gzip.open(stream, "rb")))
 
-    def _whole(self, fresh: Sequence[Found], state: _State, now: float, taken: _Taken) -> list[Found]:
+    def _whole(self, fresh: Sequence[Found], state: State, now: float, taken: _Taken) -> list[Found]:
         """Those that nobody is writing any more; the others wait."""
-        ready, waiting = [], {}
-        seen = state.waiting | self._looked  # an answer that could not be used took its cursor with it
-        self._looked = {}
+        ready, seen = [], state.waiting | self._looked  # an answer that could not be used took its cursor with it
+        begun = state.reading[1].mark if state.reading else ""
+        self._looked, state.waiting = {}, {}
         for file in fresh:
-            tag, since, first, told = seen.get(file.name, (file.tag, now, now, False))
-            since = since if tag == file.tag else now
-            self._looked[file.name] = [file.tag, since, first, told]
-            if now - since >= self._settled or now - file.at >= self._settled + AGED:
+            one = seen.get(file.name, Waiting(file.tag, now, now, before=state.polled))
+            one = one if one.tag == file.tag else one._replace(tag=file.tag, since=now)
+            self._looked[file.name] = one
+            settled = now - one.since >= self._settled or now - file.at >= self._settled + AGED
+            if settled or text(mark_of(file.name, file.tag)) == begun:
                 ready.append(file)
-                continue
-            if now - first >= PATIENCE and not told:
-                taken.notes.append(Reject(_called(file.name), "keeps changing: it is read once it lies still"))
-                told = True
-            waiting[file.name] = self._looked[file.name] = [file.tag, since, first, told]
-        state.waiting = waiting
+            else:
+                self._wait(file, now, state, taken)
         return ready
 
+    def _wait(self, file: Found, now: float, state: State, taken: _Taken) -> None:
+        one = self._looked[file.name]
+        if now - one.first >= PATIENCE and not one.told:
+            taken.notes.append(Reject(_called(file.name), "keeps changing: it is read once it lies still"))
+            one = one._replace(told=True)
+        state.waiting[file.name] = self._looked[file.name] = one
+
     def _read(
-        self, ready: Sequence[Found], marks: dict[str, bytes], state: _State, taken: _Taken
+        self, ready: Sequence[Found], marks: dict[str, bytes], state: State, taken: _Taken, now: float
     ) -> SourceError | None:
         """Takes from each file in turn; the first fault of one that could not be fetched."""
         fault = None
-        begun = state.reading.get("mark")
-        order = sorted(ready, key=lambda file: _text(marks[file.name]) != begun)  # what was begun goes on
-        if not order or _text(marks[order[0].name]) != begun:
-            state.reading = {}  # changed or gone in the middle of it
+        begun = state.reading[1].mark if state.reading else ""
+        order = sorted(ready, key=lambda file: text(marks[file.name]) != begun)  # what was begun goes on
+        if not order or text(marks[order[0].name]) != begun:
+            state.let_go()  # changed or gone in the middle of it
         asked = 0
         for file in order:
             mark = marks[file.name]
@@ -217,17 +198,19 @@ class Dropped:
                     taken.drained = False
                     break
             except FileNotFoundError:  # gone or changed since it was listed
-                taken.held, state.reading = True, {}
+                self._wait(file, now, state, taken)
+                state.let_go()
             except SourceError as error:
                 if error.fault == "unreadable":  # told when the others have been read
-                    self._bad[mark], state.reading = error, {}
+                    self._bad[mark] = error
+                    state.let_go()
                     continue
                 fault = fault or error
                 if error.fault != "refused" or state.reading:
                     break  # nor will the others be fetched; and what was begun goes first
         return fault
 
-    def _take(self, file: Found, mark: bytes, state: _State, taken: _Taken) -> bool:
+    def _take(self, file: Found, mark: bytes, state: State, taken: _Taken) -> bool:
         """One file's rows onto what was taken; whether the next one may follow."""
         if self.folder.open_ended and not _ours(file.name):
             taken.notes.append(Reject(_called(file.name), "left: the name does not end in .csv, .jsonl or .parquet"))
@@ -236,70 +219,81 @@ class Dropped:
         form(file.name)
         path = self.folder.local(file)
         if not state.reading:
-            state.reading = self.records.in_words(file.name, lambda: self._begun(path, file, mark, state, taken))
+            begun = self.records.in_words(file.name, lambda: self._begun(path, file, mark, state, taken))
+            state.reading = (file.name, begun) if begun else None
         if state.reading:
-            piece = self.records.in_words(
-                file.name, lambda: self._piece(path, file, state.reading["place"], taken.left)
-            )
+            so_far = state.reading[1]
+            piece = self.records.in_words(file.name, lambda: self._piece(path, file, so_far.place, taken.left))
             if piece.table.num_rows:
                 if taken.tables and not alike(taken.tables[0].schema, piece.table.schema):
                     return False
                 if piece.where:
                     taken.standing.append((piece.table.num_rows, piece.where))
                 taken.tables.append(piece.table)
-            taken.rejects += piece.rejects
+            taken.rejects += piece.rejects[: KEPT - len(taken.rejects)]
+            taken.rejected += piece.rejected
             taken.left -= piece.table.nbytes
-            state.reading["place"] = piece.place
-            state.reading["rows"] = state.reading["rows"] or bool(piece.table.num_rows or piece.rejects)
+            some = so_far.rows or bool(piece.table.num_rows or piece.rejects)
+            so_far = replace(so_far, place=piece.place, rows=some, whole=not piece.more)
+            state.reading = (file.name, so_far)
             if piece.more:
                 return False
-            if state.reading["rows"]:
-                state.contents[b64decode(state.reading["digest"])] = None
-            state.recent.pop(file.name, None)
-            state.recent[file.name] = {part: state.reading[part] for part in ("size", "digest", "place")}
+            if some:
+                state.contents[b64decode(so_far.digest)] = None
+            state.let_go()
         state.known.add(mark)
         state.bad.pop(file.name, None)
-        state.reading = {}
         return True
 
-    def _begun(self, path: str, file: Found, mark: bytes, state: _State, taken: _Taken) -> dict[str, Any]:
+    def _begun(self, path: str, file: Found, mark: bytes, state: State, taken: _Taken) -> Reading | None:
         """Where the reading of a file begins; nothing if its content has been read already."""
         before = state.recent.get(file.name)
-        digest, top = _digests(path, before["size"] if before else 0)
-        if before and digest == before["digest"]:
-            return {}  # touched, no more
+        size, digest, top = _digests(path, before.size if before else 0)
+        begun = Reading(text(mark), size, digest, beginning(), whole=False)
+        # in the middle of this very content reading stopped, under this name or another
+        half = next((one for one in state.recent.values() if one.digest == digest and not one.whole), None)
+        if half:
+            return replace(begun, place=half.place, rows=half.rows)
+        if before and digest == before.digest:
+            return None  # touched, no more
         if b64decode(digest) in state.contents and not self._repeats:
             taken.notes.append(Reject(_called(file.name), "left: a file with the same content has been read already"))
-            return {}
+            return None
         if path.lower().endswith(".gz"):
             _prove(path)
-        place = beginning()
-        if before and top == before["digest"] and form(file.name) != "parquet":
-            place = before["place"]
-        elif before and before["size"]:
+        if before and self._goes_on(path, file, before, top):
+            return replace(begun, place=before.place)
+        if before and before.size:
             taken.notes.append(
                 Reject(_called(file.name), "has changed since it was read: read again from its beginning")
             )
-        return {"mark": _text(mark), "size": file.size, "digest": digest, "place": place, "rows": False}
+        return begun
+
+    @staticmethod
+    def _goes_on(path: str, file: Found, before: Reading, top: str) -> bool:
+        """Whether it still begins with what was read."""
+        if form(file.name) == "parquet":
+            return parquet.same(path, before.place)
+        return top == before.digest
 
     def _piece(self, path: str, file: Found, place: Place, limit: int) -> Piece:
         if form(file.name) == "parquet":
-            return parquet.take(path, place, "", limit, called=file.name)
+            return parquet.take(path, place, [], "", limit, called=file.name)
         with open_bytes(path) as stream:
-            places = [place] if place["at"] else []
-            return self.records.take(file.name, stream, places, limit=limit, still_written=False, whole=True, seen="")
+            own = place if place["at"] else None
+            return self.records.take(file.name, stream, own, [], limit=limit, still_written=False, whole=True, seen="")
 
 
-def _digests(path: str, size: int) -> tuple[str, str]:
-    """Of the file's content, and of its first `size` bytes ('' if it has no more than those)."""
-    whole, top, left = hashlib.sha256(), "", size
+def _digests(path: str, size: int) -> tuple[int, str, str]:
+    """How long the file is, what its content is, and what its first `size` bytes are ('' if it has no more than those)."""
+    whole, top, left, length = hashlib.sha256(), "", size, 0
     with Path(path).open("rb") as stream:
         while piece := stream.read(min(left, 1 << 20) if left else 1 << 20):
             if size and not left and not top:
-                top = _short(whole.digest())
+                top = short(whole.digest())
             whole.update(piece)
-            left = max(left - len(piece), 0)
-    return _short(whole.digest()), top
+            left, length = max(left - len(piece), 0), length + len(piece)
+    return length, short(whole.digest()), top
 
 
 def _prove(path: str) -> None:
@@ -307,23 +301,6 @@ def _prove(path: str) -> None:
     with open_bytes(path) as stream:
         while stream.read(1 << 20):
             pass
-
-
-def _short(digest: bytes) -> str:
-    return b64encode(digest[:_DIGEST]).decode()
-
-
-def _mark(name: str, tag: str) -> bytes:
-    return hashlib.blake2b(f"{name}\0{tag}".encode(errors="surrogateescape"), digest_size=_MARK).digest()
-
-
-def _text(mark: bytes) -> str:
-    return b64encode(mark).decode()
-
-
-def _cut(packed: str, size: int) -> Iterable[bytes]:
-    held = b64decode(packed)
-    return (held[i : i + size] for i in range(0, len(held), size))
 
 
 def _called(name: str) -> str:

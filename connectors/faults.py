@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connectors import Reject
+from connectors import KEPT, Reject
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,17 +16,21 @@ if TYPE_CHECKING:
 
 
 class Faults:
-    """The unusable rows of a table. theirs: our column names -> the table's."""
+    """The unusable rows of a table. theirs: our column names -> the table's. Why is kept of the first KEPT."""
 
     def __init__(self, table: pa.Table, theirs: Mapping[str, str]) -> None:
         self._table, self._theirs = table, theirs
         self._why: dict[int, list[str]] = {}
+        self._wrong: pa.ChunkedArray | None = None
 
     def add(self, name: str, wrong: pa.ChunkedArray | None, why: str) -> None:
         """Rows for which `wrong` is true cannot be used, because of what their column `name` (ours) holds."""
         if wrong is None or not pc.any(wrong).as_py():
             return
-        rows = pc.indices_nonzero(wrong)
+        wrong = pc.fill_null(wrong, fill_value=False)
+        self._wrong = wrong if self._wrong is None else pc.or_(self._wrong, wrong)
+        # The first rows of all are among the first of each column.
+        rows = pc.indices_nonzero(wrong)[:KEPT]
         theirs = self._theirs.get(name, name)
         called = name if theirs == name else f"{name} ({theirs})"
         cells = self._table.column(theirs).take(rows).to_pylist() if theirs in self._table.column_names else []
@@ -35,18 +39,21 @@ class Faults:
             self._why.setdefault(row, []).append(f"{called}{held} {why}")
 
     @property
+    def count(self) -> int:
+        """How many rows cannot be used."""
+        return 0 if self._wrong is None else int(pc.sum(self._wrong).as_py())
+
+    @property
     def rows(self) -> list[int]:
-        """Numbers of the unusable rows, from 0, in order."""
-        return sorted(self._why)
+        """Numbers of the first KEPT unusable rows, from 0, in order."""
+        return sorted(self._why)[:KEPT]
 
     def usable(self, rows: pa.Table) -> pa.Table:
         """The rows without a fault."""
-        if not self._why:
-            return rows
-        return rows.filter(pc.invert(pc.is_in(pa.array(range(rows.num_rows)), value_set=pa.array(self.rows))))
+        return rows if self._wrong is None else rows.filter(pc.invert(self._wrong))
 
     def told(self, key: str, where: Where | None) -> tuple[Reject, ...]:
-        """One reject a row, naming where it stands (None: its number, from 1) and its `key` (ours) where it has one."""
+        """One reject a row, of the first, naming where it stands (None: its number, from 1) and its `key` (ours) where it has one."""
         if not self._why:
             return ()
         theirs = self._theirs.get(key, key)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import fields
 from datetime import datetime
@@ -9,12 +10,15 @@ from typing import Any
 
 from connectors import ROLES, Case, answers
 
-WRITTEN = (*(field.name for field in fields(Case)), "reported_by")
+WRITTEN = (*(field.name for field in fields(Case) if field.name != "left"), "reported_by")
 """What a tool can be sent of a case. `reported_by` is always `monitor`: read back, ours are not the client's own."""
 READ = (*ROLES["cases"].names, "id_type")
 PRESENT = ("status", "note")
 """What an update writes; all else is for the people who work the case."""
 OURS = "monitor"
+FORM = r"(?:VG|AF)-\S.*"
+"""How a key of ours looks, a case's or an affectation's: what else stands where keys are kept, people wrote, and it is about
+something else."""
 
 
 class Fields:
@@ -54,9 +58,10 @@ class Fields:
         return list(dict.fromkeys(theirs for theirs in (*self.reads.values(), self.key) if theirs))
 
     def row(self, theirs: Mapping[str, Any]) -> dict[str, Any]:
-        """A case of theirs under our names; one that carries our key is ours."""
+        """A case of theirs under our names; one that carries a key of ours is ours."""
         ours = {name: answers.reached(theirs, there) for name, there in self.reads.items() if there}
-        return ours | ({"reported_by": OURS} if answers.reached(theirs, self.key) else {})
+        carried = answers.reached(theirs, self.key)
+        return ours | ({"reported_by": OURS} if isinstance(carried, str) and re.match(FORM, carried.strip()) else {})
 
     def sent(self) -> list[str]:
         """Their names of all that is written."""

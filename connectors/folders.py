@@ -46,6 +46,10 @@ class Folder(Protocol):
         """Where its bytes lie on this machine, all of them, until the next call; `.gz` at its end if they are compressed."""
         ...
 
+    def disk(self) -> str:
+        """What folder it is, on what disk: another where that of the files is away. '' if it cannot be told."""
+        ...
+
     def opened(self, file: Found) -> IO[bytes]:
         """To look at its beginning, or at a Parquet file's end; not decompressed."""
         ...
@@ -79,7 +83,13 @@ class Local:
 
     def local(self, file: Found) -> str:
         """The file itself."""
+        if appearance(Path(file.name).stat()) != file.tag:
+            raise FileNotFoundError(file.name)
         return file.name
+
+    def disk(self) -> str:
+        """By its number alone: those of devices change when the machine starts."""
+        return str(Path(self.shown).stat().st_ino)
 
     def opened(self, file: Found) -> IO[bytes]:
         """The file itself."""

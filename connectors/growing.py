@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING, NotRequired, TypedDict, cast
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
     import pyarrow as pa
 
@@ -26,7 +26,7 @@ class Place(TypedDict):
 
     at: bytes taken (after decompression; of a Parquet file, rows); mark: what they look like; lines: a place up to it,
     and the number of line ends before that one; seen: size and time of the file when its last poll found no more;
-    tail: where a last row began that was taken without a line end.
+    tail: where a last row began that was taken without a line end; endless: it stands in a line that was left out for having no end.
     """
 
     at: int
@@ -34,17 +34,25 @@ class Place(TypedDict):
     mark: str
     seen: str
     tail: NotRequired[int]
+    endless: NotRequired[bool]
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """What one poll took from one file, where it stopped, whether more was waiting, and where its rows stand."""
+    """What one poll took from one file, where it stopped, whether more was waiting, and where its rows stand.
+
+    rejects, rejected: as of a batch.
+    """
 
     table: pa.Table
     place: Place
     more: bool = False
     rejects: tuple[Reject, ...] = ()
     where: Where | None = None
+    rejected: int = 0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "rejected", max(self.rejected, len(self.rejects)))
 
 
 def beginning() -> Place:
@@ -114,7 +122,7 @@ def line_ends(stream: IO[bytes], place: Place) -> int:
 def still(path: str, place: Place) -> bool:
     """Whether the file under this name is the one whose place this is."""
     try:
-        if place["seen"] == appearance(Path(path).stat()) or not place["mark"]:
+        if place["seen"] == appearance(Path(path).stat()):
             return True
         with open_bytes(path) as stream:
             return same(stream, read(stream, MARGIN)[0], place)
@@ -122,11 +130,40 @@ def still(path: str, place: Place) -> bool:
         return False
 
 
-def resume(stream: IO[bytes], head: bytes, places: Iterable[Place]) -> Place:
-    """Where this file goes on: the place whose bytes it still begins with, else its beginning."""
-    for place in places:
-        if place["mark"] and same(stream, head, place):
-            if "tail" in place and window(stream, place["at"], 1) not in {b"", b"\n", b"\r"}:
-                return {**place, "at": place["tail"]}  # the last row was not whole after all
-            return place
-    return beginning()
+def starts_alike(path: str, other: str, size: int) -> bool:
+    """Whether the first `size` bytes of two files look the same, by their first and last few."""
+    try:
+        with open_bytes(path) as one, open_bytes(other) as two:
+            starts = (0, max(0, size - MARGIN))
+            return all(window(one, start, MARGIN) == window(two, start, MARGIN)[: size - start] for start in starts)
+    except OSError:
+        return False
+
+
+def half_written(path: str) -> bool:
+    """Whether a compressed file has no end yet."""
+    with open_bytes(path) as stream:
+        try:
+            while stream.read(1 << 20):
+                pass
+        except EOFError:
+            return True
+    return False
+
+
+def resume(stream: IO[bytes], head: bytes, own: Place | None, others: Sequence[Place]) -> Place:
+    """Where this file goes on: the place up to which its bytes are known, the furthest of them; else its beginning.
+
+    own: where its reading stopped; others: places in files that it may have been, or be a copy of, tried unless it goes on from its
+    own; where that is so short that other files begin alike, only by longer ones.
+    """
+    holds = own is not None and bool(own["mark"]) and same(stream, head, own)
+    if own and holds and own["at"] > MARGIN:
+        place = own
+    else:
+        tried = [one for one in others if one["mark"] and not (holds and one["at"] <= MARGIN)]
+        held = [one for one in sorted(tried, key=lambda one: one["at"]) if same(stream, head, one)]
+        place = held[-1] if held else own if own and holds else beginning()
+    if "tail" in place and window(stream, place["at"], 1) not in {b"", b"\n", b"\r"}:
+        return {**place, "at": place["tail"]}  # the last row was not whole after all
+    return place

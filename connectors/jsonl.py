@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.json
 
-from connectors import SPARSE
+from connectors import KEPT, SPARSE
+from connectors.malformed import Malformed
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Sequence
@@ -39,22 +40,22 @@ def records(chunk: bytes, end: int) -> Iterator[int]:
     return (line for line, text in enumerate(chunk[:end].split(b"\n")) if text and not text.isspace())
 
 
-def parse(chunk: bytes) -> tuple[pa.Table, list[tuple[int, str]]]:
-    """Lines to a table, and the malformed ones: (line ends before it, why).
+def parse(chunk: bytes, most: int = KEPT) -> tuple[pa.Table, Malformed]:
+    """Lines to a table, and the malformed ones, `most` of them with their lines.
 
     A key that a line lacks is null. Text stays text and numbers numbers; a column that mixes them becomes text.
     UnicodeDecodeError if the text is not UTF-8.
     """
     chunk = chunk.removeprefix(codecs.BOM_UTF8)
     chunk.decode()
-    malformed: list[tuple[int, str]] = []
+    malformed = Malformed(most)
     if any(len(line) > LONG and _wrong(line) for line in chunk.split(b"\n")):
-        table, malformed = _line_by_line(chunk)
+        table = _line_by_line(chunk, malformed)
     else:
         try:
             table = _at_once(chunk)
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-            table, malformed = _line_by_line(chunk)
+            table = _line_by_line(chunk, malformed)
     return table.replace_schema_metadata(SPARSE), malformed
 
 
@@ -72,7 +73,7 @@ def each(payloads: Sequence[bytes]) -> tuple[pa.Table, list[tuple[int, str]]]:
         wrong |= {n: why for n, one in enumerate(lines) if n not in suspects and (why := _wrong(one))}
         table = _as_many(lines, wrong)
     if table is None:  # what Python takes and Arrow does not, or columns of mixed kinds
-        table, _ = _line_by_line(b"\n".join(one for n, one in enumerate(lines) if n not in wrong))
+        table = _line_by_line(b"\n".join(one for n, one in enumerate(lines) if n not in wrong), Malformed(0))
     while any(pa.types.is_struct(field.type) for field in table.schema):
         table = table.flatten()
     names = table.column_names
@@ -141,24 +142,23 @@ def _columns(chunk: bytes, schema: pa.Schema | None) -> pa.Table:
     )
 
 
-def _line_by_line(chunk: bytes) -> tuple[pa.Table, list[tuple[int, str]]]:
+def _line_by_line(chunk: bytes, malformed: Malformed) -> pa.Table:
     """The patient way, for chunks with a malformed line or a column of mixed kinds."""
     rows: list[dict[str, Any]] = []
-    malformed: list[tuple[int, str]] = []
     for line, text in enumerate(chunk.split(b"\n")):
         if not text or text.isspace():
             continue
         try:
             row = json.loads(text)
         except (ValueError, RecursionError) as error:
-            malformed.append((line, f"not JSON: {error}"))
+            malformed.add(line, f"not JSON: {error}")
             continue
         if isinstance(row, dict):
             rows.append(row)
         else:
-            malformed.append((line, "not a JSON object"))
+            malformed.add(line, "not a JSON object")
     names = dict.fromkeys(name for row in rows for name in row)
-    return pa.table({name: _array([row.get(name) for row in rows]) for name in names}), malformed
+    return pa.table({name: _array([row.get(name) for row in rows]) for name in names})
 
 
 def _array(values: list[Any]) -> pa.Array:

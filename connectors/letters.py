@@ -8,10 +8,13 @@ from html import escape
 from typing import Any
 
 from connectors import ROLES, Case
-from connectors.fields import OURS
+from connectors.fields import FORM, OURS
 from connectors.page import Page
 
 KEY = "Clave"
+"""The word is one for a password too: only a key's form after it makes a message ours."""
+LONGEST = 128 << 10
+"""Characters that are read of a message: what it says comes before what is quoted below it."""
 LINES = {
     "client_id": "NIT", "product": "Producto", "channel": "Canal", "kind": "Tipo", "typology": "Tipología",
     "status": "Estado", "level": "Nivel",
@@ -38,7 +41,7 @@ class Letters:
 
     def __init__(self, extract: Mapping[str, str] | None) -> None:
         self._patterns = {name: _line(word) for name, word in LINES.items()}
-        self._key = _line(KEY)
+        self._key = re.compile(rf"^{KEY}: *({FORM})$", re.MULTILINE)
         for name, pattern in (extract or {}).items():
             if name not in ROLES["cases"].names:
                 raise ValueError(
@@ -53,14 +56,17 @@ class Letters:
             self._patterns[name] = made
 
     def read(self, subject: str, content: str) -> dict[str, Any]:
-        """Our columns, of what is there; a message with a key is ours."""
-        text = f"{subject}\n{Page(content).text}"
+        """Our columns, of what is there; a message with a key is ours. ValueError if it cannot be read."""
+        text = f"{subject}\n{Page(content[:LONGEST]).text}"
         found = {name: said[1].strip() for name, pattern in self._patterns.items() if (said := pattern.search(text))}
         return {"subject": subject, **found} | ({"reported_by": OURS} if self._key.search(text) else {})
 
     def key(self, content: str) -> str:
-        """Our key in a message, or ''."""
-        found = self._key.search(Page(content).text)
+        """Our key in a message, or ''; one that cannot be read is none of ours."""
+        try:
+            found = self._key.search(Page(content[:LONGEST]).text)
+        except ValueError:
+            return ""
         return found[1].strip() if found else ""
 
 

@@ -37,8 +37,10 @@ def oauth(text: bytes) -> tuple[str, float | None]:
 _HEADER = re.compile(r"[A-Za-z0-9-]+")
 
 
-def check_headers(headers: Mapping[str, str]) -> None:
-    """ValueError, beginning with the option, unless they can be sent beside a log-in."""
+def check_headers(headers: Mapping[str, str], user: str = "") -> None:
+    """ValueError, beginning with the option, unless they can be sent beside a log-in, and the user in one."""
+    if ":" in user:
+        raise ValueError("user: cannot hold a colon")
     for name, value in headers.items():
         if not _HEADER.fullmatch(name) or name.lower() == "authorization":
             raise ValueError(

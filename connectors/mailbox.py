@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 from connectors import Fault, SourceError
 from connectors.circuit import Circuit
+from connectors.deadline import until
 
 Security = Literal["tls", "starttls"]
 PORTS = {"tls": 993, "starttls": 143}
@@ -56,6 +57,35 @@ FOLDERS = 20
 """Names of folders that are told."""
 
 
+class _Imap(imaplib.IMAP4):
+    """Each answer has come whole within the timeout, counted from what was sent last."""
+
+    _end = 0.0
+    _file: Any
+
+    def open(self, host: str = "", port: int | None = None, timeout: float | None = None) -> None:
+        self._seconds = timeout or 0.0
+        self._end = time.monotonic() + self._seconds
+        super().open(host, port or PORTS["starttls"], timeout)
+
+    def send(self, data: Any) -> None:
+        self._end = time.monotonic() + self._seconds
+        self.sock.settimeout(self._seconds)
+        super().send(data)
+
+    @property  # imaplib sets it, and again when TLS begins
+    def file(self) -> Any:
+        return self._file
+
+    @file.setter
+    def file(self, made: Any) -> None:
+        self._file = until(lambda: self._end, made, self.sock)
+
+
+class _ImapTls(_Imap, imaplib.IMAP4_SSL):
+    pass
+
+
 class Line:
     """A connection that is logged in to. Whatever it raises is put into words by the mailbox that opened it."""
 
@@ -68,21 +98,20 @@ class Line:
         if kind != "OK" and make:
             self._well(*self._imap.create(_quoted(encoded(name))), f"to make the folder {name!r}")
             kind, said = self._imap.select(_quoted(encoded(name)), readonly=not write)
-        if kind != "OK" and (there := self._folders()) and name not in there:
+        if kind != "OK" and (there := sorted(self.folders())) and name not in there:
             few = ", ".join(there[:FOLDERS]) + (", ..." if len(there) > FOLDERS else "")
-            raise self._imap.error(b"", f"the folder {name!r}: it is not there; there are: {few}")
+            raise self._imap.error((said or [b""])[-1], f"the folder {name!r}: it is not there; there are: {few}")
         self._well(kind, said, f"the folder {name!r}")
         return Folder(
             int(said[0] or b"0"), self._number("UIDVALIDITY"), self._number("UIDNEXT"), self._number("HIGHESTMODSEQ"),
             rb"\*" in (self._imap.response("PERMANENTFLAGS")[1][0] or b""),
         )  # fmt: skip
 
-    def _folders(self) -> list[str]:
-        """Their names; none where the server does not tell."""
+    def folders(self) -> list[str]:
+        """Names of all folders that can be selected."""
         kind, said = self._imap.list()
-        lines = [line.decode("ascii", "replace") for line in said if isinstance(line, bytes)] if kind == "OK" else []
-        ends = [re.search(r'(?:"((?:[^"\\]|\\.)*)"|(\S+))$', line) for line in lines]
-        return sorted(decoded(re.sub(r"\\(.)", r"\1", one[1] or "") or one[2] or "") for one in ends if one)
+        self._well(kind, said, "a list of the folders")
+        return list(_folders(said))
 
     def find(self, *wanted: str) -> list[int]:
         """UIDs in the folder, in order."""
@@ -93,6 +122,16 @@ class Line:
     def named(self, message_id: str) -> list[int]:
         """Messages in the folder with this Message-ID that are not deleted."""
         return self.find("UNDELETED", "HEADER", "Message-ID", _quoted(message_id))
+
+    def holds(self, folder: str, message_id: str) -> bool:
+        """Whether a folder has this message; not, where it may not be looked into."""
+        try:
+            self.select(folder)
+            return bool(self.named(message_id))
+        except imaplib.IMAP4.abort:
+            raise
+        except imaplib.IMAP4.error:
+            return False
 
     def after(self, uid: int, box: Folder, since: datetime | None) -> list[int]:
         """UIDs above one, of the messages that arrived since (by the day)."""
@@ -190,9 +229,9 @@ class Mailbox:
     def _connected(self) -> imaplib.IMAP4:
         context = ssl.create_default_context(cafile=self._ca or None)
         imap = (
-            imaplib.IMAP4_SSL(self.host, self.port, ssl_context=context, timeout=self._seconds)
+            _ImapTls(self.host, self.port, ssl_context=context, timeout=self._seconds)
             if self.tls == "tls"
-            else imaplib.IMAP4(self.host, self.port, timeout=self._seconds)
+            else _Imap(self.host, self.port, timeout=self._seconds)
         )
         try:
             if self.tls == "starttls":
@@ -241,6 +280,15 @@ def _quoted(text: str) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
+def _folders(said: list[Any]) -> Iterator[str]:
+    for part in said:
+        head, literal = part if isinstance(part, tuple) else (part or b"", None)
+        found = re.match(rb'\((.*?)\) (?:NIL|"(?:\\.|[^"])*") (?:"((?:\\.|[^"\\])*)"|([^"{ ].*)|\{)', head)
+        if found and rb"\noselect" not in found[1].lower() and rb"\nonexistent" not in found[1].lower():
+            name = literal or found[3] or re.sub(rb"\\(.)", rb"\1", found[2] or b"")
+            yield decoded(name.decode("ascii", "replace"))
+
+
 def _items(said: list[Any]) -> dict[int, Item]:
     """A server may tell a message in several pieces, and tell of others that nobody asked for."""
     pieces: list[list[bytes | None]] = []
@@ -267,6 +315,8 @@ def _items(said: list[Any]) -> dict[int, Item]:
 
 
 LOGIN = "user and password"
+GONE = ("NONEXISTENT", "TRYCREATE")
+"""A server's words for a folder that is not there."""
 _CODES: dict[str, tuple[Fault, bool, bool]] = {
     "UNAVAILABLE": ("server", False, False),
     "SERVERBUG": ("server", False, False),
@@ -292,8 +342,10 @@ def _told(place: str, error: Exception, seconds: float) -> SourceError:
         said, what = error.args
         word = re.match(rb".*?\[([A-Z]+)", said if isinstance(said, bytes) else b"")
         code = word[1].decode() if word else ""
-        lasting = what == LOGIN or "folder" in what
-        kind, permanent, whole = _CODES.get(code, ("login" if what == LOGIN else "refused", lasting, what == LOGIN))
+        lasting = what == LOGIN or "the folder" in what
+        kind, permanent, whole = _CODES.get(code, ("login" if what == LOGIN else "refused", lasting, False))
+        # A folder that is gone, or shut to us, takes no message at all.
+        whole = whole or (permanent and (lasting or code in GONE))
         return SourceError(
             f"{place}: refuses {what}{f' ({code})' if code else ''}", permanent=permanent, whole=whole, fault=kind
         )

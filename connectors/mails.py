@@ -22,14 +22,14 @@ class Mail:
     """What a mail says.
 
     name: its Message-ID or, where it has none, one made of what it holds; content: HTML; opens: whether it is the first of a
-    conversation that somebody began: no answer, no report of a mail server; ours: whether it bears a key.
+    conversation that somebody began: no answer, no report of a mail server; key: the one that it bears, or ''.
     """
 
     name: str
     subject: str
     content: str
     opens: bool
-    ours: bool
+    key: str
 
 
 def read(raw: bytes) -> Mail:
@@ -54,7 +54,7 @@ def _read(raw: bytes) -> Mail:
     return Mail(
         plain.get("message-id") or f"<{sha256(raw).hexdigest()[:40]}@sin-message-id>",
         _clean(message.get("Subject", "")), _html(body) if body is not None else "",
-        not report and not plain.keys() & {"in-reply-to", "references"}, KEY.lower() in plain,
+        not report and not plain.keys() & {"in-reply-to", "references"}, plain.get(KEY.lower(), ""),
     )  # fmt: skip
 
 

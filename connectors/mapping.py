@@ -35,15 +35,16 @@ _KEYS = {
 class Mapped:
     """Rows in the schema of their role, and what could not be used or understood.
 
-    rejects: rows left out, with the column and the value that was wrong; unknown_statuses: words that no class names,
-    with their number of rows (these count as `other`); wrong_digits: client ids whose check digit is wrong, as written,
-    with their number of rows (`connectors.nit` says what becomes of them).
+    rejects: rows left out, the first KEPT, with the column and the value that was wrong, and rejected: the number of all;
+    unknown_statuses: words that no class names, with their number of rows (these count as `other`); wrong_digits: client ids whose
+    check digit is wrong, as written, with their number of rows (`connectors.nit` says what becomes of them).
     """
 
     table: pa.Table
     rejects: tuple[Reject, ...] = ()
     unknown_statuses: dict[str, int] = field(default_factory=dict)
     wrong_digits: dict[str, int] = field(default_factory=dict)
+    rejected: int = 0
     absent: tuple[str, ...] = ()
     """Names (ours) of columns that the mapping names and no row has; only where rows may lack some."""
 
@@ -115,7 +116,7 @@ class Mapping:
             # Aggregated files have rows of zero: they say that there were none.
             rows = rows.filter(pc.greater(rows["count"], 0)) if pc.any(pc.equal(rows["count"], 0)).as_py() else rows
         absent = tuple(ours for ours, theirs in self._columns.items() if theirs not in table.column_names)
-        return Mapped(rows, faults.told(_KEYS[self.role], where), unknown, wrong, absent)
+        return Mapped(rows, faults.told(_KEYS[self.role], where), unknown, wrong, faults.count, absent)
 
     def _theirs(self, name: str) -> str:
         return self._columns.get(name, name)
@@ -248,7 +249,8 @@ class Mapping:
             column = {**ours, "series": pa.chunked_array([pa.repeat(name, table.num_rows)]), "value": read[name].values}
             pieces.append(pa.table([column[n] for n in self._types], schema=ROLES[self.role]))
         rows = pa.concat_tables([pieces[0], *(faults.usable(piece) for piece in pieces[1:])])
-        return Mapped(rows.filter(pc.is_valid(rows["value"])), faults.told("timestamp", where))
+        told = faults.told("timestamp", where)
+        return Mapped(rows.filter(pc.is_valid(rows["value"])), told, rejected=faults.count)
 
 
 def _chosen(texts: list[str], codes: pa.DictionaryArray) -> pa.ChunkedArray:

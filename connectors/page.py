@@ -7,6 +7,10 @@ from html.parser import HTMLParser
 
 LINES = frozenset({"p", "br", "div", "li", "tr", "h1", "h2", "h3", "table", "ul", "ol"})
 UNSEEN = frozenset({"script", "style", "head", "title"})
+VAIN = 2_000_000
+"""Characters that are looked through in vain for the ends of what has none; where it is more, the page is no page."""
+TIMES = 4
+"""As many times its length, where a page is long."""
 
 
 @dataclass
@@ -21,7 +25,10 @@ class Form:
 
 @dataclass
 class Page(HTMLParser):
-    """A page, read as far as it goes: broken markup does no harm. tables: rows of cells, in order of appearance; links: text -> address."""
+    """A page, read as far as it goes: broken markup does no harm. tables: rows of cells, in order of appearance; links: text -> address.
+
+    Takes time in proportion to its length, whatever is in it. Raises ValueError for what cannot be read at all.
+    """
 
     html: str
     tables: list[list[list[str]]] = field(default_factory=list)
@@ -35,8 +42,14 @@ class Page(HTMLParser):
         self._link: tuple[str, int] | None = None
         self._form: Form | None = None
         self._select = ""
-        self.feed(self.html)
-        self.close()
+        self._vain = max(VAIN, TIMES * len(self.html))
+        try:
+            self.feed(self.html)
+            self.close()
+        except ValueError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the parser raises whatever it stumbles on
+            raise ValueError(f"its markup cannot be read ({type(error).__name__})") from None
         self.tables = [[[" ".join(cell.split()) for cell in row] for row in table] for table in self.tables]
 
     @property
@@ -44,6 +57,33 @@ class Page(HTMLParser):
         """What is to be read, a line a paragraph."""
         lines = (" ".join(line.split()) for line in "".join(self._pieces).split("\n"))
         return "\n".join(line for line in lines if line)
+
+    # The parser looks for an end from every beginning anew: of many without one, each costs what is left of the page.
+
+    def parse_starttag(self, i: int) -> int:  # noqa: D102 - HTMLParser's
+        return self._ends(i, super().parse_starttag(i))
+
+    def parse_endtag(self, i: int) -> int:  # noqa: D102 - HTMLParser's
+        return self._ends(i, super().parse_endtag(i))
+
+    def parse_pi(self, i: int) -> int:  # noqa: D102 - HTMLParser's
+        return self._ends(i, super().parse_pi(i))
+
+    def parse_comment(self, i: int, report: bool = True) -> int:  # noqa: D102, FBT001, FBT002 - HTMLParser's
+        return self._ends(i, super().parse_comment(i, report))
+
+    def parse_html_declaration(self, i: int) -> int:  # noqa: D102 - HTMLParser's
+        try:
+            return self._ends(i, super().parse_html_declaration(i))
+        except AssertionError:  # so it meets `<![foo]>`, which is a comment to a browser
+            return self._ends(i, self.parse_bogus_comment(i))
+
+    def _ends(self, begins: int, ends: int) -> int:
+        if ends < 0:
+            self._vain -= len(self.rawdata) - begins
+            if self._vain < 0:
+                raise ValueError("its markup cannot be read: too much of it has no end")
+        return ends
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:  # noqa: D102 - HTMLParser's
         has = {name: value or "" for name, value in attrs}

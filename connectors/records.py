@@ -11,14 +11,15 @@ from typing import IO, TYPE_CHECKING, TypeVar
 
 import pyarrow as pa
 
-from connectors import Reject, SourceError, delimited, jsonl, lines
+from connectors import KEPT, Reject, SourceError, delimited, jsonl, lines, torn
 from connectors.growing import MARGIN, Piece, Place, line_ends, mark, read, resume, window
+from connectors.torn import LONGEST
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Sequence
 
-LONGEST = 256 << 10
-"""Bytes of one record. Past it, a quotation mark never closed is a malformed row, not one still being written."""
+    from connectors.malformed import Malformed
+
 _T = TypeVar("_T")
 _FORMAT = re.compile(r"\.(csv|txt|jsonl|ndjson|parquet)(?![a-z0-9])", re.IGNORECASE)
 
@@ -40,7 +41,8 @@ class Records:
         self,
         path: str,
         stream: IO[bytes],
-        places: Iterable[Place],
+        own: Place | None,
+        others: Sequence[Place],
         *,
         limit: int,
         still_written: bool,
@@ -49,12 +51,13 @@ class Records:
     ) -> Piece:
         """Whole records from where this stream's reading stopped.
 
-        path: whose name says the format; still_written: a last CSV row without a line end may be half of one; whole: nothing will
-        be added, so that what makes no record is malformed; seen: the file's appearance, kept once nothing more waits.
+        own, others: as of `growing.resume`; path: whose name says the format; still_written: a last CSV row without a line end may be
+        half of one; whole: nothing will be added, so that what makes no record is malformed; seen: the file's appearance, kept once
+        nothing more waits.
         """
         name = Path(path).name
         head, _ = read(stream, LONGEST)
-        place = resume(stream, head, places)
+        place = resume(stream, head, own, others)
         first = 0 if form(path) == "jsonl" else head.find(b"\n") + 1
         if not first and form(path) == "csv":  # the header is still being written
             if whole and len(head) == LONGEST:
@@ -67,36 +70,56 @@ class Records:
         before = window(stream, max(0, at - MARGIN), min(at, MARGIN))
         chunk, complete = read(stream, limit)
         more = len(chunk) == limit
+        if place.get("endless") or (more and len(chunk) > LONGEST and b"\n" not in chunk):
+            end = chunk.find(b"\n") + 1 or len(chunk)
+            after: Place = {"at": at, "lines": place["lines"], "mark": "", "seen": ""}
+            after["mark"] = mark(head, (before + chunk[:end])[-MARGIN:], at + end)
+            return _past(chunk, after, line_ends(stream, after), name, told=bool(place.get("endless")), more=more)
         end = delimited.whole(chunk, self.delimiter) if first else jsonl.whole(chunk)
-        after: Place = {"at": at, "lines": place["lines"], "mark": "", "seen": ""}
+        after = {"at": at, "lines": place["lines"], "mark": "", "seen": ""}
         passed = line_ends(stream, after)
         ended = complete and not more
         if end < len(chunk) and b"\n" not in chunk[end:] and ended and (whole or (first and not still_written)):
             after["tail"], end = at + end, len(chunk)
-        table, malformed = self._parse(chunk, end, names)
+        table, malformed = self._parse(chunk, end, names, whole=whole)
         ends = chunk.count(b"\n", 0, end)
         where = lines.standing(
             name,
             before=passed,
             taken=ends + (not chunk.endswith(b"\n", 0, end)),
             rows=table.num_rows,
-            malformed=[line for line, _ in malformed],
+            malformed=[line for line, _ in malformed.told],
+            wrong=malformed.count,
             records=partial(delimited.records, chunk, end, self.delimiter)
             if first
             else partial(jsonl.records, chunk, end),
         )
         if (len(chunk) - end > LONGEST or (whole and ended)) and b"\n" in chunk[end:]:  # its first line is malformed
-            malformed.append((ends, "a quotation mark is never closed"))
+            malformed.add(ends, "a quotation mark is never closed")
             end, ends, more = chunk.find(b"\n", end) + 1, ends + 1, True
-        rejects = tuple(Reject(f"{name}:line {passed + line + 1}", why) for line, why in malformed)
+        rejects = tuple(Reject(f"{name}:line {passed + line + 1}", why) for line, why in malformed.told)
         after["at"] += end
         after["lines"] = (after["at"], passed + ends)
         after["mark"] = mark(head, before + chunk[max(0, end - MARGIN) : end], after["at"])
         if complete and not more and end == len(chunk):
             after["seen"] = seen
-        return Piece(table, after, more, rejects, where)
+        return Piece(table, after, more, rejects, where, malformed.count)
 
-    def _parse(self, chunk: bytes, end: int, names: list[str]) -> tuple[pa.Table, list[tuple[int, str]]]:
+    def _parse(self, chunk: bytes, end: int, names: list[str], *, whole: bool) -> tuple[pa.Table, Malformed]:
+        """Of a file that grows, what cannot be read is left out; one that is whole can be sent again."""
+        try:
+            return self._columns(chunk, end, names)
+        except (UnicodeDecodeError, pa.ArrowInvalid):
+            if whole:
+                raise
+            kept, torn_lines = torn.blanked(chunk, end, self.encoding, self.delimiter if names else "", KEPT)
+            if not torn_lines.count:
+                raise
+        table, malformed = self._columns(kept, end, names)
+        malformed.also(torn_lines)
+        return table, malformed
+
+    def _columns(self, chunk: bytes, end: int, names: list[str]) -> tuple[pa.Table, Malformed]:
         if self.encoding != "utf-8":
             chunk = chunk[:end].decode(self.encoding).encode()
             end = len(chunk)
@@ -129,6 +152,21 @@ class Records:
         except (OSError, EOFError, ValueError, zlib.error, pa.ArrowException) as error:
             words = f"{path}: cannot be read: {[*str(error).splitlines(), type(error).__name__][0]}"
             raise SourceError(words, fault="unreadable") from error
+
+
+def _past(chunk: bytes, place: Place, passed: int, name: str, *, told: bool, more: bool) -> Piece:
+    """On to the end of a line that has none, as far as it was read; it is told where it begins.
+
+    place: at which the chunk begins, with the mark of where it goes on; passed: line ends before it.
+    """
+    end = chunk.find(b"\n") + 1
+    at = place["at"] + (end or len(chunk))
+    after: Place = {**place, "at": at, "lines": (at, passed + (end > 0))}
+    if not end:
+        after["endless"] = True
+    why = f"no line end within {len(chunk):,} bytes: left out"
+    rejects = () if told else (Reject(f"{name}:line {passed + 1}", why),)
+    return Piece(pa.table({}), after, more or end > 0, rejects)
 
 
 def form(path: str) -> str:

@@ -1,4 +1,4 @@
-"""A folder elsewhere, by any protocol that fsspec knows: SFTP, object storage, ... (pip install 'vigia[remote]')."""
+"""A folder elsewhere, by any protocol that fsspec knows: SFTP, object storage, ... (make extras)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from connectors.folders import Found, partial_name
 try:
     from fsspec import get_filesystem_class
 except ImportError:
-    raise ImportError("needs a package that is not installed: pip install 'vigia[remote]'") from None
+    raise ImportError("needs a package that is not installed: make extras") from None
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -143,6 +143,10 @@ class Remote:
         self._kept.file = file
         return self._kept.path
 
+    def disk(self) -> str:
+        """As `folders.Folder`: it cannot be told."""
+        return ""
+
     def opened(self, file: Found) -> IO[bytes]:
         """As `folders.Folder`."""
         with self._asking(file.name) as fs:
@@ -237,7 +241,7 @@ def _sftp(address: Any, given: dict[str, Any], options: Mapping[str, Any]) -> An
     try:
         from connectors.sftp import Sftp  # noqa: PLC0415 - paramiko is loaded where it is needed
     except ImportError:
-        raise ImportError("needs a package that is not installed: pip install 'vigia[remote]'") from None
+        raise ImportError("needs a package that is not installed: make extras") from None
     if options:
         raise ValueError("options: sftp:// takes none")
     if not given["username"] or not (given["password"] or given["key_file"]):
@@ -254,7 +258,7 @@ def _other(
     try:
         cls = get_filesystem_class(scheme)
     except ImportError:
-        where = "pip install 'vigia[remote]'" if scheme in ("s3", "s3a") else f"the package of fsspec for {scheme}://"
+        where = "make extras" if scheme in ("s3", "s3a") else f"the package of fsspec for {scheme}://"
         raise ImportError(f"path: needs a package that is not installed: {where}") from None
     except ValueError:
         raise ValueError(

@@ -13,6 +13,8 @@ from connectors.smtp import NOT_TAKEN, Smtp
 
 ARRIVAL = timedelta(minutes=10)
 """How long it is waited for a mail that was perhaps sent, before it is sent again."""
+MOST = 200
+"""Folders that are looked through for it then, once."""
 
 
 def _now() -> datetime:
@@ -23,8 +25,8 @@ def _now() -> datetime:
 class Sent:
     """What was sent from an address to a mailbox. folder: where it is kept, in that mailbox; arrives: the folder into which it comes.
 
-    A mail is known by its Message-ID. One whose sending broke off may have been taken: if it does not arrive within ARRIVAL it is sent
-    again, the same to whoever removes duplicates.
+    A mail is known by its Message-ID. One whose sending broke off may have been taken: if it does not arrive within ARRIVAL, not in any
+    folder (a rule or a person may have filed it; of more than MOST the first), it is sent again, the same to whoever removes duplicates.
     """
 
     smtp: Smtp
@@ -40,12 +42,15 @@ class Sent:
         kept = self.kept(line, name)
         if kept and not kept.draft:
             return
-        if not self.arrived(line, name):
-            if kept and self.lately(kept):
+        there = bool(self.arrived(line, name))
+        if kept and not there:
+            if self.lately(kept):
                 raise SourceError(
                     f"{self.shown}: a mail was perhaps sent at {kept.at:%H:%M:%S} UTC; it is waited whether it arrives",
                     fault="busy",
                 )
+            there = self._filed(line, name)
+        if not there:
             mail = mails.written(
                 name=name, sender=self.sender, to=self.to, subject=subject, html=html, key=key, at=self.clock(), answers=answers
             )  # fmt: skip
@@ -73,6 +78,11 @@ class Sent:
         """The UID of a mail where it comes to, 0 if it is not there."""
         line.select(self.arrives)
         return next(iter(line.named(name)), 0)
+
+    def _filed(self, line: Line, name: str) -> bool:
+        """Whether a mail has come, and lies elsewhere by now."""
+        others = [folder for folder in line.folders() if folder not in (self.folder, self.arrives)]
+        return any(line.holds(folder, name) for folder in others[:MOST])
 
     def lately(self, kept: Kept) -> bool:
         """Whether it may still be under way."""

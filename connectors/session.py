@@ -14,10 +14,12 @@ import requests
 from requests.auth import HTTPBasicAuth
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, stop_before_delay
 from tenacity.wait import wait_exponential, wait_random
+from urllib3 import Timeout
 from urllib3.exceptions import HTTPError
 
 from connectors import SourceError
 from connectors.circuit import Circuit
+from connectors.deadline import Punctual
 from connectors.login import Login, check_headers, credentials, sendable
 from connectors.refused import TemporaryError, TooLargeError, UnauthorizedError, fault, shown
 from connectors.tls import Tls
@@ -58,8 +60,8 @@ class Session:
 
     token: sent as a bearer; or token_url, client_id, client_secret and, where the server wants one, scope: OAuth2 client
     credentials, renewed before they expire, and once more on a 401; or user and password (basic);
-    or a log-in of another form. headers: sent with each request, and not to the
-    log-in's server. timeout: of one answer, to its last byte. tls: who vouches for the server, and our own
+    or a log-in of another form. headers: sent with each request, and not to the log-in's server. timeout: of one answer, from the
+    connection to its last byte. tls: who vouches for the server, and our own
     certificate, also for the log-in's server. hidden: the address itself is the secret, and no more than its server is ever told.
 
     What is temporary (no connection, 429, 502, 503, 504) is asked again up to TRIES times within PATIENCE; `Retry-After`
@@ -101,9 +103,7 @@ class Session:
             raise ValueError("token: holds a sign that no header can carry")
         if bool(user) != bool(password) or (user and (token or token_url)):
             raise ValueError("user: needs password, and takes the place of a token")
-        if ":" in user:
-            raise ValueError("user: cannot hold a colon")
-        check_headers(headers or {})
+        check_headers(headers or {}, user)
         if timeout <= timedelta(0):
             raise ValueError("timeout: must be more than 0s")
         self._path_shown = not hidden
@@ -121,6 +121,8 @@ class Session:
         self._http = requests.Session()
         # A proxy of the environment is for what lies outside.
         self._http.trust_env = urlsplit(url).hostname not in LOOPBACK
+        for scheme in ("http://", "https://"):
+            self._http.mount(scheme, Punctual())
         self._tls = tls or Tls()
         self._tls.arm(self._http)
 
@@ -218,17 +220,17 @@ class Session:
 
     def _once(self, method: str, url: str, accept: Container[int], *, parse: bool = True, **sent: Any) -> Answer:
         place = shown(url) if self._login and url == self._login.url else self.shown
-        began = self.clock()
+        limit: Any = Timeout(total=self._seconds, connect=min(CONNECT, self._seconds))
         try:
             with self._http.request(
                 method,
                 url,
-                timeout=(min(CONNECT, self._seconds), self._seconds),
+                timeout=limit,
                 allow_redirects=False,
                 stream=True,
                 **sent,
             ) as response:
-                text = self._read(response, began, place)
+                text = self._read(response, place)
         except (requests.RequestException, HTTPError, OSError) as error:
             if (broken := self._tls.fault(place, url, error)) is not None:
                 raise broken from None
@@ -252,8 +254,8 @@ class Session:
             why = str(error).splitlines()[0] if isinstance(error, json.JSONDecodeError) else type(error).__name__
             raise SourceError(f"{place}: the answer ({kind}) is not JSON: {why}", fault="unreadable") from None
 
-    def _read(self, response: requests.Response, began: float, place: str) -> bytes:
-        """The whole body: piece by piece as it comes, so that neither its size nor a trickle goes on for ever."""
+    def _read(self, response: requests.Response, place: str) -> bytes:
+        """The whole body, piece by piece as it comes, so that it is never larger than its limit."""
         pieces: list[bytes] = []
         size = 0
         while piece := response.raw.read1(1 << 20, decode_content=True):
@@ -265,8 +267,6 @@ class Session:
                     permanent=True,
                     fault="unreadable",
                 )
-            if self.clock() - began > self._seconds:
-                raise requests.Timeout
         return b"".join(pieces)
 
     def _words(self, error: BaseException) -> tuple[str, Fault]:

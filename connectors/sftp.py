@@ -1,4 +1,4 @@
-"""Files over SFTP, from servers whose host key is known; nothing is asked without a time limit (pip install 'vigia[remote]')."""
+"""Files over SFTP, from servers whose host key is known; nothing is asked without a time limit (make extras)."""
 
 from __future__ import annotations
 

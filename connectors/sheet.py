@@ -45,8 +45,8 @@ class Sheet:
         names = delimited.header(chunk[:first].decode().rstrip("\r\n"), self._delimiter)
         body = chunk[first:]
         end = delimited.whole(body, self._delimiter)
-        table, malformed = delimited.parse(body, end, names, self._delimiter)
-        wrong = dict(malformed)
+        table, malformed = delimited.parse(body, end, names, self._delimiter, len(body))
+        wrong = dict(malformed.told)
         lines = list(delimited.records(body, end, self._delimiter))
         numbers = [number for number, line in enumerate(lines) if line not in wrong]
         told = [(number, wrong[line]) for number, line in enumerate(lines) if line in wrong]

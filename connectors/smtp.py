@@ -13,9 +13,11 @@ from email.headerregistry import Address
 from email.message import EmailMessage
 from hashlib import sha256
 from pathlib import Path
+from time import monotonic
 from typing import Literal
 
 from connectors import Fault, SourceError
+from connectors.deadline import until
 
 Tls = Literal["starttls", "tls", "none"]
 PORTS = {"starttls": 587, "tls": 465, "none": 25}
@@ -28,6 +30,25 @@ LOGIN = (530, 534, 535, 538)
 """Those that ask for another log-in, to whatever they are said."""
 NOT_TAKEN: tuple[Fault, ...] = ("refused", "busy", "login")
 """Faults with which a server has said itself that it did not take a message."""
+
+
+class _Smtp(smtplib.SMTP):
+    """Each answer has come whole within the timeout."""
+
+    _end = 0.0
+
+    def getreply(self) -> tuple[int, bytes]:
+        self._end = monotonic() + self.timeout
+        if self.file is None and self.sock:
+            self.file = until(lambda: self._end, self.sock.makefile("rb"), self.sock)
+        answer = super().getreply()
+        if self.sock:
+            self.sock.settimeout(self.timeout)
+        return answer
+
+
+class _SmtpTls(_Smtp, smtplib.SMTP_SSL):
+    pass
 
 
 class Smtp:
@@ -89,9 +110,9 @@ class Smtp:
     def _opened(self) -> smtplib.SMTP:
         context = ssl.create_default_context(cafile=self._ca or None)
         if self.tls == "tls":
-            server: smtplib.SMTP = smtplib.SMTP_SSL(self.host, self.port, timeout=self._seconds, context=context)
+            server: smtplib.SMTP = _SmtpTls(self.host, self.port, timeout=self._seconds, context=context)
         else:
-            server = smtplib.SMTP(self.host, self.port, timeout=self._seconds)
+            server = _Smtp(self.host, self.port, timeout=self._seconds)
         try:
             if self.tls == "starttls":
                 server.starttls(context=context)

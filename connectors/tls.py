@@ -10,9 +10,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import requests
-from requests.adapters import HTTPAdapter
 
 from connectors import SourceError
+from connectors.deadline import Punctual
 from connectors.refused import TemporaryError
 
 NO_TLS = ("WRONG_VERSION_NUMBER", "UNKNOWN_PROTOCOL", "HTTP_REQUEST", "RECORD_LAYER_FAILURE")
@@ -121,7 +121,7 @@ class Tls:
         return TemporaryError(f"{place}: the TLS connection broke off", fault="unreachable")
 
 
-class _Keyed(HTTPAdapter):
+class _Keyed(Punctual):
     """Connections with an encrypted key."""
 
     def __init__(self, password: str) -> None:

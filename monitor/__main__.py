@@ -140,6 +140,8 @@ def backtest(
         fail(f"{error.filename or out}: {error.strerror}")
     for source, reject in outcome.rejects:
         sys.stderr.write(f"{source}: {reject.where}: {reject.why}\n")
+    if more := outcome.rejected - len(outcome.rejects):
+        sys.stderr.write(f"{more} more rows could not be used\n")
     for source, statuses in outcome.unknown_statuses.items():
         sys.stderr.write(f"{source}: statuses that no class names, counted as other: {statuses}\n")
     for source, rows in (+outcome.wrong_digits).items():

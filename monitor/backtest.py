@@ -47,6 +47,8 @@ class Outcome:
     doubts: dict[tuple[str, ...], Doubt] = field(default_factory=dict)
     summary: dict[str, Any] = field(default_factory=dict)
     rejects: list[tuple[str, Reject]] = field(default_factory=list)
+    rejected: int = 0
+    """Rows that could not be used; `rejects` tells of the first of each poll."""
     unknown_statuses: dict[str, dict[str, int]] = field(default_factory=dict)
     wrong_digits: Counter[str] = field(default_factory=Counter)
     """By source, rows of clients whose check digit is wrong."""
@@ -139,6 +141,7 @@ def _load(intake: Intake, pipeline: Pipeline, outcome: Outcome, progress: Progre
         counted += rows.table.num_rows
         progress(f"reading {rows.source}", counted, 0)
         outcome.rejects += [(rows.source, reject) for reject in rows.rejects]
+        outcome.rejected += rows.rejected
         outcome.wrong_digits[rows.source] += rows.wrong_digits
         for word, n in rows.unknown_statuses.items():
             words = outcome.unknown_statuses.setdefault(rows.source, {})
@@ -182,7 +185,7 @@ def _summary(outcome: Outcome, rows: int, begin: int, end: int, seconds: float) 
         "from": time_of(begin).isoformat(),
         "until": time_of(end).isoformat(),
         "transactions": rows,
-        "rejected_rows": len(outcome.rejects),
+        "rejected_rows": outcome.rejected,
         "seconds": round(seconds, 3),
         "transactions_per_second": round(rows / seconds),
         "incidents": len(_shown(outcome)),

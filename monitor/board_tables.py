@@ -21,7 +21,7 @@ pushed = Table(
     "pushed", metadata, *(_text(name, key=True) for name in ("board", "place", "sheet", "incident_id", "id")), _text("mark"),
     Column("version", BigInteger, nullable=False),
 )  # fmt: skip
-"""What each board holds of each row: by its mark (a digest) and version. Written once the board has taken it. mark '': told as gone."""
+"""What each board holds of each row: its mark (a digest; see `monitor.boards`) and version. mark '': told as gone."""
 
 months = Table(
     "months", metadata, *(_text(name, key=True) for name in ("month", "name")), *(_text(name) for name in ("unit", "formula")),

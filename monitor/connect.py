@@ -89,7 +89,7 @@ def _source(config: Config, name: str, now: datetime) -> Said:
     """What is there, and what comes of its first rows: one of which nothing can be made is a fault, and so is such a status."""
     there = config.sources[name].make().check()
     rows = Intake(config.sources[name]).look(now, now - config.sources[name].block.start)
-    usable, left = rows.table.num_rows, len(rows.rejects)
+    usable, left = rows.table.num_rows, rows.rejected
     said = [there, *([f"{usable:,} rows can be used"] if usable or left else [])]
     files = f" {rows.left_out}" if rows.left_out.startswith("file") else ""
     if left:

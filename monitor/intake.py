@@ -14,7 +14,7 @@ import structlog
 
 from alerts import Client, Holding, TheirCase
 from alerts.routing import ROLES, mailbox
-from connectors import AHEAD, Cursor, Reject, SourceError
+from connectors import AHEAD, KEPT, Cursor, Reject, SourceError
 from connectors.circuit import state_of
 from monitor.plugs import SourceConfig
 from monitor.windows import minute_of
@@ -46,6 +46,11 @@ class Rows:
     gaps: tuple[tuple[datetime, datetime], ...] = ()
     absent: tuple[str, ...] = ()
     """Columns of ours that the source's block names and none of these rows has."""
+    rejected: int = 0
+    """How many rows could not be used; `rejects` tells of the first."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "rejected", max(self.rejected, len(self.rejects)))
 
     @property
     def unknown(self) -> list[tuple[str, int, int]]:
@@ -56,12 +61,12 @@ class Rows:
     def left_out(self) -> str:
         """What the rejects are, in a word: rows, unless all of them are whole files."""
         one = "file" if all(reject.what == "file" for reject in self.rejects) else "row"
-        return one if len(self.rejects) == 1 else f"{one}s"
+        return one if self.rejected == 1 else f"{one}s"
 
     @property
     def useless(self) -> str:
         """Why nothing can be said of the source by these rows, or '': none of them could be used, or not even half of many."""
-        left, usable = len(self.rejects), self.table.num_rows
+        left, usable = self.rejected, self.table.num_rows
         if not left or (usable and (left < usable or left + usable < MANY)):
             return ""
         how_many = f"{left} of {left + usable} rows" if usable else f"none of {left} {self.left_out}"
@@ -93,8 +98,9 @@ class Intake:
         rows, ahead = self._not_ahead(mapped.table, now)
         return Rows(
             self.name, self.role, rows, batch.cursor, now, batch.drained,
-            min(until, now) if until else None, (*batch.rejects, *mapped.rejects, *ahead), mapped.unknown_statuses,
+            min(until, now) if until else None, (*batch.rejects, *mapped.rejects, *ahead)[:KEPT], mapped.unknown_statuses,
             wrong_digits=sum(mapped.wrong_digits.values()), notes=batch.notes, lost=batch.lost, gaps=batch.gaps, absent=mapped.absent,
+            rejected=batch.rejected + mapped.rejected + mapped.table.num_rows - rows.num_rows,
         )  # fmt: skip
 
     def look(self, now: datetime, since: datetime | None = None) -> Rows:
@@ -111,7 +117,10 @@ class Intake:
         wrong = table.filter(ahead)
         if not wrong.num_rows:
             return table, []
-        told = [Reject(f"a row of {time.isoformat()}", "lies ahead of now") for time in wrong["timestamp"].to_pylist()]
+        told = [
+            Reject(f"a row of {time.isoformat()}", "lies ahead of now")
+            for time in wrong["timestamp"][:KEPT].to_pylist()
+        ]
         return table.filter(pc.invert(ahead)), told
 
     def committed(self, cursor: Cursor) -> None:

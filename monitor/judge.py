@@ -25,13 +25,14 @@ from monitor.clocks import first_words
 from monitor.config import Config
 from monitor.intake import Rows, cases_of, clients_of, holdings_of, stories_of
 from monitor.mending import Promotions, remember, take
-from monitor.pipeline import Pipeline
+from monitor.patience import Standing
+from monitor.pipeline import Pipeline, Status
 from monitor.portfolio import Portfolio
 from monitor.store import Step, Store
 from monitor.telling import messages
 from monitor.traces import Traces
 from monitor.unsettled import recall as recall_doubts
-from monitor.verdicts import STANDS, Said, summed
+from monitor.verdicts import STANDS, Said, summed, valid
 from monitor.windows import DAY, HISTORY, Windows, minute_of, time_of
 from monitor.works import WORKS, declared
 
@@ -59,30 +60,6 @@ class Down:
     since: datetime | None = None
     lost: bool = False
     drained: bool = True
-
-
-@dataclass(slots=True)
-class Standing:
-    """How far a source is.
-
-    complete_until: it vouches for everything before (None until its first reading has ended); down_since: when its polls began
-    to fail; dark_from: the first minute that was judged without it, until it has caught up; lost_until: when rows that could not be
-    used last came, until others do.
-    """
-
-    complete_until: datetime | None = None
-    down_since: datetime | None = None
-    dark_from: int | None = None
-    lost_until: datetime | None = None
-
-    @property
-    def down(self) -> bool:
-        """Whether its last poll failed."""
-        return self.down_since is not None
-
-    def given_up(self, now: datetime, patience: timedelta) -> bool:
-        """Whether it has been down for longer than the others wait."""
-        return self.down_since is not None and now - self.down_since > patience
 
 
 @dataclass(slots=True)
@@ -135,6 +112,8 @@ class Judge:
         self._began = clock()
         self._unheard = set(config.sources)
         self._said: list[Said] | None = None
+        self.words: list[Status] = []
+        """What the rules say now, of each scope: for the board, the API and metrics alike."""
         self._restore()
 
     # ---- from the store --------------------------------------------------------------------------------------------
@@ -236,7 +215,7 @@ class Judge:
             self._unheard.discard(item.source)
             if isinstance(item, Down):
                 if standing := self.sources.get(item.source):
-                    standing.down_since = standing.down_since or item.since or now
+                    standing.failed(now, item.since)
                     standing.lost_until = now if item.lost else standing.lost_until
             else:
                 self._take(item, step, done)
@@ -281,12 +260,13 @@ class Judge:
     def _count(self, rows: Rows, step: Step, done: Done) -> None:
         standing = self.sources[rows.source]
         table, closing = rows.table, self.judged_until
-        if standing.complete_until is None:
+        patience, unread = self.config.monitor.patience, standing.complete_until is None
+        standing.answered(self.clock(), rows.complete_until, drained=rows.drained, patience=patience)
+        if unread:
             # The source's first reading is history, however old: it is known from its own time on, and trains.
             closing = None
             since = self._began - self.config.sources[rows.source].block.start
             table = table.filter(pc.greater_equal(table["timestamp"], since))
-        standing.down_since = None
         standing.lost_until = rows.polled_at if rows.lost else standing.lost_until
         if standing.lost_until and standing.complete_until:
             # What was told in between is not known: its minutes are neither empty nor healthy.
@@ -298,10 +278,10 @@ class Judge:
         for unknown in rows.unknown:
             self.windows.gap(*unknown)
             step.gaps.append(unknown)
-        if rows.drained and standing.complete_until is None and self.judged_until is not None:
-            done.untrained = True
         if rows.drained or standing.complete_until:
             standing.complete_until = rows.complete_until or standing.complete_until
+        if unread and standing.complete_until and self.judged_until is not None:
+            done.untrained = True
         if rows.role == "metrics":
             placed, late = self.windows.place_metrics(table, source=rows.source, closing=closing)
             self.windows.hold_metrics(placed)
@@ -350,7 +330,8 @@ class Judge:
         shown = {**self.pipeline.incidents.open, **step.changes.incidents}
         step.traces = self._traces.drawn(shown.values(), until)
         ways = {rule.spec.name: rule.ways for rule in self.pipeline.rules}
-        said = summed(self.pipeline.status.values(), ways, until, self.windows.dark(until - STANDS, until))
+        self.words = valid(self.pipeline.status.values(), until, self.windows.dark(until))
+        said = summed(self.words, ways)
         if said != self._said:
             step.verdicts, self._said = [asdict(one) for one in said], said
         done.judged = (start, until)

@@ -16,8 +16,8 @@ def tell_left_out(rows: Rows) -> None:
     """What could not be used: the first few, and how many."""
     for reject in rows.rejects[:TOLD]:
         log.warning("row left out", source=rows.source, where=reject.where, why=reject.why)
-    if len(rows.rejects) > TOLD:
-        log.warning("rows left out", source=rows.source, rows=len(rows.rejects), told=TOLD)
+    if rows.rejected > TOLD:
+        log.warning("rows left out", source=rows.source, rows=rows.rejected, told=TOLD)
     for note in rows.notes[:TOLD]:
         log.info("told by the source", source=rows.source, where=note.where, what=note.why)
 

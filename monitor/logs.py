@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 import sys
 from pathlib import Path
 from traceback import extract_tb
@@ -16,11 +15,6 @@ def kind_and_place(error: BaseException) -> str:
     """An error that is a fault of ours, as others may see it: without its text, which may name a client (`KeyError: '900123456'`)."""
     at = extract_tb(error.__traceback__)[-1:]
     return " ".join([type(error).__name__, *(f"({Path(one.filename).name}:{one.lineno})" for one in at)])
-
-
-def steady(error: str) -> str:
-    """An error without what changes whenever it is told: for how long a server is left alone yet."""
-    return re.sub(r"\b\d+ s$", "", error)
 
 
 def log_to_stderr() -> None:

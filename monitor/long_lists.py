@@ -5,9 +5,7 @@ Of a hundred thousand rows, those of one page are read, and of these only what w
 
 from __future__ import annotations
 
-import json
-from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -20,6 +18,7 @@ from monitor.columns import adding, counting, either, filled, holding
 from monitor.seeing import within
 from monitor.standing import Row, as_worked, only, rows, tuples
 from monitor.store import Store
+from monitor.wanted import beginning
 
 Order = Sequence[tuple[Any, bool, type]]
 """Columns, whether the highest comes first, and what they are made of."""
@@ -28,8 +27,6 @@ Position = tuple[Any, ...]
 WAITING = (BUDGET, FEW, APPROVAL, OBSERVED)
 SOME = 5000
 """Keys that one query asks about."""
-NIT = 9
-"""Digits of a number without its check digit."""
 
 
 @dataclass(frozen=True)
@@ -53,12 +50,12 @@ class LongList:
         return int(found)
 
     def named(self, store: Store, wanted: str) -> LongList:
-        """Its rows about clients who are meant: by a part of the name, or the beginning of the number, dots or not."""
+        """Its rows about clients who are meant, see `monitor.wanted`."""
         c, client_id = t.clients.c, self.table.c.client_id
-        meant = only(t.clients, "client_id", holding(c.name, wanted))
+        meant = only(t.clients, "client_id", holding(c.name, wanted.strip()))
         ids = [key for (key,) in tuples(store, meant.limit(SOME + 1))]
         found = client_id.in_(ids if len(ids) <= SOME else meant)
-        digits = "".join(sign for sign in wanted if sign.isdigit())[:NIT]
+        digits = beginning(wanted)
         return replace(self, where=[*self.where, found | client_id.startswith(digits) if digits else found])
 
     def part(
@@ -76,6 +73,19 @@ class LongList:
             found = self._read(store, where, cut, offset)
         some = found[:limit]
         return self.whole(store, [row for row, _ in some]), some[-1][1] if some else past, len(found) > len(some)
+
+    def place(self, store: Store, told: Mapping[int, Any], is_it: Callable[[Position], bool]) -> Position:
+        """Where a row stood. told: by which column of the order, what it had there then, all but texts; is_it: knows the row.
+
+        It is looked for where it stood, then everywhere; where it is no more, the place before all who had the same.
+        """
+        columns = [column for column, *_ in self.order]
+        query, same = _with_clients(self.table).with_only_columns(*columns), [columns[n] == told[n] for n in told]
+        for where in ([*self.where, *same], self.where):
+            for at in map(tuple, tuples(store, query.where(*where))):
+                if is_it(at):
+                    return tuple(told.get(n, value) for n, value in enumerate(at))
+        return tuple(told.get(n, "") for n in range(len(columns)))
 
     def _key(self, row: Row) -> Position:
         return tuple(row[column.name] for column in self.key)
@@ -210,27 +220,3 @@ def _beyond(order: Order, past: Position) -> Any:
         found = further if found is None else further | ((column == value) & found)
     (column, down, _), value = order[0], past[0]
     return found & (column <= value if down else column >= value)  # by which an index finds the place
-
-
-def marked(positions: Mapping[str, Position]) -> str:
-    """Positions in long lists as one word of an address."""
-    return urlsafe_b64encode(json.dumps(positions, default=_written).encode()).decode().rstrip("=")
-
-
-def read_mark(word: str, names: Iterable[str]) -> dict[str, Position]:
-    """The positions in the lists of these names that a word tells, () where they begin; ValueError where it tells none."""
-    if not word:
-        return dict.fromkeys(names, ())
-    try:
-        told = json.loads(urlsafe_b64decode(word + "=" * (-len(word) % 4)))
-        return {name: tuple(map(_read, told[name])) for name in names}
-    except (TypeError, KeyError) as error:
-        raise ValueError(word) from error
-
-
-def _written(value: datetime) -> Any:
-    return {"at": value.isoformat()}
-
-
-def _read(value: Any) -> Any:
-    return datetime.fromisoformat(value["at"]) if isinstance(value, dict) else value

@@ -191,8 +191,12 @@ class Metrics:
         self._judging_lag.set(lag)
         self._step.observe(seconds)
 
+    def stale(self, asked: Callable[[], bool]) -> None:
+        """Whether nothing was judged lately: asked whenever it is read what the rules say, for then nobody can tell."""
+        self._now.stale = asked
+
     def statuses(self, found: Iterable[Status], alerts: Iterable[Alert] = ()) -> None:
-        """What every rule last said of every scope, and its alerts, pending and firing."""
+        """What every rule says now of every scope, and its alerts, pending and firing."""
         self._now.said(found)
         self._now.raised(alerts)
 
@@ -203,12 +207,12 @@ class Metrics:
     @property
     def said(self) -> list[Status]:
         """What every rule last said, one a rule, product and channel."""
-        return list(self._now.statuses.values())
+        return list(self._now.words.values())
 
     @property
     def watched(self) -> tuple[int, int]:
         """How many places the rules watch (a rule, product and channel each), and of how many they cannot say."""
-        verdicts = [status.verdict for status in self._now.statuses.values()]
+        verdicts = [status.verdict for status in self._now.words.values()]
         return len(verdicts), verdicts.count(Verdict.UNKNOWN)
 
     def stepped(self, now: datetime) -> None:

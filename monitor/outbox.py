@@ -95,11 +95,17 @@ def to_promote(decision: Decision, incident: Incident, client: Client, zone: tzi
     return Message(f"{decision.key}:{PROMOTE}", decision.key, decision.desk, PROMOTE, payload)
 
 
-def to_withdraw(decision: Decision, incident: Incident, client: Client, zone: tzinfo) -> Message:
-    """The message that takes a case back."""
+def to_withdraw(
+    decision: Decision, incident: Incident, client: Client, zone: tzinfo, left: Collection[str] | None = None
+) -> Message:
+    """The message that takes a case back.
+
+    left: the kinds of those at its desk that still stand for what it was opened for (None: they were told that it is over).
+    """
     words = _words(incident, client, zone)
     subject, body = case_text(incident, decision, words)
-    payload = _payload(decision, incident, subject, body, WITHDRAWN) | {"note": withdrawn_text(incident, words)}
+    told = {"note": withdrawn_text(incident, words), "left": None if left is None else sorted(left)}
+    payload = _payload(decision, incident, subject, body, WITHDRAWN) | told
     return Message(f"{decision.key}:withdraw", decision.key, decision.desk, "withdraw", payload)
 
 
@@ -126,8 +132,13 @@ def _payload(decision: Decision, incident: Incident, subject: str, body: str, st
     return {
         "key": decision.key, "incident_id": decision.incident_id, "client_id": decision.client_id, "product": decision.product,
         "channel": incident.scope.channel, "opened_at": decision.opened_at.isoformat(), "priority": decision.priority,
-        "kind": "incidente" if decision.promoted_at else "soporte", "subject": subject, "body": body, "status": status,
+        "kind": kind_of(decision), "subject": subject, "body": body, "status": status,
     }  # fmt: skip
+
+
+def kind_of(decision: Decision) -> str:
+    """The kind of our case."""
+    return "incidente" if decision.promoted_at else "soporte"
 
 
 def deliver(
@@ -168,10 +179,11 @@ def deliver(
                 whole = len(whose) == SEVERAL and _shut(desks.get(desk))
             wait = min(FIRST_WAIT * 2 ** min(message["attempts"], DOUBLINGS), LONGEST_WAIT)
             # Permanent means until somebody mends it: a case that was decided on is never given up, only asked for less often;
-            # one that is taken back, for a day, for it may be gone from its tool; a notice likewise, for its recipient may be nobody.
+            # what follows on it, for a day, for it may be gone from its tool; a notice likewise, for its recipient may be nobody.
             # Nothing is given up because of a desk or receiver that can take nothing at all.
             young = clock() - message["created_at"] < PATIENCE
-            patient = {"open": True, PROMOTE: True, NOTIFY: young or lacks, "withdraw": message["attempts"] + 1 < A_DAY}
+            often = message["attempts"] + 1 < A_DAY
+            patient = {"open": True, PROMOTE: True, NOTIFY: young or lacks, "update": often or lacks, "withdraw": often}
             dead = permanent and not whole and not patient.get(message["action"], lacks)
             # After a rest another one's turn comes first: one that alone is refused so may not keep all others waiting.
             pause = LONGEST_WAIT + FIRST_WAIT if whole else LONGEST_WAIT if permanent else wait

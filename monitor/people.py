@@ -16,7 +16,7 @@ from typing import Any
 from alerts import Action, Alert, Incident, IncidentState
 from alerts.rows import plain
 from alerts.standing import with_standing
-from monitor import long_lists
+from monitor import bookmarks, long_lists
 from monitor import tables as t
 from monitor.counts import touched, until_changed
 from monitor.failing import failing
@@ -77,13 +77,13 @@ def incident(store: Store, incident_id: str, now: datetime, *, limit: int | None
     whole, cut, ends, more = head(store, incident_id, now), {}, {}, False
     every = long_lists.lists(whole["id"])
     try:
-        for name, past in long_lists.read_mark(after, every).items():
+        for name, past in bookmarks.read_mark(store, after, every).items():
             cut[name], ends[name], further = every[name].part(store, limit, past=past)
             more = more or further
     except ValueError:
         raise Refused("after no es el next de otra respuesta") from None
     total = {name: len(cut[name]) if limit is None else one.count(store) for name, one in every.items()}
-    return whole | cut | {"total": total, "next": long_lists.marked(ends) if more else None}
+    return whole | cut | {"total": total, "next": bookmarks.marked(store, every, ends) if more else None}
 
 
 def head(store: Store, incident_id: str, now: datetime) -> Row:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from threading import Event, Lock
 
 import structlog
@@ -126,7 +127,7 @@ def carried(old: Service, new: Service) -> None:
     new.troubled, new.runs.wrong = dict(old.troubled), dict(old.runs.wrong)
     for name in new.judge.sources.keys() & old.judge.sources.keys():
         standing, before = new.judge.sources[name], old.judge.sources[name]
-        standing.down_since, standing.lost_until = before.down_since, before.lost_until
+        new.judge.sources[name] = replace(before, complete_until=standing.complete_until, dark_from=standing.dark_from)
     for name in new.config.sources.keys() & old.metrics.sources.keys():
         new.metrics.source(name, up=old.metrics.sources[name].up, lag=old.metrics.sources[name].lag)
     if old.last_cycle:

@@ -20,15 +20,17 @@ import structlog
 from connectors import Fault, SourceError
 from monitor.boards import Boards
 from monitor.config import Config
+from monitor.going_down import Downs
 from monitor.hearing import Hearing
 from monitor.intake import Intake, Rows, let_go, tell_committed
 from monitor.jobs import scheduled
 from monitor.judge import EVENTS, Done, Down, Judge, Stopped
 from monitor.leading import reported
 from monitor.left_out import tell_left_out, tell_odd
-from monitor.logs import kind_and_place, steady
+from monitor.logs import kind_and_place
 from monitor.metrics import Metrics
 from monitor.notices import Notices
+from monitor.portrait import outlook
 from monitor.receiving import Refreshing, made, tellers
 from monitor.retention import compact, prune
 from monitor.sending import Sending
@@ -72,8 +74,7 @@ class Service:
         self.config, self.store, self.clock = config, store, clock
         self.metrics = Metrics.of(config)
         self.metrics.reloaded(clock(), taken=True)
-        self.errors: dict[str, str] = {}
-        self._said = dict[str, tuple[Fault, str]]()
+        self.errors, self._downs = dict[str, str](), Downs()
         receivers = made(config)
         self.sending = Sending(config, store, clock, self.metrics, self.errors, tellers(config, store, receivers))
         self.refreshing = Refreshing(config, store, receivers, clock)
@@ -85,6 +86,8 @@ class Service:
         self._failed, self._failure = 0, ""
         self._queue: Queue[tuple[Intake, Rows | Down, float]] = Queue(QUEUE)
         self.metrics.queued(self._queue.qsize)
+        fresh = outlook(config).fresh
+        self.metrics.stale(lambda: self.clock() - time_of(self.judge.judged_until or 0) > fresh)
         self._stopping = Event()
         self._ending = Event()
         self._told_to_end = ending
@@ -139,7 +142,7 @@ class Service:
             self.hearing.answered(intake.name)
             self.metrics.circuits(source=intake.name, state=intake.circuit)
         if rows.useless:
-            self.metrics.counted(intake.name, rows=rows.table.num_rows, rejected=len(rows.rejects))
+            self.metrics.counted(intake.name, rows=rows.table.num_rows, rejected=rows.rejected)
             if intake.name not in self.errors:
                 tell_left_out(rows)
             down = self._down(intake, rows.useless, "unreadable")
@@ -147,7 +150,8 @@ class Service:
                 return replace(down, lost=True, drained=rows.drained)
             intake.cursor = before  # what is read as a whole may come only once
             return down
-        if self.errors.pop(intake.name, None):
+        # One that still has some to give may fail at its next.
+        if rows.drained and self.errors.pop(intake.name, ""):
             log.info("source is back", source=intake.name)
         tell_left_out(rows)
         if rows.lost:
@@ -164,11 +168,7 @@ class Service:
         self.metrics.outside.lags("source", name, partial(self.hearing.lag, name))
 
     def _down(self, intake: Intake, error: str, fault: Fault = "other") -> Down:
-        cause = fault, steady(error)
-        # While it is left alone it has the cause that it had.
-        if intake.name not in self.errors or (fault != "resting" and self._said.get(intake.name) != cause):
-            log.warning("source is down", source=intake.name, error=error)
-            self._said[intake.name] = cause
+        self._downs.tell(intake.name, error, fault, already=intake.name in self.errors)
         self.errors[intake.name] = error
         self.metrics.source_error(intake.name, fault)
         return Down(intake.name, error)
@@ -220,7 +220,7 @@ class Service:
                 self.metrics.counted(
                     item.source, rows=item.table.num_rows, late=counted.late if counted else 0,
                     too_late=counted.too_late if counted else 0, repeated=counted.repeated if counted else 0,
-                    rejected=len(item.rejects), unknown=sum(item.unknown_statuses.values()),
+                    rejected=item.rejected, unknown=sum(item.unknown_statuses.values()),
                     wrong_digit=item.wrong_digits,
                 )  # fmt: skip
                 if counted and item.role == "transactions":
@@ -233,7 +233,7 @@ class Service:
             start, end = done.judged
             self.metrics.judged(end - start, (now - time_of(end)).total_seconds(), seconds)
             pipeline = self.judge.pipeline
-            self.metrics.statuses(pipeline.status.values(), pipeline.incidents.alerts.values())
+            self.metrics.statuses(self.judge.words, pipeline.incidents.alerts.values())
             self.metrics.held(pipeline.windows.held)
         self.metrics.decided(done.changes, self.judge.pipeline.portfolio.clients)
         self.metrics.stepped(now)

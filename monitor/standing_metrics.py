@@ -16,6 +16,7 @@ from alerts.priority import SEGMENTS
 from monitor.metric_names import LATENCY, LEAD, spread, standing
 from monitor.pipeline import Status
 from monitor.places import Places, segment
+from monitor.verdicts import blind
 from rules import Floats, Severity, Verdict
 
 _WORST = (Verdict.HEALTHY, Verdict.UNKNOWN, Verdict.BREACH)
@@ -45,6 +46,7 @@ class Standing:
     def __init__(self, places: Places, rules: Iterable[str] = ()) -> None:
         self.places, self.rules = places, tuple(rules)
         self.statuses: Mapping[tuple[str, str, str], Status] = {}
+        self.stale: Callable[[], bool] = lambda: False
         self.alerts: Mapping[str, tuple[int, int]] = {}
         self.open: Mapping[str, Open] = {}
         self.touched: Mapping[tuple[str, str, str], tuple[str, Touch]] = {}
@@ -61,6 +63,12 @@ class Standing:
             if old is None or _WORST.index(status.verdict) > _WORST.index(old.verdict):
                 worst[key] = status
         self.statuses = worst
+
+    @property
+    def words(self) -> Mapping[tuple[str, str, str], Status]:
+        """What was said, as far as it holds now: nothing does where nothing was judged lately."""
+        statuses = self.statuses
+        return {key: blind(status) for key, status in statuses.items()} if self.stale() else statuses
 
     def raised(self, alerts: Iterable[Alert]) -> None:
         """How many scopes are pending, and how many fire, by rule."""
@@ -112,7 +120,7 @@ class Standing:
         return family
 
     def _rules(self) -> Iterator[GaugeMetricFamily]:
-        statuses = self.statuses
+        statuses = self.words
         for name, of in _SHOWN.items():
             family = standing(f"rule_{name}")
             for labels, status in statuses.items():

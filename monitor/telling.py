@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 
 from alerts import Action, Changes, Client, Decision, Incident, IncidentState
+from alerts.decided import opened_for
 from alerts.reasons import RETURNED
 from alerts.ties import AFTER
 from monitor import tables as t
 from monitor.escalation import to_escalate
-from monitor.outbox import to_end, to_open, to_promote, to_return, to_withdraw
+from monitor.outbox import kind_of, to_end, to_open, to_promote, to_return, to_withdraw
 from monitor.pipeline import Pipeline
 from monitor.store import Message, Store
 
@@ -45,12 +47,22 @@ def messages(pipeline: Pipeline, store: Store, changes: Changes, now: datetime) 
     on = [d for d in standing if d.action is Action.OPEN and not d.withdrawn_at and d.key not in never]
     newest = ((changes.decisions.get(d.key, d), by) for d, by in changes.over if d.key not in never)
     ended = [(d, by) for d, by in newest if d.action is Action.OPEN and not d.withdrawn_at]
+    left: dict[tuple[str, str], set[str]] = {}
+    for d in pipeline.book.decisions.values() if withdrawn else ():
+        if d.action is Action.OPEN and not d.withdrawn_at:
+            left.setdefault((d.desk, opened_for(d)), set()).add(kind_of(d))
+
+    def still(decision: Decision) -> Collection[str] | None:
+        ended, back = incident(decision).resolved_at, decision.withdrawn_at
+        told = ended and back and ended < back  # that it is over, while it stood
+        return None if told else left.get((decision.desk, opened_for(decision)), ())
+
     return [
         *(to_open(d, incident(d), client(d), zone) for d in opened),
         *(to_promote(d, incident(d), client(d), zone, over=over(d)) for d in promoted),
         *(to_return(o, incident(d), client(d), zone) for d, o in back if o),
         *(to_return(d, reopened[d.incident_id], client(d), zone) for d in on),
         *(to_end(d, by, client(d), zone, doubts(d)) for d, by in ended),
-        *(to_withdraw(d, incident(d), client(d), zone) for d in withdrawn),
+        *(to_withdraw(d, incident(d), client(d), zone, still(d)) for d in withdrawn),
         *(to_escalate(one, zone) for one in changes.escalated if one.escalation.desk),
     ]

@@ -94,6 +94,10 @@ def _sources(service: Service, since: Since) -> Found:
             severity = "critical" if source.block.role in EVENTS else "major"
             key, what = f"source:{name}", f"la fuente {name} no responde: {errors[name]}"
             yield Trouble(key, severity, since(key, began), what), service.config.monitor.patience
+        elif name in standing and standing[name].stands_still(service.config.monitor.patience):
+            key = f"source:{name}"
+            what = f"la fuente {name} responde, pero no da por completo nada más: se juzga sin ella"
+            yield Trouble(key, "critical", since(key, standing[name].unmoved_since), what), timedelta(0)
 
 
 def _outbox(service: Service, now: datetime, since: Since) -> Found:

@@ -6,14 +6,15 @@ UNKNOWN is never healthy: not where no rule can tell, not where a source is dark
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from math import nan
 from typing import TYPE_CHECKING
 
 from monitor import tables as t
 from monitor.standing import rows
 from monitor.store import Store
-from rules import Verdict
+from rules import Scope, Verdict
 
 if TYPE_CHECKING:
     from monitor.pipeline import Status  # whoever only reads needs nothing that judges
@@ -45,26 +46,34 @@ class Said:
         return Verdict.HEALTHY if self.healthy > self.unknown else Verdict.UNKNOWN
 
 
-def summed(
-    statuses: Iterable[Status],
-    ways: Mapping[str, Collection[str]],
-    until: int,
-    dark: Mapping[tuple[str, str], int],
-) -> list[Said]:
-    """By place, sorted, at the end of minute `until` - 1. ways: how what each rule sees hurts, by its name.
+def valid(statuses: Iterable[Status], until: int, dark: Mapping[Scope, int]) -> list[Status]:
+    """What each rule's last word is worth at the end of minute `until` - 1: UNKNOWN where it says nothing of now.
 
-    dark: by place, when a source that feeds it was last not known. What was said before, or longer than STANDS ago, is no word on now.
+    dark: when a source that feeds a scope was last not known. What was said before is no word on now; nor is, of a place, what was said
+    longer than STANDS ago: an indicator may be told once a day.
     """
+    found = []
+    for status in statuses:
+        since = max(dark.get(status.scope, 0), 0 if status.scope.series else until - STANDS)
+        found.append(status if status.until > since else blind(status))
+    return found
+
+
+def blind(status: Status) -> Status:
+    """The same of which nobody can tell."""
+    return replace(status, verdict=Verdict.UNKNOWN, value=nan, expected=nan, score=nan, lower=nan, upper=nan)
+
+
+def summed(statuses: Iterable[Status], ways: Mapping[str, Collection[str]]) -> list[Said]:
+    """By place, sorted, from words that stand. ways: how what each rule sees hurts, by its name."""
     worst: dict[tuple[str, str], dict[str, Verdict]] = {}
     for status in statuses:
         if status.scope.client_id or status.scope.series:
             continue  # one client's, or an indicator's: neither says how a product is
         place = (status.scope.product, status.scope.channel)
-        stands = status.until > max(until - STANDS, dark.get(place, 0))
-        verdict = status.verdict if stands else Verdict.UNKNOWN
         found = worst.setdefault(place, {})
         for way in ways.get(status.rule, ()):
-            found[way] = min(verdict, found.get(way, verdict), key=_WEIGHT.index)
+            found[way] = min(status.verdict, found.get(way, status.verdict), key=_WEIGHT.index)
     counted = ((place, _sure(found).count) for place, found in sorted(worst.items()))
     return [
         Said(*place, count(Verdict.HEALTHY), count(Verdict.UNKNOWN), count(Verdict.BREACH)) for place, count in counted

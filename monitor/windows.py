@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from monitor import frames
 from monitor.cells import CELLS, LEDGER, Counted, count
 from monitor.doubtful import DOUBTFUL, ONSETS
-from rules import Frame, Grain, Ints
+from rules import Frame, Grain, Ints, Scope
 
 METRICS = pa.schema(
     [
@@ -189,14 +189,16 @@ class Windows:
         ((first, last),) = self.db.execute(query).fetchall()
         return (0, -1) if first is None else (int(first), int(last))
 
-    def dark(self, start: int, end: int) -> dict[tuple[str, str], int]:
-        """By product and channel ('': all): the end of the last gap within [start, end) of any source that feeds it."""
-        query = """SELECT product, channel, max(least(stop, $end)) FROM pairs JOIN gaps USING (source)
-                   WHERE series = '' AND gaps.start < $end AND stop > $start GROUP BY product, channel"""
-        found: dict[tuple[str, str], int] = {}
-        for product, channel, last in self.db.execute(query, {"start": start, "end": end}).fetchall():
-            for place in ((product, channel), (product, ""), ("", channel), ("", "")):
-                found[place] = max(int(last), found.get(place, 0))
+    def dark(self, end: int) -> dict[Scope, int]:
+        """By product, channel and series ('': all): the end of the last gap before `end` of any source that feeds it."""
+        query = """SELECT product, channel, series, max(stop) FROM pairs JOIN (
+                       SELECT source, max(least(stop, $end)) AS stop FROM gaps WHERE start < $end GROUP BY source) USING (source)
+                   GROUP BY ALL"""
+        found: dict[Scope, int] = {}
+        for product, channel, series, last in self.db.execute(query, {"end": end}).fetchall():
+            for of, through in ((product, channel), (product, ""), ("", channel), ("", "")):
+                scope = Scope(of, through, series=series)
+                found[scope] = max(int(last), found.get(scope, 0))
         return found
 
     # ---- windows out -----------------------------------------------------------------------------------------------

@@ -162,7 +162,7 @@ def compared(text: str) -> list[tuple[str, str]]:
     """Each text that an expression compares a column with, after the column's name; of one that `parse` has let through."""
     found = []
     for part in _nodes(json.loads(_ask("SELECT json_serialize_sql(?)", f"SELECT {text}\n"))):
-        sides = [part.get("left"), part.get("right")] if part["class"] == "COMPARISON" else part.get("children", [])
+        sides = [part["left"], part["right"]] if part["class"] == "COMPARISON" else part.get("children", [])
         if part["class"] != "COMPARISON" and part["type"] not in ("COMPARE_IN", "COMPARE_NOT_IN"):
             continue
         columns = [one["column_names"][-1].lower() for one in sides if one["class"] == "COLUMN_REF"]

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
 from connectors import Case, SourceError, answers
+from connectors.fields import PRESENT, WRITTEN
 from connectors.session import Session
 from connectors.tls import Tls
 
-FIELDS = (*(field.name for field in fields(Case)), "reported_by")
-"""What a tool is sent of a case. `reported_by` is always `monitor`: read back, ours are not the client's own."""
-PRESENT = ("status", "note")
-"""What an update writes; all else is for the people who work the case."""
 EXISTS, ABSENT = (409, 412), (404, 410)
 
 
@@ -62,9 +58,9 @@ class Http:
         timeout: timedelta = timedelta(seconds=30),
     ) -> None:
         for name in columns or {}:
-            if name not in FIELDS:
-                raise ValueError(f"columns.{name}: a case has no such field; there are: {', '.join(FIELDS)}")
-        self._columns = {name: name for name in FIELDS} | (columns or {})
+            if name not in WRITTEN:
+                raise ValueError(f"columns.{name}: a case has no such field; there are: {', '.join(WRITTEN)}")
+        self._columns = {name: name for name in WRITTEN} | (columns or {})
         if rows and not find:
             raise ValueError("rows: needs find")
         if find and not self._columns["key"]:
@@ -78,7 +74,7 @@ class Http:
     def open(self, case: Case) -> str:
         """The tool's number of the case with this key, made if it was not there."""
         named = {"Idempotency-Key": quote(case.key, safe="/")}
-        sent = self._written(case, FIELDS)
+        sent = self._written(case, WRITTEN)
         if self.find:
             # Not repeated at once: a tool that knows no Idempotency-Key is asked for the case before it gets another.
             found = self._read(case.key) or self.session.ask(

@@ -40,7 +40,7 @@ class Imap:
 
     The status is the keyword (`en_curso`: en curso), else what the text says; resolved is a case when that was seen. Read by UID, changes
     by MODSEQ or flags; a folder made anew (UIDVALIDITY) is read again. The case's number is the Message-ID, made of our key. SMTP knows
-    no key: a mail is kept in `sent` as a draft, sent, and kept as sent; one that broke off is looked for in the folder, and sent again
+    no key: a mail is kept in `sent` as a draft, sent, and kept as sent; one that broke off is looked for in all folders, and sent again
     only if it does not arrive. A note is an answer; a withdrawal is a keyword too, where the server takes keywords.
     """
 
@@ -76,6 +76,8 @@ class Imap:
         self._done = {word.casefold() for word in (["resuelto", "cerrado"] if done is None else done)}
         self._sent: Sent | None = None
         if sender:
+            if smtp_password and not smtp_user:
+                raise ValueError("smtp_password: needs smtp_user")
             own = (smtp_user, smtp_password) if smtp_user or smtp_tls == "none" else (user, password)
             smtp = Smtp(
                 host=smtp_host or host, port=smtp_port, tls=smtp_tls, user=own[0], password=own[1], ca_file=ca_file,
@@ -162,7 +164,12 @@ class Imap:
             return None
         said = self._letters.read(mail.subject, mail.content) | ({"status": status} if status else {})
         about = {"case_id": mail.name, "opened_at": item.at.isoformat(), "resolved_at": resolved}
-        return said | about | ({"reported_by": OURS} if mail.ours else {})
+        if said.get("reported_by") == OURS:
+            del said["reported_by"]
+        # Whoever has a mail of ours can copy its key; only ours has the name that is made of it.
+        key = mail.key or self._letters.key(mail.content)
+        proven = mail.name.partition("@")[0] == named("case", key, "").partition("@")[0]
+        return said | about | ({"reported_by": OURS} if proven else {})
 
     def _status(self, item: Item) -> str:
         words = [one.replace("_", " ") for one in item.keywords if not one.lower().startswith(OTHERS)]

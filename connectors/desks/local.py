@@ -6,12 +6,13 @@ import csv
 import fcntl
 import io
 import os
+import re
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from connectors import Batch, Case, Cursor, SourceError, delimited
+from connectors import Batch, Case, Cursor, Reject, SourceError, delimited
 from connectors.changed import changed
 from connectors.fields import OURS
 
@@ -43,6 +44,7 @@ _READS = {
 _BOM = b"\xef\xbb\xbf"  # without it a spreadsheet takes the accents for something else
 _ACTIVE = ("=", "+", "-", "@", "\t", "\r", "'")
 """First characters by which a spreadsheet takes a cell for a formula; the apostrophe, because it makes them text."""
+_NUMBER = re.compile(r"C-(\d+)", re.ASCII)
 
 
 class Local:
@@ -52,45 +54,52 @@ class Local:
 
     A row is appended and synced before `open` returns; an update writes the file anew beside it and renames. Any number
     of processes may use the same file: they take turns by a lock on `<path>.lock`. A last row torn by a crash was never
-    answered for: it is cut off and opened again by whoever asks again.
+    answered for: it is no case, and the next that is written cuts it off. A last row that only lacks its line end, as some
+    editors leave it, is a case. A row with too few cells is told by its line and not read; its key and its number stay taken,
+    and whatever is next written of the case makes it whole.
     """
 
     def __init__(self, *, path: str) -> None:
         self.path = Path(path)
         self._text = b""
         self._rows: dict[str, list[str]] = {}
+        self._short: list[Reject] = []
         self._last = 0
 
     def open(self, case: Case) -> str:
         """The number of the case with this key, appended to the file if it was not there."""
         with self._turn():
-            self._catch_up()
+            self._catch_up(write=True)
             if case.key not in self._rows:
                 row = _row(case, f"C-{self._last + 1:06d}")
                 self._append(_written(row) if self._text else _TOP + _written(row))
+            elif len(row := self._rows[case.key]) < len(_HEADER):
+                self._replace(row, _row(case, row[1]))
             return self._rows[case.key][1]
 
     def update(self, case: Case) -> None:
         """Write the case's present state over its row."""
         with self._turn():
-            self._catch_up()
+            self._catch_up(write=True)
             row = self._rows.get(case.key)
             if row is None:
                 raise SourceError(f"{self.path}: there is no case with key {case.key}", permanent=True, fault="refused")
             wanted = _row(case, row[1]) + row[len(_HEADER) :]
             if wanted != row:
-                self._replace({**self._rows, case.key: wanted})
+                self._replace(row, wanted)
 
     def poll(self, cursor: Cursor | None, now: datetime, since: datetime | None) -> Batch:  # noqa: ARG002 - few rows
         """The cases whose row is new or has changed."""
         rows: list[list[str]] = []
+        short: list[Reject] = []
         if self.path.exists():
             with self._turn():
                 self._catch_up()
-                rows = list(self._rows.values())
+                rows = [row for row in self._rows.values() if len(row) >= len(_HEADER)]
+                short = [*self._short]
         found = [{ours: row[_HEADER.index(theirs)] for ours, theirs in _READS.items()} for row in rows]
         told = [row | {"reported_by": OURS} for row in found]
-        return changed(told, [row["case_id"] for row in told], cursor, now, str(self.path))
+        return changed(told, [row["case_id"] for row in told], cursor, now, str(self.path), short)
 
     def check(self) -> str:
         """How many cases there are."""
@@ -108,47 +117,57 @@ class Local:
             with Path(f"{self.path}.lock").open("w") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX)
                 yield
-        except (OSError, UnicodeDecodeError) as error:
-            words = getattr(error, "strerror", None) or "not UTF-8"
+        except (OSError, UnicodeDecodeError, csv.Error) as error:
+            words = getattr(error, "strerror", None) or ("no CSV" if isinstance(error, csv.Error) else "not UTF-8")
             kind: Fault = "unreachable" if isinstance(error, OSError) else "unreadable"
             raise SourceError(f"{self.path}: {words}", fault=kind) from error
 
-    def _catch_up(self) -> None:
-        """Read what others wrote since; all of it, if more than rows at the end has changed."""
+    def _catch_up(self, *, write: bool = False) -> None:
+        """Read what others wrote since; all of it, if more than rows at the end has changed. write: and mend its end."""
         text = self.path.read_bytes() if self.path.exists() else b""
-        if not text.startswith(self._text) or not self._text:
-            self._text, self._rows, self._last = b"", {}, 0
-            ours = tuple(next(_read(text), [])[: len(_HEADER)]) == _HEADER or _TOP.startswith(text)
-            if not ours:
-                raise SourceError(
-                    f"{self.path}: its first line is not {','.join(_HEADER)}", permanent=True, fault="unreadable"
-                )
+        if not (self._text.endswith(b"\n") and text.startswith(self._text)):
+            self._text, self._rows, self._short, self._last = b"", {}, [], 0
         end = delimited.whole(text, ",")
-        if end < len(text):
-            os.truncate(self.path, end)
-            text = text[:end]
-        for row in islice(_read(text[len(self._text) :]), 0 if self._text else 1, None):
-            if len(row) < len(_HEADER):
-                raise SourceError(
-                    f"{self.path}: a row has {len(row)} columns: {', '.join(row)}", permanent=True, fault="unreadable"
-                )
-            self._rows[row[0]] = row
-            number = row[1].removeprefix("C-")
-            self._last = max(self._last, int(number) if number.isdecimal() else 0)
+        text, torn = text[:end], text[end:]
+        if _closed(torn) if text else not _HEAD.startswith(torn) or torn == _HEAD:
+            text, torn = text + torn, b""
+        if text and not self._text and tuple(next(_read(text), (1, []))[1][: len(_HEADER)]) != _HEADER:
+            raise SourceError(f"{self.path}: its first line is not {','.join(_HEADER)}", whole=True, fault="unreadable")
+        if write and torn:
+            os.truncate(self.path, len(text))
+        if write and text and not text.endswith(b"\n"):
+            text += self._add(b"\n" if text.endswith(b"\r") else b"\r\n")
+        before = self._text.count(b"\n")
+        for line, row in islice(_read(text[len(self._text) :]), 0 if self._text else 1, None):
+            self._learn(before + line, row)
         self._text = text
 
+    def _learn(self, line: int, row: list[str]) -> None:
+        """What it says is not told: it may name a client."""
+        if short := len(row) < len(_HEADER):
+            why = f"{len(row)} columns instead of {len(_HEADER)} or more"
+            self._short.append(Reject(f"{self.path} line {line}", why))
+        numbers = [int(found[1]) for cell in row[:2] if (found := _NUMBER.fullmatch(cell))]
+        self._last = max(self._last, *numbers, 0)
+        if not short or _NUMBER.fullmatch("".join(row[1:2])):
+            self._rows[row[0]] = row
+
     def _append(self, line: bytes) -> None:
+        self._add(line)
+        self._catch_up()
+
+    def _add(self, line: bytes) -> bytes:
         with self.path.open("ab") as out:
             out.write(line)
             out.flush()
             os.fsync(out.fileno())
-        self._catch_up()
+        return line
 
-    def _replace(self, rows: dict[str, list[str]]) -> None:
-        header = next(_read(self._text))
+    def _replace(self, row: list[str], wanted: list[str]) -> None:
+        """All other rows stay as they are, also those that are no cases."""
         beside = self.path.with_name(f".{self.path.name}.new")
         with beside.open("wb") as out:
-            out.write(_BOM + _written(header) + b"".join(_written(row) for row in rows.values()))
+            out.write(_BOM + b"".join(_written(wanted if one == row else one) for _, one in _read(self._text)))
             out.flush()
             os.fsync(out.fileno())
         beside.replace(self.path)
@@ -157,6 +176,19 @@ class Local:
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+def _closed(text: bytes) -> bool:
+    """Whether a last line without its end is a row with a key and a number, and not one that broke off within a cell's quotes."""
+    try:
+        (row,) = csv.reader(io.StringIO(text.decode(), newline=""), strict=True)
+    except UnicodeDecodeError as error:
+        if error.reason != "unexpected end of data":
+            raise
+        return False
+    except (ValueError, csv.Error):
+        return False
+    return len(row) > len(_HEADER[:2]) and bool(_NUMBER.fullmatch(row[1]))
 
 
 def _row(case: Case, number: str) -> list[str]:
@@ -171,11 +203,15 @@ def _written(row: list[str]) -> bytes:
     return line.getvalue().encode()
 
 
-def _read(text: bytes) -> Iterator[list[str]]:
-    lines = io.StringIO(text.removeprefix(_BOM).decode(), newline="")
-    for row in csv.reader(lines):
+def _read(text: bytes) -> Iterator[tuple[int, list[str]]]:
+    """The rows, each with the line that it begins in, from 1."""
+    rows = csv.reader(io.StringIO(text.removeprefix(_BOM).decode(), newline=""))
+    line = 1
+    for row in rows:
         if row:
-            yield [cell[1:] if cell.startswith("'") and cell[1:].startswith(_ACTIVE) else cell for cell in row]
+            yield line, [cell[1:] if cell.startswith("'") and cell[1:].startswith(_ACTIVE) else cell for cell in row]
+        line = rows.line_num + 1
 
 
 _TOP = _BOM + _written(list(_HEADER))
+_HEAD = _TOP.rstrip()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from connectors import Batch, Case, Cursor, SourceError, answers
@@ -24,6 +24,12 @@ FIRST = 22
 """Bytes of the conversation index of a conversation's first message; an answer's is longer."""
 SAME_IDS = {"Prefer": 'IdType="ImmutableId", outlook.body-content-type="html"'}
 WITHDRAWN = "retirado"
+ARRIVAL = timedelta(minutes=10)
+"""How long it is waited for a mail that was sent, before a withdrawal ends with the answer alone: people may have deleted it."""
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 class Outlook:
@@ -55,6 +61,7 @@ class Outlook:
     ) -> None:
         url = url.rstrip("/")
         login = microsoft(tenant, client_id, client_secret, url, token_url)
+        self.clock = _now
         self.mailbox, self._letters = mailbox, Letters(extract)
         self._theirs, self._ours = f"{url}/users/{mailbox}", f"{url}/users/{sender or mailbox}/messages"
         self.session = Session(self._theirs, login=login, timeout=timeout)
@@ -92,7 +99,7 @@ class Outlook:
                 "$select": "id,categories",
             }
             received = self._listed(f"{self._theirs}/messages", where)
-            if not received:
+            if not received and self._lately(ours, case):
                 raise SourceError(f"{self.session.shown}: the mail of the case has not arrived yet", fault="unreadable")
             for message in received:
                 self.session.ask(
@@ -104,6 +111,14 @@ class Outlook:
         self._delta.check()
         self._read("vigia-check")
         return f"{self.session.shown}: answers"
+
+    def _lately(self, mail: dict[str, Any], case: Case) -> bool:
+        """Whether a mail may still be under way."""
+        try:
+            sent = datetime.fromisoformat(str(mail.get("sentDateTime")))
+        except ValueError:
+            sent = case.opened_at
+        return self.clock() - (sent if sent.tzinfo else sent.replace(tzinfo=UTC)) < ARRIVAL
 
     def _row(self, message: dict[str, Any]) -> dict[str, Any] | None:
         """A message as a case; None for what is none: what was removed, a draft, an answer."""
@@ -138,7 +153,7 @@ class Outlook:
         """The mail of ours with this key, one that was sent before a draft; or None."""
         quoted = key.replace("'", "''")
         where = f"singleValueExtendedProperties/Any(ep: ep/id eq '{PROPERTY}' and ep/value eq '{quoted}')"
-        found = self._listed(self._ours, {"$filter": where, "$select": "id,internetMessageId,isDraft"})
+        found = self._listed(self._ours, {"$filter": where, "$select": "id,internetMessageId,isDraft,sentDateTime"})
         return min(
             found,
             key=lambda message: (

@@ -6,10 +6,11 @@ import inspect
 from dataclasses import replace
 from typing import Any, get_type_hints
 
-from connectors import Case
+from connectors import Case, SourceError
 from connectors.kinds import kinds, load
 
 ENDED = "afectación superada"
+WITHDRAWN = "retirado"
 INCIDENT = "incidente"
 
 
@@ -21,7 +22,9 @@ class Pair:
     those alone; else it is opened with the first.
 
     The incident's key is the affectation's id, and it says nothing of a client: what fails and where. Each case bears its number; the
-    incident bears the first case's, and all of them in its log. Opened, tied and told again after a crash, nothing comes twice.
+    incident bears the first case's, and all of them in its log. Opened, tied and told again after a crash, nothing comes twice. It is
+    told that it is over with its cases, also where the affectation was merged into another since; and it is taken back with the last
+    of them.
     """
 
     def __init__(self, *, case: dict[str, Any], incident: dict[str, Any], promoted_only: bool = False) -> None:
@@ -35,7 +38,7 @@ class Pair:
         return number
 
     def update(self, case: Case) -> None:
-        """Tell the client's case; the incident, once, that it is over."""
+        """Tell the client's case; the incident, once, that it is over, or that no case of it is left."""
         self.case.update(case)
         self._ended(case)
 
@@ -53,14 +56,38 @@ class Pair:
         return not self._promoted_only or case.kind == INCIDENT
 
     def _ended(self, case: Case) -> None:
-        if case.status == ENDED and self._due(case):
-            self.incident.update(replace(_of_all(case), note=f"Afectación {case.incident_id}: {ENDED}"))
+        first = _opened_for(case)
+        if self._due(case) and case.status == ENDED:
+            self._tell(case, ENDED, ENDED, *{first: 0, case.incident_id: 0})
+        elif self._due(case) and case.status == WITHDRAWN and self._last(case):
+            self._tell(case, WITHDRAWN, "todos sus casos fueron retirados", first)
+
+    def _last(self, case: Case) -> bool:
+        return case.left is not None and not (INCIDENT in case.left if self._promoted_only else case.left)
+
+    def _tell(self, case: Case, status: str, what: str, *affectations: str) -> None:
+        """Each of the incidents that there is; of one that was merged there may be none."""
+        for one in affectations:
+            try:
+                told = replace(_of_all(case), key=one, incident_id=one, status=status, note=f"Afectación {one}: {what}")
+                self.incident.update(told)
+            except SourceError as error:
+                merged = _opened_for(case) != case.incident_id
+                if not (merged and error.permanent and f"no case with key {one}" in str(error)):
+                    raise
 
     def _tied(self, case: Case, number: str) -> None:
         if self._due(case):
             other = str(self.incident.open(_of_all(case)))
             self.case.tie(case.key, other)
             self.incident.tie(case.incident_id, number)
+
+
+def _opened_for(case: Case) -> str:
+    """The affectation for which it was opened: its key names it, and it may have been merged into another since."""
+    head, tail = "VG-", f"-{case.client_id}"
+    named = case.key.startswith(head) and case.key.endswith(tail) and case.client_id
+    return case.key.removeprefix(head).removesuffix(tail) if named else case.incident_id
 
 
 def _of_all(case: Case) -> Case:

@@ -9,7 +9,7 @@ from urllib.parse import urljoin
 
 from connectors import Batch, Case, Cursor, SourceError, answers
 from connectors.delta import NEXT, Delta
-from connectors.letters import Letters, letter
+from connectors.letters import LONGEST, Letters, letter
 from connectors.login import GRAPH, microsoft
 from connectors.page import Page
 from connectors.session import Session
@@ -96,7 +96,7 @@ class Teams:
         if message.get("messageType", "message") != "message":
             return None
         content = str(answers.reached(message, "body.content") or "")
-        subject = str(message.get("subject") or "") or Page(content).text.partition("\n")[0]
+        subject = str(message.get("subject") or "") or Page(content[:LONGEST]).text.partition("\n")[0]
         about = {"case_id": message.get("id"), "opened_at": message.get("createdDateTime")}
         about |= {"updated_at": message.get("lastModifiedDateTime")}
         reactions = [

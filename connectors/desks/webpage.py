@@ -162,12 +162,12 @@ class Webpage:
     def _asked(self, url: str) -> Page | None:
         """The page; None if it leads to the log-in or is it."""
         answer = self.session.ask("GET", url, accept=MOVED, parse=False)
-        page = Page(answer.text.decode(errors="replace"))
+        page = _read(url, answer.text)
         return None if answer.status in MOVED or any(form.secret for form in page.forms) else page
 
     def _log_in(self, login: Login) -> None:
         where = login.url
-        page = Page(self.session.ask("GET", where, parse=False).text.decode(errors="replace"))
+        page = _read(where, self.session.ask("GET", where, parse=False).text)
         form = next((form for form in page.forms if form.secret), None)
         if form is None:
             raise SourceError(f"{shown(where)}: has no form with a password", permanent=True, fault="login")
@@ -192,3 +192,10 @@ class Webpage:
         self.session.ask(
             "POST", urljoin(where, form.action), body=body, headers=FORM, accept=MOVED, repeat=False, parse=False
         )
+
+
+def _read(where: str, text: bytes) -> Page:
+    try:
+        return Page(text.decode(errors="replace"))
+    except ValueError as error:
+        raise SourceError(f"{shown(where)}: {error}", permanent=True, fault="unreadable") from None

@@ -1,4 +1,4 @@
-"""Notices by any of apprise's services (pip install 'vigia[apprise]'), of those that are allowed."""
+"""Notices by any of apprise's services (make extras), of those that are allowed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ try:
     from apprise import Apprise as Services
     from apprise import AppriseAsset, NotifyBase, NotifyFormat, NotifyType
 except ImportError:
-    raise ImportError("needs a package that is not installed: pip install 'vigia[apprise]'") from None
+    raise ImportError("needs a package that is not installed: make extras") from None
 
 if TYPE_CHECKING:
     from connectors import Notice

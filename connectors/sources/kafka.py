@@ -15,7 +15,7 @@ try:
     from connectors.brokers import Brokers
     from connectors.messages import Message, Part, Place, newest, rows
 except ImportError:
-    raise ImportError("needs a package that is not installed: pip install 'vigia[kafka]'") from None
+    raise ImportError("needs a package that is not installed: make extras") from None
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

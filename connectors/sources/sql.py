@@ -39,7 +39,7 @@ class Sql:
     not do it for all the past: `WHERE fecha >= :since`, with `cursor` a column of times. Rows before it are left out
     anyway. At the first read it is two days before what is wanted, in UTC; it has an offset where the cursor has one.
 
-    What differs by database: SQLite and PostgreSQL, MySQL and MariaDB (pip install 'vigia[mysql]', mysql+pymysql://)
+    What differs by database: SQLite and PostgreSQL, MySQL and MariaDB (make extras, mysql+pymysql://)
     are read in transactions that cannot write. A time without offset (DATETIME, timestamp) is in the zone that the
     source's `timezone` says; MySQL gives a TIMESTAMP in the zone of its session, which `?init_command=SET time_zone =
     '+00:00'` in the address (its signs percent-encoded) sets. Oracle and SQL Server were never run, their statements only

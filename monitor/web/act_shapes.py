@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from monitor.kinds import Duration
 from monitor.web.followed import Urgent
-from monitor.web.shapes import Act, Incident, Words
+from monitor.web.shapes import Act, Incident, Time, Words
 
 Written = Annotated[str, Field(max_length=4000, pattern=r"^[^\x00]*$")]
 Short = Annotated[str, Field(max_length=200, pattern=r"^[^\x00]*$")]
@@ -19,16 +19,6 @@ Lasts = Annotated[
     Length | None,
     Field(json_schema_extra={"type": "string"}, description="A length of time, such as 2h; ten years at most."),
 ]
-_FIRST, _LAST = 1970, 2200
-
-
-def _of_our_time(time: datetime) -> datetime:
-    if not _FIRST <= time.year <= _LAST:
-        raise ValueError("debe ser de nuestro tiempo")
-    return time
-
-
-Time = Annotated[AwareDatetime, AfterValidator(_of_our_time), Field(description="With offset.")]
 Force = Annotated[bool, Field(description="Also where it is very wide or long; for who administers.")]
 
 

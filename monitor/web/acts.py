@@ -13,7 +13,7 @@ from monitor.standing import Row
 from monitor.store import Store
 from monitor.web import act_shapes as s
 from monitor.web.page import who
-from monitor.web.shapes import Act, Trouble
+from monitor.web.shapes import MOST, Act, Time, Trouble
 
 WHY_NOT: dict[int | str, dict[str, Any]] = {
     404: {"model": Trouble, "description": "There is none such."},
@@ -46,8 +46,8 @@ def routes(store: Store, clock: Callable[[], datetime]) -> APIRouter:
     @router.get("/acts", response_model=list[Act], tags=["acts"])
     def acts(
         incident: str | None = None,
-        since: Annotated[s.Time | None, Query(description="With offset.")] = None,
-        limit: Annotated[int | None, Query(ge=1, description="At most so many.")] = None,
+        since: Annotated[Time | None, Query(description="With offset.")] = None,
+        limit: Annotated[int | None, Query(ge=1, le=MOST, description="At most so many.")] = None,
     ) -> list[Row]:
         """The audit trail, newest first: who did what and when."""
         wanted = people.found_incident(store, incident).id if incident is not None else ""

@@ -21,10 +21,10 @@ from monitor.web.page import reader
 from monitor.web.viewer import impersonal, seen_first, viewer
 
 MISSING: dict[int | str, dict[str, Any]] = {404: {"model": shapes.Trouble, "description": "There is none such."}}
-Limit = Annotated[int | None, Query(ge=1, description="At most so many; all without it.")]
+Limit = Annotated[int | None, Query(ge=1, le=shapes.MOST, description="At most so many; all without it.")]
 Rows = Annotated[int, Query(ge=1, le=10_000, description="Of each long list at most so many rows.")]
 After = Annotated[str, Query(max_length=4000, description="The `next` of the answer before.")]
-Offset = Annotated[int, Query(ge=0, description="Leave out so many first.")]
+Offset = Annotated[int, Query(ge=0, le=shapes.MOST, description="Leave out so many first.")]
 Wanted = Annotated[
     Literal["open", "firing", "resolved", "merged", "all"] | None,
     Query(description="open and firing are the same; without it, all but the merged ones."),
@@ -47,7 +47,11 @@ def routes(store: Store, clock: Callable[[], datetime], outlook: Outlook, own_gu
 
     @router.get("/incidents/{incident_id}", response_model=shapes.IncidentWhole, responses=MISSING, tags=["incidents"])
     def incident(incident_id: str, limit: Rows = 500, after: After = "") -> Row:
-        """All of one, by its id or as much of its beginning or end as no other shares. Of a long list, the rows that follow by `next`."""
+        """All of one, by its id or as much of its beginning or end as no other shares. Of a long list, the rows that follow by `next`.
+
+        Lists are ordered as they stand at each answer: what changes its place between two, as clients do with their priority, may come
+        twice, or not at all. Take rows by `key`, or by `client_id` and `product`, and ask for many at once.
+        """
         return meant(people.incident(store, incident_id, clock(), limit=limit, after=after), own_guides)
 
     @router.get("/cases", response_model=list[shapes.Case], tags=["cases"])

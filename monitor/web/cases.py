@@ -9,7 +9,7 @@ from fastapi.responses import HTMLResponse
 
 from monitor.sla import still_open
 from monitor.standing import Row
-from monitor.web.clients import named
+from monitor.wanted import meant
 from monitor.web.face import Face
 from monitor.web.page import LOOK, part
 
@@ -33,7 +33,7 @@ def pages(face: Face) -> APIRouter:
         return face.shown(
             "cases.html",
             now,
-            cases=part(kept),
+            cases=part(kept, typed=asked["q"]),
             clocks=[(clock, clocks[clock]) for clock in CLOCKS],
             asked=asked,
             filtered=any(asked.values()),
@@ -47,4 +47,4 @@ def pages(face: Face) -> APIRouter:
 def _meant(row: Row, asked: dict[str, str]) -> bool:
     clock = asked["clock"] in ("", row["clock"] or "none")
     same = all(asked[key] in ("", row[key]) for key in ("source", "product"))
-    return clock and same and named(row["client"], row["client_id"], asked["q"])
+    return clock and same and meant(row["client"], row["client_id"], asked["q"])

@@ -11,6 +11,7 @@ from monitor import clientele, portrait
 from monitor.client_pages import Pages
 from monitor.past import days
 from monitor.standing import Row
+from monitor.wanted import meant
 from monitor.web.face import Face
 from monitor.web.page import LOOK, cut, part, reader
 
@@ -33,16 +34,16 @@ def pages(face: Face) -> APIRouter:
             crossed, others = pages.crossed(), []
         else:
             line = clientele.in_line(face.store, now)
-            found = [one for one in line if named(one.name, one.client_id, wanted)]
-            touched = part([one for one in found if one.touch], "page", whole=whole)
+            found = [one for one in line if meant(one.name, one.client_id, wanted)]
+            touched = part([one for one in found if one.touch], "page", whole=whole, typed=wanted)
             crossed = [one for one in found if one.crossed and not one.touch]
             others = [one for one in found if not one.touch and not one.crossed]
         return face.shown(
             "clients.html",
             now,
             touched=touched,
-            crossed=part(crossed, "again", whole=whole),
-            others=part(others, "others", whole=whole),
+            crossed=part(crossed, "again", whole=whole, typed=wanted),
+            others=part(others, "others", whole=whole, typed=wanted),
             wanted=wanted,
         )
 
@@ -54,9 +55,3 @@ def pages(face: Face) -> APIRouter:
         return face.shown("client.html", now, client=found, days=days(found["history"], now))
 
     return router
-
-
-def named(name: str, client_id: str, wanted: str) -> bool:
-    """Whether a client is meant: by a part of the name, or the beginning of the NIT, dots or not."""
-    digits = "".join(sign for sign in wanted if sign.isdigit())
-    return wanted.casefold() in name.casefold() or bool(digits and client_id.startswith(digits[:9]))

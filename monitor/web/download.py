@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Response
 from fastapi.responses import StreamingResponse
 
-from alerts import Touch
+from alerts import Action, Touch
 from monitor import long_lists, people
 from monitor import tables as t
 from monitor.seeing import within
@@ -73,11 +73,13 @@ def _with_cases(store: Store, incident_id: str, some: list[Row]) -> list[Row]:
     d, o = t.decisions.c, t.outbox.c
     here = d.incident_id == incident_id, d.client_id.in_([row["client_id"] for row in some]), *within(d.client_id)
     opened = t.decisions.outerjoin(t.outbox, (o.key == d.key) & (o.action == "open")).select()
-    few = opened.with_only_columns(d.key, d.client_id, d.linked_case_id, d.informed_at, o.reference).where(*here)
-    decided = {row["key"]: row for row in rows(store, few.order_by(d.opened_at.desc(), d.priority.desc(), d.key))}
+    told_of = (d.linked_case_id, d.informed_at, d.action, d.withdrawn_at, d.opened_at, o.reference)
+    few = opened.with_only_columns(d.key, d.client_id, *told_of).where(*here)
+    decided = {row["key"]: row for row in rows(store, few)}
     if (fresh := stirred(store)) is not None:  # what people did a moment ago
         decided |= {row["key"]: row for row in long_lists.decided(store, *here, fresh)}
-    cases = {row["client_id"]: row for row in decided.values()}
+    # one that stands, else the newest: a merged incident brings its own
+    cases = {row["client_id"]: row for row in sorted(decided.values(), key=_stands)}
     told = []
     for row in some:
         case = cases.get(row["client_id"], {})
@@ -95,6 +97,10 @@ def _with_cases(store: Store, incident_id: str, some: list[Row]) -> list[Row]:
         number = case.get("reference") or case.get("linked_case_id") or ""
         told.append({name: row[name] for name in names} | {"case": number, "informed_at": case.get("informed_at")})
     return told
+
+
+def _stands(case: Row) -> tuple[bool, datetime]:
+    return case["action"] != Action.NONE and not case["withdrawn_at"], case["opened_at"]
 
 
 def _cell(value: Any, zone: Any) -> Any:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 
 from alerts.causes import Escalating, Measure
 from alerts.promises import Promises
@@ -16,10 +16,11 @@ from monitor.people import Refused
 from monitor.sla import standing
 from monitor.standing import Row
 from monitor.store import Store
+from monitor.web.shapes import Time
 
 Share = Annotated[float | None, Field(description="0..1; null where there is nothing to share.")]
-Since = Annotated[AwareDatetime | None, Query(description="With offset; without it, the last period.")]
-Until = Annotated[AwareDatetime | None, Query(description="With offset; without it, now.")]
+Since = Annotated[Time | None, Query(description="With offset; without it, the last period.")]
+Until = Annotated[Time | None, Query(description="With offset; without it, now.")]
 State = Literal["running", "paused", "at_risk", "breached", "met", ""]
 
 

@@ -7,12 +7,13 @@ from decimal import Decimal
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 
 from alerts.losses import Losses
 from monitor import leading
 from monitor.standing import Row
 from monitor.store import Store
+from monitor.web.shapes import Time
 
 Miss = Literal["before", "soon", "undetected", "unnamed", "budget", "few", "no_desk", "held", "withdrawn", "linked"]
 
@@ -102,7 +103,7 @@ class Leads(BaseModel):
     missed: list[Missed]
 
 
-Time = Annotated[AwareDatetime | None, Query(description="Of an incident's detection, with its offset.")]
+When = Annotated[Time | None, Query(description="Of an incident's detection, with its offset.")]
 
 
 def routes(store: Store, losses: Losses) -> APIRouter:
@@ -110,7 +111,7 @@ def routes(store: Store, losses: Losses) -> APIRouter:
     router = APIRouter(prefix="/api/v1")
 
     @router.get("/leads", response_model=Leads, response_model_exclude_unset=True, tags=["leads"])
-    def leads(since: Time = None, until: Time = None) -> Row:
+    def leads(since: When = None, until: When = None) -> Row:
         """Who was reached first, who not and why, each figure with its formula."""
         return leading.leads(store, losses, since=since, until=until)
 

@@ -33,6 +33,8 @@ SHIFT = 12 * 3600
 """For how long a browser remembers who acts: the desk's machine is somebody else's by then."""
 LONGEST = 200
 """Signs of a name."""
+FARTHEST = 9
+"""Digits of the number of a page that are read."""
 HERE = Path(__file__).parent
 _FORM = re.compile(r"""<form\b[^>]*\bmethod=["']?post\b[^>]*>""", re.IGNORECASE)
 
@@ -151,16 +153,24 @@ def reader(request: Request, door: Door) -> Reader:
 
 
 def part(
-    rows: Sequence[Any], key: str = "page", size: int = 50, whole: Callable[[Sequence[Any]], Sequence[Row]] = list
+    rows: Sequence[Any],
+    key: str = "page",
+    size: int = 50,
+    whole: Callable[[Sequence[Any]], Sequence[Row]] = list,
+    *,
+    typed: str = "",
 ) -> dict[str, Any]:
     """The page of a long list that the query asks for by `key`, of those rows that whoever asks may see.
 
     rows: of this page; number: which of how many `pages` (from 1); many: how many rows there are in all, and `seen` of these.
-    whole: makes rows of those of the page, where the list is of something shorter with a client_id.
+    whole: makes rows of those of the page, where the list is of something shorter with a client_id. typed: by what somebody looked for
+    them: then only what they see is counted, for a number that changes with each sign would spell out who else there is.
     """
     sight = viewer().sight
     seen = rows if sight.clients is None else [row for row in rows if _client(row) in sight]
-    return cut(len(rows), len(seen), lambda size, offset: whole(seen[offset : offset + size]), key, size)
+    return cut(
+        len(seen if typed else rows), len(seen), lambda size, offset: whole(seen[offset : offset + size]), key, size
+    )
 
 
 def cut(
@@ -169,7 +179,7 @@ def cut(
     """The same of a list that lies elsewhere. some: its rows that may be seen, so many of them, from that one on."""
     wish = LOOK.get().asked(key)
     pages = max(1, -(-seen // size))
-    number = min(max(int(wish), 1), pages) if wish.isascii() and wish.isdigit() else 1
+    number = min(max(int(wish[:FARTHEST]), 1), pages) if wish.isascii() and wish.isdigit() else 1
     shown = some(size, (number - 1) * size)
     return {"rows": shown, "number": number, "pages": pages, "many": many, "seen": seen, "key": key}
 

@@ -6,12 +6,24 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, Field
 
 Severity = Literal["minor", "major", "critical"]
 State = Literal["firing", "resolved", "merged"]
 Way = Literal["failed", "rejected", "reversed", "pending", "other", "missing", "slow", "duplicated", "value"]
 Words = Annotated[str, Field(description="Empty where there is none.")]
+MOST = 2**31 - 1
+"""The highest number that a query may ask by."""
+_FIRST, _LAST = 1970, 2200
+
+
+def _of_our_time(time: datetime) -> datetime:
+    if not _FIRST <= time.year <= _LAST:
+        raise ValueError("debe ser de nuestro tiempo")
+    return time
+
+
+Time = Annotated[AwareDatetime, AfterValidator(_of_our_time), Field(description="With offset.")]
 
 
 class Scope(BaseModel):

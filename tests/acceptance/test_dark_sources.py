@@ -99,6 +99,12 @@ class Bank:
         """As the board has it."""
         return {one.verdict for one in self.service.judge._said or () if one.product == product}
 
+    def told(self, name: str, product: str) -> set[float]:
+        """As Prometheus has it."""
+        families = self.service.metrics.registry.collect()
+        samples = [one for family in families for one in family.samples if one.name == name]
+        return {one.value for one in samples if one.labels["product"] == product}
+
 
 @pytest.mark.parametrize(("kind", "fault"), [("http", "timeout"), ("sql", "busy")])
 def test_a_source_that_hangs_is_unknown_and_told_and_accuses_nobody(
@@ -112,6 +118,7 @@ def test_a_source_that_hangs_is_unknown_and_told_and_accuses_nobody(
         bank.service.cycle()
         bank.live(3)
         assert Verdict.HEALTHY in bank.said("tarjetas")
+        assert 0.0 in bank.told("vigia_rule_unknown", "tarjetas")
         with bank.dark():
             told: list[object] = []
             bank.live(
@@ -122,6 +129,9 @@ def test_a_source_that_hangs_is_unknown_and_told_and_accuses_nobody(
             assert value(f"vigia_source_{fault}_errors_total", {"source": "tarjetas"})
             assert value("vigia_source_up", {"source": "tarjetas"}) == 0
             assert (value("vigia_source_lag_seconds", {"source": "tarjetas"}) or 0) >= 7 * 60
+            assert bank.told("vigia_rule_unknown", "tarjetas") == {1.0}, "in metrics as on the board"
+            assert bank.told("vigia_rule_breach", "tarjetas") == {0.0}
+            assert 0.0 in bank.told("vigia_rule_unknown", "pagos")
         assert seen == {Verdict.UNKNOWN}
         faults = [one.body for one in hook.taken if "fault" in one.body]
         assert [(fault_["fault"]["key"], fault_["event"]) for fault_ in faults] == [("source:tarjetas", "first")]

@@ -518,6 +518,29 @@ def test_the_budget_is_one_for_all_the_incidents_of_the_desk():
     assert flood.opened() == [NITS[0], NITS[1], NITS[2]]
 
 
+@pytest.mark.parametrize(
+    ("resolved", "action", "lead"), [(None, Action.LINK, -12 * 60), (at("10:31"), Action.OPEN, -12 * 60)]
+)
+def test_what_a_person_said_stays_when_a_client_is_decided_on_anew(resolved, action, lead):
+    """Our case stood for two failures and is taken back; what ties theirs to the other, which names another product, is a person's word."""
+    two = replace(INCIDENT, id="AF-2", scope=Scope("pagos", "app"), started_at=at("10:01"), detected_at=at("10:05"))
+    desk = Desk()
+    desk.affected("10:02", ACEROS)
+    assert desk.affected("10:06", ACEROS, incident=two).reason == ELSEWHERE
+    theirs = ACEROS.reports("10:20", case_id="C-9", product="recaudos")
+    desk.learns("10:21", theirs, incident=two)
+    for act, clock in (("informed", "10:24"), ("attribute", "10:25")):
+        desk.book.note(acted(desk.decision(ACEROS, two), act, "ana", at(clock), theirs), desk.changes)
+    desk.learns("10:31", replace(theirs, resolved_at=resolved), incident=two)
+    desk.book.know([INCIDENT, two])
+    desk.book.note(acted(desk.decision(ACEROS), "withdraw", "ana", at("10:30")), desk.changes)
+    anew = desk.affected("10:32", ACEROS, incident=two)
+    assert (anew.action, anew.opened_at, anew.lead_seconds) == (action, at("10:32"), lead)
+    assert (anew.linked_case_id, anew.confirmed_by, anew.confidence) == ("C-9", "ana", 1.0)
+    assert (anew.client_reported_at, anew.informed_at) == (at("10:20"), at("10:24"))
+    assert desk.book.decisions.tied_to(theirs) == anew
+
+
 def test_who_reports_while_waiting_is_linked_and_costs_no_budget():
     flood = Flood()
     flood.minute("10:02", {ACEROS.nit: 1, NITS[0]: 50, NITS[1]: 40, NITS[2]: 30})

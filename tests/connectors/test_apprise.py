@@ -86,5 +86,5 @@ def test_without_the_package_it_says_what_to_install(monkeypatch: pytest.MonkeyP
 
     monkeypatch.delitem(sys.modules, "connectors.receivers.apprise", raising=False)
     monkeypatch.setattr(builtins, "__import__", missing)
-    with pytest.raises(ImportError, match=r"pip install 'vigia\[apprise\]'"):
+    with pytest.raises(ImportError, match=r"make extras"):
         importlib.import_module("connectors.receivers.apprise")

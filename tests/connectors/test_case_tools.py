@@ -14,12 +14,13 @@ from connectors import Batch, Case, SourceError
 from connectors.desks.bizagi import Bizagi
 from connectors.desks.dataverse import Dataverse
 from connectors.desks.helix import Helix
-from connectors.desks.outlook import Outlook
+from connectors.desks.outlook import ARRIVAL, Outlook
 from connectors.desks.pair import Pair
 from connectors.desks.salesforce import Salesforce
 from connectors.desks.sharepoint import Sharepoint
 from connectors.desks.teams import Teams
 from connectors.desks.webpage import Webpage
+from connectors.fields import Fields
 from connectors.kinds import load_source, tools
 from tests.fake_api import Said
 from tests.fakes import bizagi, dataverse, helix, outlook, pair, salesforce, sharepoint, teams, webpage
@@ -92,7 +93,7 @@ def test_a_case_tool_is_one_file_for_both() -> None:
         "local",
     } == set(tools())
     assert load_source("salesforce", "cases") is Salesforce
-    with pytest.raises(LookupError, match=r"no source kind 'salesforce'; there are: file"):
+    with pytest.raises(LookupError, match=r"no source kind 'salesforce'; there are: .*\bfile\b"):
         load_source("salesforce", "clients")
     with pytest.raises(LookupError, match=r"no source kind 'salesfurce'; there are: .*salesforce"):
         load_source("salesfurce", "cases")
@@ -247,6 +248,47 @@ def test_what_was_deleted_is_no_case(bench: Bench) -> None:
     assert rows == []
 
 
+ENDLESS = "<a " * 20_000
+"""Markup that nobody can read."""
+
+
+@of(Outlook, Teams, Sharepoint)
+def test_an_item_that_cannot_be_read_is_told_and_the_others_go_on(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.tool.add([0, 1, 2])
+    desk, seen = bench.made(), []
+    shape = desk._delta._shape
+
+    def odd(row: dict[str, Any]) -> dict[str, Any] | None:
+        seen.append(row)
+        if len(seen) == 2:
+            content = None if bench.cls is Sharepoint else {"content": ENDLESS}
+            row = {**row, "body": content, "subject": ""} if content else None  # type: ignore[assignment] - nobody expects it
+        return shape(row)
+
+    monkeypatch.setattr(desk._delta, "_shape", odd)
+    batch = desk.poll(None, NOW, None)
+    assert batch.table.num_rows == 2
+    (reject,) = batch.rejects
+    assert reject.where.endswith(": row 2")
+    assert reject.why.startswith("cannot be read (")
+
+
+@of(Teams)
+def test_a_message_that_cannot_be_read_does_not_keep_ours_from_being_found(bench: Bench) -> None:
+    number = bench.made().open(CASE)
+    bench.fake.made(None, ENDLESS)
+    assert bench.made().open(CASE) == number
+
+
+@of(Webpage)
+def test_a_page_that_cannot_be_read_is_told(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench.fake, "right", lambda _: Said(text=ENDLESS.encode()))
+    error = fault(bench.made().check)
+    assert (error.fault, "too much of it has no end" in str(error)) == ("unreadable", True)
+
+
 @of(Sharepoint)
 def test_of_an_item_that_comes_twice_the_last_counts(bench: Bench) -> None:
     bench.tool.add([0, 1])
@@ -287,6 +329,23 @@ def test_a_mail_whose_sending_was_not_confirmed_is_sent_once(bench: Bench) -> No
         assert bench.tool.count(key) == 1
 
 
+@of(Outlook, Teams)
+def test_a_message_with_a_password_is_the_clients_own(bench: Bench) -> None:
+    desk = bench.made()
+    content = "<p>NIT: 900123456</p><p>Clave: la cambié ayer</p>"
+    row = desk._row({"id": "1", "subject": "No puedo entrar", "body": {"content": content}})
+    assert row is not None
+    assert (row["client_id"], "reported_by" in row) == ("900123456", False)
+
+
+@pytest.mark.parametrize("carried", ["PROV-4711", 4711, {"a": 1}, "", None])
+def test_what_people_write_where_our_key_is_kept_makes_no_case_ours(carried: Any) -> None:
+    fields = Fields(reads={}, writes={}, given=None, key="Vendor Ticket Number", nested=False)
+    assert "reported_by" not in fields.row({"Vendor Ticket Number": carried})
+    for ours in (CASE.key, CASE.incident_id):
+        assert fields.row({"Vendor Ticket Number": ours})["reported_by"] == "monitor"
+
+
 @of(Outlook)
 def test_a_note_is_one_answer_and_no_case(bench: Bench) -> None:
     bench.made().open(CASE)
@@ -303,8 +362,14 @@ def test_a_note_is_one_answer_and_no_case(bench: Bench) -> None:
 def test_a_mail_that_has_not_arrived_yet_is_withdrawn_later(bench: Bench) -> None:
     bench.made().open(CASE)
     bench.fake.boxes[outlook.DESK].clear()
-    error = fault(bench.made().update, replace(CASE, key=CASE.key, status="retirado"))
+    desk, withdrawal = bench.made(), replace(CASE, status="retirado", note="Vigía retira este caso.")
+    desk.clock = bench.fake.tick
+    error = fault(desk.update, withdrawal)
     assert (error.permanent, "has not arrived yet" in str(error)) == (False, True)
+    desk.clock = lambda: bench.fake.tick() + ARRIVAL  # somebody has deleted it: the answer says it all
+    for _ in range(2):
+        desk.update(withdrawal)
+    assert ["Vigía retira" in m["body"]["content"] for m in bench.fake.boxes[outlook.DESK].values()] == [True]
 
 
 @of(Outlook)
@@ -429,6 +494,48 @@ def test_the_incident_is_told_once_that_it_is_over(bench: Bench) -> None:
         "Afectación AF-1: afectación superada"
     ]
     assert [case["Vigia_Note__c"] for case in both(bench)[0]] == ["Terminó para 900123456", "Terminó para 800197268"]
+
+
+@of(Pair)
+def test_an_incident_whose_affectation_was_merged_is_told_that_it_is_over(bench: Bench) -> None:
+    bench.made().open(CASE)
+    for _ in range(2):
+        bench.made().update(replace(CASE, incident_id="AF-2", status="afectación superada", note="Terminó"))
+    notes = [one["values"]["Detailed Description"] for one in bench.fake.incidents.log]
+    assert notes[1:] == ["Afectación AF-1: afectación superada"]
+    late = replace(OTHER, incident_id="AF-2")  # opened once it had been merged
+    bench.made().open(late)
+    bench.made().update(replace(late, status="afectación superada", note="Terminó"))
+    notes = [one["values"]["Detailed Description"] for one in bench.fake.incidents.log]
+    assert notes[3:] == ["Afectación AF-2: afectación superada"]
+
+
+@of(Pair)
+def test_an_incident_that_is_not_there_is_told_where_nothing_was_merged(bench: Bench) -> None:
+    bench.made().case.open(CASE)
+    error = fault(bench.made().update, replace(CASE, status="afectación superada"))
+    assert (error.permanent, "no case with key AF-1" in str(error)) == (True, True)
+
+
+@of(Pair)
+@pytest.mark.parametrize(
+    ("promoted_only", "left", "over"),
+    [(False, ["soporte"], False), (False, [], True), (False, None, False), (True, ["soporte"], True), (True, ["incidente"], False)],
+)  # fmt: skip
+def test_an_incident_is_taken_back_with_the_last_of_its_cases(
+    bench: Bench,
+    promoted_only: bool,  # noqa: FBT001 - a table
+    left: list[str] | None,
+    over: bool,  # noqa: FBT001 - a table
+) -> None:
+    desk, case = bench.made(promoted_only=promoted_only), replace(CASE, kind="incidente")
+    desk.open(case)
+    for _ in range(2):
+        desk.update(replace(case, incident_id="AF-2", status="retirado", note="Vigía retira este caso.", left=left))
+    notes = [one["values"]["Detailed Description"] for one in bench.fake.incidents.log]
+    assert notes[1:] == (["Afectación AF-1: todos sus casos fueron retirados"] if over else [])
+    (incident,) = both(bench)[1]
+    assert (incident["Status"] == "Cancelled") is over
 
 
 @of(Pair)

@@ -125,8 +125,8 @@ def test_a_way_to_log_in_that_needs_a_package_is_told_in_a_line(
 @pytest.mark.parametrize(
     ("url", "missing", "install"),
     [
-        ("mysql+pymysql://h/b", "pymysql", "pip install 'vigia[mysql]'"),
-        ("mysql://h/b", "MySQLdb", "write mysql+pymysql:// and pip install 'vigia[mysql]'"),
+        ("mysql+pymysql://h/b", "pymysql", "make extras"),
+        ("mysql://h/b", "MySQLdb", "write mysql+pymysql:// and make extras"),
         ("oracle+oracledb://h/b", "oracledb", "pip install oracledb"),
         ("mssql+pyodbc://h/b", "pyodbc", "pip install pyodbc"),
         ("klingon://h/b", "klingon", "knows no such database"),

@@ -89,7 +89,7 @@ def test_a_log_in_that_is_refused_is_a_log_in_whatever_the_status() -> None:
 
 def test_of_databases_and_files(tmp_path: Path) -> None:
     (tmp_path / "odd.db").write_bytes(b"no database" * 100)
-    (tmp_path / "odd.csv").write_bytes(b"a\n\xff\xfe\n")
+    (tmp_path / "odd.csv").write_bytes(b"a\xff\n1\n")
     (tmp_path / "odd.txt.gz").write_bytes(b"no gzip")
     made: dict[str, tuple[Any, Fault]] = {
         "gone": (File(path=str(tmp_path / "gone.csv")), "unreachable"),

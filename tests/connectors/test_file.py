@@ -14,8 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors import Batch, SourceError, delimited, records
-from connectors.sources import file
+from connectors import Batch, SourceError, delimited, followed, records
 from connectors.sources.file import File
 
 if TYPE_CHECKING:
@@ -192,12 +191,19 @@ def test_one_broken_file_does_not_hold_up_the_others(tmp_path: Path) -> None:
     assert reader.products() == ["b"]
     assert reader.last is not None
     assert reader.last.complete_until is None
-    with pytest.raises(SourceError, match=r"a\.parquet: cannot be read"):
-        reader.poll()
+    assert reader.poll() == []  # in a batch of its own: what it holds is not known until now
+    assert ["a.parquet: cannot be read" in reject.why for reject in reader.last.rejects] == [True]
+    assert (reader.poll(), reader.last.rejects, reader.last.complete_until) == ([], (), NOW)
+    pq.write_table(pa.table({"product": ["a"]}), tmp_path / "a.parquet")
+    assert reader.products() == ["a"]
+    (tmp_path / "b.parquet").write_bytes(b"PAR1")
+    (tmp_path / "a.parquet").unlink()
+    with pytest.raises(SourceError, match=r"b\.parquet: cannot be read"):
+        reader.poll()  # none can be read: it is the source that cannot be used
 
 
 def test_backlog_is_read_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(file, "LIMIT", 400)
+    monkeypatch.setattr(followed, "LIMIT", 400)
     path = tmp_path / "orders.csv"
     append(path, HEADER + "".join(f"{i},p{i},ok\n" for i in range(200)))
     reader, seen, polls = Reader(path), [], 0
@@ -270,7 +276,7 @@ def test_compressed(tmp_path: Path) -> None:
 
 
 def test_parquet_in_pieces_then_only_what_was_added(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(file, "LIMIT", 500)
+    monkeypatch.setattr(followed, "LIMIT", 500)
     path = tmp_path / "orders.parquet"
     rows = [{"n": i, "at": NOW} for i in range(300)]
     pq.write_table(pa.Table.from_pylist(rows[:200]), path, row_group_size=30)
@@ -319,5 +325,6 @@ def test_malformed_rows_are_named_by_their_lines(rows: list[str]) -> None:
     before = ["\n".join([*rows[:i], ""]).count("\n") for i in range(len(rows))]
     wrong = [before[i] for i, row in enumerate(rows) if row and row.count(",") != 1]
     table, malformed = delimited.parse(text, len(text), ["a", "b"], ",")
-    assert [line for line, _ in malformed] == wrong
+    assert [line for line, _ in malformed.told] == wrong
+    assert malformed.count == len(wrong)
     assert table.num_rows == len([row for row in rows if row.count(",") == 1])

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from connectors import Batch, Fault, SourceError, mails
 from connectors.desks.imap import Imap
-from connectors.mailbox import Folder, Line, Mailbox, decoded, encoded
+from connectors.mailbox import Folder, Line, Mailbox, _folders, decoded, encoded
 from connectors.sent import ARRIVAL
 from tests.contract.test_desks import CASE, NOW
 from tests.dovecot import dovecot
@@ -93,6 +93,34 @@ def test_one_that_broke_off_and_never_arrives_is_sent_again_and_both_are_one_cas
     assert (row["case_id"], row["reported_by"]) == (number, "monitor")
 
 
+@pytest.mark.parametrize("where", ["En curso", 'De "Atención"', "Trash"])
+def test_one_that_broke_off_and_was_filed_before_we_looked_is_not_sent_again(tool: Tool, where: str) -> None:
+    tool.fake.late, tool.fake.after = [], [Said(cut=True)]
+    with pytest.raises(SourceError):
+        desk(tool).open(CASE)
+    tool.fake.deliver(tool.fake.late[0])
+    folder = encoded(where).replace('"', r"\"")
+    with tool.fake.line() as imap:
+        for name in (f'"{folder}"', '"Otra"'):
+            imap.create(name)
+        imap.select("INBOX")
+        assert imap.uid("MOVE", "1:*", f'"{folder}"')[0] == "OK"
+    later = desk(tool)
+    later._sent.clock = lambda: datetime.now(UTC) + ARRIVAL
+    for _ in range(2):
+        later.open(CASE)
+    assert len(tool.fake.late) == 1
+    assert [r"\Draft" in flags for _, flags, _ in tool.fake.messages("Vigia")] == [False]
+
+
+def test_folders_are_listed_however_a_server_writes_them() -> None:
+    said = [
+        rb'(\HasNoChildren) "." INBOX', rb'(\Noselect \HasChildren) "/" "Todo"', rb'(\NonExistent) "/" Nada',
+        rb'() NIL "a \"b\" \\c"', (rb'() "/" {6}', b"Atenci"), b"", rb'(\Sent) "\\" Atenci&APM-n/x y', None,
+    ]  # fmt: skip
+    assert list(_folders(said)) == ["INBOX", 'a "b" \\c', "Atenci", "Atención/x y"]
+
+
 def test_one_that_was_refused_is_sent_again_at_once(tool: Tool) -> None:
     tool.fake.after, tool.fake.late = [Said(500)], []
     with pytest.raises(SourceError, match=r"refuses it \(451\)"):
@@ -141,6 +169,16 @@ def test_a_mailbox_without_sender_is_only_read(tool: Tool) -> None:
         assert error.value.permanent
 
 
+def test_whoever_copies_a_key_of_ours_is_not_us(tool: Tool) -> None:
+    number = desk(tool).open(CASE)
+    copied = f"NIT: {CASE.client_id}\r\nClave: {CASE.key}".encode()
+    tool.fake.deliver(b"Message-ID: <1@x>\r\n\r\nClave: la cambi\xe9", b"Message-ID: <2@x>\r\n\r\n" + copied)
+    tool.fake.deliver(f"Message-ID: <3@x>\r\nX-Vigia-Key: {CASE.key}\r\n\r\nNIT: 900123456".encode())
+    found, _ = read(tool)
+    assert len(found) == 4
+    assert [row["case_id"] for row in found if row.get("reported_by")] == [number]
+
+
 HTML = "<html><head><style>p {}</style></head><body><p>NIT: 900.123.456-8</p><p>fall&oacute;</p></body></html>"
 ODD = {
     "html": f"Subject: =?iso-8859-1?Q?fall=F3?=\r\nContent-Type: text/html\r\n\r\n{HTML}".encode(),
@@ -169,6 +207,17 @@ def test_one_that_is_no_mail_is_told_and_the_others_go_on(tool: Tool) -> None:
     (reject,) = batch.rejects
     assert reject.where == f"localhost:{tool.source['port']}: message 2 of INBOX"
     assert "cannot be read as a mail" in reject.why
+
+
+def test_one_whose_markup_is_odd_is_read_and_one_without_end_is_told(tool: Tool) -> None:
+    html = b"Message-ID: <%d@x>\r\nContent-Type: text/html\r\n\r\n<p>NIT: 900.123.456-8</p>%b"
+    tool.fake.deliver(*(html % one for one in enumerate((b"<![foo]>", b"\r\n<a <a <a" * 6000, b"fin"))))
+    found, batch = read(tool)
+    assert [(row["case_id"], row["client_id"]) for row in found] == [
+        ("<0@x>", "900.123.456-8"),
+        ("<2@x>", "900.123.456-8"),
+    ]
+    assert [reject.why for reject in batch.rejects] == ["its markup cannot be read: too much of it has no end"]
 
 
 @given(st.binary(max_size=300))
@@ -298,7 +347,7 @@ def test_what_fails_is_told_in_words(tool: Tool, options: dict[str, Any], words:
         desk(tool, **options).poll(None, NOW, None)
     assert error.value.fault == fault
     assert error.value.permanent is (fault != "unreachable")
-    assert error.value.whole is (fault == "login")
+    assert error.value.whole is (fault != "unreachable"), "a folder that is gone takes no message at all"
 
 
 def test_starttls_lets_in_too(tool: Tool) -> None:
@@ -382,6 +431,8 @@ def test_a_server_that_keeps_failing_is_left_alone(tool: Tool) -> None:
         ({"sender": "nadie"}, "^sender: must be one address"),
         ({"sender": "vigia@banco.example", "user": "BANCO\\pasarela"}, "^mailbox: must be one address"),
         ({"extract": {"cliente": "(x)"}}, "^extract.cliente: "),
+        ({"sender": "vigia@banco.example", "smtp_password": "s3cret"}, "^smtp_password: needs smtp_user"),
+        ({"sender": "vigia@banco.example", "smtp_password": "s3cret", "smtp_tls": "none"}, "^smtp_password: needs"),
     ],
 )
 def test_wrong_options_are_told_with_their_key(options: dict[str, Any], fault: str) -> None:

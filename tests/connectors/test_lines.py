@@ -13,9 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors import Batch, delimited, jsonl, lines, records
+from connectors import Batch, delimited, followed, jsonl, lines, records
 from connectors.mapping import Mapping
-from connectors.sources import file
 from connectors.sources.file import File
 from connectors.sources.sql import Sql
 
@@ -112,7 +111,7 @@ def test_rows_before_a_long_record_still_being_written_come_once(
 
 @pytest.mark.parametrize("name", ["tx.csv", "tx.csv.gz"])
 def test_pieces_of_a_backlog(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(file, "LIMIT", 300)
+    monkeypatch.setattr(followed, "LIMIT", 300)
     text = (HEADER + (GOOD * 4 + BAD + SPANNING) * 10).encode()
     (tmp_path / name).write_bytes(gzip.compress(text) if name.endswith(".gz") else text)
     told = Told(tmp_path / name)
@@ -150,7 +149,7 @@ def test_json_lines_that_grow(tmp_path: Path) -> None:
 
 
 def test_parquet_counts_rows_of_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(file, "LIMIT", 500)
+    monkeypatch.setattr(followed, "LIMIT", 500)
     path = tmp_path / "tx.parquet"
     told = Told(path)
     rows = [{"timestamp": T, "status": "ok", "amount": "x" if n in {7, 151} else "1"} for n in range(1, 201)]
@@ -218,7 +217,8 @@ def stands(records: list[str], *, form: str, before: int) -> tuple[list[Any], li
         before=before,
         taken=text.count(b"\n"),
         rows=table.num_rows,
-        malformed=[line for line, _ in malformed],
+        malformed=[line for line, _ in malformed.told],
+        wrong=malformed.count,
         records=lambda: found,
     )
     cells = table["a"].to_pylist() if table.num_rows else []

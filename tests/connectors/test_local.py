@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 from connectors import Case, SourceError
 from connectors.desks.local import Local
 
+NOW = datetime(2026, 3, 3, 14, tzinfo=UTC)
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -117,6 +119,85 @@ def test_foreign_file_is_left_alone(tmp_path: Path) -> None:
     assert path.read_text() == "something,else\n1,2"
     with pytest.raises(SourceError):
         Local(path=str(path / "below" / "casos.csv")).open(case())
+
+
+@pytest.mark.parametrize("end", [b"", b"\r", b"\r\n"])
+def test_a_last_row_without_its_line_end_is_a_case_and_its_number_stays_taken(tmp_path: Path, end: bytes) -> None:
+    path = tmp_path / "casos.csv"
+    for key in "abc":
+        Local(path=str(path)).open(case(key))
+    before = path.read_bytes()
+    path.write_bytes(saved := before.removesuffix(b"\r\n") + end)
+    reader = Local(path=str(path))
+    for _ in range(2):
+        assert reader.check().endswith(": 3 cases")
+    assert reader.poll(None, NOW, None).table["case_id"].to_pylist() == ["C-000001", "C-000002", "C-000003"]
+    assert path.read_bytes() == saved, "who reads changes nothing"
+    assert Local(path=str(path)).open(case("d")) == "C-000004"
+    assert path.read_bytes().startswith(before)
+    reader.update(case("c", status="cerrado"))
+    assert [row["estado"] for row in rows(path)] == ["abierto", "abierto", "cerrado", "abierto"]
+
+
+@pytest.mark.parametrize("kept", [0, 2, 20, -8, -3, -1])
+def test_a_header_that_is_torn_or_lacks_its_line_end_is_no_fault(tmp_path: Path, kept: int) -> None:
+    path = tmp_path / "casos.csv"
+    Local(path=str(path)).open(case())
+    before = path.read_bytes()
+    path.write_bytes((before.partition(b"\r\n")[0] + b"\r")[: kept or None])
+    assert Local(path=str(path)).check().endswith(": 0 cases")
+    assert Local(path=str(path)).open(case()) == "C-000001"
+    assert path.read_bytes() == before
+
+
+def test_wherever_it_was_torn_the_last_row_is_opened_again_as_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "casos.csv"
+    Local(path=str(path)).open(case("a"))
+    first = path.stat().st_size
+    Local(path=str(path)).open(case("b"))
+    before = path.read_bytes()
+    for length in range(first, len(before)):
+        path.write_bytes(before[:length])
+        assert Local(path=str(path)).open(case("b")) == "C-000002"
+        assert path.read_bytes() == before, length
+
+
+def test_a_row_too_short_is_told_by_its_line_and_holds_up_no_other(tmp_path: Path) -> None:
+    path = tmp_path / "casos.csv"
+    desk = Local(path=str(path))
+    desk.open(case("k1", body="dos\nlíneas"))
+    short = b"\r\nk2,C-000002,un nombre,900\r\nC-000007,x\r\nresumen\r\n"
+    path.write_bytes(path.read_bytes() + short)
+    for reader in (desk, Local(path=str(path))):
+        batch = reader.poll(None, NOW, None)
+        assert batch.table["case_id"].to_pylist() == ["C-000001"]
+        assert [(reject.where, reject.why) for reject in batch.rejects] == [
+            (f"{path} line 5", "4 columns instead of 13 or more"),
+            (f"{path} line 6", "2 columns instead of 13 or more"),
+            (f"{path} line 7", "1 columns instead of 13 or more"),
+        ]
+    assert desk.open(case("k3")) == "C-000008"
+    desk.update(case("k3", status="cerrado"))
+    assert b"un nombre" in path.read_bytes()
+    assert desk.open(case("k2")) == "C-000002"
+    assert [reject.where for reject in desk.poll(None, NOW, None).rejects] == [f"{path} line 6", f"{path} line 7"]
+    assert [row["caso"] for row in rows(path) if row["clave"] == "k2"] == ["C-000002"]
+
+
+def test_a_line_that_people_left_empty_above_the_header_is_no_case(tmp_path: Path) -> None:
+    path = tmp_path / "casos.csv"
+    Local(path=str(path)).open(case())
+    path.write_bytes(b"\r\n" + path.read_bytes().removeprefix(b"\xef\xbb\xbf"))
+    assert Local(path=str(path)).check().endswith(": 1 cases")
+
+
+def test_a_file_that_is_ours_no_longer_is_a_fault_of_all_of_it(tmp_path: Path) -> None:
+    path = tmp_path / "casos.csv"
+    Local(path=str(path)).open(case())
+    path.write_bytes(path.read_bytes().replace(b",", b";"))
+    with pytest.raises(SourceError, match="first line is not") as error:
+        Local(path=str(path)).update(case(status="cerrado"))
+    assert error.value.whole
 
 
 @settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import time
+from contextlib import suppress
 from datetime import UTC, datetime
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors import Case
-from connectors.letters import Letters, letter
+from connectors.letters import LONGEST, Letters, letter
 from connectors.page import Page
 
 
@@ -33,6 +36,32 @@ def test_tables_forms_and_links() -> None:
     assert page.links == {"Ver más": "/mas"}
 
 
+@pytest.mark.parametrize(
+    "odd", ["<![foo]>", "<![>", "<![ cdata[x", "<![if !mso]>", "<!DOCTYPE [ <!x>", "<!x", "<?x", "</"]
+)
+def test_what_the_parser_stumbles_on_does_no_harm(odd: str) -> None:
+    lines = Page(f"<p>NIT: 900</p>{odd}<p></p><p>Canal: app</p>").text.splitlines()
+    assert (lines[0], lines[-1]) == ("NIT: 900", "Canal: app")
+
+
+@pytest.mark.parametrize(
+    "piece", ["<a ", "<a x='", "</a ", "<!--", "<!--x>", "<![if ", "<![x ", "<?", "<!x", "<![CDATA["]
+)
+def test_a_page_of_what_has_no_end_is_given_up_soon(piece: str) -> None:
+    began = time.process_time()
+    with suppress(ValueError):
+        Page(piece * (LONGEST // len(piece)))
+    assert time.process_time() - began < 2
+
+
+def test_a_message_of_which_nothing_can_be_read_is_told_so_and_is_not_ours() -> None:
+    endless = "<a " * 40_000
+    with pytest.raises(ValueError, match="too much of it has no end"):
+        Letters(None).read("Falla", endless)
+    assert Letters(None).key(endless) == ""
+    assert Letters(None).read("Falla", f"<p>NIT: 900</p>{'x' * LONGEST}{endless}")["client_id"] == "900"
+
+
 TAGS = ["table", "tr", "td", "th", "a", "form", "input", "select", "option", "script", "br", "title"]
 PIECES = [f"<{slash}{tag}>" for tag in TAGS for slash in ("", "/")] + [
     "<input name=a type=password>",
@@ -40,6 +69,9 @@ PIECES = [f"<{slash}{tag}>" for tag in TAGS for slash in ("", "/")] + [
     "&#0;",
     "x",
     "<",
+    "<![",
+    "<!",
+    "foo]>",
 ]
 
 
@@ -70,3 +102,10 @@ def test_what_is_written_is_read_back_whatever_it_says(subject: str, body: str) 
 
 def test_a_message_of_a_client_is_not_ours() -> None:
     assert "reported_by" not in Letters(None).read("Falla", "<p>No puedo pagar</p>")
+
+
+@pytest.mark.parametrize("said", ["la cambié ayer y no funciona", "900123456", "vg-af", "VG-", "Clave: VG-1"])
+def test_a_message_with_a_password_is_not_ours(said: str) -> None:
+    content = f"<p>NIT: 900123456</p><p>Clave: {said}</p>"
+    assert "reported_by" not in Letters(None).read("No puedo entrar", content)
+    assert Letters(None).key(content) == ""

@@ -129,14 +129,6 @@ def test_a_slow_answer_is_given_up_and_asked_for_again(api: FakeApi) -> None:
     assert (str(error), error.permanent) == (f"{api.url}/rows: no answer within 0.1 s", False)
 
 
-def test_a_trickle_is_given_up_though_every_piece_comes_in_time(api: FakeApi) -> None:
-    patient = Patient(api)
-    ticks = iter(range(10**6))
-    patient.clock = lambda: 11.0 * next(ticks)  # each look at the clock is so much later
-    api.faults = [Said(body=["x" * 100])] * 4
-    assert "no answer within 10 s" in str(fault(patient))
-
-
 def test_a_broken_off_answer_is_temporary(api: FakeApi) -> None:
     api.faults = [Said(body=[1], cut=True)]
     assert Patient(api).get() == {"value": []}

@@ -52,7 +52,7 @@ class Stage:
     def heed(self, word: str, rest: str) -> None:
         """An instruction that does nothing but say how it is to run."""
         match word:
-            case "ENV":
+            case "ARG" | "ENV":  # an argument has what is written there; that it lasts past the build does no harm here
                 self.env |= {key: value.replace("$PATH", self.env["PATH"]) for key, value in pairs(rest).items()}
             case "LABEL":
                 self.labels |= pairs(rest)

@@ -10,6 +10,7 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +34,9 @@ if TYPE_CHECKING:
 WITHDRAWN = "retirado"
 KINDS = kinds("desks")
 every_tool = pytest.mark.parametrize("tool", KINDS, indirect=True)
-every_server = pytest.mark.parametrize("tool", [kind for kind in KINDS if kind != "local"], indirect=True)
+SERVED = [kind for kind in KINDS if "path" not in signature(load("desks", kind)).parameters]
+"""All but those that write a file of this machine."""
+every_server = pytest.mark.parametrize("tool", SERVED, indirect=True)
 CASE = Case(
     key="VG-AF-20260303-pagos-900123456",
     incident_id="AF-20260303-pagos",

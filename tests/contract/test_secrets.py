@@ -79,7 +79,7 @@ def test_every_kind_is_here() -> None:
     every = {(folder, kind) for folder in get_args(Folder) for kind in kinds(folder)} | {
         ("sources", kind) for kind in tools()
     }
-    assert every <= there, "a new kind of receiver needs a line in RECEIVERS"
+    assert every <= there, "a new kind needs a block in connectors/README.md; one of receiver a line in RECEIVERS"
 
 
 @pytest.fixture

@@ -63,7 +63,7 @@ class Outlook(Fake):
         if verb == "send":
             if not message["isDraft"]:
                 return Said(400, {"error": {"code": "ErrorInvalidRequest"}})
-            message["isDraft"] = False
+            message |= {"isDraft": False, "sentDateTime": f"{self.tick():%Y-%m-%dT%H:%M:%SZ}"}
             for recipient in message["toRecipients"]:
                 self.arrives(recipient["emailAddress"]["address"], message)
             return Said(202)

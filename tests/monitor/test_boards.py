@@ -10,12 +10,14 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from alerts import Changes, Impact, IncidentState, Touch
+from connectors import SourceError
 from monitor import boards as job
 from monitor import tables as t
-from monitor.boards import Boards
+from monitor.boards import LEFT_OUT, PERHAPS, REFUSALS, Boards
 from monitor.config import Config, read_config
 from monitor.connect import faults_of
 from monitor.faults import ConfigError
@@ -138,11 +140,18 @@ def test_what_is_no_more_is_told_as_such(bank: Bank) -> None:
 
 
 def test_a_crash_between_the_push_and_its_note_does_no_harm(bank: Bank, monkeypatch: pytest.MonkeyPatch) -> None:
+    put = bank.store.put
+
+    def killed(*told: Any) -> None:
+        if bank.told()["incidents"]:
+            raise RuntimeError("killed")
+        put(*told)
+
     with monkeypatch.context() as patch:
-        patch.setattr(bank.store, "put", lambda *_: (_ for _ in ()).throw(RuntimeError("killed")))
+        patch.setattr(bank.store, "put", killed)
         with pytest.raises(RuntimeError):
             bank.round()
-    assert bank.held() == {}
+    assert {row["mark"] for row in rows(bank.store, t.pushed.select())} == {PERHAPS}
     first = dict(bank.told()["incidents"])
     bank.again()
     bank.changed(value=0.5, severity=INCIDENTS[1].severity)
@@ -166,6 +175,102 @@ def test_an_answer_that_was_lost_does_no_harm(bank: Bank) -> None:
         "incidents": 3, "impacts": 4, "cases": 3, "indicators": 0,
     }  # fmt: skip
     assert {row["version"] for row in bank.told()["incidents"].values()} <= set(bank.held().values())
+
+
+def test_an_answer_that_was_lost_and_all_is_as_before_is_told_again(
+    bank: Bank, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The board took the end, nobody knows, and somebody reopens the incident within the minute."""
+    bank.round()
+    board = bank.job.boards["tablero"]
+    push = board.push
+
+    def lost(*told: Any) -> None:
+        push(*told)
+        raise SourceError("no answer within 30 s")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(board, "push", lost)
+        bank.changed(state=IncidentState.RESOLVED, resolved_at=NOW, ended_at=NOW)
+        bank.round()
+    assert bank.told()["incidents"][PAYMENTS]["state"] == "resolved"
+    bank.changed(state=IncidentState.FIRING)
+    bank.round()
+    assert bank.told()["incidents"][PAYMENTS]["state"] == "firing"
+    assert bank.round() == 0
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_what_is_open_for_longer_than_start_is_told_of_its_end(bank: Bank, *, restart: bool) -> None:
+    bank.round()
+    bank.now += timedelta(days=31)
+    bank.round()
+    bank.now += timedelta(days=31)
+    bank.changed(state=IncidentState.RESOLVED, resolved_at=bank.now - timedelta(days=31), ended_at=bank.now)
+    if restart:
+        bank.again()
+    bank.round()
+    assert bank.told()["incidents"][PAYMENTS]["state"] == "resolved"
+    assert bank.round() == 0
+
+
+def test_a_row_that_is_refused_is_told_left_out_and_tried_again(bank: Bank, monkeypatch: pytest.MonkeyPatch) -> None:
+    board = bank.job.boards["tablero"]
+    push, asked, bad = board.push, [], f"{PAYMENTS}/{ACEROS}/pagos"
+
+    def refusing(place: str, sheet: str, told: pa.Table) -> None:
+        asked.append(len(told))
+        if sheet == "impacts" and bad in told.column("id").to_pylist():
+            raise SourceError("400 Bad Request", permanent=True)
+        push(place, sheet, told)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(board, "push", refusing)
+        bank.changed(*crowd(100))
+        assert bank.round() == 109
+        assert len(asked) < 25
+        why = bank.errors["board tablero"]
+        assert "400 Bad Request" in why
+        assert PAYMENTS in why
+        assert ACEROS not in why
+        asked.clear()
+        assert bank.round() == 0
+        assert asked == [], "not asked every minute"
+        assert bank.errors["board tablero"] == why
+        bank.changed(severity=INCIDENTS[1].severity)
+        assert bank.round() == 1
+        bank.now += LEFT_OUT
+        bank.round()
+        assert asked[-1] == 1
+    bank.now += LEFT_OUT
+    assert bank.round() == 1
+    assert bank.errors == {}
+    assert bad in bank.told()["impacts"]
+
+
+def test_what_refuses_everything_is_not_asked_for_ever(bank: Bank, monkeypatch: pytest.MonkeyPatch) -> None:
+    board, asked = bank.job.boards["tablero"], []
+
+    def refusing(*told: Any) -> None:
+        asked.append(told)
+        raise SourceError("400 Bad Request", permanent=True)
+
+    bank.changed(*crowd(500))
+    with monkeypatch.context() as patch:
+        patch.setattr(board, "push", refusing)
+        assert bank.round() == 0
+        assert len(asked) == REFUSALS + 1
+    bank.now += LEFT_OUT
+    assert bank.round() == 510
+
+
+def test_a_segment_that_changes_is_told(bank: Bank) -> None:
+    bank.round()
+    (client,) = (one for one in bank.store.clients() if one.client_id == ACEROS)
+    bank.store.commit(Step(clients=[replace(client, segment="pyme")]), bank.now)
+    assert bank.round() > 0
+    assert bank.told()["impacts"][f"{PAYMENTS}/{ACEROS}/pagos"]["segment"] == "pyme"
+    assert bank.round() == 0
 
 
 def test_down_for_an_hour_nothing_is_lost(bank: Bank) -> None:

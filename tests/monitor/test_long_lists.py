@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import csv
+from base64 import urlsafe_b64decode
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from io import StringIO
 from pathlib import Path
 from typing import Any
+from zlib import decompress
 
 import pytest
 import requests
 
-from alerts import Changes, Client, IncidentState, Touch
+from alerts import Action, Changes, Client, Impact, IncidentState, Touch
 from alerts.promises import Promises
+from alerts.reasons import FEW
 from monitor import casework, clientele, long_lists, people
+from monitor import tables as t
 from monitor.client_pages import Pages
 from monitor.handover import handover
 from monitor.metrics import Metrics
@@ -42,6 +46,13 @@ def big(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     store.commit(step, NOW)
     yield store
     store.close()
+
+
+@pytest.fixture(scope="module")
+def served(big: Store) -> Iterator[str]:
+    server = serve(app(big, Metrics(), lambda: (True, ""), lambda: NOW), "127.0.0.1:0")
+    yield server.address
+    server.stop()
 
 
 @pytest.fixture
@@ -114,7 +125,52 @@ def test_a_sight_asks_by_clients_or_by_what_found_them(
         SIGHT.reset(token)
 
 
-@pytest.mark.parametrize("after", ["nope", "e30", "W10", "bnVsbA", "eyJjYXNlcyI6IFsxXX0", "ñ"])
+def _read(after: str) -> str:
+    """What a proxy's log may tell of an answer's `next`."""
+    body = after.lstrip(".").split(".")[0]
+    raw = urlsafe_b64decode(body + "=" * (-len(body) % 4))
+    return (decompress(raw) if after.startswith(".") else raw).decode()
+
+
+def test_next_names_nobody(big: Store, first: str) -> None:
+    cut = people.incident(big, first, NOW, limit=3)
+    told = _read(cut["next"])
+    for name in LISTS[:3]:
+        last = cut[name][-1]
+        assert str(last["priority"]) in told
+        for mark in (last["client_id"], last["client"], last.get("key", first)):
+            assert mark not in told
+    step = Step()
+    step.clients = [Client(cut["affected_clients"][-1]["client_id"], "Ñandú " * 900, "corporativo")]
+    before = next(one for one in big.clients() if one.client_id == step.clients[0].client_id)
+    big.commit(step, NOW)
+    assert len(people.incident(big, first, NOW, limit=3)["next"]) < 400
+    step.clients = [before]
+    big.commit(step, NOW)
+
+
+def test_a_list_goes_on_after_a_row_that_has_moved_or_is_no_more(tmp_path: Path) -> None:
+    store = Store(f"sqlite:///{tmp_path / 'vigia.db'}")
+    store.migrate()
+    crowd(store, NOW, incidents=1, clients=30, wide=True)
+    first = next(one.id for one in store.incidents() if one.id.endswith("-000000"))
+    whole = keys(people.incident(store, first, NOW))["affected_clients"]
+    after = people.incident(store, first, NOW, limit=5)["next"]
+    (fifth,) = (i for i in store.impacts(t.impacts.c.incident_id == first) if (i.client_id, i.product) == whole[4])
+
+    def follows(impact: Impact | None) -> list[Any]:
+        changes = Changes(impacts={(first, fifth.client_id, fifth.product): impact})
+        store.commit(Step(changes=changes), NOW)
+        return keys(people.incident(store, first, NOW, limit=1000, after=after))["affected_clients"]
+
+    assert follows(fifth) == whole[5:]
+    assert follows(replace(fifth, priority=100)) == whole[5:], "its place of then"
+    assert [key for key in follows(replace(fifth, priority=0)) if key != whole[4]] == whole[5:]
+    assert set(follows(None)) >= set(whole[5:]), "rather twice than never"
+    store.close()
+
+
+@pytest.mark.parametrize("after", ["nope", "e30", "W10", "bnVsbA", "eyJjYXNlcyI6IFsxXX0", "ñ", "WwWw" * 700])
 def test_what_no_answer_said_is_refused(big: Store, first: str, after: str) -> None:
     with pytest.raises(people.Refused, match="after"):
         people.incident(big, first, NOW, limit=3, after=after)
@@ -130,6 +186,7 @@ def test_what_no_answer_said_is_refused(big: Store, first: str, after: str) -> N
         ("nadie", 0),
         ("%", 0),
         ("Inventado 1", 8),
+        ("Inventado 9", 1),
     ],
 )
 @pytest.mark.parametrize("some", [1, 5000])
@@ -216,6 +273,28 @@ def test_who_was_hit_twice_and_is_not_now_is_on_the_page(tmp_path: Path) -> None
     store.close()
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"/api/v1/incidents?limit={'9' * 25}",
+        f"/api/v1/cases?limit={'9' * 25}",
+        f"/api/v1/acts?limit={'9' * 25}",
+        f"/api/v1/clients?limit=2&offset={'9' * 25}",
+        "/api/v1/leads?since=0001-01-01T00:00:00%2B10:00",
+        "/api/v1/causes?since=0001-01-01T00:00:00%2B10:00",
+        "/api/v1/causes?until=9999-12-31T23:00:00-10:00",
+        "/api/v1/acts?since=0001-01-01T00:00:00%2B10:00",
+    ],
+)
+def test_numbers_and_times_beyond_all_bounds_are_refused(served: str, path: str) -> None:
+    assert requests.get(served + path, timeout=10).status_code == 422
+
+
+def test_a_page_beyond_the_last_is_the_last(served: str) -> None:
+    for number in ("9" * 25, "9" * 5000):
+        assert requests.get(f"{served}/clientes?page={number}", timeout=10).status_code == 200
+
+
 def test_all_of_them_are_a_file(big: Store, first: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("monitor.web.download.SOME", 7)
     server = serve(app(big, Metrics(), lambda: (True, ""), lambda: NOW), "127.0.0.1:0")
@@ -240,5 +319,41 @@ def test_all_of_them_are_a_file(big: Store, first: str, monkeypatch: pytest.Monk
         assert [len(cut[name]) for name in LISTS] == [5, 5, 5, 0]
         assert requests.get(f"{path}?limit=5&after={cut['next']}", timeout=10).json()["cases"][0] not in cut["cases"]
         assert requests.get(f"{path}?after=x", timeout=10).status_code == 422
+        assert requests.get(f"{path}?limit=5&after={cut['next'][:-1]}", timeout=10).status_code == 422
     finally:
         server.stop()
+
+
+def test_the_file_tells_the_case_that_stands(tmp_path: Path) -> None:
+    """Not what a merged incident brought along: nothing opened, decided before or after."""
+    store = Store(f"sqlite:///{tmp_path / 'vigia.db'}")
+    store.migrate()
+    crowd(store, NOW, incidents=1, clients=12, wide=True)
+    first = next(one.id for one in store.incidents() if one.id.endswith("-000000"))
+    d = next(one for one in store.decisions(t.decisions.c.incident_id == first) if one.action is Action.OPEN)
+    brought = [
+        replace(
+            d, key=f"VG-AF-{n}-{d.client_id}", action=Action.NONE, reason=FEW, desk="", opened_at=d.opened_at + later
+        )
+        for n, later in enumerate((timedelta(minutes=-5), timedelta(minutes=5)))
+    ]
+    linked = replace(brought[1], key=f"VG-AF-7-{d.client_id}", action=Action.LINK, linked_case_id="SP-9")
+    server = serve(app(store, Metrics(), lambda: (True, ""), lambda: NOW), "127.0.0.1:0")
+
+    def told() -> str:
+        answer = requests.get(f"{server.address}/api/v1/incidents/{first}/clients.csv", timeout=10)
+        (row,) = (r for r in csv.DictReader(StringIO(answer.content.decode("utf-8-sig"))) if r["nit"] == d.client_id)
+        return row["caso"]
+
+    try:
+        mine = replace(d, linked_case_id="SP-8")
+        store.commit(Step(changes=Changes(decisions={one.key: one for one in (mine, *brought)})), NOW)
+        with store.writing() as c:
+            c.execute(t.outbox.delete())
+        assert told() == "SP-8"
+        taken = replace(mine, withdrawn_at=NOW)
+        store.commit(Step(changes=Changes(decisions={one.key: one for one in (taken, linked)})), NOW)
+        assert told() == "SP-9"
+    finally:
+        server.stop()
+        store.close()

@@ -14,10 +14,12 @@ import pytest
 from alerts import Action, Changes, IncidentState, TheirCase
 from alerts.reasons import RETURNED, WITHDRAWN
 from monitor import casework
+from monitor import tables as t
 from monitor.calendar import Calendar
 from monitor.claims import claim, confirm, waiting
 from monitor.mending import Promotions, take
 from monitor.pipeline import Pipeline
+from monitor.standing import rows
 from monitor.store import Act, Step, Store
 from monitor.windows import Windows
 from tests.characters import ACEROS, CAFE, CAST, TEXTILES, at
@@ -75,6 +77,24 @@ def test_undone_and_withdrawn_and_what_comes_of_it_after_a_restart_too(failing: 
     assert [i.state for i in failing.store.incidents()] == [IncidentState.RESOLVED]
     assert desk(failing) == {"retirado": 3}
     assert len(waiting(failing.store)) == 0
+
+
+def test_with_the_last_that_is_taken_back_its_desk_is_told_that_none_is_left(failing: Bank):
+    left = []
+    for who in (CAFE, TEXTILES):
+        casework.do(failing.store, "withdraw", [who.nit], "turno", "", failing.now)
+        failing.services[-1].cycle()
+        (row,) = rows(failing.store, t.outbox.select().where(t.outbox.c.key.like(f"%{who.nit}:withdraw")))
+        left.append(row["payload"]["left"])
+    assert left == [["soporte"], []]
+
+
+def test_what_is_taken_back_once_it_is_over_is_not_the_last_of_anything(failing: Bank):
+    live(failing, "12:04", "12:20")
+    casework.do(failing.store, "withdraw", [CAFE.nit], "turno", "", failing.now)
+    failing.services[-1].cycle()
+    (row,) = rows(failing.store, t.outbox.select().where(t.outbox.c.action == "withdraw"))
+    assert row["payload"]["left"] is None
 
 
 def test_the_end_is_of_all_who_were_decided_on_and_told_to_those_whose_case_stands(failing: Bank):

@@ -15,8 +15,10 @@ import pytest
 import sqlalchemy as sa
 
 from alerts import Action, Client, Decision, Incident, IncidentState
+from alerts.decided import case_key, opened_for
 from connectors import Case, SourceError
 from connectors.desks.local import Local
+from connectors.desks.pair import _opened_for
 from monitor import tables as t
 from monitor.claims import waiting
 from monitor.outbox import (
@@ -196,6 +198,13 @@ def test_a_case_is_told_that_it_stands_for_what_came_back_and_of_each_end(store:
     assert "AF-2" in seen[3].note
 
 
+@pytest.mark.parametrize("client", ["900123456", "CC-1-x"])
+def test_a_case_names_what_it_was_opened_for_whatever_that_was_merged_into(client: str) -> None:
+    decision = Decision(case_key("AF-20260303T1515-1a2b", client), "AF-2", client, "pagos", Action.OPEN, "own", NOW, 83)
+    case = Case(decision.key, decision.incident_id, client, "pagos", "", NOW, 83, "", "")
+    assert opened_for(decision) == _opened_for(case) == "AF-20260303T1515-1a2b"
+
+
 # ---- a crash -------------------------------------------------------------------------------------------------------
 
 
@@ -326,8 +335,9 @@ def test_a_lasting_error_holds_up_nobody_and_its_case_goes_out_once_it_is_mended
     assert (deliver(store, {"local": Desk()}, clock), waiting(store)) == (1, [])
 
 
-def test_a_withdrawal_that_is_refused_is_tried_for_a_day(store: Store) -> None:
-    put(store, message("A", "withdraw"))
+@pytest.mark.parametrize("action", ["update", "withdraw"])
+def test_what_follows_on_a_case_and_is_refused_is_tried_for_a_day(store: Store, action: str) -> None:
+    put(store, message("A", action))
     desk, clock = Desk(failing("A", permanent=True)), Clock()
     for n in range(A_DAY):
         assert states(store) == {"A:end": "due"}, n

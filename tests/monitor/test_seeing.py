@@ -391,3 +391,18 @@ def test_an_act_on_anothers_is_answered_as_on_nobodys(face: Guarded, path: str) 
     assert answer.status_code == 404
     assert MOLINOS not in answer.text
     assert len(face.store.acts()) == before
+
+
+def test_what_is_typed_finds_nobody_who_may_not_be_seen_not_even_their_number(face: Guarded) -> None:
+    """Else who sees some clients spells out the others sign by sign."""
+
+    def answer(path: str, typed: str, user: str) -> str:
+        page = face.get(path.format(typed), user, Accept="text/html").text
+        return re.sub(r'name="csrf" value="[^"]*"', "", page).replace(typed, "?")
+
+    paths = ("/clientes?q={}", "/casos?q={}", "/casos?q={}&product=pagos", f"/incidents/{PAYMENTS}?q={{}}")
+    for path in paths:
+        for there, nobody in ((MOLINOS[:4], "8604"), ("860.555", "860.556"), ("molinos", "molinoz")):
+            assert answer(path, there, "ana") == answer(path, nobody, "ana"), (path, there)
+            assert answer(path, there, "beto") != answer(path, nobody, "beto"), (path, there)
+        assert answer(path, "aceros", "ana") != answer(path, "acerox", "ana"), path

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from math import isnan
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from monitor import portrait
 from monitor.pipeline import Status
 from monitor.reads import Reader
-from monitor.verdicts import STANDS, Said, present, summed
+from monitor.verdicts import STANDS, Said, present, summed, valid
 from rules import Scope, Verdict
 from tests.characters import TEXTILES, at
 from tests.monitor.test_service import CONFIG, OTHER, Bank
@@ -32,7 +33,7 @@ def word(rule: str, verdict: Verdict, scope: Scope | None = None, until: int = N
 
 
 def said(*words: Status, dark: dict[tuple[str, str], int] | None = None) -> list[Said]:
-    return summed(words, WAYS, NOW, dark or {})
+    return summed(valid(words, NOW, {Scope(*place): until for place, until in (dark or {}).items()}), WAYS)
 
 
 def test_ways_are_counted_and_who_can_tell_speaks_for_who_cannot() -> None:
@@ -67,6 +68,14 @@ def test_an_old_word_is_no_word(age: int, verdict: Verdict) -> None:
 def test_what_was_said_before_its_source_was_dark_is_no_word_on_now(dark: int, verdict: Verdict) -> None:
     (found,) = said(word("fallas", HEALTHY, until=NOW - 5), dark={("pagos", "web"): dark, ("swift", "web"): NOW})
     assert found.verdict is verdict
+
+
+def test_of_what_nobody_can_tell_no_number_is_told_and_an_indicator_may_be_a_day_old() -> None:
+    places = (Scope("pagos"), Scope("pagos", series="cpu"), Scope("pagos", series="red"))
+    words = [word("fallas", HEALTHY, place, NOW - STANDS - 1) for place in places]
+    found = valid(words, NOW, {places[2]: NOW - STANDS})
+    assert [one.verdict for one in found] == [UNKNOWN, HEALTHY, UNKNOWN]
+    assert [isnan(one.value) for one in found] == [True, False, True]
 
 
 @given(
@@ -156,8 +165,11 @@ def test_a_dark_source_is_not_well_while_the_other_is(bank: Bank) -> None:
 
 def test_when_vigia_stops_judging_nothing_is_well(bank: Bank) -> None:
     go_on(bank, 0, 2)
+    assert bank.services[-1].metrics.watched[1] == 0
     bank.now += timedelta(minutes=10)
     assert of(bank, "pagos") == of(bank, "swift") == (UNKNOWN, "stale")
+    watched, unknown = bank.services[-1].metrics.watched
+    assert watched == unknown > 0
 
 
 def test_a_restart_knows_what_was_known(bank: Bank) -> None:

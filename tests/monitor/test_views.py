@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from alerts import Changes
 from alerts.losses import Losses
 from connectors.boards import SHEETS
-from monitor import people
+from monitor import casework, people
 from monitor import tables as t
 from monitor.indicators import indicators, month_of
 from monitor.leading import leads
@@ -24,6 +24,7 @@ from monitor.migrations.versions import v0019_views, v0051_boards
 from monitor.months import keep_months
 from monitor.sla import keep_clocks
 from monitor.store import Message, Step, Store
+from rules import Scope
 from tests.monitor.conftest import (
     ACEROS,
     CLIENTS,
@@ -169,11 +170,35 @@ def test_power_bis_document_names_every_column_there_is_and_no_other(seen: Store
 
 def test_relations_go_from_one_to_many(seen: Store) -> None:
     relations = re.findall(r"^\| `(\w+)\[(\w+)\]` \| `(\w+)\[(\w+)\]` \|$", POWER_BI, re.MULTILINE)
-    assert len(relations) == 11
+    assert len(relations) == 12
     for one, key, many, _ in relations:
         (row,) = asked(seen, f"SELECT count(*) AS n, count(DISTINCT {key}) AS different FROM {one}")
         assert row["n"] == row["different"] > 0, (one, key)
         assert many in VIEWS
+
+
+def test_a_report_that_hides_clients_hides_all_that_tells_of_them(seen: Store) -> None:
+    """By the relations, by a filter of its own, or because the document says to leave it out."""
+    relations = re.findall(r"^\| `(\w+)\[(\w+)\]` \| `(\w+)\[(\w+)\]` \|$", POWER_BI, re.MULTILINE)
+    (rule,) = re.findall(r"^## Quién ve qué\n(.*?)^## ", POWER_BI, re.MULTILINE | re.DOTALL)
+    filtered = set(re.findall(r"^(v_\w+)\[", rule, re.MULTILINE))
+    reached = filtered | {many for one, _, many, key in relations if one == "v_clients" and key == "client_id"}
+    (out,) = re.findall(r"deja fuera (.*?)\. ", rule, re.DOTALL)
+    telling = {"client_id", "client", "case_key", "key", "cause"}
+    for view, names in columns(seen).items():
+        assert not telling & {*names} or view in reached or f"`{view}`" in out, view
+        assert "text" not in names or f"`{view}[text]`" in out, view
+    assert filtered == {"v_clients", "v_incidents"}
+
+
+def test_an_act_is_about_whose_case_or_incident_it_is(seen: Store) -> None:
+    alone = replace(INCIDENTS[0], id="AF-20260303T1520-aaaaaa", scope=Scope("pagos", client_id=MOLINOS))
+    seen.commit(Step(changes=Changes(incidents={alone.id: alone})), NOW)
+    casework.do(seen, "informed", [f"VG-{PAYMENTS}-{MOLINOS}"], "Mesa", "", NOW)
+    for incident in (PAYMENTS, alone.id):
+        people.note(seen, incident, "Mesa", "Revisado", NOW)
+    found = asked(seen, "SELECT incident_id, client_id FROM v_acts ORDER BY id")
+    assert [tuple(row.values()) for row in found] == [(PAYMENTS, MOLINOS), (PAYMENTS, ""), (alone.id, MOLINOS)]
 
 
 def test_months_and_leads_are_the_products_own(seen: Store) -> None:

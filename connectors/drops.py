@@ -1,0 +1,137 @@
+"""What is known of a folder into which files are dropped: the cursor of `dropped.Dropped`, unfolded."""
+
+from __future__ import annotations
+
+import hashlib
+from base64 import b64decode, b64encode
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from connectors import Cursor
+    from connectors.growing import Place
+
+CONTENTS = 1000
+"""Files whose content is known again under another name: the last that were read."""
+RECENT = 50
+"""Files that go on where they stopped if they have grown: the last that were read."""
+MARK, DIGEST = 6, 9
+
+
+class Waiting(NamedTuple):
+    """A file that is not read yet; times in epoch seconds.
+
+    tag: how it looks; since: when it began to look so; first: when it was first seen; told: whether it was told that it keeps changing;
+    before: when the folder was last listed without it (None: never).
+    """
+
+    tag: str
+    since: float
+    first: float
+    told: bool = False
+    before: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How far a file was read.
+
+    mark: of its name and look when it was begun; size, digest: how many bytes lay there then, and what they were; place: where reading
+    stopped; rows: whether any came; whole: all that lay there was read.
+    """
+
+    mark: str
+    size: int
+    digest: str
+    place: Place
+    rows: bool = False
+    whole: bool = True
+
+
+@dataclass
+class State:
+    """The cursor. known: marks of the files (name and tag) that are done with; contents: digests of what they held.
+
+    recent: what was read last, by name; waiting: by name; bad: name -> mark of those that could not be read and were told; reading:
+    name and state of the file in the middle of which the last poll stopped; polled: when the folder was last listed; disk: what folder
+    it was when last a file lay there.
+    """
+
+    known: set[bytes] = field(default_factory=set)
+    contents: dict[bytes, None] = field(default_factory=dict)
+    recent: dict[str, Reading] = field(default_factory=dict)
+    waiting: dict[str, Waiting] = field(default_factory=dict)
+    bad: dict[str, str] = field(default_factory=dict)
+    reading: tuple[str, Reading] | None = None
+    polled: float | None = None
+    disk: str = ""
+
+    @classmethod
+    def of(cls, cursor: Cursor | None) -> State:
+        """Also of cursors as they were written before, and of growing files that lay in the folder."""
+        if not cursor:
+            return cls()
+        known = set(_cut(cursor.get("known", ""), MARK))
+        # what was read from these names as growing files, before the folder itself was named
+        known |= {mark_of(name, place["seen"]) for name, place in cursor.get("files", {}).items() if place["seen"]}
+        recent = {name: Reading(**{"mark": "", **one}) for name, one in cursor.get("recent", {}).items()}
+        begun = dict(cursor.get("reading", {}))
+        return cls(
+            known=known,
+            contents=dict.fromkeys(_cut(cursor.get("contents", ""), DIGEST)),
+            recent=recent,
+            waiting={name: Waiting(*one) for name, one in cursor.get("waiting", {}).items()},
+            bad=dict(cursor.get("bad", {})),
+            reading=(begun.pop("name", ""), Reading(**begun | {"whole": False})) if begun else None,
+            polled=cursor.get("polled"),
+            disk=cursor.get("disk", ""),
+        )
+
+    def cursor(self) -> Cursor:
+        """As it is kept."""
+        contents = list(self.contents)[-CONTENTS:]
+        recent = dict(list(self.recent.items())[-RECENT:])
+        begun = self.reading and {"name": self.reading[0], **asdict(self.reading[1])}
+        parts = {
+            "recent": {name: asdict(one) for name, one in recent.items()},
+            "waiting": {name: [*one] for name, one in self.waiting.items()},
+            "bad": self.bad,
+            "reading": begun,
+            "polled": self.polled,
+            "disk": self.disk,
+        }
+        return {
+            "known": b64encode(b"".join(sorted(self.known))).decode(),
+            "contents": b64encode(b"".join(contents)).decode(),
+            **{part: held for part, held in parts.items() if held},
+        }
+
+    def let_go(self) -> None:
+        """Of the file that is being read: it goes on where it stopped when it comes again, as one that has grown."""
+        if self.reading:
+            name, so_far = self.reading
+            self.recent.pop(name, None)
+            self.recent[name] = so_far
+        self.reading = None
+
+
+def mark_of(name: str, tag: str) -> bytes:
+    """Of a file that looks like this."""
+    return hashlib.blake2b(f"{name}\0{tag}".encode(errors="surrogateescape"), digest_size=MARK).digest()
+
+
+def text(mark: bytes) -> str:
+    """As it stands in the cursor."""
+    return b64encode(mark).decode()
+
+
+def short(digest: bytes) -> str:
+    """So much of a content's hash as is kept."""
+    return b64encode(digest[:DIGEST]).decode()
+
+
+def _cut(packed: str, size: int) -> Iterable[bytes]:
+    held = b64decode(packed)
+    return (held[i : i + size] for i in range(0, len(held), size))

@@ -1,0 +1,57 @@
+"""How far each source is, and when the others are judged without it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+UNMOVED = timedelta(minutes=15)
+"""For so long a source may answer, and have no more, without vouching for any more of the time: longer than a folder waits for a file."""
+
+
+@dataclass(slots=True)
+class Standing:
+    """How far a source is.
+
+    complete_until: it vouches for everything before (None until its first reading has ended); down: its last poll failed; down_since: when
+    its polls began to fail, until it has gone on since; failed_at: when one failed last; unmoved_since, unmoved_at: the first and the
+    last answer that had no more and did not go on; dark_from: the first minute that was judged without it, until it has caught up;
+    lost_until: when rows that could not be used last came, until others do.
+    """
+
+    complete_until: datetime | None = None
+    down: bool = False
+    down_since: datetime | None = None
+    failed_at: datetime | None = None
+    unmoved_since: datetime | None = None
+    unmoved_at: datetime | None = None
+    dark_from: int | None = None
+    lost_until: datetime | None = None
+
+    def failed(self, now: datetime, since: datetime | None = None) -> None:
+        """A poll failed; since: when it was to answer, if it hangs."""
+        self.down, self.down_since, self.failed_at = True, self.down_since or since or now, now
+
+    def answered(self, now: datetime, until: datetime | None, *, drained: bool, patience: timedelta) -> None:
+        """A poll brought what it brought, and vouches `until` (None: for nothing). Before `complete_until` is set to it."""
+        self.down = False
+        moved = until is not None and (self.complete_until is None or until > self.complete_until)
+        # One that gives rows and fails by turns has not come back.
+        if moved or (self.failed_at and now - self.failed_at > patience):
+            self.down_since = self.failed_at = None
+        if moved or not drained:
+            self.unmoved_since = self.unmoved_at = None
+        else:
+            self.unmoved_since, self.unmoved_at = self.unmoved_since or now, now
+
+    def given_up(self, now: datetime, patience: timedelta) -> bool:
+        """Whether the others wait no longer: it is down, or fails again and again, for longer than that; or stands still."""
+        if self.down_since and self.failed_at:
+            return (now if self.down else self.failed_at) - self.down_since > patience or self.stands_still(patience)
+        return self.stands_still(patience)
+
+    def stands_still(self, patience: timedelta) -> bool:
+        """Whether it answers and vouches for nothing more. One that never did has made the others wait for its first reading already."""
+        if not self.unmoved_since or not self.unmoved_at:
+            return False
+        return self.unmoved_at - self.unmoved_since > (UNMOVED if self.complete_until else patience)

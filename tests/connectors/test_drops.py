@@ -1,0 +1,163 @@
+"""Dropped files that come while others are written, change in the middle of being read, or are away: nothing twice, nothing held up."""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from connectors import SourceError, dropped
+from connectors.records import form
+from tests.connectors.test_dropped import HEADER, NOW, Partner
+
+
+@pytest.fixture
+def partner(tmp_path: Path) -> Partner:
+    return Partner(tmp_path / "in")
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "in").mkdir()
+    return tmp_path / "in"
+
+
+def rows(first: int, last: int) -> str:
+    return "".join(f"{n:04},ok\n" for n in range(first, last))
+
+
+def test_a_folder_in_which_something_always_waits_still_vouches_for_the_time_before_it(partner: Partner) -> None:
+    partner.options["settled"] = timedelta(seconds=20)
+    said, came = [], 0
+    for n in range(60):
+        partner.drop(f"{n:03}.csv", f"{HEADER}{n},ok\n", at=partner.now + timedelta(seconds=10))
+        came += len(partner.poll(10))
+        said.append(partner.until)
+    assert came == 58  # all but those that still wait
+    assert said[0] is None  # what lay there before the first poll is not known
+    kept = [until for until in said if until]
+    assert len(kept) > 50
+    assert kept == sorted(kept)
+    assert kept[-1] == partner.now - timedelta(seconds=20)  # when it was last listed without the one that waits
+
+
+def test_time_is_vouched_for_less_the_lag(partner: Partner) -> None:
+    partner.options |= {"settled": timedelta(seconds=20), "lag": timedelta(minutes=5)}
+    partner.poll()
+    listed = partner.now
+    partner.drop("a.csv", HEADER + "1,ok\n")
+    assert partner.poll() == []
+    assert partner.until == listed - timedelta(minutes=5)
+
+
+def test_what_was_kept_by_the_release_before_is_understood(partner: Partner, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dropped, "LIMIT", 300)
+    partner.drop("a.csv", HEADER + rows(0, 100))
+    first = partner.poll()
+    assert partner.cursor is not None
+    reading = partner.cursor["reading"]
+    partner.cursor["reading"] = {part: reading[part] for part in ("mark", "size", "digest", "place", "rows")}
+    partner.cursor["waiting"] = {"b.csv": ["1:1", NOW.timestamp(), NOW.timestamp(), False]}
+    assert len(first + partner.drained()) == 100
+
+
+def test_a_restart_in_the_middle_of_a_young_file_reads_nothing_twice(
+    partner: Partner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dropped, "LIMIT", 300)
+    partner.options["settled"] = timedelta(seconds=20)
+    partner.drop("a.csv", HEADER + rows(0, 100))
+    seen = [one for _ in range(40) for one in partner.poll(30)]  # a new source at every poll
+    assert seen == [f"{n:04}" for n in range(100)]
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_a_row_added_in_the_middle_of_reading_comes_alone(
+    partner: Partner, monkeypatch: pytest.MonkeyPatch, ending: str
+) -> None:
+    monkeypatch.setattr(dropped, "LIMIT", 300)
+
+    def write(last: int) -> None:
+        if ending == "csv":
+            return partner.drop("a.csv", HEADER + rows(0, last))
+        held = pa.table({"id": [f"{n:04}" for n in range(last)], "status": ["ok"] * last})
+        pq.write_table(held, partner.folder / "a.parquet", row_group_size=20)
+        return os.utime(partner.folder / "a.parquet", (partner.now.timestamp(), partner.now.timestamp()))
+
+    write(100)
+    seen = partner.poll()
+    assert 0 < len(seen) < 100
+    write(101)
+    for _ in range(40):
+        seen += partner.poll()
+        assert partner.notes == []
+    assert seen == [f"{n:04}" for n in range(101)]
+
+
+def test_one_renamed_in_the_middle_of_reading_goes_on(partner: Partner, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dropped, "LIMIT", 300)
+    partner.drop("a.csv", HEADER + rows(0, 100))
+    seen = partner.poll()
+    (partner.folder / "a.csv").rename(partner.folder / "leido.csv")
+    for _ in range(40):
+        seen += partner.poll()
+    assert seen == [f"{n:04}" for n in range(100)]
+
+
+def test_a_file_that_grows_while_it_is_hashed_gives_each_row_once(
+    partner: Partner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = dropped._digests
+
+    def slow(path: str, size: int) -> Any:
+        monkeypatch.setattr(dropped, "_digests", real)
+        partner.drop("a.csv", HEADER + rows(0, 4))
+        return real(path, size)
+
+    partner.drop("a.csv", HEADER + rows(0, 3))
+    monkeypatch.setattr(dropped, "_digests", slow)
+    seen = partner.poll() + partner.poll()
+    partner.drop("a.csv", HEADER + rows(0, 5))
+    seen += partner.poll() + partner.poll()
+    assert seen == [f"{n:04}" for n in range(5)]
+
+
+def test_one_that_changes_after_it_was_listed_waits_like_any_other(
+    partner: Partner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    partner.poll()
+    listed = partner.now
+    partner.drop("a.csv", HEADER + rows(0, 3))
+
+    def grown(name: str) -> str:
+        partner.drop("a.csv", HEADER + rows(0, 4))
+        monkeypatch.setattr("connectors.dropped.form", form)
+        return form(name)
+
+    monkeypatch.setattr("connectors.dropped.form", grown)  # asked between the listing and the reading
+    assert partner.poll() == []
+    assert partner.until == listed
+    assert partner.poll() == ["0000", "0001", "0002", "0003"]
+    assert partner.until == partner.now
+
+
+def test_a_folder_whose_disk_is_away_says_so_and_one_that_was_swept_does_not(partner: Partner) -> None:
+    partner.drop("a.csv", HEADER + "1,ok\n")
+    assert partner.poll() == ["1"]
+    (partner.folder / "a.csv").rename(partner.folder.parent / "a.csv")
+    assert (partner.poll(), partner.until) == ([], partner.now)  # what was read may be removed
+    away = partner.folder.rename(partner.folder.parent / "away")
+    partner.folder.mkdir()
+    with pytest.raises(SourceError, match="is empty, and not the folder that it was") as gone:
+        partner.poll()
+    assert gone.value.fault == "unreachable"
+    partner.folder.rmdir()
+    away.rename(partner.folder)
+    assert partner.poll() == []
+    partner.drop("b.csv", HEADER + "2,ok\n")
+    assert partner.poll() == ["2"]

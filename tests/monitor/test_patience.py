@@ -1,0 +1,136 @@
+"""A source that fails by turns, or answers and vouches for nothing, is judged without; one folder never stops the judging of all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from monitor.patience import UNMOVED, Standing
+from monitor.service import Service
+from monitor.troubles import troubles
+from monitor.windows import minute_of
+from tests.characters import ACEROS, at
+from tests.monitor.test_service import CONFIG, OTHER, Bank
+
+PATIENCE = timedelta(minutes=2)
+FOLDER = """
+[sources.lotes]
+role = "transactions"
+kind = "file"
+path = "in"
+defaults = { product = "lotes" }
+"""
+
+
+@pytest.fixture
+def bank(tmp_path: Path) -> Iterator[Bank]:
+    found = Bank(tmp_path, at("12:00:10"))
+    (tmp_path / "in").mkdir()
+    (tmp_path / "casos_crm.csv").write_text("case_id,opened_at\n")
+    yield found
+    for service in found.services:
+        service.store.close()
+
+
+def drop(bank: Bank, name: str, rows: int = 1) -> None:
+    """A file of so many rows, written now."""
+    path = bank.folder / "in" / name
+    row = f"{bank.now.isoformat()},{ACEROS.nit},web,ok\n"
+    path.write_text("timestamp,client_id,channel,status\n" + row * rows)
+    os.utime(path, (bank.now.timestamp(), bank.now.timestamp()))
+
+
+def busy(bank: Bank, service: Service, minutes: int, *, growing: bool = False) -> None:
+    """A poll every half a minute, and something new in the folder at each."""
+    for n in range(2 * minutes):
+        bank.now += timedelta(seconds=30)
+        drop(bank, "f.csv" if growing else f"{bank.now.timestamp()}.csv", rows=n + 1)
+        service.cycle()
+
+
+def test_a_busy_folder_stops_nothing(bank: Bank) -> None:
+    (bank.folder / "config.toml").write_text(CONFIG + FOLDER)
+    bank.pay("11:00", "12:00")
+    service = bank.start()
+    service.cycle()
+    busy(bank, service, 15)
+    assert service.judge.judged_until is not None
+    assert service.judge.judged_until >= minute_of(bank.now - timedelta(minutes=2))
+    assert service.ready()[0]
+
+
+def test_a_folder_added_to_a_bank_that_is_watched_has_it_built_anew_once(
+    bank: Bank, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bank.pay("11:00", "12:00")
+    bank.start().cycle()
+    (bank.folder / "config.toml").write_text(CONFIG + FOLDER)
+    drop(bank, "f.csv")
+    service, built = bank.start(), []
+    build = service._build
+    monkeypatch.setattr(service, "_build", lambda: (built.append(bank.now), build()))
+    busy(bank, service, 5, growing=True)
+    assert built == []  # it has vouched for nothing yet
+    assert service.judge.judged_until is not None
+    assert service.judge.judged_until >= minute_of(bank.now - timedelta(minutes=2))  # the others wait no longer
+    assert [one.key for one in troubles(service, bank.now)] == ["source:lotes"]
+    busy(bank, service, 7, growing=True)
+    assert len(built) == 1
+    assert troubles(service, bank.now) == []
+
+
+def test_a_bad_file_beside_one_that_grows_stops_nothing_and_is_told_once(bank: Bank) -> None:
+    config = CONFIG.replace('path = "pagos.csv"', 'path = "pagos*.csv*"')
+    (bank.folder / "config.toml").write_text(config + OTHER)
+    bank.pay("11:00", "12:00")
+    bank.pay("11:00", "12:00", file="otra.csv")
+    service = bank.start()
+    service.cycle()
+    (bank.folder / "pagos_viejo.csv.gz").write_bytes(b"esto no es gzip")
+    with capture_logs() as told:
+        for minute in range(10):
+            for file in ("pagos.csv", "otra.csv"):
+                bank.pay(f"12:{minute:02}", f"12:{minute + 1:02}", file=file)
+            bank.cycle(f"12:{minute + 1:02}:11")
+    assert service.judge.judged_until == minute_of(at("12:10"))
+    said = [one["event"] for one in told if one["event"] in ("source is down", "source is back", "row left out")]
+    assert said == ["row left out", "source is down", "source is back"]
+    assert not service.errors
+
+
+def test_one_that_gives_rows_and_fails_by_turns_is_given_up_after_the_patience() -> None:
+    standing, now = Standing(complete_until=at("12:00")), at("12:00")
+    for _ in range(5):
+        standing.answered(now, None, drained=False, patience=PATIENCE)
+        standing.failed(now)
+        assert not standing.given_up(now, PATIENCE) or now > at("12:02")
+        now += timedelta(minutes=1)
+    standing.answered(now, None, drained=False, patience=PATIENCE)
+    assert standing.given_up(now, PATIENCE)
+    standing.answered(now, now, drained=True, patience=PATIENCE)
+    assert (standing.down_since, standing.given_up(now, PATIENCE)) == (None, False)
+
+
+def test_one_that_failed_once_while_it_reads_what_it_missed_is_waited_for() -> None:
+    standing, now = Standing(complete_until=at("10:00")), at("12:00")
+    standing.failed(now)
+    for _ in range(60):
+        now += timedelta(seconds=50)
+        standing.answered(now, None, drained=False, patience=PATIENCE)
+        assert not standing.given_up(now + timedelta(seconds=49), PATIENCE)
+
+
+@pytest.mark.parametrize(("known", "patience"), [(True, UNMOVED), (False, PATIENCE)])
+def test_one_that_has_no_more_and_vouches_for_nothing_is_given_up(known: bool, patience: timedelta) -> None:  # noqa: FBT001 - a case
+    standing = Standing(complete_until=at("12:00") if known else None)
+    for minute in range(20):
+        now = at("12:00") + timedelta(minutes=minute)
+        standing.answered(now, standing.complete_until, drained=True, patience=PATIENCE)
+        assert standing.given_up(now, PATIENCE) == (timedelta(minutes=minute) > patience)
+    standing.answered(now, now, drained=True, patience=PATIENCE)
+    assert not standing.given_up(now, PATIENCE)
