@@ -136,13 +136,14 @@ STATUSES = ("ok", "failed", "rejected", "reversed", "pending", "other")
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """One row that could not be used: where it stands (file and line, or key), and why.
+    """One row, or file, that could not be used: where it stands (file and line, or key), and why; what: which of the two it is.
 
     ahead: it lies ahead of now, and says nothing of the others.
     """
 
     where: str
     why: str
+    what: Literal["row", "file"] = "row"
     ahead: bool = False
 
 

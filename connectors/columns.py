@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Literal
 
 import duckdb
 import pyarrow as pa
@@ -11,6 +13,10 @@ import pyarrow.compute as pc
 
 from connectors import TIME, SourceError
 
+_PROBE = "TIMESTAMPTZ '2026-11-21 13:02:00'"
+"""A time whose every part is another number."""
+_NUMBER = r"[+-]?([0-9]{1,3}(\.[0-9]{3})+|[0-9]+)(,[0-9]+)?"
+"""With a decimal comma, dots between thousands or none."""
 _EPOCH = """CASE WHEN {0} BETWEEN 631152000 AND 7258118400 THEN to_timestamp({0})
  WHEN {0} BETWEEN 631152000000 AND 7258118400000 THEN to_timestamp({0} / 1000) END"""
 """Seconds or milliseconds since 1970, told apart by magnitude, of the years 1990 to 2200: `20260303` is neither."""
@@ -42,10 +48,13 @@ def text(column: pa.ChunkedArray) -> pa.ChunkedArray:
 class Reader:
     """Reads columns of times and numbers by DuckDB, all in one query. For one thread at a time.
 
-    timezone: of times that carry no offset.
+    timezone: of times that carry no offset. time_format: how times are written, as `strptime` has it ('': ISO 8601, or counted from
+    1970); decimal: the sign before the decimals; where it is a comma, dots are between thousands. Both are of text alone.
+
+    Raises ValueError if the format is none, or lacks what makes a day.
     """
 
-    def __init__(self, timezone: str) -> None:
+    def __init__(self, timezone: str, time_format: str = "", decimal: Literal[".", ","] = ".") -> None:
         self._duck = duckdb.connect(
             config={
                 "autoinstall_known_extensions": "false",
@@ -54,9 +63,28 @@ class Reader:
             }
         )
         self._duck.execute(f"SET TimeZone = '{timezone.replace(chr(39), '')}'")
+        self.time_format, self.decimal = time_format, decimal
+        if time_format:
+            self._check_format()
 
-    def read(self, columns: dict[str, pa.ChunkedArray], kinds: dict[str, pa.DataType]) -> dict[str, Read]:
-        """Each column in its kind: a timestamp, a decimal, float64 or int64."""
+    def _check_format(self) -> None:
+        """A time that is written by it and read again must be the same, or its hour, or its day."""
+        spelled, parts = _quoted(self.time_format), re.findall(r"%-?(.)", self.time_format)
+        back = f"try_strptime(strftime({_PROBE}, {spelled}), {spelled})::TIMESTAMPTZ"
+        try:
+            same = f"{back} IN ({_PROBE}, {_PROBE} - INTERVAL 2 MINUTE, date_trunc('day', {_PROBE}))"
+            right = self._duck.sql(f"SELECT {same}").fetchall()[0][0] and len(set(parts)) == len(parts)
+        except duckdb.Error:
+            right = False
+        if not right:
+            raise ValueError(
+                f"time_format: {self.time_format!r} is no format of times: day, month and year at least, as in %d/%m/%Y %H:%M:%S"
+            )
+
+    def read(
+        self, columns: dict[str, pa.ChunkedArray], kinds: dict[str, pa.DataType], *, plain: bool = False
+    ) -> dict[str, Read]:
+        """Each column in its kind: a timestamp, a decimal, float64 or int64. plain: as if neither format nor comma were given."""
         if not columns:
             return {}
         columns = {name: _plain(column) for name, column in columns.items()}
@@ -65,9 +93,16 @@ class Reader:
         try:
             wanted = [(f"c{i}", columns[n].type, kinds[n]) for i, n in enumerate(names)]
             # Times first, on their own: an expression is worked out again wherever a CASE repeats it.
-            times = "".join(f", {_time(*one)} AS t_{one[0]}" for one in wanted if one[2] == TIME)
-            found = ", ".join(f"{_expression(*one)} AS {one[0]}" for one in wanted)
-            read = self._duck.sql(f"SELECT {found} FROM (SELECT *{times} FROM cells)").to_arrow_table()
+            form, comma = ("", False) if plain else (self.time_format, self.decimal == ",")
+            times = "".join(f", {_time(*one[:2], form)} AS t_{one[0]}" for one in wanted if one[2] == TIME)
+            points = [
+                f"{_pointed(cell)} AS {cell}"
+                for cell, kind, want in wanted
+                if comma and want != TIME and _textual(kind)
+            ]
+            cells = f"(SELECT * REPLACE ({', '.join(points)}) FROM cells)" if points else "cells"
+            found = ", ".join(f"{_expression(*one, form)} AS {one[0]}" for one in wanted)
+            read = self._duck.sql(f"SELECT {found} FROM (SELECT *{times} FROM {cells})").to_arrow_table()
         except duckdb.Error as error:
             raise SourceError(
                 f"columns {', '.join(names)}: {str(error).splitlines()[0]}", permanent=True, fault="unreadable"
@@ -91,7 +126,7 @@ def _unreadable(cells: pa.ChunkedArray, values: pa.ChunkedArray) -> pa.ChunkedAr
     if not values.null_count:
         return None
     empty = pc.is_null(cells, nan_is_null=True)
-    if pa.types.is_string(cells.type) or pa.types.is_large_string(cells.type):
+    if _textual(cells.type):
         blank = pc.is_in(pc.utf8_lower(pc.utf8_trim_whitespace(cells)), value_set=pa.array(["", "nan"], cells.type))
         empty = pc.or_(empty, blank)
     wrong = pc.and_(pc.is_null(values), pc.invert(empty))
@@ -102,16 +137,32 @@ def _dated(kind: pa.DataType) -> bool:
     return bool(pa.types.is_timestamp(kind) or pa.types.is_date(kind))
 
 
-def _time(cell: str, kind: pa.DataType, wanted: pa.DataType) -> str:  # noqa: ARG001 - called as _expression is
-    """As a time that is written as one; NULL for a number, which counts from the epoch."""
-    dated = _dated(kind) or pa.types.is_string(kind) or pa.types.is_large_string(kind)
-    return f"TRY_CAST({cell} AS TIMESTAMPTZ)" if dated else "NULL::TIMESTAMPTZ"
+def _textual(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
-def _expression(cell: str, kind: pa.DataType, wanted: pa.DataType) -> str:
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _pointed(cell: str) -> str:
+    """A number with a decimal comma as one with a point; NULL if it is none."""
+    plain = f"replace(replace(trim({cell}), '.', ''), ',', '.')"
+    return f"CASE WHEN regexp_full_match(trim({cell}), {_quoted(_NUMBER)}) THEN {plain} END"
+
+
+def _time(cell: str, kind: pa.DataType, form: str) -> str:
+    """As a time that is written as one; NULL for a number, which counts from the epoch where no format is given."""
+    if form and not _dated(kind):
+        return f"try_strptime(CAST({cell} AS VARCHAR), {_quoted(form)})::TIMESTAMPTZ"
+    return f"TRY_CAST({cell} AS TIMESTAMPTZ)" if _dated(kind) or _textual(kind) else "NULL::TIMESTAMPTZ"
+
+
+def _expression(cell: str, kind: pa.DataType, wanted: pa.DataType, form: str) -> str:
     number = f"TRY_CAST({cell} AS DOUBLE)"
     if wanted == TIME:
-        epoch = f" WHEN t_{cell} IS NULL THEN {_EPOCH.format(number)}" if not _dated(kind) else ""
+        counted = not form and not _dated(kind)
+        epoch = f" WHEN t_{cell} IS NULL THEN {_EPOCH.format(number)}" if counted else ""
         near = f"t_{cell} BETWEEN TIMESTAMPTZ '1900-01-01' AND TIMESTAMPTZ '2200-01-01'"
         return f"CASE WHEN {near} THEN t_{cell}{epoch} END"
     if pa.types.is_decimal(wanted):

@@ -88,6 +88,14 @@ class Dropped:
             self._bad = {mark: why for mark, why in self._bad.items() if mark in marks.values()}
         fresh = [file for file in files if marks[file.name] not in state.known]
         ready = self._whole(fresh, state, now.timestamp(), taken)
+        if not cursor and state.waiting:
+            few, still = len(state.waiting), f"for {self._settled:g} s"
+            words = (
+                f"{few} files wait until they lie still {still}"
+                if few > 1
+                else f"1 file waits until it lies still {still}"
+            )
+            taken.notes.append(Reject(self.folder.shown, words))
         fault = self._read(ready, marks, state, taken, now.timestamp())
         untold = [f for f in ready if marks[f.name] in self._bad and state.bad.get(f.name) != text(marks[f.name])]
         if untold and (taken.tables or taken.rejects):
@@ -95,7 +103,7 @@ class Dropped:
         elif untold and taken.drained:
             # In a batch of their own: what they hold is lost until they are mended, and the time is told as unknown.
             state.bad |= {file.name: text(marks[file.name]) for file in untold}
-            taken.rejects = [Reject(_called(file.name), str(self._bad[marks[file.name]])) for file in untold]
+            taken.rejects = [Reject(_called(file.name), str(self._bad[marks[file.name]]), "file") for file in untold]
         if fault and not taken.tables and not taken.rejects and not taken.notes:
             raise fault
         state.polled = now.timestamp()
@@ -121,6 +129,10 @@ class Dropped:
             return now - self._lag
         known = [one.before for one in held if one.before is not None]
         return datetime.fromtimestamp(min(known), now.tzinfo) - self._lag if len(known) == len(held) else None
+
+    def at_once(self) -> None:
+        """From now on no file is waited for: for a look at what lies there, of which nothing is kept."""
+        self._settled = 0.0
 
     def check(self) -> str:
         """How many files there are, and the columns of the last."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -31,6 +32,22 @@ def oauth(text: bytes) -> tuple[str, float | None]:
                 return token, float(str(found.get("expires_in")))
             return token, None
     return "", None
+
+
+_HEADER = re.compile(r"[A-Za-z0-9-]+")
+
+
+def check_headers(headers: Mapping[str, str], user: str = "") -> None:
+    """ValueError, beginning with the option, unless they can be sent beside a log-in, and the user in one."""
+    if ":" in user:
+        raise ValueError("user: cannot hold a colon")
+    for name, value in headers.items():
+        if not _HEADER.fullmatch(name) or name.lower() == "authorization":
+            raise ValueError(
+                "headers: cannot hold Authorization (give a token, or user and password), nor a name that is none"
+            )
+        if not sendable(value):
+            raise ValueError(f"headers.{name}: holds a sign that no header can carry")
 
 
 def sendable(token: str) -> bool:

@@ -53,6 +53,10 @@ class Folder:
     open: bool
 
 
+FOLDERS = 20
+"""Names of folders that are told."""
+
+
 class _Imap(imaplib.IMAP4):
     """Each answer has come whole within the timeout, counted from what was sent last."""
 
@@ -94,6 +98,9 @@ class Line:
         if kind != "OK" and make:
             self._well(*self._imap.create(_quoted(encoded(name))), f"to make the folder {name!r}")
             kind, said = self._imap.select(_quoted(encoded(name)), readonly=not write)
+        if kind != "OK" and (there := sorted(self.folders())) and name not in there:
+            few = ", ".join(there[:FOLDERS]) + (", ..." if len(there) > FOLDERS else "")
+            raise self._imap.error((said or [b""])[-1], f"the folder {name!r}: it is not there; there are: {few}")
         self._well(kind, said, f"the folder {name!r}")
         return Folder(
             int(said[0] or b"0"), self._number("UIDVALIDITY"), self._number("UIDNEXT"), self._number("HIGHESTMODSEQ"),

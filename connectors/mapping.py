@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from connectors import REQUIRED, ROLES, SPARSE, STATUSES, Reject, SourceError, nit
-from connectors.columns import Reader, text
+from connectors.columns import Read, Reader, text
 from connectors.faults import Faults
 
 if TYPE_CHECKING:
@@ -45,6 +45,8 @@ class Mapped:
     unknown_statuses: dict[str, int] = field(default_factory=dict)
     wrong_digits: dict[str, int] = field(default_factory=dict)
     rejected: int = 0
+    absent: tuple[str, ...] = ()
+    """Names (ours) of columns that the mapping names and no row has; only where rows may lack some."""
 
 
 class Mapping:
@@ -52,7 +54,8 @@ class Mapping:
 
     role: a key of ROLES; columns: ours -> theirs, where they differ; defaults: ours -> the value of a column that the
     source lacks and of empty cells; status: class -> their words for it (none given: our own class names are theirs);
-    timezone: of times without offset; client_form: how client ids are written (None: a check digit only after a dash).
+    timezone: of times without offset; client_form: how client ids are written (None: a check digit only after a dash); time_format,
+    decimal: how texts that are times and numbers are written (`columns.Reader`; defaults are written as elsewhere in the configuration).
     A column `id_type` (`nit`, `nit_dv` or `other`) decides row by row.
 
     Of the role `metrics`, a table without a `value` column is wide: every other column that holds numbers is a series.
@@ -69,6 +72,8 @@ class Mapping:
         status: Names[str, list[str]] | None = None,
         timezone: str = "UTC",
         client_form: nit.Form | None = None,
+        time_format: str = "",
+        decimal: Literal[".", ","] = ".",
     ) -> None:
         if role not in ROLES:
             raise ValueError(f"role: {role!r} is none of {', '.join(ROLES)}")
@@ -79,7 +84,7 @@ class Mapping:
             ZoneInfo(timezone)
         except (ZoneInfoNotFoundError, ValueError) as error:
             raise ValueError(f"timezone: {timezone!r} is not a time zone") from error
-        self._reader = Reader(timezone)
+        self._reader = Reader(timezone, time_format, decimal)
         self._classes = _classes(status)
         self._check_names()
         if role == "transactions":
@@ -110,7 +115,8 @@ class Mapping:
         if self.role == "transactions":
             # Aggregated files have rows of zero: they say that there were none.
             rows = rows.filter(pc.greater(rows["count"], 0)) if pc.any(pc.equal(rows["count"], 0)).as_py() else rows
-        return Mapped(rows, faults.told(_KEYS[self.role], where), unknown, wrong, faults.count)
+        absent = tuple(ours for ours, theirs in self._columns.items() if theirs not in table.column_names)
+        return Mapped(rows, faults.told(_KEYS[self.role], where), unknown, wrong, faults.count, absent)
 
     def _theirs(self, name: str) -> str:
         return self._columns.get(name, name)
@@ -144,7 +150,7 @@ class Mapping:
         cell = pa.chunked_array([[value if isinstance(value, str) else str(value)]])
         if self._types[name] == pa.string():
             return text(cell)[0]
-        read = self._reader.read({name: cell}, self._types)[name].values[0]
+        read = self._reader.read({name: cell}, self._types, plain=True)[name].values[0]
         if not read.is_valid:
             raise ValueError(f"defaults.{name}: {value!r} is not a {_kind(self._types[name])}")
         return read
@@ -163,7 +169,7 @@ class Mapping:
             default = self._defaults.get(name)
             if name in read:
                 ours[name] = read[name].values if default is None else read[name].values.fill_null(default)
-                faults.add(name, read[name].unreadable, f"is not a {_kind(kind)}")
+                self._unreadable(faults, name, read[name], found[name])
             elif name in found:
                 cells = trimmed[name]
                 ours[name] = cells if default is None else pc.if_else(pc.equal(cells, ""), default, cells)
@@ -179,6 +185,19 @@ class Mapping:
         if "count" in ours:
             faults.add("count", pc.less(ours["count"], 0), "is less than 0")
         return ours
+
+    def _unreadable(self, faults: Faults, name: str, read: Read, cells: pa.ChunkedArray) -> None:
+        """Tell cells that are not of their kind, with the key by which they may be read where it is not given."""
+        kind, wrong = self._types.get(name, pa.float64()), read.unreadable
+        what = f"is not a {_kind(kind)}"
+        if wrong is not None and pa.types.is_string(cells.type):
+            if pa.types.is_timestamp(kind):
+                what += "" if self._reader.time_format else "; see time_format"
+            elif self._reader.decimal == ".":
+                commas = pc.and_(wrong, pc.match_substring(cells, ",").fill_null(fill_value=False))
+                faults.add(name, commas, f"{what}; see decimal")
+                wrong = pc.and_not(wrong, commas)
+        faults.add(name, wrong, what)
 
     def _identities(
         self, table: pa.Table, ids: pa.ChunkedArray, faults: Faults
@@ -226,7 +245,7 @@ class Mapping:
         ours = self._convert(table, faults)
         pieces = [ROLES[self.role].empty_table()]
         for name in series:
-            faults.add(name, read[name].unreadable, "is not a number")
+            self._unreadable(faults, name, read[name], cells[name])
             column = {**ours, "series": pa.chunked_array([pa.repeat(name, table.num_rows)]), "value": read[name].values}
             pieces.append(pa.table([column[n] for n in self._types], schema=ROLES[self.role]))
         rows = pa.concat_tables([pieces[0], *(faults.usable(piece) for piece in pieces[1:])])

@@ -62,6 +62,8 @@ class Records:
         if not first and form(path) == "csv":  # the header is still being written
             if whole and len(head) == LONGEST:
                 raise SourceError(f"{path}: cannot be read: its first line has no end", fault="unreadable")
+            if whole:
+                self._header(head)
             return Piece(pa.table({}), place)
         names = self._header(head[:first]) if first else []
         at = max(place["at"], first)
@@ -124,7 +126,10 @@ class Records:
         return delimited.parse(chunk, end, names, self.delimiter) if names else jsonl.parse(chunk[:end])
 
     def _header(self, top: bytes) -> list[str]:
-        return delimited.header(top.removeprefix(codecs.BOM_UTF8).decode(self.encoding), self.delimiter)
+        text = top.removeprefix(codecs.BOM_UTF8).decode(self.encoding)
+        if "\0" in text:
+            raise ValueError("it is no text")
+        return delimited.header(text, self.delimiter)
 
     def columns(self, path: str, stream: IO[bytes]) -> list[str]:
         """Names of the columns, from the first line."""

@@ -20,7 +20,7 @@ from urllib3.exceptions import HTTPError
 from connectors import SourceError
 from connectors.circuit import Circuit
 from connectors.deadline import Punctual
-from connectors.login import Login, credentials, sendable
+from connectors.login import Login, check_headers, credentials, sendable
 from connectors.refused import TemporaryError, TooLargeError, UnauthorizedError, fault, shown
 from connectors.tls import Tls
 
@@ -60,7 +60,8 @@ class Session:
 
     token: sent as a bearer; or token_url, client_id, client_secret and, where the server wants one, scope: OAuth2 client
     credentials, renewed before they expire, and once more on a 401; or user and password (basic);
-    or a log-in of another form. timeout: of one answer, from the connection to its last byte. tls: who vouches for the server, and our own
+    or a log-in of another form. headers: sent with each request, and not to the log-in's server. timeout: of one answer, from the
+    connection to its last byte. tls: who vouches for the server, and our own
     certificate, also for the log-in's server. hidden: the address itself is the secret, and no more than its server is ever told.
 
     What is temporary (no connection, 429, 502, 503, 504) is asked again up to TRIES times within PATIENCE; `Retry-After`
@@ -84,6 +85,7 @@ class Session:
         scope: str = "",
         user: str = "",
         password: str = "",
+        headers: Mapping[str, str] | None = None,
         login: Login | None = None,
         tls: Tls | None = None,
         hidden: bool = False,
@@ -101,6 +103,7 @@ class Session:
             raise ValueError("token: holds a sign that no header can carry")
         if bool(user) != bool(password) or (user and (token or token_url)):
             raise ValueError("user: needs password, and takes the place of a token")
+        check_headers(headers or {}, user)
         if timeout <= timedelta(0):
             raise ValueError("timeout: must be more than 0s")
         self._path_shown = not hidden
@@ -111,6 +114,7 @@ class Session:
         self._fixed = f"Bearer {token}" if token else ""
         if user:
             self._fixed = f"Basic {b64encode(f'{user}:{password}'.encode()).decode()}"
+        self._headers = dict(headers or {})
         self._login = login
         self.circuit = Circuit(lambda: self.clock())  # noqa: PLW0108 - a test puts its own in its place
         self._not_before = 0.0
@@ -145,15 +149,13 @@ class Session:
                 permanent=True,
                 fault="unreadable",
             )
-        sent = {"data" if isinstance(body, bytes) else "json": body}
+        sent = {"data" if isinstance(body, bytes) else "json": body, "headers": {**self._headers, **(headers or {})}}
 
         used = [""]
 
         def once() -> Answer:
             used[0] = self._token()
-            return self._once(
-                method, url, accept, parse=parse, params=params, headers=headers, auth=_signing(used[0]), **sent
-            )
+            return self._once(method, url, accept, parse=parse, params=params, auth=_signing(used[0]), **sent)
 
         try:
             return self._patiently(once, TRIES if repeat else 1)

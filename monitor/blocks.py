@@ -110,7 +110,11 @@ class Monitor(Block):
 
 
 class SourceBlock(Block):
-    """[sources.NAME], but for the options of its kind."""
+    """[sources.NAME], but for the options of its kind.
+
+    time_format: how times are written, as `strptime` has it (none: ISO 8601, or counted from 1970); decimal: what stands before the
+    decimals; of "," dots are between thousands.
+    """
 
     role: Literal["transactions", "metrics", "cases", "clients", "holdings", "stories"]
     kind: str
@@ -119,6 +123,8 @@ class SourceBlock(Block):
     status: dict[str, list[str]] = {}
     timezone: Zone | None = None
     client_form: Literal["nit", "nit_dv"] | None = None
+    time_format: str = ""
+    decimal: Literal[".", ","] = "."
     every: Duration = timedelta(seconds=10)
     start: Duration = timedelta(days=30)
 

@@ -22,6 +22,10 @@ from monitor.unseen import unseen
 
 LIMIT = 20.0
 """Seconds that each may take."""
+LATER = frozenset(
+    {"resolved_at", "closed_at", "updated_at", "reported_at", "until", "error_code", "returns", "reopened"}
+)
+"""Columns that rows get later, or only some: where values that are none are left out, none of the first rows may have them."""
 Said = tuple[str, Fault | None]
 """What there is, in words; and what kind of fault it is, if it is one."""
 
@@ -84,12 +88,16 @@ def _plug(plug: DeskConfig | ReceiverConfig | BoardConfig) -> Said:
 def _source(config: Config, name: str, now: datetime) -> Said:
     """What is there, and what comes of its first rows: one of which nothing can be made is a fault, and so is such a status."""
     there = config.sources[name].make().check()
-    rows = Intake(config.sources[name]).poll(now, now - config.sources[name].block.start)
+    rows = Intake(config.sources[name]).look(now, now - config.sources[name].block.start)
     usable, left = rows.table.num_rows, rows.rejected
     said = [there, *([f"{usable:,} rows can be used"] if usable or left else [])]
+    files = f" {rows.left_out}" if rows.left_out.startswith("file") else ""
     if left:
-        said.append(f"{left:,} cannot, such as {rows.rejects[0].where}: {rows.rejects[0].why}")
+        said.append(f"{left:,}{files} cannot, such as {rows.rejects[0].where}: {rows.rejects[0].why}")
     said += [f"{rows.wrong_digits} of clients with a wrong check digit"] if rows.wrong_digits else []
     if rows.unknown_statuses:
         said.append(f"statuses that no class names: {', '.join(sorted(rows.unknown_statuses))}")
-    return "; ".join(said), "unreadable" if left or rows.unknown_statuses else None
+    named = config.sources[name].block.columns
+    said += [f"no row has {named[ours]!r} (columns.{ours})" for ours in rows.absent]
+    wrong = left or rows.unknown_statuses or set(rows.absent) - LATER
+    return "; ".join(said), "unreadable" if wrong else None

@@ -53,6 +53,8 @@ class Rows:
     still: str = ""
     """Why nothing could be said of the source by what came before, where nothing came since."""
     gaps: tuple[tuple[datetime, datetime], ...] = ()
+    absent: tuple[str, ...] = ()
+    """Columns of ours that the source's block names and none of these rows has."""
     rejected: int = 0
     """How many rows could not be used; `rejects` tells of the first."""
 
@@ -65,12 +67,18 @@ class Rows:
         return [(self.source, minute_of(a), minute_of(b - timedelta(microseconds=1)) + 1) for a, b in self.gaps]
 
     @property
+    def left_out(self) -> str:
+        """What the rejects are, in a word: rows, unless all of them are whole files."""
+        one = "file" if all(reject.what == "file" for reject in self.rejects) else "row"
+        return one if self.rejected == 1 else f"{one}s"
+
+    @property
     def useless(self) -> str:
         """Why nothing can be said of the source by these rows, or '': none of them could be used, or not even half of many."""
         left, usable = self.rejected - self.ahead, self.table.num_rows
         if not left or (usable and (left < usable or left + usable < MANY)):
             return ""
-        how_many = f"{left} of {left + usable} rows" if usable else f"none of {left} rows"
+        how_many = f"{left} of {left + usable} rows" if usable else f"none of {left} {self.left_out}"
         could = "could not be used" if usable else "could be used"
         one = next((reject for reject in self.rejects if not reject.ahead), self.rejects[0])
         return f"{how_many} {could}, such as {one.where}: {one.why}"
@@ -115,7 +123,7 @@ class Intake:
             self.name, self.role, table, batch.cursor, now, batch.drained, min(until, now) if until else None,
             rejects, sum(one.ahead for one in batch.rejects) + too_soon,
             mapped.unknown_statuses, sum(mapped.wrong_digits.values()), batch.notes, batch.lost, gaps=batch.gaps,
-            rejected=batch.rejected + mapped.rejected + too_soon,
+            absent=mapped.absent, rejected=batch.rejected + mapped.rejected + too_soon,
         )  # fmt: skip
         self._at = batch.cursor
         wrong = rows.useless or ("" if table.num_rows or self._events else self._beside.get(anew.WRONG, ""))
@@ -142,6 +150,12 @@ class Intake:
             lately = pc.greater_equal(table["timestamp"], since - LATELY)
             counts = pc.or_(counts, pc.and_(lately, pc.not_equal(table["id"], "")))
         return table.filter(counts)
+
+    def look(self, now: datetime, since: datetime | None = None) -> Rows:
+        """The first rows, those of files too that may still be written: of which nothing is kept."""
+        if at_once := getattr(self._source, "at_once", None):
+            at_once()
+        return self.poll(now, since)
 
     def _not_ahead(self, table: pa.Table, now: datetime) -> tuple[pa.Table, list[Reject]]:
         """Without the rows that say to have happened after now: a clock, a zone or a sentinel date is wrong."""

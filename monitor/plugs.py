@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -129,7 +129,10 @@ def read_source(
     faults += [Fault(file, f"{key}.status.{n}", f"no such class; there are {', '.join(STATUSES[:-1])}") for n in wrong]
     mapping: Callable[[], Names] | None = None
     if block and len(faults) == before:
-        words = {n: getattr(block, n) for n in ("role", "columns", "defaults", "status", "client_form")}
+        words = {
+            n: getattr(block, n)
+            for n in ("role", "columns", "defaults", "status", "client_form", "time_format", "decimal")
+        }
         words |= {"columns": {}} if _names_itself(block) else {}
         mapping = built(Names, words | {"timezone": block.timezone or zone}, file, key, faults)
     make = _kind("sources", given, base, file, key, faults=faults)
@@ -218,5 +221,10 @@ def _kind(
         faults.append(Fault(file, f"{key}.columns", "its cases have our names already: leave it out"))
     if "role" in options(cls) and "role" in common:
         rest["role"] = common.get("role")
+    before = len(faults)
     chosen = checked(cls, _placed(rest, base), file, key, faults, known=set(model.model_fields))
+    faults[before:] = [
+        replace(fault, what=f'{fault.what}, because kind = "{common["kind"]}"') if fault.key == f"{key}.role" else fault
+        for fault in faults[before:]
+    ]
     return None if chosen is None else built(cls, chosen, file, key, faults)

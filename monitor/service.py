@@ -20,6 +20,7 @@ import structlog
 from connectors import Fault, SourceError
 from monitor.boards import Boards
 from monitor.config import Config
+from monitor.going_down import Downs
 from monitor.hearing import Hearing
 from monitor.intake import Intake, Rows, let_go, tell_committed
 from monitor.jobs import scheduled
@@ -73,7 +74,7 @@ class Service:
         self.config, self.store, self.clock = config, store, clock
         self.metrics = Metrics.of(config)
         self.metrics.reloaded(clock(), taken=True)
-        self.errors: dict[str, str] = {}
+        self.errors, self._downs = dict[str, str](), Downs()
         receivers = made(config)
         self.sending = Sending(config, store, clock, self.metrics, self.errors, tellers(config, store, receivers))
         self.refreshing = Refreshing(config, store, receivers, clock)
@@ -160,8 +161,7 @@ class Service:
         self.metrics.outside.lags("source", name, partial(self.hearing.lag, name))
 
     def _down(self, intake: Intake, error: str, fault: Fault = "other") -> Down:
-        if self.errors.get(intake.name) != error:
-            log.warning("source is down", source=intake.name, error=error)
+        self._downs.tell(intake.name, error, fault, already=intake.name in self.errors)
         self.errors[intake.name] = error
         self.metrics.source_error(intake.name, fault)
         return Down(intake.name, error)

@@ -15,6 +15,7 @@ from monitor.database import StoreError
 from monitor.faults import Fault, read_toml
 from monitor.standing import rows
 from monitor.store import Store
+from rules.expression import compared
 
 NAMING = frozenset({"product", "products", "channel", "channels", "on", "owners"})
 """The keys that name some."""
@@ -43,6 +44,10 @@ def unseen(config: Config) -> list[Fault]:
         if block not in ELSEWHERE
         for key, name in _named(table, block, naming=False)
     ]
+    for spec in (rule.spec for rule in config.rules() if rule.spec.grain.where):
+        file = config.rule_homes[spec.name].name
+        literals = [name for column, name in compared(spec.grain.where) if column in NAMING and name]
+        named += [(file, f"rule.{spec.name}.where", name) for name in literals]
     told = [
         (file, key, name, get_close_matches(name, sorted(seen), n=1)) for file, key, name in named if name not in seen
     ]

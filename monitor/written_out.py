@@ -66,7 +66,7 @@ def _found(value: Any, key: str, whole: frozenset[str]) -> Iterator[tuple[str, s
     elif isinstance(value, str) and value:
         text = _FILLED.sub(_STANDS, value)
         plain = re.sub(r"\[\d+\]$", "", key)
-        here = plain in whole and not _HERE.match(text)
+        here = (plain in whole or plain.rpartition(".")[0] in whole) and not _HERE.match(text)
         if (here or NAMES.fullmatch(plain.rpartition(".")[2])) and _STANDS not in text:
             yield key, WHAT
         elif any(_STANDS not in found[1] for pattern in (WITHIN, ASKED) for found in pattern.finditer(text)):

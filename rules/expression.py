@@ -158,6 +158,19 @@ def _vet(part: dict[str, Any], columns: Collection[str]) -> None:
         raise ExpressionError(f"may not use {part['type'].lower().replace('_', ' ')}")
 
 
+def compared(text: str) -> list[tuple[str, str]]:
+    """Each text that an expression compares a column with, after the column's name; of one that `parse` has let through."""
+    found = []
+    for part in _nodes(json.loads(_ask("SELECT json_serialize_sql(?)", f"SELECT {text}\n"))):
+        sides = [part["left"], part["right"]] if part["class"] == "COMPARISON" else part.get("children", [])
+        if part["class"] != "COMPARISON" and part["type"] not in ("COMPARE_IN", "COMPARE_NOT_IN"):
+            continue
+        columns = [one["column_names"][-1].lower() for one in sides if one["class"] == "COLUMN_REF"]
+        texts = [one["literal"] for one in sides if one["class"] == "CONSTANT"]
+        found += [(columns[0], one["text"]) for one in texts if len(columns) == 1 and one["kind"] == "STRING"]
+    return found
+
+
 def _null_by_zero(division: dict[str, Any]) -> None:
     zero = {"class": "CONSTANT", "type": "VALUE_CONSTANT", "alias": "", "literal": {"kind": "INTEGER", "text": "0"}}
     divisor = division["arguments"][1]

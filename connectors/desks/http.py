@@ -19,7 +19,8 @@ class Http:
 
     url: where the cases lie; columns: the tool's names of a case's fields where they differ (ours = theirs, dots for
     nested ones, '' leaves one out); number: where the tool's answer holds its own number of the case. token, or token_url
-    with client_id, client_secret and scope: the log-in. timeout: of one answer.
+    with client_id, client_secret and scope, or user and password (Basic): the log-in. headers: sent
+    with each request, such as { X-Api-Key = "${CRM_LLAVE}" }. timeout: of one answer.
     ca_file: who vouches for the server's certificate, in place of the well-known (PEM); cert_file, key_file, key_password: our own, where
     it demands one (mutual TLS).
 
@@ -31,6 +32,8 @@ class Http:
     at `rows` (none: it is all of the answer). A case is then looked for, opened by `POST {url}` with Idempotency-Key if
     there is none, and changed by `PATCH {url}/{number}`. The tool must keep our key in a field (columns.key).
     """
+
+    SECRET = ("headers",)
 
     def __init__(
         self,
@@ -45,6 +48,9 @@ class Http:
         client_id: str = "",
         client_secret: str = "",
         scope: str = "",
+        user: str = "",
+        password: str = "",
+        headers: dict[str, str] | None = None,
         ca_file: str = "",
         cert_file: str = "",
         key_file: str = "",
@@ -61,7 +67,7 @@ class Http:
             raise ValueError("find: needs columns.key, where the tool keeps our key")
         self.session = Session(
             url, token=token, token_url=token_url, client_id=client_id, client_secret=client_secret, scope=scope,
-            tls=Tls(ca_file, cert_file, key_file, key_password), timeout=timeout,
+            user=user, password=password, headers=headers, tls=Tls(ca_file, cert_file, key_file, key_password), timeout=timeout,
         )  # fmt: skip
         self.url, self.number, self.find, self.rows = url.rstrip("/"), number, find, rows
 

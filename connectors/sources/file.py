@@ -111,6 +111,11 @@ class File:
             self._elsewhere = Dropped(Local(self.path), self._records, **self._rules)
         return self._elsewhere
 
+    def at_once(self) -> None:
+        """For a look: dropped files are read as if they had settled."""
+        if dropped := self._dropped():
+            dropped.at_once()
+
     def check(self) -> str:
         """How many files there are, and the columns of the last."""
         if dropped := self._dropped():

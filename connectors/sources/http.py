@@ -35,13 +35,16 @@ class Http:
     format: `json` or `csv`; of CSV, delimiter and encoding where they are not a comma and UTF-8. Every page begins with its header; a
     cell is text as written, an empty one ''. Its pages go by the Link header or by offset.
 
-    token, or token_url with client_id, client_secret and scope: the log-in. timeout: of one answer.
+    token, or token_url with client_id, client_secret and scope, or user and password (Basic): the log-in. headers: sent with each
+    request, such as { X-Api-Key = "${CRM_LLAVE}" }. timeout: of one answer.
     ca_file: who vouches for the server's certificate, in place of the well-known (PEM); cert_file, key_file, key_password: our own, where
     it demands one (mutual TLS).
 
     With `since`, one poll is one page. A page that is gone when the reading goes on after a pause lets the round begin
     again: rows older than the overlap may then come twice.
     """
+
+    SECRET = ("headers",)
 
     def __init__(
         self,
@@ -66,6 +69,9 @@ class Http:
         client_id: str = "",
         client_secret: str = "",
         scope: str = "",
+        user: str = "",
+        password: str = "",
+        headers: dict[str, str] | None = None,
         ca_file: str = "",
         cert_file: str = "",
         key_file: str = "",
@@ -88,7 +94,7 @@ class Http:
             raise ValueError(f'{"encoding" if delimiter == "," else "delimiter"}: of CSV alone (format = "csv")')
         self.session = Session(
             url, token=token, token_url=token_url, client_id=client_id, client_secret=client_secret, scope=scope,
-            tls=Tls(ca_file, cert_file, key_file, key_password), timeout=timeout,
+            user=user, password=password, headers=headers, tls=Tls(ca_file, cert_file, key_file, key_password), timeout=timeout,
         )  # fmt: skip
         self._pages = Pages(
             self.session, url, rows=rows, next=next, page_cursor=page_cursor, offset=offset,

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
 from connectors import Batch, Cursor, Reject, SourceError
-from connectors.login import sendable
+from connectors.login import check_headers
 from connectors.matrix import Points, labelled, spans, table
 from connectors.promql import Answered, Api, TooMuchError
 from connectors.session import Session
@@ -32,7 +31,6 @@ TOLD = 20
 Spans = tuple[tuple[datetime, datetime], ...]
 LAST = timedelta(milliseconds=1)
 """A point at 10:05 says what was so until then: it is told as of the last moment before, and counts for 10:04."""
-_HEADER = re.compile(r"[A-Za-z0-9-]+")
 
 
 class Prometheus:
@@ -91,7 +89,7 @@ class Prometheus:
         if settle < timedelta(0):
             raise ValueError("settle: must not be less than 0s")
         _check_columns(columns or {}, len(self._queries))
-        _check_headers(headers or {})
+        check_headers(headers or {})
         self._columns, self._counts = dict(columns or {}), role == "transactions"
         tls = Tls(ca_file, cert_file, key_file, key_password)
         self.session = Session(url, token=token, user=user, password=password, tls=tls, timeout=timeout)
@@ -219,14 +217,6 @@ def _check_columns(columns: Mapping[str, str], queries: int) -> None:
             raise ValueError(f"columns.{ours}: is no label's to say")
     if "series" in columns and queries > 1:
         raise ValueError("columns.series: then the queries would not be told apart")
-
-
-def _check_headers(headers: Mapping[str, str]) -> None:
-    for name, value in headers.items():
-        if not _HEADER.fullmatch(name) or name.lower() == "authorization":
-            raise ValueError("headers: cannot hold Authorization (give a token), nor a name that is none")
-        if not sendable(value):
-            raise ValueError(f"headers.{name}: holds a sign that no header can carry")
 
 
 def _slow(error: SourceError) -> bool:

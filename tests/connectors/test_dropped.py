@@ -127,7 +127,8 @@ def test_one_that_never_settles_holds_nothing_up_for_ever_and_is_told_once(partn
         assert partner.poll(60) == []
         told += partner.notes
         assert partner.until == (None if minute < 10 else partner.now)
-    assert told == ["a.csv: keeps changing: it is read once it lies still"]
+    waits = f"{partner.folder}: 1 file waits until it lies still for 120 s"
+    assert told == [waits, "a.csv: keeps changing: it is read once it lies still"]
 
 
 @pytest.mark.parametrize("name", ["a.csv.part", "a.csv.filepart", "a.csv.tmp", ".a.csv", "a.csv~"])

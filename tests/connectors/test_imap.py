@@ -339,7 +339,7 @@ def test_what_is_older_than_the_first_start_is_not_read(tool: Tool) -> None:
         ({"ca_file": ""}, "its certificate cannot be verified", "login"),
         ({"password": "wr0ng"}, r"refuses user and password \(AUTHENTICATIONFAILED\)", "login"),
         ({"host": "127.0.0.1", "port": 1}, "no connection: Connection refused", "unreachable"),
-        ({"folder": "Nada"}, "refuses the folder 'Nada'", "refused"),
+        ({"folder": "Nada"}, "refuses the folder 'Nada': it is not there; there are: INBOX", "refused"),
     ],
 )
 def test_what_fails_is_told_in_words(tool: Tool, options: dict[str, Any], words: str, fault: Fault) -> None:

@@ -81,7 +81,9 @@ def test_what_is_no_time_is_rejected_with_row_and_value(cell: str) -> None:
     table = pa.table({"when": [T, cell], "status": ["approved", "approved"], "id": ["a", "b"]})
     mapped = Mapping(role="transactions", columns={"timestamp": "when"}, status=WORDS).apply(table)
     assert mapped.table["id"].to_pylist() == ["a"]
-    assert [(r.where, r.why) for r in mapped.rejects] == [("row 2 (id b)", f"timestamp (when) {cell!r} is not a time")]
+    assert [(r.where, r.why) for r in mapped.rejects] == [
+        ("row 2 (id b)", f"timestamp (when) {cell!r} is not a time; see time_format")
+    ]
 
 
 def test_every_fault_of_a_row_is_told_and_the_others_go_on() -> None:
@@ -98,7 +100,7 @@ def test_every_fault_of_a_row_is_told_and_the_others_go_on() -> None:
         ("rejected", Decimal("4.50"), 1)
     ]
     assert {r.where: r.why for r in mapped.rejects} == {
-        "row 1": "amount '1,5' is not a number",
+        "row 1": "amount '1,5' is not a number; see decimal",
         "row 2": "timestamp is missing",
         "row 3": "count '1.5' is not a whole number; status is missing",
         "row 5": "amount 'x' is not a number; timestamp is missing; count '-1' is less than 0",
@@ -204,7 +206,7 @@ def test_long_and_wide_metrics() -> None:
         pa.table({"timestamp": [T, T, "x"], "host": ["a", "b", "c"], "tps": ["1", "", "9"], "lag": [0.5, 0.7, 0.9]})
     )
     assert [(r["series"], r["value"]) for r in wide.table.to_pylist()] == [("tps", 1.0), ("lag", 0.5), ("lag", 0.7)]
-    assert [r.why for r in wide.rejects] == ["timestamp 'x' is not a time"]
+    assert [r.why for r in wide.rejects] == ["timestamp 'x' is not a time; see time_format"]
     with pytest.raises(SourceError, match="no column holds numbers"):
         mapping.apply(pa.table({"timestamp": [T], "host": ["a"]}))
 
@@ -215,7 +217,9 @@ def test_case_times_may_be_empty_but_not_unreadable() -> None:
     assert mapped.table.select(["case_id", "closed_at", "returns"]).to_pylist() == [
         {"case_id": "1", "closed_at": None, "returns": 2}
     ]
-    assert [(r.where, r.why) for r in mapped.rejects] == [("row 2 (case_id 2)", "closed_at '?' is not a time")]
+    assert [(r.where, r.why) for r in mapped.rejects] == [
+        ("row 2 (case_id 2)", "closed_at '?' is not a time; see time_format")
+    ]
 
 
 @settings(max_examples=60)

@@ -141,6 +141,10 @@ CONFIGS: dict[str, list[str]] = {
         "step[2].products: must name something; without the key, it asks nothing",
         "step[2].segments: must name something; without the key, it is of all",
     ],
+    "bad_time_format": [
+        "sources.core.time_format: 'dd/mm/yyyy hh:mm' is no format of times: day, month and year at least, as in %d/%m/%Y %H:%M:%S",
+        "sources.otra.decimal: must be '.' or ','",
+    ],
     "bad_users": [
         "users.corta.token: is too short or too plain to be a token: at least 20 signs, as of `openssl rand -hex 24`",
         'users.ana.clients: must be "all", "own" or a list of segments: corporativo, empresarial, pyme',

@@ -107,3 +107,23 @@ def test_without_a_state_or_with_an_empty_one_nothing_is_known(config: Path) -> 
     store.migrate()
     store.close()
     assert unseen(read_config(config)) == []
+
+
+def test_what_a_rule_s_where_names_is_looked_for_too(store: Store, config: Path) -> None:
+    assert store.holdings()
+    config.with_name("r.toml").write_text(
+        """[[rule]]
+name = "fallas"
+kind = "limit"
+when = "failed_rate > 0.05"
+where = "product IN ('pagos', 'pagoz') AND channel <> 'conexion_direta' AND client_id <> '900'"
+"""
+    )
+    config.write_text(
+        '[monitor]\ndatabase = "sqlite:///vigia.db"\nrules = ["r.toml"]\n[sources.core]\n'
+        + CONFIG.partition("[sources.core]\n")[2].partition("[desks.a]")[0]
+    )
+    assert [str(fault) for fault in unseen(read_config(config))] == [
+        "r.toml: rule.fallas.where: nothing of 'pagoz' was ever seen; did you mean 'pagos'?",
+        "r.toml: rule.fallas.where: nothing of 'conexion_direta' was ever seen; did you mean 'conexion_directa'?",
+    ]
