@@ -70,7 +70,7 @@ class Rows:
     def left_out(self) -> str:
         """What the rejects are, in a word: rows, unless all of them are whole files."""
         one = "file" if all(reject.what == "file" for reject in self.rejects) else "row"
-        return one if self.rejected == 1 else f"{one}s"
+        return "file" if one == "file" and self.rejected == 1 else f"{one}s"
 
     @property
     def useless(self) -> str:
