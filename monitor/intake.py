@@ -112,6 +112,9 @@ class Intake:
                 raise
             words = f"{error} ({batch.where(0)})"  # which of many files it is
             raise SourceError(words, permanent=error.permanent, fault=error.fault) from error
+        if (key := self.config.whole) and pc.any(pc.equal(mapped.table["id"], "")).as_py():
+            words = f"{key} is missing, and rows have no id: all are read at each change, and each would count again"
+            raise SourceError(words, permanent=True, fault="refused")
         until = batch.complete_until
         counting = self._counting(mapped.table)
         table, ahead = self._not_ahead(counting, now)

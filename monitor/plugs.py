@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
@@ -20,7 +20,10 @@ from monitor.kinds import built, checked, options
 
 @dataclass(frozen=True)
 class SourceConfig:
-    """A source, ready to be made. zone: of its times without offset; reads: see `monitor.anew`."""
+    """A source, ready to be made. zone: of its times without offset; reads: see `monitor.anew`.
+
+    whole: of operations that are all read at each change, the key that is missing: only an id tells then which of them are new.
+    """
 
     name: str
     block: SourceBlock
@@ -28,6 +31,7 @@ class SourceConfig:
     make: Callable[[], Source] = field(repr=False)
     mapping: Callable[[], Names] = field(repr=False)
     reads: str = ""
+    whole: str = ""
 
 
 @dataclass(frozen=True)
@@ -138,22 +142,12 @@ def read_source(
     make = _kind("sources", given, base, file, key, faults=faults)
     if not (block and make and mapping):
         return None
-    faults += [Fault(file, f"{key}.{part}", what) for part, what in _counted_twice(block, given)]
-    return SourceConfig(name, block, block.timezone or zone, make, mapping, defines(block.kind, given))
-
-
-def _counted_twice(block: SourceBlock, given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Keys without which the rows of operations are counted again and again, and what each is for."""
-    if block.role != "transactions":
-        return
-    order = {"sql": "cursor", "http": "since"}.get(block.kind)
-    if order and not given.get(order):
-        yield order, "is missing: without it all rows are read at each change, and each operation counts again"
-    if block.kind == "sql" and given.get("overlap") and "id" not in (*block.columns, given.get("key")):
-        yield (
-            "columns.id",
-            "is missing: rows of the overlap are read again, and only an id tells that they are the same",
-        )
+    if block.role == "transactions" and given.get("overlap") and "id" not in (*block.columns, given.get("key")):
+        what = "is missing: rows of the overlap are read again, and only an id tells that they are the same"
+        faults += [Fault(file, f"{key}.columns.id", what)] if block.kind == "sql" else []
+    order = {"sql": "cursor", "http": "since"}.get(block.kind, "") if block.role == "transactions" else ""
+    whole = "" if given.get(order) else order
+    return SourceConfig(name, block, block.timezone or zone, make, mapping, defines(block.kind, given), whole)
 
 
 def _names_itself(block: SourceBlock) -> bool:

@@ -98,6 +98,10 @@ def test_names_are_quoted_as_theirs(dialect: Any) -> None:
     assert ("dbo.[Order]" if dialect is MSSQL else 'dbo."Order"') in said
 
 
+UNCONNECTED = sa.create_engine("sqlite://")
+"""In place of engines whose drivers are not there."""
+
+
 @pytest.mark.parametrize(
     "query",
     [
@@ -107,7 +111,7 @@ def test_names_are_quoted_as_theirs(dialect: Any) -> None:
     ],
 )
 def test_what_sql_server_takes_in_no_subquery_is_told_at_once(query: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sa, "create_engine", lambda *_, **__: None)
+    monkeypatch.setattr(sa, "create_engine", lambda *_, **__: UNCONNECTED)
     with pytest.raises(ValueError, match="SQL Server reads no WITH and no ORDER BY inside another query"):
         Sql(url="mssql+pyodbc://h/b", query=query)
     Sql(url="oracle+oracledb://h/b", query=query)
@@ -123,7 +127,7 @@ def test_what_sql_server_takes_in_no_subquery_is_told_at_once(query: str, monkey
     ],
 )
 def test_what_sql_server_does_take_is_left(query: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sa, "create_engine", lambda *_, **__: None)
+    monkeypatch.setattr(sa, "create_engine", lambda *_, **__: UNCONNECTED)
     Sql(url="mssql+pyodbc://h/b", query=query)
 
 

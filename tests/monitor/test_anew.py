@@ -13,6 +13,7 @@ from typing import Any
 import pyarrow.compute as pc
 import pytest
 
+from connectors import SourceError
 from monitor.anew import FROM, defines, taken_up
 from monitor.config import read_config
 from monitor.faults import ConfigError
@@ -137,11 +138,15 @@ def test_it_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     assert "source=pagos" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(
-    ("more", "key"),
-    [("", "sources.s.cursor"), ('cursor = "at"\nkey = "num"\noverlap = "5m"\n', "sources.s.columns.id")],
-)
-def test_operations_that_would_count_again_and_again_are_a_fault(bank: Bank, more: str, key: str) -> None:
-    (bank.folder / "config.toml").write_text(PAID + more)
-    with pytest.raises(ConfigError, match=key):
+def test_an_overlap_without_an_id_is_a_fault(bank: Bank) -> None:
+    (bank.folder / "config.toml").write_text(PAID + 'cursor = "at"\nkey = "num"\noverlap = "5m"\n')
+    with pytest.raises(ConfigError, match=r"sources\.s\.columns\.id"):
         read_config(bank.folder / "config.toml")
+
+
+def test_operations_that_are_all_read_at_each_change_need_an_id(bank: Bank) -> None:
+    nameless = PAID.replace('table = "t"', 'query = "SELECT at, client, status FROM t"')
+    with pytest.raises(SourceError, match="cursor is missing, and rows have no id") as error:
+        intake(bank, nameless).poll(bank.now)
+    assert error.value.permanent
+    assert intake(bank, PAID).poll(bank.now).table.num_rows == 100
