@@ -10,7 +10,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -225,16 +225,23 @@ def brings(made: Tower, query: Query, picked: dict[str, str]) -> bool:
     return bool(made.ask(query.filled(words), instant=query.instant))
 
 
+def still_missing(made: Tower, asked: Sequence[Query], picked: dict[str, str]) -> list[str]:
+    """What brings nothing within a minute: while the hurried clock is ahead of what is judged no rule says anything, as it should."""
+    until, missing = monotonic() + 60, list(asked)
+    while (missing := [query for query in missing if not brings(made, query, picked)]) and monotonic() < until:
+        sleep(1)
+    return [query.where for query in missing]
+
+
 def test_every_query_of_every_panel_brings_data(tower: Tower) -> None:
     assert len(PANELS) > 80
-    picked = chosen(tower)
-    assert [query.where for query in PANELS if not brings(tower, query, picked)] == []
+    assert still_missing(tower, PANELS, chosen(tower)) == []
 
 
 def test_every_variable_has_something_to_choose(tower: Tower) -> None:
     asked = [query for board in BOARDS.values() for query in variables(board)]
     assert len(asked) == 9
-    assert [query.where for query in asked if not brings(tower, query, {})] == []
+    assert still_missing(tower, asked, {}) == []
 
 
 @pytest.mark.parametrize("alert", ["VigiaWatchdog", "VigiaSourceDown", "VigiaDeliveryErrors", "VigiaOutboxStuck"])
