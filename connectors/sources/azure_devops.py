@@ -17,6 +17,8 @@ from connectors.values import digest
 
 SCOPE = "499b84ac-1321-427f-aa17-267ca6975798/.default"
 """Azure DevOps, as Microsoft Entra knows it."""
+AREA = "work"
+"""Where the sprints are, in their names."""
 SIGN_IN = 203
 """Its status where it answers with a page to log in by."""
 AT_ONCE = 200
@@ -129,7 +131,7 @@ class AzureDevops:
         names: what those were called that are known already, by their id.
         """
         called = dict(names or {})
-        body = self._ask("GET", f"{self._team}/_apis/work/teamsettings/iterations")
+        body = self._ask("GET", f"{self._team}/_apis/{AREA}/teamsettings/iterations")
         for one in answers.objects(body, "value", self.session.shown):
             days = [answers.reached(one, f"attributes.{name}") for name in ("startDate", "finishDate")]
             if not all(days):

@@ -69,8 +69,8 @@ class AzureDevops(Fake):
     def right(self, asked: Asked) -> Said:
         if asked.query.get("api-version") != "7.1":
             return self.fault(400, "VssVersionNotSpecifiedException")
-        match asked.method, asked.path.removeprefix(PROJECT):
-            case "GET", "/_apis/work/teamsettings/iterations" | "/Equipo/_apis/work/teamsettings/iterations":
+        match asked.method, asked.path.removeprefix(PROJECT).removeprefix("/Equipo"):
+            case "GET", path if path.split("/")[1:] == ["_apis", "work", "teamsettings", "iterations"]:
                 return Said(body={"count": len(self.sprints), "value": self.sprints})
             case "POST", "/_apis/wit/wiql":
                 return self.wiql(asked)
