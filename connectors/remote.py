@@ -206,7 +206,7 @@ class Remote:
             words = f"no room for it in {tempfile.gettempdir()}: {words}"
         elif any(getattr(one, "errno", None) == errno.EBUSY for one in chain):
             kind = "busy"
-        elif names & _UNREACHABLE:
+        elif names & _UNREACHABLE or "Socket is closed" in words:  # paramiko's, of no kind, where the connection ended
             kind, words = "unreachable", f"no connection: {words}"
         elif any(getattr(one, "errno", None) == getattr(errno, "EREMOTEIO", errno.EIO) for one in chain):
             kind = "server"

@@ -220,6 +220,19 @@ def test_a_transfer_that_ends_in_the_middle_leaves_no_thread_and_comes_whole_lat
     assert capfd.readouterr().err == ""
 
 
+def test_a_socket_that_paramiko_has_closed_is_no_connection(sftp: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    def closed(*_: Any, **__: Any) -> None:
+        raise OSError("Socket is closed")  # as Channel._send says it, where the end was seen before we wrote
+
+    (sftp.root / "a.csv").write_bytes(ROWS)
+    source = File(path=sftp.path("*.csv"), **sftp.options, **AT_ONCE)
+    with monkeypatch.context() as broken:
+        broken.setattr(Sftp, "get_file", closed)
+        error = told(source)
+    assert (error.fault, error.permanent) == ("unreachable", False)
+    assert ids(source)[0] == ["1"]  # over a new connection
+
+
 def test_a_connection_that_breaks_is_made_anew(sftp: Server) -> None:
     (sftp.root / "a.csv").write_bytes(ROWS)
     source = File(path=sftp.path("*.csv"), **sftp.options, **AT_ONCE)
