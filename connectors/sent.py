@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 from email.headerregistry import Address
 
 from connectors import SourceError, mails
-from connectors.mailbox import DELETED, DRAFT, Line
+from connectors.imap_commands import Line
+from connectors.imap_responses import DELETED, DRAFT
 from connectors.smtp import NOT_TAKEN, Smtp
 
 ARRIVAL = timedelta(minutes=10)

@@ -17,6 +17,7 @@ from time import monotonic
 from typing import Literal
 
 from connectors import Fault, SourceError
+from connectors.broken import broken
 from connectors.deadline import until
 
 Tls = Literal["starttls", "tls", "none"]
@@ -159,17 +160,12 @@ def told(place: str, error: Exception, seconds: float) -> SourceError:
         whole = permanent and (answered in LOGIN or not alone)
         kind: Fault = "login" if answered in LOGIN else "refused" if permanent else "busy"
         return SourceError(f"{place}: refuses {what} ({answered})", permanent=permanent, whole=whole, fault=kind)
-    words, permanent, kind = next(
-        (words, lasting, fault) for one, words, lasting, fault in _BROKEN if isinstance(error, one)
-    )
     lacks = next((word for word in ("STARTTLS", "AUTH", "SMTPUTF8") if word in str(error)), "what it takes")
-    strerror = isinstance(error, OSError) and error.strerror
-    return SourceError(
-        f"{place}: {words.format(seconds=seconds, lacks=lacks, why=strerror or type(error).__name__)}",
-        permanent=permanent,
-        whole=permanent and lacks != "SMTPUTF8",
-        fault=kind,
-    )
+    for one, words, lasting, fault in _BROKEN:
+        if isinstance(error, one):
+            whole = lasting and lacks != "SMTPUTF8"
+            return SourceError(f"{place}: {words.format(lacks=lacks)}", permanent=lasting, whole=whole, fault=fault)
+    return broken(place, error, seconds)
 
 
 _REFUSED: dict[type[Exception], str] = {
@@ -182,10 +178,5 @@ _BROKEN: tuple[tuple[type[Exception], str, bool, Fault], ...] = (
     (smtplib.SMTPNotSupportedError, "offers no {lacks}; nothing was sent", True, "refused"),
     (smtplib.SMTPServerDisconnected, "the connection broke off", False, "unreachable"),
     (smtplib.SMTPException, "offers no way to log in that we know", True, "login"),
-    (ssl.SSLCertVerificationError, "its certificate cannot be verified", True, "login"),
-    (ssl.SSLEOFError, "the connection broke off", False, "unreachable"),
-    (ssl.SSLError, "no TLS can be agreed on there", True, "login"),
-    (TimeoutError, "no answer within {seconds:g} s", False, "timeout"),
-    (OSError, "no connection: {why}", False, "unreachable"),
 )
 """The first that fits: what it is called, whether asking again helps as little as before, and its kind."""

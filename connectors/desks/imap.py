@@ -8,8 +8,9 @@ from typing import Any
 
 from connectors import Batch, Case, Cursor, Reject, SourceError, answers, mails
 from connectors.fields import OURS
+from connectors.imap_responses import DELETED, Item
 from connectors.letters import Letters, letter
-from connectors.mailbox import DELETED, Item, Mailbox, Security
+from connectors.mailbox import Mailbox, Security
 from connectors.sent import Sent
 from connectors.smtp import Smtp, Tls, address, named
 from connectors.turns import turn

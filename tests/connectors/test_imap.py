@@ -17,8 +17,11 @@ from hypothesis import strategies as st
 
 from connectors import Batch, Fault, SourceError, mails
 from connectors.desks.imap import Imap
-from connectors.mailbox import Folder, Line, Mailbox, _folders, decoded, encoded
+from connectors.imap_commands import Line, Selected
+from connectors.imap_responses import folders
+from connectors.mailbox import Mailbox
 from connectors.sent import ARRIVAL
+from connectors.utf7 import decoded, encoded
 from tests.contract.test_desks import CASE, NOW
 from tests.dovecot import dovecot
 from tests.fake_api import Said
@@ -118,7 +121,7 @@ def test_folders_are_listed_however_a_server_writes_them() -> None:
         rb'(\HasNoChildren) "." INBOX', rb'(\Noselect \HasChildren) "/" "Todo"', rb'(\NonExistent) "/" Nada',
         rb'() NIL "a \"b\" \\c"', (rb'() "/" {6}', b"Atenci"), b"", rb'(\Sent) "\\" Atenci&APM-n/x y', None,
     ]  # fmt: skip
-    assert list(_folders(said)) == ["INBOX", 'a "b" \\c', "Atenci", "Atención/x y"]
+    assert list(folders(said)) == ["INBOX", 'a "b" \\c', "Atenci", "Atención/x y"]
 
 
 def test_one_that_was_refused_is_sent_again_at_once(tool: Tool) -> None:
@@ -147,7 +150,7 @@ def test_one_that_people_have_moved_is_not_sent_again(tool: Tool) -> None:
 def test_a_server_without_keywords_is_told_by_the_answer_alone(tool: Tool, monkeypatch: pytest.MonkeyPatch) -> None:
     number, there = desk(tool).open(CASE), Line.select
 
-    def without(line: Line, name: str, **how: bool) -> Folder:
+    def without(line: Line, name: str, **how: bool) -> Selected:
         return replace(there(line, name, **how), open=False)
 
     monkeypatch.setattr(Line, "select", without)
@@ -269,7 +272,7 @@ def test_a_keyword_is_the_status_and_resolved_stays_when_it_was(tool: Tool) -> N
 def test_changes_are_seen_without_condstore_too(tool: Tool, monkeypatch: pytest.MonkeyPatch) -> None:
     there = Line.select
 
-    def without(line: Line, name: str, **how: bool) -> Folder:
+    def without(line: Line, name: str, **how: bool) -> Selected:
         return replace(there(line, name, **how), modseq=0)
 
     monkeypatch.setattr(imaplib.IMAP4, "enable", lambda *_: None)

@@ -13,7 +13,7 @@ from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
-from connectors.mailbox import encoded
+from connectors.utf7 import encoded
 from tests.certificates import own_certificate
 from tests.dovecot import Dovecot, dovecot
 from tests.fake_api import Said

@@ -1,0 +1,24 @@
+"""A connection that cannot be made, is not safe, or breaks off: in words, and which kind of fault that is."""
+
+from __future__ import annotations
+
+import ssl
+
+from connectors import Fault, SourceError
+
+
+def broken(place: str, error: Exception, seconds: float) -> SourceError:
+    """What it means, beginning with `place`. seconds: that an answer may take."""
+    words, whole, kind = next((words, whole, kind) for one, words, whole, kind in _KINDS if isinstance(error, one))
+    why = (isinstance(error, OSError) and error.strerror) or type(error).__name__
+    return SourceError(f"{place}: {words.format(seconds=seconds, why=why)}", whole=whole, fault=kind)
+
+
+_KINDS: tuple[tuple[type[Exception], str, bool, Fault], ...] = (
+    (ssl.SSLCertVerificationError, "its certificate cannot be verified", True, "login"),
+    (ssl.SSLEOFError, "the connection broke off", False, "unreachable"),
+    (ssl.SSLError, "no TLS can be agreed on there", True, "login"),
+    (TimeoutError, "no answer within {seconds:g} s", False, "timeout"),
+    (OSError, "no connection: {why}", False, "unreachable"),
+)
+"""The first that fits: what it is called, whether it would befall anything for good, and its kind."""
