@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Iterator
 
 from connectors import Fault, SourceError
 
@@ -22,3 +23,10 @@ _KINDS: tuple[tuple[type[Exception], str, bool, Fault], ...] = (
     (OSError, "no connection: {why}", False, "unreachable"),
 )
 """The first that fits: what it is called, whether it would befall anything for good, and its kind."""
+
+
+def causes(error: BaseException | None) -> Iterator[BaseException]:
+    """The error, and what it was raised over, one under the other."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__

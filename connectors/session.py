@@ -18,6 +18,7 @@ from urllib3 import Timeout
 from urllib3.exceptions import HTTPError
 
 from connectors import SourceError
+from connectors.broken import causes
 from connectors.circuit import Circuit
 from connectors.deadline import Punctual
 from connectors.login import Login, check_headers, credentials, sendable
@@ -273,11 +274,9 @@ class Session:
         """Why there was no answer, and its kind; never the library's own words, which hold the whole address."""
         if isinstance(error, requests.Timeout | TimeoutError) or "Timeout" in type(error).__name__:
             return f"no answer within {self._seconds:g} s", "timeout"
-        chain: BaseException | None = error
-        while chain:
-            if isinstance(chain, OSError) and chain.strerror:
-                return f"no connection: {chain.strerror}", "unreachable"
-            chain = chain.__cause__ or chain.__context__
+        for one in causes(error):
+            if isinstance(one, OSError) and one.strerror:
+                return f"no connection: {one.strerror}", "unreachable"
         return "the connection broke off", "unreachable"
 
 

@@ -41,7 +41,7 @@ FENCES: dict[str, tuple[str, ...]] = {
     "smtplib": ("connectors/smtp.py",),
     "imaplib": ("connectors/mailbox.py", "connectors/imap_commands.py", "connectors/imap_refusals.py"),
     "confluent_kafka": ("connectors/sources/kafka.py", "connectors/brokers.py", "connectors/messages.py"),
-    "fsspec": ("connectors/remote.py", "connectors/sftp.py"),
+    "fsspec": ("connectors/filesystems.py", "connectors/sftp.py"),
     "paramiko": ("connectors/sftp.py",),
     "apprise": ("connectors/receivers/apprise.py",),
     "sqlalchemy": SQL,

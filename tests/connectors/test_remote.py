@@ -23,7 +23,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from connectors import SourceError, dropped, remote
+from connectors import SourceError, dropped, filesystems, remote
 from connectors.sftp import Sftp
 from connectors.sftp import _Reads as Reads
 from connectors.sources.file import File
@@ -269,7 +269,7 @@ def test_one_that_says_nothing_at_all_is_given_up_too(sftp: Server) -> None:
 
 
 def test_a_file_that_takes_too_long_in_all_is_given_up(sftp: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(remote, "WHOLE", 0.0)
+    monkeypatch.setattr(filesystems, "WHOLE", 0.0)
     (sftp.root / "a.csv").write_bytes(ROWS * 300_000)
     assert told(File(path=sftp.path("*.csv"), **sftp.options, **AT_ONCE)).fault == "timeout"
 
@@ -397,11 +397,12 @@ def test_a_missing_package_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) ->
     def missing(_: str) -> None:
         raise ImportError("Install s3fs to access S3")
 
-    monkeypatch.setattr(remote, "get_filesystem_class", missing)
+    monkeypatch.setattr(filesystems, "get_filesystem_class", missing)
     for path in ("sftp://u@h/*.csv", "s3://b/*.csv"):
         with pytest.raises(ValueError, match=r"^path: needs a package that is not installed: make extras$"):
             File(path=path, password="x")
-    monkeypatch.delitem(sys.modules, "connectors.remote")
+    for module in ("connectors.remote", "connectors.filesystems"):
+        monkeypatch.delitem(sys.modules, module)
     monkeypatch.setitem(sys.modules, "fsspec", None)
     with pytest.raises(ValueError, match=r"^path: needs a package that is not installed: make extras$"):
         File(path="gs://b/*.csv")
