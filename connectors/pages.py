@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from urllib.parse import urljoin
@@ -22,6 +23,10 @@ EXPIRED = (400, 404, 410)
 """How servers answer who asks for a page that they hold no longer."""
 EDGE = 500
 """Rows at the end of a page that are known again at the beginning of the next: they move on where others arrive before them."""
+FAR = 1_000_000_000
+"""Rows passed that no list has."""
+PAST = (400, 404, 410, 416, 422)
+"""How servers answer who asks for what lies far past the end."""
 PAUSE = timedelta(minutes=5)
 """Between two times that a round begins again, lest it do nothing else."""
 Place = list[Any]
@@ -48,7 +53,8 @@ class Pages:
 
     With `since`, one poll is one page, and what of a round has been read is in the cursor; without it, all pages are read at each
     poll and given if anything in them changed. shape: what becomes of a row before it is given; params: on every request but those
-    of a page that has an address of its own; sheet: how the rows lie in answers that are CSV.
+    of a page that has an address of its own; sheet: how the rows lie in answers that are CSV; identity: the column that tells a row
+    from another that is like it.
     """
 
     def __init__(
@@ -60,6 +66,7 @@ class Pages:
         next: str = "",  # noqa: A002 - what APIs call it
         page_cursor: str = "",
         offset: str = "",
+        identity: str = "",
         params: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         since: Since | None = None,
@@ -67,7 +74,7 @@ class Pages:
         shape: Shape = dict,
     ) -> None:
         self.session, self.url, self.rows, self.next = session, url, rows, next
-        self.page_cursor, self.offset = page_cursor, offset
+        self.page_cursor, self.offset, self._identity = page_cursor, offset, identity
         self._params, self._headers, self._since, self._shape = dict(params or {}), headers, since, shape
         self._sheet = sheet
 
@@ -115,22 +122,38 @@ class Pages:
         return Page(fresh, reading.cursor(ended=next_ is None), rejects, until, names)
 
     def _known(self, round_: dict[str, Any], rows: list[Row], next_: Place | None) -> tuple[dict[str, Any], list[Row]]:
-        """The round with this page's place and end in it, and the rows that the page before did not have.
+        """The round with this page's place or end in it, and the rows that the page before did not have.
 
-        Raises SourceError where it would not end: a page leads back to one of the round, or has the rows of the one before.
+        Raises SourceError where it would not end: a page leads back to one of the round, or there are rows however many are passed.
         """
+        if not self.offset:
+            places = [*round_.get("places", [])]
+            if next_:
+                if (place := digest(next_)) in places:
+                    raise self._unreadable("a page leads back to one before it")
+                places.append(place)
+            return {**round_, "places": places}, rows
         edge: list[str] = round_.get("edge", [])
         marks = [digest([json.dumps(row, sort_keys=True)]) for _, row in rows[:EDGE]]
         ends = marks if len(rows) <= EDGE else [digest([json.dumps(row, sort_keys=True)]) for _, row in rows[-EDGE:]]
-        if self.offset and edge and ends == edge:
-            raise self._unreadable(f"gives the same rows again: does it know the parameter {self.offset!r}?")
-        places = [*round_.get("places", [])]
-        if next_ and not self.offset:
-            if (place := digest(next_)) in places:
-                raise self._unreadable("a page leads back to one before it")
-            places.append(place)
+        passes = round_.get("passes", False)
+        if edge and ends == edge and not passes:  # it may be that all of them are alike
+            if self._endless(round_.get("ask", {})):
+                raise self._unreadable(f"gives the same rows again: does it know the parameter {self.offset!r}?")
+            passes = True
         again = next((n for n in range(min(len(edge), len(marks)), 0, -1) if edge[-n:] == marks[:n]), 0)
-        return {**round_, "edge": ends, "places": places}, rows[again:]
+        if any(answers.reached(row, self._identity) in (None, "") for _, row in rows[:again]):
+            again = 0  # others that are like them
+        return {**round_, "edge": ends, "passes": passes}, rows[again:]
+
+    def _endless(self, ask: dict[str, str]) -> bool:
+        """Whether there are rows however many are passed."""
+        answer = self._ask(["offset", FAR], ask, PAST)
+        if answer.status in PAST:
+            return False
+        with suppress(SourceError):  # no list is no row
+            return bool(self._rows(answer)[0])
+        return False
 
     def check(self) -> str:
         """The address and the columns."""

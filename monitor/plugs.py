@@ -17,6 +17,9 @@ from monitor.blocks import Block, BoardBlock, DeskBlock, ReceiverBlock, SourceBl
 from monitor.faults import Fault, explained
 from monitor.kinds import built, checked, options
 
+IDENTITY = {"transactions": "id", "cases": "case_id", "clients": "client_id", "stories": "story_id"}
+"""By role, the column by which two rows that are alike are one."""
+
 
 @dataclass(frozen=True)
 class SourceConfig:
@@ -215,6 +218,9 @@ def _kind(
         faults.append(Fault(file, f"{key}.columns", "its cases have our names already: leave it out"))
     if "role" in options(cls) and "role" in common:
         rest["role"] = common.get("role")
+    if "identity" in options(cls) and folder == "sources":
+        ours, names = IDENTITY.get(str(common.get("role")), ""), common.get("columns")
+        rest.setdefault("identity", names.get(ours, ours) if isinstance(names, dict) else ours)
     before = len(faults)
     chosen = checked(cls, _placed(rest, base), file, key, faults, known=set(model.model_fields))
     faults[before:] = [

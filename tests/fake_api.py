@@ -141,7 +141,7 @@ def since(api: FakeApi, asked: Asked) -> list[dict[str, Any]]:
     after = asked.query.get("modified_after")
     bound = datetime.fromisoformat(after) if after else None
     found = [row for row in api.rows if bound is None or datetime.fromisoformat(row["modified"]) > bound]
-    return sorted(found, key=lambda row: (datetime.fromisoformat(row["modified"]), row["id"]))
+    return sorted(found, key=lambda row: (datetime.fromisoformat(row["modified"]), row.get("id", 0)))
 
 
 def linked(api: FakeApi, asked: Asked) -> Said:

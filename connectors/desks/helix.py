@@ -92,7 +92,8 @@ class Helix:
         asked = f"values({','.join(dict.fromkeys((*self.fields.asked(), NUMBER, CHANGED)))})"
         also = f" AND ({where})" if where else ""
         self._pages = Pages(
-            self.session, f"{self._entries}/{FORM}", rows="entries", offset="offset", shape=lambda row: self.fields.row(row["values"]),
+            self.session, f"{self._entries}/{FORM}", rows="entries", offset="offset", identity=f"values.{NUMBER}",
+            shape=lambda row: self.fields.row(row["values"]),
             params={"fields": asked, "sort": f"{NUMBER}.asc", "limit": str(page_size)} | ({"q": where} if where else {}),
             since=Since(
                 f"q='{CHANGED}' >= \"{{}}\"{also}", f"values.{CHANGED}", "iso", overlap,

@@ -23,7 +23,8 @@ class Http:
     is followed), which must be the same server's; page_cursor: the parameter that takes what lies at `next`, if that is
     a token; or offset: the parameter that counts rows passed. limit: the parameter that asks for page_size rows. By
     offset a page without rows is the last, and a row that moves forward between two pages hides another: ask for an
-    order that stays (`params = { sort = "id" }`). Rows that move on to the next page, as others arrive before them, come once.
+    order that stays (`params = { sort = "id" }`). Rows that move on to the next page, as others arrive before them, come once if they
+    have an identity: the column that tells them from others that are like them, which is what `columns` calls the id.
 
     Increments: since: the parameter that takes the newest value seen of the column cursor, less the overlap, so that
     rows written late or with the same value come too; where a filter is asked for, with its text around `{}`
@@ -55,6 +56,7 @@ class Http:
         next: str = "",  # noqa: A002 - what APIs call it
         page_cursor: str = "",
         offset: str = "",
+        identity: str = "id",
         limit: str = "",
         page_size: int = 500,
         since: str = "",
@@ -97,7 +99,7 @@ class Http:
             user=user, password=password, headers=headers, tls=Tls(ca_file, cert_file, key_file, key_password), timeout=timeout,
         )  # fmt: skip
         self._pages = Pages(
-            self.session, url, rows=rows, next=next, page_cursor=page_cursor, offset=offset,
+            self.session, url, rows=rows, next=next, page_cursor=page_cursor, offset=offset, identity=identity,
             params=dict(params or {}) | ({limit: str(page_size)} if limit else {}),
             since=Since(since, cursor, since_form, overlap) if since else None,
             sheet=Sheet(delimiter, encoding) if format == "csv" else None,

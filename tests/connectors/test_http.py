@@ -52,7 +52,7 @@ class Reader:
         source.session.sleep = lambda _: None
         self.last = source.poll(self.cursor, self.now, first)
         self.cursor = json.loads(json.dumps(self.last.cursor))
-        return self.last.table["id"].to_pylist() if self.last.table.num_rows else []
+        return self.last.table["id"].to_pylist() if "id" in self.last.table.column_names else []
 
     def drain(self) -> list[int]:
         seen = self.poll()
@@ -365,6 +365,46 @@ def test_rows_that_move_to_the_next_page_as_others_arrive_come_once(api: FakeApi
     api.rows[:0] = [row(100 + n, n) for n in range(arrived)]
     seen += [n for _ in range(4) for n in reader.poll()]
     assert sorted(n for n in seen if n < 100) == list(range(10))
+
+
+ALIKE = [{"modified": NOW.isoformat(), "estado": "ok"}] * 5 + [{"modified": NOW.isoformat(), "estado": "falla"}]
+
+
+@pytest.mark.parametrize("style", ["header", "token", "offset"])
+@pytest.mark.parametrize("size", [1, 2, 4])
+@pytest.mark.parametrize("since", ["modified_after", ""])
+def test_rows_that_nothing_tells_apart_all_come_by_each_style(api: FakeApi, style: str, size: int, since: str) -> None:
+    """On both sides of a page's edge, and on two pages that are the same."""
+    pages, options = STYLES[style]
+    api.pages, api.size, api.rows = pages or api.pages, size, ALIKE
+    reader = Reader(api, since=since, cursor="modified" if since else "", **options)
+    states: list[str] = []
+    while not (reader.last and reader.last.drained):
+        reader.poll()
+        assert reader.last
+        states += reader.last.table["estado"].to_pylist() if reader.last.table.num_rows else []
+    assert sorted(states) == ["falla"] + ["ok"] * 5
+
+
+@pytest.mark.parametrize("far", [Said(400), Said(416), Said(body={"value": None})])
+def test_a_server_that_refuses_to_pass_so_many_rows_knows_the_parameter(api: FakeApi, far: Said) -> None:
+    api.pages = lambda api, asked: far if len(asked.query.get("skip", "")) > 3 else by_offset(api, asked)
+    api.size, api.rows = 2, ALIKE
+    reader = Reader(api, **STYLES["offset"][1], since="", cursor="")
+    reader.poll()
+    assert reader.last
+    assert reader.last.table.num_rows == 6
+
+
+def test_rows_that_move_on_and_have_no_identity_come_again(api: FakeApi) -> None:
+    """Better one twice than one of two that are alike lost."""
+    api.pages = lambda api, asked: Said(body={"value": api.rows[int(asked.query.get("skip", 0)) :][:4]})
+    api.rows = [row(n, -n) for n in range(10)]
+    reader = Reader(api, next="", offset="skip", identity="numero")
+    seen = reader.poll()
+    api.rows[:0] = [row(100, 0)]
+    seen += [n for _ in range(4) for n in reader.poll()]
+    assert sorted(n for n in seen if n < 100) == [0, 1, 2, 3, 3, 4, 5, 6, 7, 8, 9]
 
 
 def test_check_names_the_columns_of_the_last_day(api: FakeApi) -> None:
