@@ -177,8 +177,3 @@ def form(path: str) -> str:
         raise SourceError(words, permanent=True, fault="unreadable")
     last = str(found[-1]).lower()
     return {"txt": "csv", "ndjson": "jsonl"}.get(last, last)
-
-
-def alike(one: pa.Schema, other: pa.Schema) -> bool:
-    """Whether tables of these columns can stand one under the other."""
-    return all(one.field(name).type == other.field(name).type for name in set(one.names) & set(other.names))
