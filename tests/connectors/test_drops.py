@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from connectors import SourceError, dropped
+from connectors import SourceError, contents
 from connectors.records import form
 from tests.connectors.test_dropped import HEADER, NOW, Partner
 
@@ -112,15 +112,15 @@ def test_one_renamed_in_the_middle_of_reading_goes_on(partner: Partner, monkeypa
 def test_a_file_that_grows_while_it_is_hashed_gives_each_row_once(
     partner: Partner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = dropped._digests
+    real = contents.digests
 
     def slow(path: str, size: int) -> Any:
-        monkeypatch.setattr(dropped, "_digests", real)
+        monkeypatch.setattr(contents, "digests", real)
         partner.drop("a.csv", HEADER + rows(0, 4))
         return real(path, size)
 
     partner.drop("a.csv", HEADER + rows(0, 3))
-    monkeypatch.setattr(dropped, "_digests", slow)
+    monkeypatch.setattr(contents, "digests", slow)
     seen = partner.poll() + partner.poll()
     partner.drop("a.csv", HEADER + rows(0, 5))
     seen += partner.poll() + partner.poll()
