@@ -12,7 +12,8 @@ from urllib.parse import urljoin
 import pyarrow as pa
 
 from connectors import Batch, Cursor, Reject, SourceError, answers
-from connectors.session import Answer, Session
+from connectors.exchange import Answer
+from connectors.session import Session
 from connectors.sheet import Sheet
 from connectors.since import Reading, Row, Since
 from connectors.values import digest
