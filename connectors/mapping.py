@@ -10,9 +10,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connectors import REQUIRED, ROLES, SPARSE, STATUSES, Reject, SourceError, nit
+from connectors import SPARSE, Reject, SourceError, nit
 from connectors.columns import Read, Reader, text
 from connectors.faults import Faults
+from connectors.roles import REQUIRED, ROLES, STATUSES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping as Names

@@ -9,9 +9,10 @@ from typing import Any, cast
 
 from pydantic import ValidationError
 
-from connectors import ROLES, STATUSES, Board, CaseDesk, Receiver, Source
+from connectors import Board, CaseDesk, Receiver, Source
 from connectors.kinds import Folder, load, load_source
 from connectors.mapping import Mapping as Names
+from connectors.roles import ROLES, STATUSES
 from monitor.anew import defines
 from monitor.blocks import Block, BoardBlock, DeskBlock, ReceiverBlock, SourceBlock
 from monitor.faults import Fault, explained
