@@ -10,17 +10,17 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connectors import SPARSE, Reject, SourceError, nit
+from connectors import SPARSE, Reject, SourceError, identities
 from connectors.columns import Read, Reader, text
 from connectors.faults import Faults
-from connectors.roles import REQUIRED, ROLES, STATUSES
+from connectors.roles import REQUIRED, ROLES
+from connectors.statuses import Statuses
 
 if TYPE_CHECKING:
     from collections.abc import Mapping as Names
 
-    from connectors import Where
+    from connectors import Where, nit
 
-_FORMS: dict[str, nit.Form] = {"nit": "nit", "nit_dv": "nit_dv", "other": "other"}
 _KEYS = {
     "transactions": "id",
     "metrics": "series",
@@ -86,7 +86,7 @@ class Mapping:
         except (ZoneInfoNotFoundError, ValueError) as error:
             raise ValueError(f"timezone: {timezone!r} is not a time zone") from error
         self._reader = Reader(timezone, time_format, decimal)
-        self._classes = _classes(status)
+        self._statuses = Statuses(status)
         self._check_names()
         if role == "transactions":
             self._defaults.setdefault("count", 1)
@@ -109,9 +109,13 @@ class Mapping:
         wrong: dict[str, int] = {}
         unknown: dict[str, int] = {}
         if "client_id" in ours:
-            ours["client_id"], wrong = self._identities(table, ours["client_id"], faults)
+            ids = ours["client_id"]
+            if (types := self._theirs("id_type")) in table.column_names:
+                ids, unknown_types = identities.typed(ids, table.column(types))
+                faults.add("id_type", unknown_types, f"is none of {', '.join(identities.FORMS)}")
+            ours["client_id"], wrong = identities.canonical(ids, self.client_form)
         if self.role == "transactions":
-            ours["status"], unknown = self._statuses(ours["status"])
+            ours["status"], unknown = self._statuses.read(ours["status"])
         rows = faults.usable(pa.table([ours[name] for name in self._types], schema=ROLES[self.role]))
         if self.role == "transactions":
             # Aggregated files have rows of zero: they say that there were none.
@@ -200,37 +204,6 @@ class Mapping:
                 wrong = pc.and_not(wrong, commas)
         faults.add(name, wrong, what)
 
-    def _identities(
-        self, table: pa.Table, ids: pa.ChunkedArray, faults: Faults
-    ) -> tuple[pa.ChunkedArray, dict[str, int]]:
-        """Client ids in the one form, and the ones whose check digit is wrong. Works on the distinct ones."""
-        written = ids
-        if self._theirs("id_type") in table.column_names:
-            types = pc.utf8_lower(text(table.column(self._theirs("id_type"))))
-            unknown = pc.invert(pc.is_in(types, value_set=pa.array(["", *_FORMS])))
-            faults.add("id_type", unknown, f"is none of {', '.join(_FORMS)}")
-            written = pc.binary_join_element_wise(types, ids, "\0")
-        codes = pc.dictionary_encode(written).combine_chunks()
-        wrong: dict[int, str] = {}
-        canonical: list[str] = []
-        for code, one in enumerate(codes.dictionary.to_pylist()):
-            *kind, number = one.split("\0", 1)
-            form = _FORMS.get(kind[0], self.client_form) if kind else self.client_form
-            identity, right = nit.canonical(number, form) if number else ("", True)
-            canonical.append(identity)
-            if not right:
-                wrong[code] = number
-        return _chosen(canonical, codes), _counted(wrong, codes)
-
-    def _statuses(self, words: pa.ChunkedArray) -> tuple[pa.ChunkedArray, dict[str, int]]:
-        """Their words as classes, and the words that no class names."""
-        codes = pc.dictionary_encode(words).combine_chunks()
-        distinct = codes.dictionary.to_pylist()
-        unknown = {code: word for code, word in enumerate(distinct) if word and word.casefold() not in self._classes}
-        return _chosen([self._classes.get(word.casefold(), "other") for word in distinct], codes), _counted(
-            unknown, codes
-        )
-
     def _melt(self, table: pa.Table, where: Where | None) -> Mapped:
         """One row for each number of a wide table."""
         named = {self._theirs(name) for name in self._types}
@@ -254,36 +227,7 @@ class Mapping:
         return Mapped(rows.filter(pc.is_valid(rows["value"])), told, rejected=faults.count)
 
 
-def _chosen(texts: list[str], codes: pa.DictionaryArray) -> pa.ChunkedArray:
-    """For each row the text at its code."""
-    return pa.chunked_array([pa.array(texts, pa.string()).take(codes.indices)])
-
-
-def _counted(named: dict[int, str], codes: pa.DictionaryArray) -> dict[str, int]:
-    """Rows by name, of the codes that have one."""
-    counts: dict[str, int] = {}
-    for one in pc.value_counts(codes.indices).to_pylist() if named else []:
-        if one["values"] in named:
-            name = named[one["values"]]
-            counts[name] = counts.get(name, 0) + one["counts"]
-    return counts
-
-
 def _kind(kind: pa.DataType) -> str:
     if pa.types.is_timestamp(kind):
         return "time"
     return "whole number" if pa.types.is_integer(kind) else "number"
-
-
-def _classes(status: Names[str, list[str]] | None) -> dict[str, str]:
-    """Their word, in small letters -> class."""
-    if not status:
-        return {name: name for name in STATUSES}
-    classes: dict[str, str] = {}
-    for name, words in status.items():
-        if name not in STATUSES:
-            raise ValueError(f"status.{name}: there is no such class; there are: {', '.join(STATUSES)}")
-        for word in words:
-            if classes.setdefault(word.strip().casefold(), name) != name:
-                raise ValueError(f"status: {word!r} is both {classes[word.strip().casefold()]} and {name}")
-    return classes
