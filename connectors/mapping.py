@@ -12,9 +12,9 @@ import pyarrow.compute as pc
 
 from connectors import SPARSE, Reject, SourceError, identities
 from connectors.columns import Read, Reader, text
-from connectors.faults import Faults
 from connectors.roles import REQUIRED, ROLES
 from connectors.statuses import Statuses
+from connectors.unusable import Unusable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping as Names
@@ -104,24 +104,24 @@ class Mapping:
             self._check_columns(table)
         if self.role == "metrics" and self._theirs("value") not in table.column_names and "value" not in self._defaults:
             return self._melt(table, where)
-        faults = Faults(table, {name: self._theirs(name) for name in [*self._types, "id_type"]})
-        ours = self._convert(table, faults)
+        unusable = Unusable(table, {name: self._theirs(name) for name in [*self._types, "id_type"]})
+        ours = self._convert(table, unusable)
         wrong: dict[str, int] = {}
         unknown: dict[str, int] = {}
         if "client_id" in ours:
             ids = ours["client_id"]
             if (types := self._theirs("id_type")) in table.column_names:
                 ids, unknown_types = identities.typed(ids, table.column(types))
-                faults.add("id_type", unknown_types, f"is none of {', '.join(identities.FORMS)}")
+                unusable.add("id_type", unknown_types, f"is none of {', '.join(identities.FORMS)}")
             ours["client_id"], wrong = identities.canonical(ids, self.client_form)
         if self.role == "transactions":
             ours["status"], unknown = self._statuses.read(ours["status"])
-        rows = faults.usable(pa.table([ours[name] for name in self._types], schema=ROLES[self.role]))
+        rows = unusable.others(pa.table([ours[name] for name in self._types], schema=ROLES[self.role]))
         if self.role == "transactions":
             # Aggregated files have rows of zero: they say that there were none.
             rows = rows.filter(pc.greater(rows["count"], 0)) if pc.any(pc.equal(rows["count"], 0)).as_py() else rows
         absent = tuple(ours for ours, theirs in self._columns.items() if theirs not in table.column_names)
-        return Mapped(rows, faults.told(_KEYS[self.role], where), unknown, wrong, faults.count, absent)
+        return Mapped(rows, unusable.told(_KEYS[self.role], where), unknown, wrong, unusable.count, absent)
 
     def _theirs(self, name: str) -> str:
         return self._columns.get(name, name)
@@ -160,7 +160,7 @@ class Mapping:
             raise ValueError(f"defaults.{name}: {value!r} is not a {_kind(self._types[name])}")
         return read
 
-    def _convert(self, table: pa.Table, faults: Faults) -> dict[str, pa.ChunkedArray]:
+    def _convert(self, table: pa.Table, unusable: Unusable) -> dict[str, pa.ChunkedArray]:
         """Every column of the role in its type, defaults filled in."""
         found = {
             name: table.column(self._theirs(name)) for name in self._types if self._theirs(name) in table.column_names
@@ -174,7 +174,7 @@ class Mapping:
             default = self._defaults.get(name)
             if name in read:
                 ours[name] = read[name].values if default is None else read[name].values.fill_null(default)
-                self._unreadable(faults, name, read[name], found[name])
+                self._unreadable(unusable, name, read[name], found[name])
             elif name in found:
                 cells = trimmed[name]
                 ours[name] = cells if default is None else pc.if_else(pc.equal(cells, ""), default, cells)
@@ -186,12 +186,12 @@ class Mapping:
             absent = pc.equal(held, "") if held.type == pa.string() else pc.is_null(held)
             if name in read and read[name].unreadable is not None:
                 absent = pc.and_not(absent, read[name].unreadable)
-            faults.add(name, absent, "is missing")
+            unusable.add(name, absent, "is missing")
         if "count" in ours:
-            faults.add("count", pc.less(ours["count"], 0), "is less than 0")
+            unusable.add("count", pc.less(ours["count"], 0), "is less than 0")
         return ours
 
-    def _unreadable(self, faults: Faults, name: str, read: Read, cells: pa.ChunkedArray) -> None:
+    def _unreadable(self, unusable: Unusable, name: str, read: Read, cells: pa.ChunkedArray) -> None:
         """Tell cells that are not of their kind, with the key by which they may be read where it is not given."""
         kind, wrong = self._types.get(name, pa.float64()), read.unreadable
         what = f"is not a {_kind(kind)}"
@@ -200,9 +200,9 @@ class Mapping:
                 what += "" if self._reader.time_format else "; see time_format"
             elif self._reader.decimal == ".":
                 commas = pc.and_(wrong, pc.match_substring(cells, ",").fill_null(fill_value=False))
-                faults.add(name, commas, f"{what}; see decimal")
+                unusable.add(name, commas, f"{what}; see decimal")
                 wrong = pc.and_not(wrong, commas)
-        faults.add(name, wrong, what)
+        unusable.add(name, wrong, what)
 
     def _melt(self, table: pa.Table, where: Where | None) -> Mapped:
         """One row for each number of a wide table."""
@@ -215,16 +215,16 @@ class Mapping:
             raise SourceError(
                 f"columns.value: no column holds numbers; there are: {there}", permanent=True, fault="unreadable"
             )
-        faults = Faults(table, {name: self._theirs(name) for name in self._types})
-        ours = self._convert(table, faults)
+        unusable = Unusable(table, {name: self._theirs(name) for name in self._types})
+        ours = self._convert(table, unusable)
         pieces = [ROLES[self.role].empty_table()]
         for name in series:
-            self._unreadable(faults, name, read[name], cells[name])
+            self._unreadable(unusable, name, read[name], cells[name])
             column = {**ours, "series": pa.chunked_array([pa.repeat(name, table.num_rows)]), "value": read[name].values}
             pieces.append(pa.table([column[n] for n in self._types], schema=ROLES[self.role]))
-        rows = pa.concat_tables([pieces[0], *(faults.usable(piece) for piece in pieces[1:])])
-        told = faults.told("timestamp", where)
-        return Mapped(rows.filter(pc.is_valid(rows["value"])), told, rejected=faults.count)
+        rows = pa.concat_tables([pieces[0], *(unusable.others(piece) for piece in pieces[1:])])
+        told = unusable.told("timestamp", where)
+        return Mapped(rows.filter(pc.is_valid(rows["value"])), told, rejected=unusable.count)
 
 
 def _kind(kind: pa.DataType) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from connectors import Batch, Case, Cursor, SourceError, answers
 from connectors.exchange import Answer
-from connectors.fields import Fields
+from connectors.fields import Fields, no_case
 from connectors.login import credentials
 from connectors.pages import Pages
 from connectors.session import Session
@@ -96,9 +96,7 @@ class Bizagi:
         """Save status and note with the case's first open activity."""
         found = self._read(case.key)
         if found is None:
-            raise SourceError(
-                f"{self.session.shown}: there is no case with key {case.key}", permanent=True, fault="refused"
-            )
+            raise no_case(self.session.shown, case.key)
         sent = self.fields.present(case)
         if not sent or all(found.get(name) == value for name, value in sent.items()):
             return
