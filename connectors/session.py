@@ -17,7 +17,7 @@ from tenacity.wait import wait_exponential, wait_random
 from urllib3 import Timeout
 from urllib3.exceptions import HTTPError
 
-from connectors import SourceError
+from connectors import SourceError, nested
 from connectors.broken import causes
 from connectors.circuit import Circuit
 from connectors.deadline import Punctual
@@ -248,7 +248,7 @@ class Session:
             raise fault(place, response, text, path=self._path_shown)
         link = str(response.links.get("next", {}).get("url", ""))
         try:
-            body = json.loads(text) if parse and text.strip() else None
+            body = nested.loads(text) if parse and text.strip() else None
             return Answer(status, body, link, text, response.headers.get("Location", ""))
         except (ValueError, RecursionError) as error:
             kind = response.headers.get("Content-Type", "").partition(";")[0][:40] or "no type"
