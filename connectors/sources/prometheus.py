@@ -191,8 +191,7 @@ class Prometheus:
     def _measured(
         self, points: list[Points], before: int, end: int, last: int | None, *, begun: bool
     ) -> tuple[int, Spans]:
-        """Up to when there are points, and when there were none in between, once there has been any; SourceError if there are none, or
-        no more.
+        """Up to when there are points, and when there were none in between, once there has been any; SourceError if there are none (more).
 
         last: the newest step that there can be, None where nobody waits for it.
         """
