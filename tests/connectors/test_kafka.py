@@ -180,7 +180,7 @@ def test_what_is_no_json_is_told_by_its_offset_and_the_others_go_on(cluster: Clu
         (f"{TOPIC}[0] offset 1", "not JSON"),
         (f"{TOPIC}[0] offset 3", "not UTF-8"),
         (f"{TOPIC}[0] offset 5", "not a JSON object with a key"),
-        (f"{TOPIC}[0] offset 6", "not JSON that can be read"),
+        (f"{TOPIC}[0] offset 6", "nested more than 100 deep"),
     ]
     assert batch.where
     assert [batch.where(row) for row in range(3)] == [f"{TOPIC}[0] offset {n}" for n in (0, 4, 7)]
