@@ -126,9 +126,10 @@ def backtest(
     from connectors import SourceError
     from monitor.backtest import RangeError, write
     from monitor.backtest import backtest as replay
+    from monitor.config import REPLAYED
     from monitor.labels import LabelError, read_labels
 
-    settings = configured(config)
+    settings = configured(config, REPLAYED)
     zone = settings.monitor.timezone
     first, last = time(start, zone, "--from"), time(until, zone, "--until")
     if first and last and first >= last:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 
 from pydantic import ValidationError
 
@@ -14,7 +15,7 @@ from connectors.kinds import Folder, load, load_source
 from connectors.mapping import Mapping as Names
 from monitor.anew import defines
 from monitor.blocks import Block, BoardBlock, DeskBlock, ReceiverBlock, SourceBlock
-from monitor.faults import Fault, explained
+from monitor.faults import ConfigError, Fault, Unfilled, explained
 from monitor.kinds import built, checked, options
 
 
@@ -221,4 +222,10 @@ def _kind(
         replace(fault, what=f'{fault.what}, because kind = "{common["kind"]}"') if fault.key == f"{key}.role" else fault
         for fault in faults[before:]
     ]
-    return None if chosen is None else built(cls, chosen, file, key, faults)
+    made = None if chosen is None else built(cls, chosen, file, key, faults)
+    lacking = [fault for fault in faults if isinstance(fault, Unfilled) and fault.key.startswith(f"{key}.")]
+    return partial(_without, lacking) if lacking else made
+
+
+def _without(lacking: Sequence[Unfilled]) -> NoReturn:
+    raise ConfigError(lacking)
