@@ -91,6 +91,7 @@ def check(
     """Read the configuration and the rules; every fault with its file and key."""
     from monitor.bereft import bereft_of
     from monitor.guides import unknown_guides
+    from monitor.lateness import foreseen
     from monitor.rehearsal import rehearsed
     from monitor.written_out import written_out
 
@@ -100,6 +101,8 @@ def check(
     if connect or settings.monitor.database.startswith("sqlite"):  # without --connect no server is asked
         for warning in bereft_of(settings):
             sys.stderr.write(f"{warning}\n")
+    if late := foreseen(settings):
+        typer.echo(late)
     if connect:
         from monitor.connect import faults_of
 

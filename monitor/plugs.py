@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn, cast
@@ -21,7 +22,7 @@ from monitor.kinds import built, checked, options
 
 @dataclass(frozen=True)
 class SourceConfig:
-    """A source, ready to be made. zone: of its times without offset; reads: see `monitor.anew`.
+    """A source, ready to be made. zone: of its times without offset; reads: see `monitor.anew`; lag: how late it says itself that it is.
 
     whole: of operations that are all read at each change, the key that is missing: only an id tells then which of them are new.
     """
@@ -33,6 +34,7 @@ class SourceConfig:
     mapping: Callable[[], Names] = field(repr=False)
     reads: str = ""
     whole: str = ""
+    lag: timedelta = timedelta()
 
 
 @dataclass(frozen=True)
@@ -148,7 +150,8 @@ def read_source(
         faults += [Fault(file, f"{key}.columns.id", what)] if block.kind == "sql" else []
     order = {"sql": "cursor", "http": "since"}.get(block.kind, "") if block.role == "transactions" else ""
     whole = "" if given.get(order) else order
-    return SourceConfig(name, block, block.timezone or zone, make, mapping, defines(block.kind, given), whole)
+    lag = getattr(make, "keywords", {}).get("lag", timedelta())
+    return SourceConfig(name, block, block.timezone or zone, make, mapping, defines(block.kind, given), whole, lag)
 
 
 def _names_itself(block: SourceBlock) -> bool:

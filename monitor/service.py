@@ -24,13 +24,15 @@ from monitor.going_down import Downs
 from monitor.hearing import Hearing
 from monitor.intake import Intake, Rows, let_go, tell_committed
 from monitor.jobs import scheduled
-from monitor.judge import EVENTS, Done, Down, Judge, Stopped
+from monitor.judge import Done, Down, Judge, Stopped
+from monitor.lateness import EVENTS, behind
 from monitor.leading import reported
 from monitor.left_out import tell_left_out, tell_odd
 from monitor.logs import kind_and_place
 from monitor.metrics import Metrics
 from monitor.notices import Notices
 from monitor.portrait import outlook
+from monitor.readiness import in_part
 from monitor.receiving import Refreshing, made, tellers
 from monitor.retention import compact, prune
 from monitor.sending import Sending
@@ -88,6 +90,7 @@ class Service:
         self.metrics.queued(self._queue.qsize)
         fresh = outlook(config).fresh
         self.metrics.stale(lambda: self.clock() - time_of(self.judge.judged_until or 0) > fresh)
+        self.metrics.behind = partial(behind, self)
         self._stopping = Event()
         self._ending = Event()
         self._told_to_end = ending
@@ -377,7 +380,7 @@ class Service:
         return self.last_cycle is not None and self.clock() - self.last_cycle > allowed
 
     def ready(self) -> tuple[bool, str]:
-        """Whether a full cycle has ended lately and people can be told; if not, why."""
+        """Whether a full cycle has ended lately and people can be told; if not, why; and if so, what is not seen all the same."""
         if self._failed >= FAILED:
             return False, f"no se puede juzgar, {self._failed} intentos seguidos fallaron: {self._failure}"
         down = [name for name, standing in self.judge.sources.items() if standing.down]
@@ -391,4 +394,4 @@ class Service:
             return False, f"{since}: {errors}" if errors else since
         if how := self.runs.stuck("notices"):
             return False, f"no se puede avisar, la tarea «notices» {how}"
-        return True, "listo"
+        return True, in_part(self)

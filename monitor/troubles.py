@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from monitor import tables as t
 from monitor.bereft import bereft, spanish
-from monitor.judge import EVENTS
+from monitor.lateness import EVENTS
 from monitor.outbox import NOTIFY
 from monitor.standing import rows
 
