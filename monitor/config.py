@@ -160,7 +160,7 @@ def read_config(path: Path, later: Collection[str] = ()) -> Config:
     desks = {
         n: d
         for n, block in named_blocks(tables, "desks", name, faults)
-        if (d := read_desk(n, block, base, name, faults))
+        if (d := read_desk(n, block, zone, base, name, faults=faults))
     }
     faults += [
         Fault(name, f"desks.{n}.products", f"desk {m} takes the cases of {product} already")
@@ -186,7 +186,7 @@ def read_config(path: Path, later: Collection[str] = ()) -> Config:
     }
     if not tables.get("desks"):
         local = {"kind": "local", "path": "var/casos.csv"}
-        desks = {"local": cast(DeskConfig, read_desk("local", local, base, name, faults))}
+        desks = {"local": cast(DeskConfig, read_desk("local", local, zone, base, name, faults=faults))}
     maintenance = read_maintenance(tables.get("maintenance", []), zone, name, faults)
     promises = read_promises(tables, monitor or Monitor(), name, faults)
     stages = read_stages(tables, name, faults)

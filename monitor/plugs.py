@@ -162,12 +162,14 @@ def _names_itself(block: SourceBlock) -> bool:
         return False  # told by `_kind`
 
 
-def read_desk(name: str, given: dict[str, Any], base: Path, file: str, faults: list[Fault]) -> DeskConfig | None:
-    """[desks.NAME]; what is wrong with it goes to `faults`."""
+def read_desk(
+    name: str, given: dict[str, Any], zone: str, base: Path, file: str, *, faults: list[Fault]
+) -> DeskConfig | None:
+    """[desks.NAME]; what is wrong with it goes to `faults`. zone: in which a kind that writes for people alone writes its times."""
     key = f"desks.{name}"
     common, _ = split(DeskBlock, given)
     block = cast("DeskBlock | None", read_block(DeskBlock, common, file, key, faults))
-    make = _kind("desks", given, base, file, key, faults=faults)
+    make = _kind("desks", given, base, file, key, zone=zone, faults=faults)
     return DeskConfig(name, block, make) if block and make else None
 
 
@@ -198,6 +200,7 @@ def _kind(
     file: str,
     key: str,
     *,
+    zone: str = "",
     faults: list[Fault],
 ) -> Callable[[], Any] | None:
     model = _MODELS[folder]
@@ -219,6 +222,8 @@ def _kind(
         faults.append(Fault(file, f"{key}.columns", "its cases have our names already: leave it out"))
     if "role" in options(cls) and "role" in common:
         rest["role"] = common.get("role")
+    if zone and "timezone" in options(cls):
+        rest.setdefault("timezone", zone)
     before = len(faults)
     chosen = checked(cls, _placed(rest, base), file, key, faults, known=set(model.model_fields))
     faults[before:] = [
