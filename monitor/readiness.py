@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from monitor.lateness import behind
 from monitor.spanish import length
@@ -11,6 +13,11 @@ if TYPE_CHECKING:
     from monitor.service import Service
 
 READY = "listo"
+
+
+def local(service: Service, time: datetime) -> str:
+    """A moment by the bank's clock, with its offset."""
+    return time.astimezone(ZoneInfo(service.config.monitor.timezone)).isoformat(timespec="seconds")
 
 
 def dark(service: Service) -> list[str]:

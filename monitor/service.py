@@ -32,7 +32,7 @@ from monitor.logs import kind_and_place
 from monitor.metrics import Metrics
 from monitor.notices import Notices
 from monitor.portrait import outlook
-from monitor.readiness import in_part
+from monitor.readiness import in_part, local
 from monitor.receiving import Refreshing, made, tellers
 from monitor.retention import compact, prune
 from monitor.sending import Sending
@@ -174,7 +174,7 @@ class Service:
         for item in arrived:
             self.hearing.lost.discard(item.source)
         for name in self.hearing.silent():
-            error = f"no answer since {self.hearing.heard[name].isoformat(timespec='seconds')}"
+            error = f"no answer since {local(self, self.hearing.heard[name])}"
             since = self.hearing.due(name)
             arrived = [*arrived, replace(self._down(self._intakes[name], error, "timeout"), since=since)]
             self.hearing.lost.add(name)
@@ -390,7 +390,7 @@ class Service:
         if self.last_cycle is None:
             return False, errors or "todavía se lee la historia"
         if self.behind:
-            since = f"sin un ciclo completo desde {self.last_cycle.isoformat(timespec='seconds')}"
+            since = f"sin un ciclo completo desde {local(self, self.last_cycle)}"
             return False, f"{since}: {errors}" if errors else since
         if how := self.runs.stuck("notices"):
             return False, f"no se puede avisar, la tarea «notices» {how}"
