@@ -44,6 +44,12 @@ def behind(service: Service) -> Behind | None:
     return Behind(time_of(judged), tuple(sorted(held)))
 
 
+def still(service: Service) -> list[str]:
+    """The sources that answer and vouch for nothing more: the others are judged without them."""
+    patience = service.config.monitor.patience
+    return [name for name, one in service.judge.sources.items() if not one.down and one.stands_still(patience)]
+
+
 def foreseen(config: Config) -> str:
     """As `vigia check` says it, and because of which source; '' where it is less than a minute."""
     feeding = [source for source in config.sources.values() if source.block.role in EVENTS]

@@ -60,6 +60,7 @@ class Metrics:
         self.last_cycle: datetime | None = None
         self.last_step: datetime | None = None
         self.behind: Callable[[], Behind | None] = lambda: None
+        self.still: Callable[[], list[str]] = list
         self._places = Places()
         self._now = Standing(self._places, rules)
         self._counted: dict[str, set[str]] = {}

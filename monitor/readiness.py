@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from monitor.lateness import behind
+from monitor.lateness import behind, still
 from monitor.spanish import length
 
 if TYPE_CHECKING:
@@ -20,22 +20,15 @@ def local(service: Service, time: datetime) -> str:
     return time.astimezone(ZoneInfo(service.config.monitor.timezone)).isoformat(timespec="seconds")
 
 
-def dark(service: Service) -> list[str]:
-    """The sources that do not answer, or answer and vouch for nothing more."""
-    patience, standing = service.config.monitor.patience, service.judge.sources
-    still = {name for name, one in standing.items() if one.stands_still(patience)}
-    return [name for name in service.config.sources if name in service.errors or name in still]
-
-
 def in_part(service: Service) -> str:
     """That it is ready; and by their names, never with their errors (anybody may ask), the sources that are dark or waited for."""
-    said, gone = [], dark(service)
-    if gone:
-        many = len(service.config.sources)
-        said.append(
-            f"sin responder {len(gone)} de {many} fuentes: {', '.join(gone)}; lo que de allí depende no se sabe"
-        )
+    said, sources = [], service.config.sources
+    if dark := [name for name in sources if name in service.errors]:
+        here = f"sin responder {len(dark)} de {len(sources)} fuentes: {', '.join(dark)}"
+        said.append(f"{here}; lo que de allí depende no se sabe")
+    if unmoved := still(service):
+        said.append(f"se juzga sin lo que no dan por completo: {', '.join(unmoved)}")
     if late := behind(service):
-        sources = f", se espera a {', '.join(late.sources)}" if late.sources else ""
-        said.append(f"se juzga con {length((service.clock() - late.until).total_seconds())} de atraso{sources}")
+        waits = f", se espera a {', '.join(late.sources)}" if late.sources else ""
+        said.append(f"se juzga con {length((service.clock() - late.until).total_seconds())} de atraso{waits}")
     return f"{READY}, con vista parcial: {'; '.join(said)}" if said else READY

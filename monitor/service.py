@@ -25,7 +25,7 @@ from monitor.hearing import Hearing
 from monitor.intake import Intake, Rows, let_go, tell_committed
 from monitor.jobs import scheduled
 from monitor.judge import Done, Down, Judge, Stopped
-from monitor.lateness import EVENTS, behind
+from monitor.lateness import EVENTS, behind, still
 from monitor.leading import reported
 from monitor.left_out import tell_left_out, tell_odd
 from monitor.logs import kind_and_place
@@ -90,7 +90,7 @@ class Service:
         self.metrics.queued(self._queue.qsize)
         fresh = outlook(config).fresh
         self.metrics.stale(lambda: self.clock() - time_of(self.judge.judged_until or 0) > fresh)
-        self.metrics.behind = partial(behind, self)
+        self.metrics.behind, self.metrics.still = partial(behind, self), partial(still, self)
         self._stopping = Event()
         self._ending = Event()
         self._told_to_end = ending

@@ -89,6 +89,15 @@ def test_the_dark_ones_are_named_where_all_else_is_well(bank: Bank) -> None:
     assert "No responden las fuentes crm, otro: lo que de allí depende no se sabe." in bank.asked("/")
 
 
+def test_one_that_answers_and_goes_no_further_is_named_too(bank: Bank) -> None:
+    service = bank.starts(CORE, PSE.replace('lag = "1h"\n', ""))
+    standing = service.judge.sources["pse"]
+    standing.unmoved_since, standing.unmoved_at = bank.now - timedelta(minutes=30), bank.now
+    assert bank.asked("/-/ready") == "200 listo, con vista parcial: se juzga sin lo que no dan por completo: pse"
+    assert "La fuente pse responde, pero no da por completo nada más: se juzga sin ella." in bank.asked("/")
+    assert "Todo en orden" not in bank.asked("/")
+
+
 @pytest.mark.parametrize(
     ("sources", "told"),
     [
