@@ -183,6 +183,10 @@ class Mapping:
             if name in read and read[name].unreadable is not None:
                 absent = pc.and_not(absent, read[name].unreadable)
             faults.add(name, absent, "is missing")
+            if held.type == pa.string():
+                faults.add(
+                    name, pc.equal(held, self._theirs(name)), "is the name of its column: a header among the rows"
+                )
         if "count" in ours:
             faults.add("count", pc.less(ours["count"], 0), "is less than 0")
         return ours
