@@ -11,7 +11,7 @@ import requests
 from urllib3 import Timeout
 from urllib3.exceptions import HTTPError
 
-from connectors import SourceError
+from connectors import SourceError, nested
 from connectors.addresses import LOOPBACK
 from connectors.broken import causes
 from connectors.deadline import Punctual
@@ -97,7 +97,7 @@ class Exchange:
             raise fault(place, response, text, path=path)
         link = str(response.links.get("next", {}).get("url", ""))
         try:
-            body = json.loads(text) if parse and text.strip() else None
+            body = nested.loads(text) if parse and text.strip() else None
             return Answer(status, body, link, text, response.headers.get("Location", ""))
         except (ValueError, RecursionError) as error:
             kind = response.headers.get("Content-Type", "").partition(";")[0][:40] or "no type"

@@ -187,6 +187,10 @@ class Mapping:
             if name in read and read[name].unreadable is not None:
                 absent = pc.and_not(absent, read[name].unreadable)
             unusable.add(name, absent, "is missing")
+            if held.type == pa.string():
+                unusable.add(
+                    name, pc.equal(held, self._theirs(name)), "is the name of its column: a header among the rows"
+                )
         if "count" in ours:
             unusable.add("count", pc.less(ours["count"], 0), "is less than 0")
         return ours

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from connectors import Batch, Cursor, Reject, SourceError, answers
 from connectors.exchange import Answer
+from connectors.nested import unfit
 from connectors.session import Session
 from connectors.sheet import Sheet
 from connectors.since import Reading, Row, Since
@@ -214,12 +215,11 @@ class Pages:
             else:
                 what = f"{repr(self.rows) if self.rows else 'the answer'} is no list: {answers.names(found)}"
             raise self._unreadable(what)
-        if not found and (wrong := [name for name in ("error", "errors") if answers.reached(answer.body, name)]):
-            raise self._unreadable(f"the answer has no rows but {wrong[0]!r}")
-        rejects = [
-            Reject(self._where(i), "not a JSON object") for i, row in enumerate(found) if not isinstance(row, dict)
-        ]
-        return [(i, row) for i, row in enumerate(found) if isinstance(row, dict)], rejects, []
+        if not found and (said := [name for name in ("error", "errors") if answers.reached(answer.body, name)]):
+            raise self._unreadable(f"the answer has no rows but {said[0]!r}")
+        wrong = {i: unfit(row) if isinstance(row, dict) else "not a JSON object" for i, row in enumerate(found)}
+        rejects = [Reject(self._where(i), why) for i, why in wrong.items() if why]
+        return [(i, row) for i, row in enumerate(found) if not wrong[i]], rejects, []
 
     def _next(self, answer: Answer, page: Place | None, rows: int) -> Place | None:
         """Where the next page lies; None if this is the last."""

@@ -94,6 +94,9 @@ class Records:
             if first
             else partial(jsonl.records, chunk, end),
         )
+        if first and (row := delimited.reordered(table)) is not None:
+            words = f"{path}: {where(row)} is a header again, with its columns in another order: a file has one"
+            raise SourceError(words, fault="unreadable")
         if (len(chunk) - end > LONGEST or (whole and ended)) and b"\n" in chunk[end:]:  # its first line is malformed
             malformed.add(ends, "a quotation mark is never closed")
             end, ends, more = chunk.find(b"\n", end) + 1, ends + 1, True
