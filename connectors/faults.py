@@ -8,9 +8,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from connectors import KEPT, Reject
+from connectors.values import digest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from connectors import Where
 
@@ -70,6 +71,11 @@ class Faults:
                 place += f" ({key} {keys[i]})"
             told.append(Reject(place, "; ".join(self._why[row])))
         return tuple(told)
+
+    def marks(self, told: Sequence[Reject]) -> tuple[str, ...]:
+        """Of each that is told, a digest of where it stands and of all it holds."""
+        rows = zip(*(_cells(column.take(self.rows)) for column in self._table.columns), strict=True) if told else ()
+        return tuple(digest([one.where, *row]) for one, row in zip(told, rows, strict=True))
 
 
 def _cells(column: pa.ChunkedArray) -> list[object]:

@@ -47,6 +47,8 @@ class Mapped:
     rejected: int = 0
     absent: tuple[str, ...] = ()
     """Names (ours) of columns that the mapping names and no row has; only where rows may lack some."""
+    marks: tuple[str, ...] = ()
+    """By which the rejects are known again."""
 
 
 class Mapping:
@@ -116,7 +118,8 @@ class Mapping:
             # Aggregated files have rows of zero: they say that there were none.
             rows = rows.filter(pc.greater(rows["count"], 0)) if pc.any(pc.equal(rows["count"], 0)).as_py() else rows
         absent = tuple(ours for ours, theirs in self._columns.items() if theirs not in table.column_names)
-        return Mapped(rows, faults.told(_KEYS[self.role], where), unknown, wrong, faults.count, absent)
+        told = faults.told(_KEYS[self.role], where)
+        return Mapped(rows, told, unknown, wrong, faults.count, absent, faults.marks(told))
 
     def _theirs(self, name: str) -> str:
         return self._columns.get(name, name)
@@ -250,7 +253,7 @@ class Mapping:
             pieces.append(pa.table([column[n] for n in self._types], schema=ROLES[self.role]))
         rows = pa.concat_tables([pieces[0], *(faults.usable(piece) for piece in pieces[1:])])
         told = faults.told("timestamp", where)
-        return Mapped(rows.filter(pc.is_valid(rows["value"])), told, rejected=faults.count)
+        return Mapped(rows.filter(pc.is_valid(rows["value"])), told, rejected=faults.count, marks=faults.marks(told))
 
 
 def _chosen(texts: list[str], codes: pa.DictionaryArray) -> pa.ChunkedArray:

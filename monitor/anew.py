@@ -20,6 +20,8 @@ log = structlog.get_logger()
 READS, FROM, NEWEST, WRONG = "_reads", "_from", "_newest", "_wrong"
 """The digest of what defines the reading; from when on its rows count; the newest row of its first reading; why the last that came was
 of no use."""
+TOLD, AHEAD = "_told", "_ahead"
+"""Marks of the rows of the last poll that could not be used; how many rows lay ahead of now since the last that could be used."""
 DEFINES = (
     "url", "table", "query", "cursor", "key", "step", "since", "since_form", "next", "page_cursor", "offset", "object", "process",
     "project", "site", "list", "host", "mailbox", "folder", "channel",
