@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from connectors import REQUIRED, ROLES, SPARSE, STATUSES, Reject, SourceError, nit
 from connectors.columns import Read, Reader, text
 from connectors.faults import Faults
+from connectors.headings import headings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping as Names
@@ -132,7 +133,7 @@ class Mapping:
                     raise ValueError(f"{key}.{name}: {self.role} have no such column; there are: {', '.join(known)}")
 
     def _check_columns(self, table: pa.Table) -> None:
-        there = ", ".join(table.column_names)
+        there = headings(table.column_names)
         for ours, theirs in self._columns.items():
             if theirs not in table.column_names:
                 raise SourceError(
@@ -240,7 +241,7 @@ class Mapping:
         read = self._reader.read(cells, dict.fromkeys(cells, pa.float64()))
         series = [name for name in cells if read[name].values.null_count < table.num_rows]
         if not series and table.num_rows:
-            there = ", ".join(table.column_names)
+            there = headings(table.column_names)
             raise SourceError(
                 f"columns.value: no column holds numbers; there are: {there}", permanent=True, fault="unreadable"
             )

@@ -12,6 +12,7 @@ from urllib.parse import urljoin
 import pyarrow as pa
 
 from connectors import Batch, Cursor, Reject, SourceError, answers
+from connectors.headings import headings
 from connectors.nested import unfit
 from connectors.session import Answer, Session
 from connectors.sheet import Sheet
@@ -118,7 +119,7 @@ class Pages:
             answer = self._ask(None, round_["ask"])
         rows, bad, names = self._rows(answer)
         if self._sheet and asked.column not in names:
-            raise self._unreadable(f"its rows have no {asked.column!r}: it has: {', '.join(names)}")
+            raise self._unreadable(f"its rows have no {asked.column!r}: it has: {headings(names)}")
         next_ = self._next(answer, round_["page"], len(rows) + len(bad))
         round_, rows = self._known(round_, rows, next_)
         began = datetime.fromisoformat(round_["began"])
@@ -173,7 +174,7 @@ class Pages:
         # Some demand the parameter, and a few would answer with all they have.
         ask = self._since.params(None, datetime.now().astimezone()) if self._since else {}
         rows, _, names = self._rows(self._ask(None, ask))
-        there = ", ".join(names or answers.table([self._shape(row) for _, row in rows]).column_names)
+        there = headings(names or answers.table([self._shape(row) for _, row in rows]).column_names)
         return f"{self.session.shown}: {there or ('no rows of the last day' if ask else 'no rows yet')}"
 
     def _whole(self, cursor: Cursor | None, now: datetime) -> Page:
@@ -186,7 +187,7 @@ class Pages:
             answer = self._ask(page, {})
             found, wrong, names = self._rows(answer)
             if names != (header := names if header is None else header):
-                raise self._unreadable(f"a page has another header: {', '.join(names)}")
+                raise self._unreadable(f"a page has another header: {headings(names)}")
             page = self._next(answer, page, len(found) + len(wrong))
             round_, found = self._known(round_, found, page)
             rows += [(len(rows) + i, row) for i, (_, row) in enumerate(found)]
