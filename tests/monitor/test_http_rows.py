@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -94,3 +95,30 @@ def test_a_list_that_is_read_whole_is_well_as_long_as_nothing_changes(
     assert [(rows.table.num_rows, rows.rejected, rows.wrong) for rows in found] == [(50, 1, ""), (0, 0, ""), (0, 0, "")]
     api.rows += [None]  # type: ignore[list-item]
     assert [(rows.table.num_rows, rows.rejected) for rows in [reading.poll(NOW)]] == [(50, 2)]
+
+
+ODD = [
+    "1e400",
+    "NaN",
+    "Infinity",
+    "-Infinity",
+    "1" + "0" * 400,
+    "1" + "0" * 5000,
+    f'"{"9" * 5000}"',
+    '"\\u0000"',
+    "[1]",
+    "{}",
+]
+
+
+@pytest.mark.parametrize("column", ["modified", "status", "latency_ms", "amount", "count", "id", "other"])
+def test_whatever_one_cell_holds_the_other_rows_are_read(api: FakeApi, tmp_path: Path, column: str) -> None:
+    row = {"modified": NOW.isoformat(), "status": "ok", "latency_ms": 5, "amount": 7, "count": 1, "id": "x", "other": 1}
+    for odd in ODD:
+        text = ", ".join(json.dumps(row | {"id": name}) for name in "ab")
+        text += ", " + json.dumps(row | {column: "ODD"}).replace('"ODD"', odd)
+        api.pages = lambda _api, _asked, text=text: Said(text=f'{{"value": [{text}]}}'.encode())
+        rows = intake(api, tmp_path, columns={"timestamp": "modified"}).poll(NOW)
+        assert rows.table["id"].to_pylist()[:2] == ["a", "b"], odd
+        assert rows.table.num_rows + rows.rejected == 3, odd
+        assert all(len(one.where + one.why) < 400 for one in rows.rejects), odd
