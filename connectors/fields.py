@@ -8,7 +8,8 @@ from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
-from connectors import ROLES, Case, answers
+from connectors import Case, answers
+from connectors.roles import ROLES
 
 WRITTEN = (*(field.name for field in fields(Case) if field.name != "left"), "reported_by")
 """What a tool can be sent of a case. `reported_by` is always `monitor`: read back, ours are not the client's own."""

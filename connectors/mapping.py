@@ -10,10 +10,11 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connectors import REQUIRED, ROLES, SPARSE, STATUSES, Reject, SourceError, nit
+from connectors import SPARSE, Reject, SourceError, nit
 from connectors.columns import Read, Reader, text
 from connectors.faults import Faults
 from connectors.headings import headings
+from connectors.roles import REQUIRED, ROLES, STATUSES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping as Names
@@ -186,6 +187,10 @@ class Mapping:
             if name in read and read[name].unreadable is not None:
                 absent = pc.and_not(absent, read[name].unreadable)
             faults.add(name, absent, "is missing")
+            if held.type == pa.string():
+                faults.add(
+                    name, pc.equal(held, self._theirs(name)), "is the name of its column: a header among the rows"
+                )
         if "count" in ours:
             faults.add("count", pc.less(ours["count"], 0), "is less than 0")
         return ours

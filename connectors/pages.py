@@ -12,9 +12,10 @@ from urllib.parse import urljoin
 import pyarrow as pa
 
 from connectors import Batch, Cursor, Reject, SourceError, answers
+from connectors.exchange import Answer
 from connectors.headings import headings
 from connectors.nested import unfit
-from connectors.session import Answer, Session
+from connectors.session import Session
 from connectors.sheet import Sheet
 from connectors.since import Reading, Row, Since
 from connectors.values import digest

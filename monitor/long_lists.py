@@ -90,6 +90,11 @@ class LongList:
     def _key(self, row: Row) -> Position:
         return tuple(row[column.name] for column in self.key)
 
+    def asked(self, columns: Sequence[Any], past: Position = ()) -> Any:
+        """A query of some columns of its rows with their clients, in order, beyond a position: for who reads very many."""
+        where = [*self.where, *([_beyond(self.order, past)] if past else [])]
+        return self._ordered(_with_clients(self.table).with_only_columns(*columns).where(*where))
+
     def _ordered(self, query: Any) -> Any:
         return query.order_by(*(column.desc() if down else column for column, down, _ in self.order))
 

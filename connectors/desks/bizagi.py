@@ -7,10 +7,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from connectors import Batch, Case, Cursor, SourceError, answers
+from connectors.exchange import Answer
 from connectors.fields import Fields
 from connectors.login import credentials
 from connectors.pages import Pages
-from connectors.session import Answer, Session
+from connectors.session import Session
 from connectors.since import Since
 from connectors.turns import turn
 from connectors.values import digest

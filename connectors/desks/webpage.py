@@ -7,11 +7,11 @@ from typing import Any
 from urllib.parse import urlencode, urljoin
 
 from connectors import Batch, Case, Cursor, Reject, SourceError
+from connectors.addresses import shown
 from connectors.changed import changed
 from connectors.fields import Fields
 from connectors.login import Login
 from connectors.page import Form, Page
-from connectors.refused import shown
 from connectors.session import Session
 from connectors.turns import turn
 

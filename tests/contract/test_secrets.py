@@ -119,7 +119,7 @@ def no_tls(monkeypatch: pytest.MonkeyPatch) -> None:
 
     Thread(target=answer, daemon=True).start()
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [(socket.AF_INET, socket.SOCK_STREAM, 6, "", address)])
-    monkeypatch.setattr("connectors.session.CONNECT", 1.0)
+    monkeypatch.setattr("connectors.exchange.CONNECT", 1.0)
 
 
 def echo(status: int) -> Callable[[pytest.MonkeyPatch], None]:

@@ -350,7 +350,7 @@ def test_it_is_ready_once_a_full_cycle_has_ended_and_no_longer_when_none_ends(ba
     bank.now += timedelta(minutes=5)
     ok, why = service.ready()
     assert not ok
-    assert "sin un ciclo" in why
+    assert why == "sin un ciclo completo desde 2026-03-03T12:00:10-05:00", "by the bank's clock"
 
 
 def test_rows_that_cannot_be_used_are_counted_and_the_others_go_on(bank: Bank):
