@@ -22,19 +22,27 @@ READS, FROM, NEWEST, WRONG = "_reads", "_from", "_newest", "_wrong"
 of no use."""
 DEFINES = (
     "url", "table", "query", "cursor", "key", "step", "since", "since_form", "next", "page_cursor", "offset", "object", "process",
-    "project", "site", "list", "host", "mailbox", "folder", "channel",
+    "project", "site", "list", "host", "mailbox", "folder", "channel", "servers", "topics",
 )  # fmt: skip
-"""Options that say what is read. Others say how: with which secrets, how fast, under what names. The cursors of files and of Kafka tell by
-themselves what they are of."""
+"""Options that say what is read. Others say how: with which secrets, how fast, under what names. The cursors of files tell by themselves
+what they are of."""
 _WHO = re.compile(r"(?<=://)[^/]*@")
 
 
 def defines(kind: str, given: Mapping[str, Any]) -> str:
     """A digest of what a source's block reads: its address without log-in and parameters, its table, its order."""
-    said = [(name, " ".join(str(given[name]).split())) for name in DEFINES if given.get(name)]
+    said = [(name, _said(name, given[name])) for name in DEFINES if given.get(name)]
     return digest(
         [kind, *((name, _WHO.sub("", text.partition("?")[0]) if name == "url" else text) for name, text in said)]
     )
+
+
+def _said(name: str, value: Any) -> str:
+    """An option in one spelling; several servers or topics are the same in any order."""
+    if name in ("servers", "topics"):
+        several = value.split(",") if isinstance(value, str) else value
+        return ",".join(sorted({str(one).strip() for one in several}))
+    return " ".join(str(value).split())
 
 
 def taken_up(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
+from time import sleep
 from typing import Any
 
 import pyarrow as pa
@@ -15,11 +16,12 @@ import pytest
 from alerts import IncidentState
 from connectors import ROLES
 from monitor.config import read_config
-from monitor.intake import Rows
-from monitor.judge import Down, Judge
+from monitor.intake import Intake, Rows
+from monitor.judge import Done, Down, Judge
 from monitor.store import Store
 from monitor.windows import minute_of
 from tests.characters import CAST, at, transactions
+from tests.monitor.test_service import Bank, daemon
 
 MINUTE = timedelta(minutes=1)
 CONFIG = """
@@ -259,3 +261,29 @@ def test_an_operation_that_changes_in_what_it_missed_counts_once(watch: Watch, m
     left = sum(row["n"] for row in watch.cells("otra") if row["status"] == "pending")
     assert left == 10 * 9  # those of the last ten minutes
     assert watch.counted() == len(watch.ids)
+
+
+def test_one_that_has_many_pages_gives_one_a_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The step that judges the others is never longer than one page of each."""
+    bank = Bank(tmp_path, at("12:00:10"))
+    (tmp_path / "casos_crm.csv").write_text("case_id,opened_at\n")
+    bank.pay("11:00", "12:00")
+    service = bank.start()
+    service.cycle()
+    pages, most, poll, step = iter(range(20)), [0], service._poll, service._step
+
+    def paged(intake: Intake) -> Rows | Down:
+        found = poll(intake)
+        more = isinstance(found, Rows) and intake.name == "pagos" and next(pages, None) is not None
+        return replace(found, drained=False) if more else found
+
+    def stepped(arrived: list[Rows | Down]) -> Done:
+        most.append(sum(one.source == "pagos" and not one.drained for one in arrived))
+        sleep(0.02)  # while it judges, all that may is fetched
+        return step(arrived)
+
+    monkeypatch.setattr(service, "_poll", paged)
+    monkeypatch.setattr(service, "_step", stepped)
+    daemon(service, lambda: sum(most) > 10)
+    assert max(most) == 1
+    service.store.close()
