@@ -25,6 +25,7 @@ from monitor.clocks import first_words
 from monitor.config import Config
 from monitor.first_reading import unknown
 from monitor.intake import Rows, cases_of, clients_of, holdings_of, stories_of
+from monitor.lateness import EVENTS
 from monitor.mending import Promotions, remember, take
 from monitor.patience import Standing
 from monitor.pipeline import Pipeline, Status
@@ -39,7 +40,6 @@ from monitor.windows import DAY, HISTORY, Windows, minute_of, time_of
 from monitor.works import WORKS, declared
 
 log = structlog.get_logger()
-EVENTS = ("transactions", "metrics")
 ENDLESS = 1 << 40
 """A minute that never comes."""
 TELL = 30

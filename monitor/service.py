@@ -24,13 +24,15 @@ from monitor.going_down import Downs
 from monitor.hearing import Hearing
 from monitor.intake import Intake, Rows, let_go, tell_committed
 from monitor.jobs import scheduled
-from monitor.judge import EVENTS, Done, Down, Judge, Stopped
+from monitor.judge import Done, Down, Judge, Stopped
+from monitor.lateness import EVENTS, behind, still
 from monitor.leading import reported
 from monitor.left_out import tell_left_out, tell_odd
 from monitor.logs import kind_and_place
 from monitor.metrics import Metrics
 from monitor.notices import Notices
 from monitor.portrait import outlook
+from monitor.readiness import in_part, local
 from monitor.receiving import Refreshing, made, tellers
 from monitor.retention import compact, prune
 from monitor.sending import Sending
@@ -88,6 +90,7 @@ class Service:
         self.metrics.queued(self._queue.qsize)
         fresh = outlook(config).fresh
         self.metrics.stale(lambda: self.clock() - time_of(self.judge.judged_until or 0) > fresh)
+        self.metrics.behind, self.metrics.still = partial(behind, self), partial(still, self)
         self._stopping = Event()
         self._ending = Event()
         self._told_to_end = ending
@@ -171,7 +174,7 @@ class Service:
         for item in arrived:
             self.hearing.lost.discard(item.source)
         for name in self.hearing.silent():
-            error = f"no answer since {self.hearing.heard[name].isoformat(timespec='seconds')}"
+            error = f"no answer since {local(self, self.hearing.heard[name])}"
             since = self.hearing.due(name)
             arrived = [*arrived, replace(self._down(self._intakes[name], error, "timeout"), since=since)]
             self.hearing.lost.add(name)
@@ -377,7 +380,7 @@ class Service:
         return self.last_cycle is not None and self.clock() - self.last_cycle > allowed
 
     def ready(self) -> tuple[bool, str]:
-        """Whether a full cycle has ended lately and people can be told; if not, why."""
+        """Whether a full cycle has ended lately and people can be told; if not, why; and if so, what is not seen all the same."""
         if self._failed >= FAILED:
             return False, f"no se puede juzgar, {self._failed} intentos seguidos fallaron: {self._failure}"
         down = [name for name, standing in self.judge.sources.items() if standing.down]
@@ -387,8 +390,8 @@ class Service:
         if self.last_cycle is None:
             return False, errors or "todavía se lee la historia"
         if self.behind:
-            since = f"sin un ciclo completo desde {self.last_cycle.isoformat(timespec='seconds')}"
+            since = f"sin un ciclo completo desde {local(self, self.last_cycle)}"
             return False, f"{since}: {errors}" if errors else since
         if how := self.runs.stuck("notices"):
             return False, f"no se puede avisar, la tarea «notices» {how}"
-        return True, "listo"
+        return True, in_part(self)

@@ -7,11 +7,11 @@ from typing import Any
 from urllib.parse import urlencode, urljoin
 
 from connectors import Batch, Case, Cursor, Reject, SourceError
+from connectors.addresses import shown
 from connectors.changed import changed
-from connectors.fields import Fields
+from connectors.fields import Fields, no_case
 from connectors.login import Login
 from connectors.page import Form, Page
-from connectors.refused import shown
 from connectors.session import Session
 from connectors.turns import turn
 
@@ -99,9 +99,7 @@ class Webpage:
             )
         found = self._find(case.key)
         if found is None:
-            raise SourceError(
-                f"{self.session.shown}: there is no case with key {case.key}", permanent=True, fault="refused"
-            )
+            raise no_case(self.session.shown, case.key)
         self._send(urljoin(self.url, self._change.replace("{}", found)), self._sent.present(case))
 
     def check(self) -> str:
