@@ -31,6 +31,7 @@ from monitor.mending import Promotions, remember, take
 from monitor.patience import Standing
 from monitor.pipeline import Pipeline, Status
 from monitor.portfolio import Portfolio
+from monitor.standing import only, tuples
 from monitor.store import Step, Store
 from monitor.telling import messages
 from monitor.traces import Traces
@@ -191,7 +192,8 @@ class Judge:
         held = [alert.incident_id for alert in alerts if alert.incident_id]
         live = self.store.incidents((i.state == IncidentState.FIRING) | (i.resolved_at > at - AFTER) | i.id.in_(held))
         ids = [incident.id for incident in live]
-        self.pipeline.incidents = self.pipeline.incidents.again(alerts, live)
+        taken = (str(key) for (key,) in tuples(self.store, only(t.incidents, "id")))
+        self.pipeline.incidents = self.pipeline.incidents.again(alerts, live, taken)
         self.pipeline.recent = {incident.id: incident for incident in live if incident.state is IncidentState.RESOLVED}
         self.pipeline.impacts.recall(live, self.store.impacts(t.impacts.c.incident_id.in_(ids)))
         since = min((i.detected_at for i in live), default=at)
@@ -199,6 +201,7 @@ class Judge:
         theirs = t.their_cases.c
         cases = self.store.their_cases(theirs.reported_at > since - AFTER)
         self.pipeline.book = CaseBook(known, cases, self.config.declared)
+        self.pipeline.book.know(live)
         self._promotions.hear(cases)
         remember(self.pipeline, (a for a in self.store.acts() if a.id <= self._last_act and a.incident_id in set(ids)))
         self.pipeline.causes = recalled(self.store, self.pipeline.portfolio.escalating, at, live)
