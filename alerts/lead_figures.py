@@ -22,7 +22,8 @@ FORMULAS = {
     "reached_first": "afectados que reportaron y a quienes antes se les abrió el caso o se les informó"
     " / afectados que reportaron (por cliente y afectación)",
     "reached_first_in_time": "lo mismo, entre los que reportaron 5 minutos o más después de su primera falla",
-    "lead": "mediana de (reporte del cliente - nuestro caso o el aviso, o si no el enlace a su caso); negativa si el cliente fue primero",
+    "lead": "mediana de (reporte del cliente - nuestro caso o el aviso, o si no el enlace a su caso); negativa si el cliente fue primero"
+    ", también de quien llamó hasta 2 h antes de la detección, antes de su falla",
     "silent": "afectados que no han reportado: no cuentan en ninguna tasa",
     "silent_reached": "de ellos, los que tienen caso nuestro vigente o fueron informados",
     "to_detect": "mediana de (detección - primera falla del cliente), entre los que fallaron antes de la detección",

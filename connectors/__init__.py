@@ -1,4 +1,4 @@
-"""Facts in; cases, notices and rows for boards out: the columns of each role, what a source, a desk, a receiver and a board must do.
+"""Facts in; cases, notices and rows for boards out: what a source, a desk, a receiver and a board must do.
 
 One file under `sources/`, `desks/`, `receivers/` or `boards/` is one kind: its name is the `kind` of a config block, its single
 public class takes the block's other keys as keyword-only options. Nothing is registered; `connectors.kinds` finds the
@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
-import pyarrow as pa
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
+
+    import pyarrow as pa
 
 Cursor = dict[str, Any]
 """Where a source stopped: small, JSON-able, opaque to everyone else. Committed with the decisions its rows led to."""
@@ -30,108 +30,8 @@ AHEAD = timedelta(minutes=5)
 KEPT = 1000
 """Rejects of one poll that are kept, each with where it stands and why; the others are counted."""
 
-TIME = pa.timestamp("us", tz="UTC")
-MONEY = pa.decimal128(18, 2)
-
-ROLES: Mapping[str, pa.Schema] = {
-    "transactions": pa.schema(
-        [
-            ("timestamp", TIME),
-            ("product", pa.string()),
-            ("channel", pa.string()),
-            ("client_id", pa.string()),
-            ("status", pa.string()),
-            ("error_code", pa.string()),
-            ("latency_ms", pa.float64()),
-            ("amount", MONEY),
-            ("count", pa.int64()),
-            ("id", pa.string()),
-        ]
-    ),
-    "metrics": pa.schema(
-        [
-            ("timestamp", TIME),
-            ("series", pa.string()),
-            ("value", pa.float64()),
-            ("product", pa.string()),
-            ("channel", pa.string()),
-        ]
-    ),
-    "cases": pa.schema(
-        [
-            ("case_id", pa.string()),
-            ("client_id", pa.string()),
-            ("product", pa.string()),
-            ("channel", pa.string()),
-            ("kind", pa.string()),
-            ("typology", pa.string()),
-            ("status", pa.string()),
-            ("opened_at", TIME),
-            ("resolved_at", TIME),
-            ("closed_at", TIME),
-            ("updated_at", TIME),
-            ("level", pa.string()),
-            ("returns", pa.int64()),
-            ("reopened", pa.int64()),
-            ("reported_by", pa.string()),
-            ("reported_at", TIME),
-            ("subject", pa.string()),
-        ]
-    ),
-    "clients": pa.schema(
-        [
-            ("client_id", pa.string()),
-            ("name", pa.string()),
-            ("segment", pa.string()),
-            ("value_rank", pa.int64()),
-            ("sensitivity", pa.float64()),
-            ("post_sale", pa.string()),
-            ("substitute", pa.string()),
-            ("manager", pa.string()),
-            ("group_id", pa.string()),
-            ("sector", pa.string()),
-        ]
-    ),
-    "holdings": pa.schema(
-        [
-            ("client_id", pa.string()),
-            ("product", pa.string()),
-            ("channel", pa.string()),
-            ("since", TIME),
-            ("until", TIME),
-        ]
-    ),
-    "stories": pa.schema(
-        [
-            ("story_id", pa.string()),
-            ("sprint", pa.string()),
-            ("sprint_start", TIME),
-            ("sprint_end", TIME),
-            ("title", pa.string()),
-            ("state", pa.string()),
-            ("planned_at", TIME),
-            ("done_at", TIME),
-            ("updated_at", TIME),
-        ]
-    ),
-}
-"""Our names and types, by role. A text that a source lacks is '', never null; a number or a time it lacks is null."""
-
 SPARSE: Mapping[bytes, bytes] = {b"vigia": b"sparse"}
 """Schema metadata of a batch whose rows name only the keys they have (JSON): it may lack a column that others have."""
-
-REQUIRED: Mapping[str, tuple[str, ...]] = {
-    "transactions": ("timestamp", "status"),
-    "metrics": ("timestamp",),
-    "cases": ("case_id", "opened_at"),
-    "clients": ("client_id",),
-    "holdings": ("client_id", "product"),
-    "stories": ("story_id", "sprint"),
-}
-"""What a row must have to mean anything: a row without it is rejected, told and counted; the others go on."""
-
-STATUSES = ("ok", "failed", "rejected", "reversed", "pending", "other")
-"""Status classes. `other` is what no class names: counted in `total`, and reported."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +56,8 @@ class Batch:
     normal while a backlog is being read); rejects: rows that could not even be read, the first KEPT, and rejected: the number of all;
     where: where a row of the table stands, asked only for those that turn out unusable (None: the source cannot say); notes: what was
     left aside and nothing is lost by it, told once; lost: what was never read and is no longer there, in words ('': nothing): what
-    happened up to now is not fully known; gaps: from when to when the source knows that it does not know: there, no row is not zero.
+    happened up to now is not fully known; gaps: from when to when the source knows that it does not know: there, no row is not zero;
+    again: rows that could not be read, were told before and have come again.
     """
 
     table: pa.Table
@@ -169,6 +70,7 @@ class Batch:
     lost: str = ""
     gaps: tuple[tuple[datetime, datetime], ...] = ()
     rejected: int = 0
+    again: int = 0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "rejected", max(self.rejected, len(self.rejects)))

@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 from collections import deque
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field, replace
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from connectors import Fault, SourceError
+from connectors.handshake import refusal
+from connectors.tls import Tls
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -22,14 +23,19 @@ PREFETCHED = 64 << 20
 PARTING = 2000
 """Milliseconds that an answer to the offsets told is waited for when all is let go of; and as many by the client itself, of whose closing
 nothing comes where one is missing."""
+GLANCE = 0.25
+"""Seconds after which it is looked whether the brokers let us in at all."""
+_TLS = re.compile(r"certificate verify failed|SSL alert number")
+"""What the client says where TLS itself is refused, by either side; it calls by the same name a connection that merely broke off."""
 _FAULTS: tuple[tuple[Fault, tuple[str, ...]], ...] = (
-    ("login", ("_AUTHENTICATION", "SASL_AUTHENTICATION_FAILED", "UNSUPPORTED_SASL_MECHANISM", "_SSL")),
+    ("login", ("_AUTHENTICATION", "SASL_AUTHENTICATION_FAILED", "UNSUPPORTED_SASL_MECHANISM", "TLS")),
     ("login", ("TOPIC_AUTHORIZATION_FAILED", "GROUP_AUTHORIZATION_FAILED", "CLUSTER_AUTHORIZATION_FAILED")),
-    ("refused", ("UNKNOWN_TOPIC_OR_PART", "_UNKNOWN_TOPIC", "_UNKNOWN_PARTITION", "TOPIC_EXCEPTION", "_INVALID_ARG")),
-    ("unreachable", ("_RESOLVE", "_TRANSPORT", "_ALL_BROKERS_DOWN")),
+    ("refused", ("UNKNOWN_TOPIC_OR_PART", "TOPIC_EXCEPTION", "_INVALID_ARG")),
+    ("unreachable", ("_RESOLVE", "_TRANSPORT", "_ALL_BROKERS_DOWN", "_UNKNOWN_PARTITION", "_UNKNOWN_TOPIC")),
     ("timeout", ("_TIMED_OUT", "_TIMED_OUT_QUEUE", "REQUEST_TIMED_OUT")),
 )
-"""Kinds of fault by the names of Kafka's errors, the most telling first."""
+"""Kinds of fault by the names of Kafka's errors, the most telling first. TLS is our name; _UNKNOWN_PARTITION means that the client knows of
+no broker for it any more."""
 
 
 @dataclass(slots=True)
@@ -44,7 +50,15 @@ class _Heard:
     unanswered: deque[None] = field(default_factory=deque)
 
     def error(self, error: KafkaError) -> None:
-        self.errors.setdefault(error.name(), error.str())
+        name = error.name()
+        if name in ("_SSL", "_TRANSPORT"):
+            name = "TLS" if _TLS.search(error.str()) else "_TRANSPORT"
+        self.errors.setdefault(name, error.str())
+
+    def log(self, _: int, __: str, *words: str) -> None:
+        """As the client's logger: that it was cut off, it says there alone."""
+        if "Disconnected" in words[-1]:
+            self.errors.setdefault("_TRANSPORT", re.sub(r"^\[thrd:[^\]]*\]: ", "", words[-1]))
 
     def commit(self, error: KafkaError | None, places: Iterable[TopicPartition] = ()) -> None:
         self.unanswered.popleft()
@@ -85,15 +99,13 @@ class Brokers:
         for name, path in (("ca_file", ca_file), ("cert_file", cert_file), ("key_file", key_file)):
             if path and not security.endswith("ssl"):
                 raise ValueError(f"{name}: goes with security ssl or sasl_ssl")
-            if path and not Path(path).is_file():
-                raise ValueError(f"{name}: no such file")
-        if bool(cert_file) != bool(key_file):
-            raise ValueError("cert_file: cert_file and key_file go together")
+        tls = Tls(ca_file, cert_file, key_file, key_password)
+        self._tls = tls if security.endswith("ssl") else None
         self.servers, self.group, self.seconds = servers, group, seconds
         self._secrets = [secret for secret in (password, key_password) if secret]
         given: dict[str, Any] = {
             "sasl.mechanism": mechanism if username else "", "sasl.username": username, "sasl.password": password,
-            "ssl.ca.location": ca_file, "ssl.certificate.location": cert_file, "ssl.key.location": key_file,
+            "ssl.ca.location": ca_file, "ssl.certificate.location": cert_file, "ssl.key.location": key_file or cert_file,
             "ssl.key.password": key_password,
         }  # fmt: skip
         self._options = {name: value for name, value in given.items() if value} | {
@@ -102,10 +114,10 @@ class Brokers:
             "auto.offset.reset": "error", "isolation.level": "read_committed",
             "queued.max.messages.kbytes": PREFETCHED >> 10,
             "session.timeout.ms": PARTING, "heartbeat.interval.ms": PARTING // 3,  # of no session: how long parting may take
-            "log_level": 0,  # it would write to stderr by itself, and says the same as errors
         }  # fmt: skip
         self._clients: tuple[Consumer, Consumer, _Heard] | None = None
         self._told = ""
+        self._let_in = False
 
     @contextmanager
     def clients(self) -> Iterator[tuple[Consumer, Consumer, bool]]:
@@ -113,15 +125,37 @@ class Brokers:
         new = self._clients is None
         try:
             if (clients := self._clients) is None:
+                self._look_at_files()
                 heard = _Heard()
-                options = self._options | {"error_cb": heard.error, "on_commit": heard.commit}
+                options = self._options | {"error_cb": heard.error, "on_commit": heard.commit, "logger": heard}
                 clients = self._clients = Consumer(options), Consumer(options), heard
             yield clients[0], clients[1], new
+            clients[2].errors.clear()  # it was all overcome
+            self._let_in = True
         except KafkaException as error:
             raise self._fault(error.args[0]) from None
         except BaseException:
             self._let_go()
             raise
+
+    def partitions(self, asker: Consumer, topic: str, by: float) -> list[int]:
+        """Of a topic, asked until `by`, but no longer than it takes to know that no broker will let us in."""
+        glance = GLANCE
+        while True:
+            try:
+                found = asker.list_topics(topic, timeout=min(glance, max(by - monotonic(), 0.1))).topics[topic]
+            except KafkaException as error:
+                asker.consume(1, timeout=0)  # what the client has to say comes with it
+                if error.args[0].name() == "_TIMED_OUT":
+                    glance = self.seconds  # we are in, and they are slow
+                elif error.args[0].name() != "_TRANSPORT" or self._shut_out():
+                    raise
+                if monotonic() >= by:
+                    raise self.late("no answer") from None
+                continue
+            if found.error:
+                raise KafkaException(found.error)
+            return sorted(found.partitions)
 
     def tell(self, offsets: list[TopicPartition]) -> None:
         """The group's offsets, without waiting for an answer; SourceError if those before were refused, once.
@@ -153,12 +187,23 @@ class Brokers:
         self._clients = None  # they close with their last reference: another thread may hold one this moment
 
     def late(self, what: str) -> SourceError:
-        """There was no answer in time."""
-        return SourceError(f"{self.servers}: {what} within {self.seconds:g} s", fault="timeout")
+        """There was no answer in time, unless the client says why there could be none."""
+        return self._known({}) or SourceError(f"{self.servers}: {what} within {self.seconds:g} s", fault="timeout")
+
+    def _look_at_files(self) -> None:
+        """They may be others than at the start: without a word the library would ask for the password of a key at the terminal."""
+        try:
+            if self._tls:
+                replace(self._tls)
+        except ValueError as error:
+            raise SourceError(f"{self.servers}: {error}", whole=True, fault="login") from None
 
     def _fault(self, error: KafkaError) -> SourceError:
+        known = self._known({error.name(): error.str()})
+        return known or SourceError(f"{self.servers}: {self._shown(error.str())}", fault="server")
+
+    def _known(self, said: dict[str, str]) -> SourceError | None:
         """What is behind an error, which may only say that there was no answer: the client's own errors say why."""
-        said = {error.name(): error.str()}
         if (clients := self._clients) is not None:
             for client in clients[:2]:
                 client.consume(1, timeout=0.05)  # they come with it
@@ -168,12 +213,28 @@ class Brokers:
             for name in names:
                 if name in said:
                     words = f"{self.servers}: {self._shown(said[name])}"
+                    vague = kind == "unreachable" and name != "_RESOLVE" and "Connect to" not in words
+                    if (vague or name == "TLS") and (refused := self._refusal(said[name])):
+                        return refused
+                    if vague and not self._let_in:
+                        words += f" (is security = {self._options['security.protocol']} what they speak there?)"
                     permanent = kind in ("login", "refused")
                     return SourceError(words, permanent=permanent, whole=kind == "login", fault=kind)
-        return SourceError(f"{self.servers}: {self._shown(error.str())}", fault="server")
+        return None
+
+    def _shut_out(self) -> bool:
+        """By every broker, and it will be the same at the next attempt."""
+        errors = self._clients[2].errors if self._clients else {}
+        return "_ALL_BROKERS_DOWN" in errors and any(name in errors for name in _FAULTS[0][1])
+
+    def _refusal(self, words: str) -> SourceError | None:
+        """What is wrong with TLS at the broker that is named, or at the first."""
+        named = re.match(r"(?:\w+://)?([^\s/]+:\d+)/\w+: ", words)
+        found = refusal(named[1] if named else self.servers.split(",")[0], self._tls)
+        return found if found and found.permanent else None
 
     def _shown(self, words: str) -> str:
-        words = re.sub(r" \(after \d+ms in state \w+\)|^\S+/bootstrap: ", "", " ".join(words.split()))
+        words = re.sub(r" \(after \d+ms in state \w+\)|^\S+/(bootstrap|\d+): ", "", " ".join(words.split()))
         for secret in self._secrets:
             words = words.replace(secret, "***")
         return words

@@ -6,10 +6,11 @@ from typing import Any
 from urllib.parse import urlencode, urljoin
 
 from connectors import SourceError
+from connectors.addresses import shown
+from connectors.exchange import Answer
 from connectors.login import Login
 from connectors.page import Form, Page
-from connectors.refused import shown
-from connectors.session import ANY, Answer, Session
+from connectors.session import ANY, Session
 
 MOVED = (301, 302, 303)
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}

@@ -11,7 +11,8 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connectors import TIME, SourceError
+from connectors import SourceError
+from connectors.roles import TIME
 
 _PROBE = "TIMESTAMPTZ '2026-11-21 13:02:00'"
 """A time whose every part is another number."""

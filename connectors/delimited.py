@@ -8,6 +8,7 @@ import re
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv
 
 from connectors import KEPT
@@ -87,6 +88,16 @@ def header(line: str, delimiter: str) -> list[str]:
     names = [name.strip() for name in next(csv.reader(io.StringIO(line), delimiter=delimiter), [])]
     twice = {name for name in names if names.count(name) > 1}
     return [f"{name} ({names[: i + 1].count(name)})" if name in twice else name for i, name in enumerate(names)]
+
+
+def reordered(table: pa.Table) -> int | None:
+    """The first row that is the header in another order, as where one export was put behind another: there the first does not hold."""
+    names = table.column_names
+    like = pc.indices_nonzero(pc.is_in(table.column(0), pa.array(names, pa.string()))).to_pylist() if names else []
+    said = ([cell.strip() for cell in table.slice(row, 1).to_pylist()[0].values()] for row in like)
+    return next(
+        (row for row, cells in zip(like, said, strict=True) if cells != names and sorted(cells) == sorted(names)), None
+    )
 
 
 def parse(chunk: bytes, end: int, names: list[str], delimiter: str, most: int = KEPT) -> tuple[pa.Table, Malformed]:

@@ -3,33 +3,29 @@
 from __future__ import annotations
 
 import gzip
-import hashlib
 import re
 from base64 import b64decode
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
-from pathlib import Path
 from typing import IO, TYPE_CHECKING, cast
 
-import pyarrow as pa
 import pyarrow.parquet
 
-from connectors import KEPT, Batch, Cursor, Reject, SourceError, lines, parquet
-from connectors.drops import Reading, State, Waiting, mark_of, short, text
-from connectors.growing import Piece, beginning, open_bytes
-from connectors.records import alike, form
+from connectors import Batch, Cursor, Reject, SourceError, parquet
+from connectors.contents import begun
+from connectors.drops import State, Waiting, mark_of, text
+from connectors.growing import Piece, open_bytes
+from connectors.records import form
+from connectors.taken import Taken
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import timedelta
 
-    from connectors import Where
     from connectors.folders import Folder, Found
     from connectors.growing import Place
     from connectors.records import Records
 
-LIMIT = 128 << 20
-"""Bytes taken at one poll, over all files."""
 FILES = 500
 """Files read at one poll."""
 MOST = 20_000
@@ -39,19 +35,6 @@ AGED = 300.0
 PATIENCE = 600.0
 """Seconds for which a file that does not settle keeps the folder from vouching for more than the time before it; then it is told."""
 _OURS = re.compile(r"\.(csv|txt|jsonl|ndjson|parquet)(\.gz)?$", re.IGNORECASE)
-
-
-@dataclass
-class _Taken:
-    """What one poll took so far."""
-
-    tables: list[pa.Table] = field(default_factory=list)
-    rejects: list[Reject] = field(default_factory=list)
-    notes: list[Reject] = field(default_factory=list)
-    standing: list[tuple[int, Where]] = field(default_factory=list)
-    rejected: int = 0
-    left: int = 0
-    drained: bool = True
 
 
 class Dropped:
@@ -65,7 +48,7 @@ class Dropped:
 
     def poll(self, cursor: Cursor | None, now: datetime) -> Batch:
         """What was dropped since `cursor`; at most about 128 MB or 500 files."""
-        state, taken = State.of(cursor), _Taken(left=LIMIT)
+        state, taken = State.of(cursor), Taken()
         files = sorted(self.folder.found(), key=lambda file: (file.at, file.name))
         if len(files) > MOST:
             raise SourceError(
@@ -98,29 +81,17 @@ class Dropped:
             taken.notes.append(Reject(self.folder.shown, words))
         fault = self._read(ready, marks, state, taken, now.timestamp())
         untold = [f for f in ready if marks[f.name] in self._bad and state.bad.get(f.name) != text(marks[f.name])]
-        if untold and (taken.tables or taken.rejects):
+        if untold and taken.some:
             taken.drained = False
         elif untold and taken.drained:
             # In a batch of their own: what they hold is lost until they are mended, and the time is told as unknown.
             state.bad |= {file.name: text(marks[file.name]) for file in untold}
-            taken.rejects = [Reject(_called(file.name), str(self._bad[marks[file.name]]), "file") for file in untold]
-        if fault and not taken.tables and not taken.rejects and not taken.notes:
+            taken.rejects = [Reject(file.called, str(self._bad[marks[file.name]]), "file") for file in untold]
+        if fault and not taken.some and not taken.notes:
             raise fault
         state.polled = now.timestamp()
-        drained = taken.drained and fault is None
-        until = self._vouched(state, now) if drained else None
-        table = pa.concat_tables(taken.tables, promote_options="default") if taken.tables else pa.table({})
-        where = lines.one_after_another(taken.standing) if taken.standing else None
-        return Batch(
-            table,
-            state.cursor(),
-            drained,
-            until,
-            tuple(taken.rejects),
-            where,
-            tuple(taken.notes),
-            rejected=taken.rejected,
-        )
+        taken.drained = taken.drained and fault is None
+        return taken.batch(state.cursor(), self._vouched(state, now))
 
     def _vouched(self, state: State, now: datetime) -> datetime | None:
         """Until when all has come: what waits may hold rows from when it was not there yet, and none from before that."""
@@ -142,7 +113,7 @@ class Dropped:
             return f"{self.folder.shown}: no file yet"
         last = files[-1]
         columns = ", ".join(self.records.in_words(last.name, lambda: self._columns(last)))
-        return f"{len(files)} file{'s' * (len(files) > 1)}, the last {_called(last.name)}: {columns or 'no rows yet'}"
+        return f"{len(files)} file{'s' * (len(files) > 1)}, the last {last.called}: {columns or 'no rows yet'}"
 
     def _columns(self, file: Found) -> list[str]:
         with self.folder.opened(file) as stream:
@@ -152,37 +123,37 @@ class Dropped:
                 return self.records.columns(file.name, stream)
             return self.records.columns(file.name, cast("IO[bytes]", gzip.open(stream, "rb")))
 
-    def _whole(self, fresh: Sequence[Found], state: State, now: float, taken: _Taken) -> list[Found]:
+    def _whole(self, fresh: Sequence[Found], state: State, now: float, taken: Taken) -> list[Found]:
         """Those that nobody is writing any more; the others wait."""
         ready, seen = [], state.waiting | self._looked  # an answer that could not be used took its cursor with it
-        begun = state.reading[1].mark if state.reading else ""
+        half_read = state.reading[1].mark if state.reading else ""
         self._looked, state.waiting = {}, {}
         for file in fresh:
             one = seen.get(file.name, Waiting(file.tag, now, now, before=state.polled))
             one = one if one.tag == file.tag else one._replace(tag=file.tag, since=now)
             self._looked[file.name] = one
             settled = now - one.since >= self._settled or now - file.at >= self._settled + AGED
-            if settled or text(mark_of(file.name, file.tag)) == begun:
+            if settled or text(mark_of(file.name, file.tag)) == half_read:
                 ready.append(file)
             else:
                 self._wait(file, now, state, taken)
         return ready
 
-    def _wait(self, file: Found, now: float, state: State, taken: _Taken) -> None:
+    def _wait(self, file: Found, now: float, state: State, taken: Taken) -> None:
         one = self._looked[file.name]
         if now - one.first >= PATIENCE and not one.told:
-            taken.notes.append(Reject(_called(file.name), "keeps changing: it is read once it lies still"))
+            taken.notes.append(Reject(file.called, "keeps changing: it is read once it lies still"))
             one = one._replace(told=True)
         state.waiting[file.name] = self._looked[file.name] = one
 
     def _read(
-        self, ready: Sequence[Found], marks: dict[str, bytes], state: State, taken: _Taken, now: float
+        self, ready: Sequence[Found], marks: dict[str, bytes], state: State, taken: Taken, now: float
     ) -> SourceError | None:
         """Takes from each file in turn; the first fault of one that could not be fetched."""
         fault = None
-        begun = state.reading[1].mark if state.reading else ""
-        order = sorted(ready, key=lambda file: text(marks[file.name]) != begun)  # what was begun goes on
-        if not order or text(marks[order[0].name]) != begun:
+        half_read = state.reading[1].mark if state.reading else ""
+        order = sorted(ready, key=lambda file: text(marks[file.name]) != half_read)  # what was begun goes on
+        if not order or text(marks[order[0].name]) != half_read:
             state.let_go()  # changed or gone in the middle of it
         asked = 0
         for file in order:
@@ -210,29 +181,24 @@ class Dropped:
                     break  # nor will the others be fetched; and what was begun goes first
         return fault
 
-    def _take(self, file: Found, mark: bytes, state: State, taken: _Taken) -> bool:
+    def _take(self, file: Found, mark: bytes, state: State, taken: Taken) -> bool:
         """One file's rows onto what was taken; whether the next one may follow."""
         if self.folder.open_ended and not _ours(file.name):
-            taken.notes.append(Reject(_called(file.name), "left: the name does not end in .csv, .jsonl or .parquet"))
+            taken.notes.append(Reject(file.called, "left: the name does not end in .csv, .jsonl or .parquet"))
             state.known.add(mark)
             return True
         form(file.name)
         path = self.folder.local(file)
         if not state.reading:
-            begun = self.records.in_words(file.name, lambda: self._begun(path, file, mark, state, taken))
-            state.reading = (file.name, begun) if begun else None
+            found = self.records.in_words(
+                file.name, lambda: begun(path, file, mark, state, taken.notes, repeats=self._repeats)
+            )
+            state.reading = (file.name, found) if found else None
         if state.reading:
             so_far = state.reading[1]
             piece = self.records.in_words(file.name, lambda: self._piece(path, file, so_far.place, taken.left))
-            if piece.table.num_rows:
-                if taken.tables and not alike(taken.tables[0].schema, piece.table.schema):
-                    return False
-                if piece.where:
-                    taken.standing.append((piece.table.num_rows, piece.where))
-                taken.tables.append(piece.table)
-            taken.rejects += piece.rejects[: KEPT - len(taken.rejects)]
-            taken.rejected += piece.rejected
-            taken.left -= piece.table.nbytes
+            if not taken.add(piece):
+                return False
             some = so_far.rows or bool(piece.table.num_rows or piece.rejects)
             so_far = replace(so_far, place=piece.place, rows=some, whole=not piece.more)
             state.reading = (file.name, so_far)
@@ -245,66 +211,12 @@ class Dropped:
         state.bad.pop(file.name, None)
         return True
 
-    def _begun(self, path: str, file: Found, mark: bytes, state: State, taken: _Taken) -> Reading | None:
-        """Where the reading of a file begins; nothing if its content has been read already."""
-        before = state.recent.get(file.name)
-        size, digest, top = _digests(path, before.size if before else 0)
-        begun = Reading(text(mark), size, digest, beginning(), whole=False)
-        # in the middle of this very content reading stopped, under this name or another
-        half = next((one for one in state.recent.values() if one.digest == digest and not one.whole), None)
-        if half:
-            return replace(begun, place=half.place, rows=half.rows)
-        if before and digest == before.digest:
-            return None  # touched, no more
-        if b64decode(digest) in state.contents and not self._repeats:
-            taken.notes.append(Reject(_called(file.name), "left: a file with the same content has been read already"))
-            return None
-        if path.lower().endswith(".gz"):
-            _prove(path)
-        if before and self._goes_on(path, file, before, top):
-            return replace(begun, place=before.place)
-        if before and before.size:
-            taken.notes.append(
-                Reject(_called(file.name), "has changed since it was read: read again from its beginning")
-            )
-        return begun
-
-    @staticmethod
-    def _goes_on(path: str, file: Found, before: Reading, top: str) -> bool:
-        """Whether it still begins with what was read."""
-        if form(file.name) == "parquet":
-            return parquet.same(path, before.place)
-        return top == before.digest
-
     def _piece(self, path: str, file: Found, place: Place, limit: int) -> Piece:
         if form(file.name) == "parquet":
             return parquet.take(path, place, [], "", limit, called=file.name)
         with open_bytes(path) as stream:
             own = place if place["at"] else None
             return self.records.take(file.name, stream, own, [], limit=limit, still_written=False, whole=True, seen="")
-
-
-def _digests(path: str, size: int) -> tuple[int, str, str]:
-    """How long the file is, what its content is, and what its first `size` bytes are ('' if it has no more than those)."""
-    whole, top, left, length = hashlib.sha256(), "", size, 0
-    with Path(path).open("rb") as stream:
-        while piece := stream.read(min(left, 1 << 20) if left else 1 << 20):
-            if size and not left and not top:
-                top = short(whole.digest())
-            whole.update(piece)
-            left, length = max(left - len(piece), 0), length + len(piece)
-    return length, short(whole.digest()), top
-
-
-def _prove(path: str) -> None:
-    """Decompress it all: of a file that was cut short, no row is taken. EOFError or OSError if it was."""
-    with open_bytes(path) as stream:
-        while stream.read(1 << 20):
-            pass
-
-
-def _called(name: str) -> str:
-    return name.rpartition("/")[2]
 
 
 def _ours(name: str) -> bool:

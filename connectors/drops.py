@@ -35,7 +35,7 @@ class Waiting(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class Progress:
     """How far a file was read.
 
     mark: of its name and look when it was begun; size, digest: how many bytes lay there then, and what they were; place: where reading
@@ -61,10 +61,10 @@ class State:
 
     known: set[bytes] = field(default_factory=set)
     contents: dict[bytes, None] = field(default_factory=dict)
-    recent: dict[str, Reading] = field(default_factory=dict)
+    recent: dict[str, Progress] = field(default_factory=dict)
     waiting: dict[str, Waiting] = field(default_factory=dict)
     bad: dict[str, str] = field(default_factory=dict)
-    reading: tuple[str, Reading] | None = None
+    reading: tuple[str, Progress] | None = None
     polled: float | None = None
     disk: str = ""
 
@@ -76,7 +76,7 @@ class State:
         known = set(_cut(cursor.get("known", ""), MARK))
         # what was read from these names as growing files, before the folder itself was named
         known |= {mark_of(name, place["seen"]) for name, place in cursor.get("files", {}).items() if place["seen"]}
-        recent = {name: Reading(**{"mark": "", **one}) for name, one in cursor.get("recent", {}).items()}
+        recent = {name: Progress(**{"mark": "", **one}) for name, one in cursor.get("recent", {}).items()}
         begun = dict(cursor.get("reading", {}))
         return cls(
             known=known,
@@ -84,7 +84,7 @@ class State:
             recent=recent,
             waiting={name: Waiting(*one) for name, one in cursor.get("waiting", {}).items()},
             bad=dict(cursor.get("bad", {})),
-            reading=(begun.pop("name", ""), Reading(**begun | {"whole": False})) if begun else None,
+            reading=(begun.pop("name", ""), Progress(**begun | {"whole": False})) if begun else None,
             polled=cursor.get("polled"),
             disk=cursor.get("disk", ""),
         )

@@ -26,6 +26,11 @@ class Found:
     at: float
     tag: str
 
+    @property
+    def called(self) -> str:
+        """Its name, without the folders."""
+        return self.name.rpartition("/")[2]
+
 
 class Folder(Protocol):
     """What `dropped.Dropped` reads. Methods raise SourceError; FileNotFoundError where a file is gone, or not what it was when listed.

@@ -11,19 +11,17 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from connectors import KEPT, Batch, Cursor, Reject, SourceError, carried, lines, parquet
+from connectors import Batch, Cursor, Reject, SourceError, carried, parquet
 from connectors.growing import MARGIN, Piece, Place, appearance, half_written, open_bytes, starts_alike, still
-from connectors.records import alike, form
+from connectors.records import form
+from connectors.taken import Taken
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from connectors import Where
     from connectors.records import Records
 
-LIMIT = 128 << 20
-"""Bytes taken at one poll, over all files."""
 SETTLED = 60
 """Seconds that a CSV file must lie untouched before a last row without a line end is taken for whole."""
 GONE = timedelta(days=7)
@@ -32,17 +30,11 @@ MOST_GONE = 1000
 
 
 @dataclass
-class _Taken:
-    """What one poll took so far. aside: the files that could not be read, and why; read: one could."""
+class _Taken(Taken):
+    """aside: the files that could not be read, and why; read: one could."""
 
-    tables: list[pa.Table] = field(default_factory=list)
-    rejects: list[Reject] = field(default_factory=list)
-    standing: list[tuple[int, Where]] = field(default_factory=list)
-    rejected: int = 0
     aside: dict[str, SourceError] = field(default_factory=dict)
     read: bool = False
-    left: int = 0
-    drained: bool = True
 
 
 class Followed:
@@ -70,21 +62,17 @@ class Followed:
             raise next(iter(taken.aside.values()))
         bad = {name: told for name, told in bad.items() if name in taken.aside or not taken.drained}
         untold = [name for name in taken.aside if name not in bad]
-        if untold and (taken.tables or taken.rejects):
+        if untold and taken.some:
             taken.drained = False
         elif untold and taken.drained:
             # In a batch of their own: what they hold is lost until they are mended, and the time is told as unknown.
             bad |= {name: [_told(name, fault), str(fault)] for name, fault in taken.aside.items() if name in untold}
             taken.rejects = [Reject(Path(name).name, str(taken.aside[name])) for name in untold]
-        notes: tuple[Reject, ...] = ()
         if cursor and paths and not (before.keys() & set(paths)) and not any(fnmatch(n, self.path) for n in before):
-            notes = (Reject(self.path, "read from the beginning: what was read before lay elsewhere"),)
+            taken.notes = [Reject(self.path, "read from the beginning: what was read before lay elsewhere")]
         after: Cursor = {"files": places}
         after |= {part: held for part, held in (("gone", _lately(gone, now)), ("bad", bad)) if held}
-        table = pa.concat_tables(taken.tables, promote_options="default") if taken.tables else pa.table({})
-        where = lines.one_after_another(taken.standing) if taken.standing else None
-        until = now - self._lag if taken.drained else None
-        return Batch(table, after, taken.drained, until, tuple(taken.rejects), where, notes, rejected=taken.rejected)
+        return taken.batch(after, now - self._lag)
 
     def paths(self) -> list[str]:
         """The files that are there; SourceError if the one that is named is not."""
@@ -111,7 +99,7 @@ class Followed:
         now: datetime,
     ) -> _Taken:
         """Takes from each file in turn; what stops one stops no other."""
-        taken = _Taken(left=LIMIT)
+        taken = _Taken()
         for path in order:
             if taken.left <= 0:
                 taken.drained = False
@@ -129,17 +117,10 @@ class Followed:
             taken.read = True
             if piece is None:
                 continue
-            if piece.table.num_rows:
-                if taken.tables and not alike(taken.tables[0].schema, piece.table.schema):
-                    taken.drained = False
-                    break
-                if piece.where:
-                    taken.standing.append((piece.table.num_rows, piece.where))
-                taken.tables.append(piece.table)
+            if not taken.add(piece):
+                taken.drained = False
+                break
             places[path] = piece.place
-            taken.rejects += piece.rejects[: KEPT - len(taken.rejects)]
-            taken.rejected += piece.rejected
-            taken.left -= piece.table.nbytes
             taken.drained = taken.drained and not piece.more
         return taken
 

@@ -11,6 +11,7 @@ import pyarrow.json
 
 from connectors import KEPT, SPARSE
 from connectors.malformed import Malformed
+from connectors.nested import DEPTH, suspect, unfit
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Sequence
@@ -97,14 +98,25 @@ def _as_many(lines: Sequence[bytes], wrong: Container[int]) -> pa.Table | None:
 def _wrong(text: bytes) -> str:
     """Why it is not one JSON object with something in it, or ''."""
     try:
+        found = _read(text)
+    except ValueError as error:
+        return str(error)
+    return "" if isinstance(found, dict) and found else "not a JSON object with a key"
+
+
+def _read(text: bytes) -> Any:
+    """What one line holds; ValueError, saying why, if it can be no row."""
+    try:
         found = json.loads(text.decode())
     except UnicodeDecodeError:
-        return "not UTF-8"
+        raise ValueError("not UTF-8") from None
     except RecursionError:
-        return "not JSON that can be read: nested too deeply"
+        raise ValueError(f"nested more than {DEPTH} deep") from None
     except ValueError as error:
-        return f"not JSON: {error}"
-    return "" if isinstance(found, dict) and found else "not a JSON object with a key"
+        raise ValueError(f"not JSON: {error}") from None
+    if suspect(text) and (why := unfit(found)):
+        raise ValueError(why)
+    return found
 
 
 def _at_once(chunk: bytes) -> pa.Table:
@@ -135,11 +147,18 @@ def _text(kind: pa.DataType) -> pa.DataType:
 
 
 def _columns(chunk: bytes, schema: pa.Schema | None) -> pa.Table:
-    return pyarrow.json.read_json(
+    """Raises ArrowInvalid too where a line is nested too deeply for all that comes after."""
+    table = pyarrow.json.read_json(
         pa.BufferReader(chunk),
         read_options=pyarrow.json.ReadOptions(block_size=BLOCK),
         parse_options=pyarrow.json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="infer"),
     )
+    level = list(table.schema.types)
+    for _ in range(DEPTH):
+        level = [kind.field(n).type for kind in level for n in range(kind.num_fields)]
+        if not level:
+            return table
+    raise pa.ArrowInvalid(f"nested more than {DEPTH} deep")
 
 
 def _line_by_line(chunk: bytes, malformed: Malformed) -> pa.Table:
@@ -149,9 +168,9 @@ def _line_by_line(chunk: bytes, malformed: Malformed) -> pa.Table:
         if not text or text.isspace():
             continue
         try:
-            row = json.loads(text)
-        except (ValueError, RecursionError) as error:
-            malformed.add(line, f"not JSON: {error}")
+            row = _read(text)
+        except ValueError as error:
+            malformed.add(line, str(error))
             continue
         if isinstance(row, dict):
             rows.append(row)

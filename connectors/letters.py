@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from html import escape
 from typing import Any
 
-from connectors import ROLES, Case
+from connectors import Case
 from connectors.fields import FORM, OURS
 from connectors.page import Page
+from connectors.roles import ROLES
 
 KEY = "Clave"
 """The word is one for a password too: only a key's form after it makes a message ours."""

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connectors import SPARSE, TIME
+from connectors import SPARSE
+from connectors.roles import TIME
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import pyarrow as pa
 from confluent_kafka import TIMESTAMP_NOT_AVAILABLE
 
-from connectors import AHEAD, SPARSE, TIME, Reject, Where, jsonl
+from connectors import AHEAD, SPARSE, Reject, Where, jsonl
+from connectors.roles import TIME
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence

@@ -94,6 +94,9 @@ class Records:
             if first
             else partial(jsonl.records, chunk, end),
         )
+        if first and (row := delimited.reordered(table)) is not None:
+            words = f"{path}: {where(row)} is a header again, with its columns in another order: a file has one"
+            raise SourceError(words, fault="unreadable")
         if (len(chunk) - end > LONGEST or (whole and ended)) and b"\n" in chunk[end:]:  # its first line is malformed
             malformed.add(ends, "a quotation mark is never closed")
             end, ends, more = chunk.find(b"\n", end) + 1, ends + 1, True
@@ -177,8 +180,3 @@ def form(path: str) -> str:
         raise SourceError(words, permanent=True, fault="unreadable")
     last = str(found[-1]).lower()
     return {"txt": "csv", "ndjson": "jsonl"}.get(last, last)
-
-
-def alike(one: pa.Schema, other: pa.Schema) -> bool:
-    """Whether tables of these columns can stand one under the other."""
-    return all(one.field(name).type == other.field(name).type for name in set(one.names) & set(other.names))

@@ -8,11 +8,12 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http.client import responses
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 
 import requests
 
 from connectors import Fault, SourceError
+from connectors.addresses import shown
 
 TEMPORARY = (429, 502, 503, 504)
 BAD, TIMEOUT, UNAUTHORIZED, FORBIDDEN, SERVER = 400, 408, 401, 403, 500
@@ -39,12 +40,6 @@ class TooLargeError(SourceError):
 
 class UnauthorizedError(SourceError):
     """The token is not, or no longer, good."""
-
-
-def shown(url: str, *, path: bool = True) -> str:
-    """The address as people may see it: without query, name and password, and without its path where that is a secret."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path if path else '/...'}"
 
 
 def fault(place: str, response: requests.Response, text: bytes, *, path: bool) -> SourceError:

@@ -1,59 +1,35 @@
-"""One HTTP session: logging in, asking again, how long, how much, and what an answer's status means."""
+"""One HTTP session: logging in, asking again, and leaving alone a server that fails."""
 
 from __future__ import annotations
 
-import json
 import time
 from base64 import b64encode
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-import requests
 from requests.auth import HTTPBasicAuth
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, stop_before_delay
 from tenacity.wait import wait_exponential, wait_random
-from urllib3 import Timeout
-from urllib3.exceptions import HTTPError
 
 from connectors import SourceError
-from connectors.broken import causes
+from connectors.addresses import check_address, origin, shown
 from connectors.circuit import Circuit
-from connectors.deadline import Punctual
+from connectors.exchange import Answer, Exchange, signing
 from connectors.login import Login, check_headers, credentials, sendable
-from connectors.refused import TemporaryError, TooLargeError, UnauthorizedError, fault, shown
+from connectors.refused import TemporaryError, UnauthorizedError
 from connectors.tls import Tls
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Mapping
 
-    from connectors import Fault
-
-LIMIT = 64 << 20
-"""Bytes of one answer."""
 TRIES = 4
 PATIENCE = 30.0
 """Seconds within which the last try begins; a server that asks for more is left alone until then (`TemporaryError.after`)."""
 LONGEST = 600.0
 """Seconds that a server is left alone at most, whatever it asks for."""
-CONNECT = 10.0
-"""Seconds for a connection, if an answer may take longer."""
 ANY = range(100, 600)
 _BACKOFF = wait_exponential(multiplier=0.5, max=8) + wait_random(0, 1)
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """body: the JSON (None: there was none); next: the address in the Link header with rel=next, or ''; text: as it came."""
-
-    status: int
-    body: Any
-    next: str = ""
-    text: bytes = b""
-    place: str = ""
-    """The Location header."""
 
 
 class Session:
@@ -92,7 +68,7 @@ class Session:
         hidden: bool = False,
     ) -> None:
         for name, address in (("url", url), *([("token_url", token_url)] if token_url else [])):
-            _check(name, address)
+            check_address(name, address)
         if token and token_url:
             raise ValueError("token: give either token or token_url")
         if token_url:
@@ -110,8 +86,7 @@ class Session:
         self._path_shown = not hidden
         self.shown = shown(url, path=self._path_shown)
         self.sleep, self.clock = time.sleep, time.monotonic
-        self._origin = _origin(url)
-        self._seconds = timeout.total_seconds()
+        self._origin = origin(url)
         self._fixed = f"Bearer {token}" if token else ""
         if user:
             self._fixed = f"Basic {b64encode(f'{user}:{password}'.encode()).decode()}"
@@ -119,13 +94,7 @@ class Session:
         self._login = login
         self.circuit = Circuit(lambda: self.clock())  # noqa: PLW0108 - a test puts its own in its place
         self._not_before = 0.0
-        self._http = requests.Session()
-        # A proxy of the environment is for what lies outside.
-        self._http.trust_env = urlsplit(url).hostname not in LOOPBACK
-        for scheme in ("http://", "https://"):
-            self._http.mount(scheme, Punctual())
-        self._tls = tls or Tls()
-        self._tls.arm(self._http)
+        self.exchange = Exchange(url, timeout, tls or Tls())
 
     def ask(
         self,
@@ -144,7 +113,7 @@ class Session:
         `url` must lie at the session's server. body: sent as JSON, or as it is where it is bytes. repeat: whether the request bears to
         be sent again at once; parse: whether the answer's text matters (else its status says all).
         """
-        if _origin(url) != self._origin:
+        if origin(url) != self._origin:
             raise SourceError(
                 f"{self.shown}: leads to {shown(url, path=self._path_shown)}, which is another server",
                 permanent=True,
@@ -156,7 +125,10 @@ class Session:
 
         def once() -> Answer:
             used[0] = self._token()
-            return self._once(method, url, accept, parse=parse, params=params, auth=_signing(used[0]), **sent)
+            return self.exchange.ask(
+                method, url, self._place(url), accept=accept, parse=parse, path=self._path_shown, params=params,
+                auth=signing(used[0]), **sent,
+            )  # fmt: skip
 
         try:
             return self._patiently(once, TRIES if repeat else 1)
@@ -200,6 +172,9 @@ class Session:
             self.circuit.passed(well=well)
         return answer
 
+    def _place(self, url: str) -> str:
+        return shown(url) if self._login and url == self._login.url else self.shown
+
     def _token(self) -> str:
         """What a request is signed with."""
         if not self._login:
@@ -209,101 +184,16 @@ class Session:
 
         def asked() -> bytes:
             # The log-in's own address is no part of the conversation: it gets the credentials and nothing else.
-            auth = HTTPBasicAuth(*login.basic) if login.basic else _signing("")
+            auth = HTTPBasicAuth(*login.basic) if login.basic else signing("")
+            sent: dict[str, Any] = {"data": dict(login.form), "auth": auth}
             try:
-                return self._once("POST", login.url, (), parse=False, data=dict(login.form), auth=auth).text
+                return self.exchange.ask("POST", login.url, place, parse=False, path=self._path_shown, **sent).text
             except SourceError as error:
                 error.whole = error.permanent
                 error.fault = "login" if error.permanent else error.fault
                 raise
 
         return f"{login.scheme} {login.token(asked, place, self.clock())}"
-
-    def _once(self, method: str, url: str, accept: Container[int], *, parse: bool = True, **sent: Any) -> Answer:
-        place = shown(url) if self._login and url == self._login.url else self.shown
-        limit: Any = Timeout(total=self._seconds, connect=min(CONNECT, self._seconds))
-        try:
-            with self._http.request(
-                method,
-                url,
-                timeout=limit,
-                allow_redirects=False,
-                stream=True,
-                **sent,
-            ) as response:
-                text = self._read(response, place)
-        except (requests.RequestException, HTTPError, OSError) as error:
-            if (broken := self._tls.fault(place, url, error)) is not None:
-                raise broken from None
-            if isinstance(error, ValueError):
-                raise SourceError(
-                    f"{place}: an address that cannot be asked", permanent=True, fault="refused"
-                ) from None
-            said, fault_ = self._words(error)
-            raise TemporaryError(f"{place}: {said}", fault=fault_) from None
-        status = response.status_code
-        if not response.ok or response.is_redirect:
-            if status in accept:
-                return Answer(status, None, text=text, place=response.headers.get("Location", ""))
-            raise fault(place, response, text, path=self._path_shown)
-        link = str(response.links.get("next", {}).get("url", ""))
-        try:
-            body = json.loads(text) if parse and text.strip() else None
-            return Answer(status, body, link, text, response.headers.get("Location", ""))
-        except (ValueError, RecursionError) as error:
-            kind = response.headers.get("Content-Type", "").partition(";")[0][:40] or "no type"
-            why = str(error).splitlines()[0] if isinstance(error, json.JSONDecodeError) else type(error).__name__
-            raise SourceError(f"{place}: the answer ({kind}) is not JSON: {why}", fault="unreadable") from None
-
-    def _read(self, response: requests.Response, place: str) -> bytes:
-        """The whole body, piece by piece as it comes, so that it is never larger than its limit."""
-        pieces: list[bytes] = []
-        size = 0
-        while piece := response.raw.read1(1 << 20, decode_content=True):
-            pieces.append(piece)
-            size += len(piece)
-            if size > LIMIT:
-                raise TooLargeError(
-                    f"{place}: an answer of more than {LIMIT >> 20} MB: ask for smaller pages",
-                    permanent=True,
-                    fault="unreadable",
-                )
-        return b"".join(pieces)
-
-    def _words(self, error: BaseException) -> tuple[str, Fault]:
-        """Why there was no answer, and its kind; never the library's own words, which hold the whole address."""
-        if isinstance(error, requests.Timeout | TimeoutError) or "Timeout" in type(error).__name__:
-            return f"no answer within {self._seconds:g} s", "timeout"
-        for one in causes(error):
-            if isinstance(one, OSError) and one.strerror:
-                return f"no connection: {one.strerror}", "unreachable"
-        return "the connection broke off", "unreachable"
-
-
-def _origin(url: str) -> tuple[str, str | None, int | None]:
-    parts = urlsplit(url)
-    return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
-
-
-def _check(name: str, address: str) -> None:
-    try:
-        parts = urlsplit(address)
-        usable = parts.scheme in ("http", "https") and parts.hostname and (parts.port or 1)
-    except ValueError:
-        usable = False
-    if not usable:
-        raise ValueError(f"{name}: must be an address such as https://host/path")
-    if "@" in parts.netloc:
-        raise ValueError(f"{name}: holds a name or password; give a token")
-
-
-def _signing(signature: str) -> Callable[[requests.PreparedRequest], requests.PreparedRequest]:
-    def signed(request: requests.PreparedRequest) -> requests.PreparedRequest:
-        if signature:
-            request.headers["Authorization"] = signature
-        return request
-
-    return signed
 
 
 def _wait(state: RetryCallState) -> float:

@@ -20,12 +20,20 @@ if TYPE_CHECKING:
 
 def column(cells: Sequence[Any]) -> pa.Array:
     """Cells of one column: text stays text, numbers numbers, times times; of mixed kinds, or others, become text."""
-    if isinstance(next((cell for cell in cells if cell is not None), None), UUID | dict | list | bytes):
-        return pa.array([None if cell is None else _text(cell) for cell in cells], pa.string())
     try:
-        return pa.array(cells)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
-        return pa.array([None if cell is None else _text(cell) for cell in cells], pa.string())
+        if isinstance(next((cell for cell in cells if cell is not None), None), UUID | dict | list | bytes):
+            return _texts(cells)
+        try:
+            return pa.array(cells)
+        except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
+            return _texts(cells)
+    except UnicodeEncodeError:  # half of a character that takes two, as a text may end that was cut short
+        halves = [None if cell is None else _text(cell).encode("utf-16", "surrogatepass") for cell in cells]
+        return _texts([None if text is None else text.decode("utf-16", "replace") for text in halves])
+
+
+def _texts(cells: Sequence[Any]) -> pa.Array:
+    return pa.array([None if cell is None else _text(cell) for cell in cells], pa.string())
 
 
 def _text(cell: Any) -> str:

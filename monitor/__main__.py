@@ -91,6 +91,7 @@ def check(
     """Read the configuration and the rules; every fault with its file and key."""
     from monitor.bereft import bereft_of
     from monitor.guides import unknown_guides
+    from monitor.lateness import foreseen
     from monitor.rehearsal import rehearsed
     from monitor.written_out import written_out
 
@@ -100,6 +101,8 @@ def check(
     if connect or settings.monitor.database.startswith("sqlite"):  # without --connect no server is asked
         for warning in bereft_of(settings):
             sys.stderr.write(f"{warning}\n")
+    if late := foreseen(settings):
+        typer.echo(late)
     if connect:
         from monitor.connect import faults_of
 
@@ -126,9 +129,11 @@ def backtest(
     from connectors import SourceError
     from monitor.backtest import RangeError, write
     from monitor.backtest import backtest as replay
+    from monitor.config import REPLAYED
     from monitor.labels import LabelError, read_labels
+    from monitor.left_out import few
 
-    settings = configured(config)
+    settings = configured(config, REPLAYED)
     zone = settings.monitor.timezone
     first, last = time(start, zone, "--from"), time(until, zone, "--until")
     if first and last and first >= last:
@@ -147,7 +152,7 @@ def backtest(
     if more := outcome.rejected - len(outcome.rejects):
         sys.stderr.write(f"{more} more rows could not be used\n")
     for source, statuses in outcome.unknown_statuses.items():
-        sys.stderr.write(f"{source}: statuses that no class names, counted as other: {statuses}\n")
+        sys.stderr.write(f"{source}: statuses that no class names, counted as other: {few(statuses)}\n")
     for source, rows in (+outcome.wrong_digits).items():
         sys.stderr.write(f"{source}: {rows} rows of clients with a wrong check digit\n")
     shown = {key: value for key, value in outcome.summary.items() if key != "labels"}

@@ -27,6 +27,14 @@ class Utc(types.TypeDecorator[datetime]):
     def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002, D102 - as above
         return None if value is None else value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
+    def result_processor(self, dialect: Dialect, coltype: object) -> Any:  # noqa: D102 - as above
+        return _read if dialect.name == "sqlite" else super().result_processor(dialect, coltype)
+
+
+def _read(text: str | None) -> datetime | None:
+    """A time as SQLite keeps it, in one step: of a hundred thousand rows it is half of what reading them costs."""
+    return None if text is None else datetime.fromisoformat(text + "+00:00")
+
 
 class Money(types.TypeDecorator[Decimal]):
     """An amount to the cent; as text where the database has no decimals and would round it."""

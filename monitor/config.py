@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -103,8 +103,21 @@ _BLOCKS: dict[str, type[Block]] = {
 }  # fmt: skip
 
 
-def read_config(path: Path) -> Config:
-    """The configuration and its rules; raises ConfigError with all that is wrong."""
+LATER = frozenset({"sources", "desks", "receivers", "boards", "heartbeat", "access", "users"})
+"""The blocks whose secrets only what polls, sends or serves needs. What people ask and do needs the state alone."""
+DATABASE = "monitor.database"
+STATELESS = LATER | {DATABASE}
+"""And what reads neither state nor source: guides, tests of rules."""
+REPLAYED = STATELESS - {"sources"}
+"""And what reads the sources alone."""
+
+
+def read_config(path: Path, later: Collection[str] = ()) -> Config:
+    """The configuration and its rules; raises ConfigError with all that is wrong.
+
+    later: blocks, or DATABASE, whose secrets may be missing (as in LATER): a source, desk, receiver or board without one has its name
+    and all that its block says, and `make` raises ConfigError in the same words; nobody is to be let in by it.
+    """
     faults: list[Fault] = []
     name = path.name or str(path)
     base = path.resolve().parent
@@ -114,6 +127,7 @@ def read_config(path: Path) -> Config:
     secrets = Secrets(base, name, DEMO_SECRETS if "demo" in written else {})
     tables = secrets.filled(written, faults)
     unfilled = list(faults)
+    late = _put_off(unfilled, later, tables)
     known = (
         *_BLOCKS,
         "sources",
@@ -146,7 +160,7 @@ def read_config(path: Path) -> Config:
     desks = {
         n: d
         for n, block in named_blocks(tables, "desks", name, faults)
-        if (d := read_desk(n, block, base, name, faults))
+        if (d := read_desk(n, block, zone, base, name, faults=faults))
     }
     faults += [
         Fault(name, f"desks.{n}.products", f"desk {m} takes the cases of {product} already")
@@ -172,7 +186,7 @@ def read_config(path: Path) -> Config:
     }
     if not tables.get("desks"):
         local = {"kind": "local", "path": "var/casos.csv"}
-        desks = {"local": cast(DeskConfig, read_desk("local", local, base, name, faults))}
+        desks = {"local": cast(DeskConfig, read_desk("local", local, zone, base, name, faults=faults))}
     maintenance = read_maintenance(tables.get("maintenance", []), zone, name, faults)
     promises = read_promises(tables, monitor or Monitor(), name, faults)
     stages = read_stages(tables, name, faults)
@@ -184,9 +198,11 @@ def read_config(path: Path) -> Config:
     rules, homes = read_rules(
         monitor or Monitor(), raw.get("rules") if isinstance(raw, dict) else None, base, name, faults
     )
-    if faults:
-        keys = {fault.key for fault in unfilled}  # what else is said of these is said of a text that was not filled in
-        raise ConfigError(secrets.hidden(f for f in faults if f in unfilled or f.file != name or f.key not in keys))
+    # What else is said of these keys is said of a text that was not filled in.
+    keys = {key for fault in unfilled for key in (fault.key, fault.key.partition("[")[0])}
+    keys |= {".".join(fault.key.split(".")[:2]) for fault in late}
+    if told := [f for f in faults if f not in late and (f in unfilled or f.file != name or f.key not in keys)]:
+        raise ConfigError(secrets.hidden(told))
     made = cast("dict[str, Any]", blocks)
     made["monitor"] = made["monitor"].model_copy(update={"database": absolute(made["monitor"].database, base)})
     made["words"] = placed_words(made["words"], base)
@@ -196,3 +212,11 @@ def read_config(path: Path) -> Config:
     made["losses"] = made["losses"].losses
     made |= {"rests": rests, "receivers": receivers, "boards": boards, "routing": routing, "access": access}
     return Config(path=path, rule_factories=tuple(rules), rule_homes=homes, **made)
+
+
+def _put_off(unfilled: Iterable[Fault], later: Collection[str], tables: dict[str, Any]) -> list[Fault]:
+    """Those of which nothing is said before they are used."""
+    late = [fault for fault in unfilled if {fault.key, fault.key.partition(".")[0]} & {*later}]
+    if DATABASE in (fault.key for fault in late):
+        del tables["monitor"]["database"]
+    return late

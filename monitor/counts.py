@@ -10,7 +10,7 @@ from threading import Lock
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from alerts import Action, Touch
+from alerts import Action
 from monitor import tables as t
 from monitor.store import Store
 
@@ -43,10 +43,8 @@ def touched(store: Store, ids: Sequence[str]) -> tuple[int, int]:
     as_of = tuple(sorted((one, store.changed.get(one, 0)) for one in ids))
     if key in kept and kept[key][0] == as_of:
         return kept[key][1]  # type: ignore[no-any-return]
-    found = (
-        {row["touch"]: row["n"] for row in _rows(store, t.by_touch(t.impacts.c.incident_id.in_(ids)))} if ids else {}
-    )
-    answer = found.get(Touch.AFFECTED, 0), found.get(Touch.EXPOSED, 0)
+    found = _rows(store, t.by_touch(t.impacts.c.incident_id.in_(ids))) if ids else []
+    answer = next(((row["affected"], row["touched"] - row["affected"]) for row in found), (0, 0))
     _keep(kept, {key: (as_of, answer)})
     return answer
 
@@ -64,11 +62,8 @@ def until_changed(store: Store, name: str, as_of: Any, made: Callable[[], Any]) 
 def _counted(store: Store, ids: Sequence[str]) -> dict[str, Row]:
     found = {key: dict(NOTHING) for key in ids}
     for row in _rows(store, t.by_touch(t.impacts.c.incident_id.in_(ids), t.impacts.c.incident_id)):
-        mine = found[row["incident_id"]]
-        if row["touch"] == Touch.AFFECTED:
-            mine |= {"affected": row["n"], "priority": row["top"]}
-        else:
-            mine["exposed"] = row["n"]
+        told = {"affected": row["affected"], "exposed": row["touched"] - row["affected"], "priority": row["top"]}
+        found[row["incident_id"]] |= told
     for row in _rows(store, t.by_action(t.decisions.c.incident_id.in_(ids))):
         kept = Action.NONE if row["withdrawn"] else Action(row["action"])
         found[row["incident_id"]][COUNTED[kept]] += row["n"]

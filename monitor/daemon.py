@@ -73,7 +73,7 @@ def _too_early() -> None:
     log.warning("the configuration was not read anew", why="Vigía comienza: inténtelo cuando esté en pie")
 
 
-def pages(service: Service, reload: Callable[[], Sequence[str]]) -> FastAPI:
+def pages(service: Service, reload: Callable[[str], Sequence[str]]) -> FastAPI:
     """The board and the API of a service."""
     config, zone = service.config, ZoneInfo(service.config.monitor.timezone)
     return app(

@@ -80,6 +80,7 @@ ACTS = {
     "maintenance": "Declared maintenance",
     "end_maintenance": "Ended the maintenance",
     "handover": "Signed the hand-over",
+    "reload": "Reloaded the configuration",
     "approve": "Approved",
     "withdraw": "Withdrew",
     "reinstate": "Took it in again",

@@ -40,6 +40,12 @@ class Fault:
         return ": ".join(part for part in (self.file, self.key, self.what) if part)
 
 
+class Unfilled(Fault):
+    """A secret that is not there. Who does not use it may do without: see `monitor.config.read_config`."""
+
+    __slots__ = ()
+
+
 class ConfigError(Exception):
     """The configuration cannot be used; `faults` are all that is wrong with it."""
 
@@ -87,7 +93,7 @@ class Secrets:
             try:
                 secret = self._read(*match.groups())
             except LookupError as error:
-                faults.append(Fault(self._name, key, error.args[0]))
+                faults.append(Unfilled(self._name, key, error.args[0]))
                 return match.group()
             self._found[secret] = match.group()
             return secret

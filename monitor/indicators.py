@@ -26,7 +26,8 @@ FORMULAS = {
     "opportunity": "casos dentro de la política / casos; no hay una política configurada, y no se supone",
     "preventive": "casos que abrió Vigía / casos abiertos en todas las herramientas",
     "reached_first": "afectados que reportaron y a quienes antes se les abrió el caso o se les informó / afectados que reportaron",
-    "lead": "mediana de (reporte del cliente - nuestro caso o el aviso); negativa si el cliente fue primero",
+    "lead": "mediana de (reporte del cliente - nuestro caso o el aviso); negativa si el cliente fue primero"
+    ", también de quien llamó hasta 2 h antes de la detección, antes de su falla",
     "losses": "compensación esperada de los clientes alcanzados primero x probabilidad de que reclamen ([losses])",
 }
 KINDS = ("soporte", "incidente")

@@ -27,7 +27,7 @@ NAMES = {
     "warning": "Anticipación",
 }
 MISSES = {
-    "before": "Habló antes de su primera falla",
+    "before": "Habló antes de su primera falla: quizá de otra cosa",
     "soon": "Habló antes de 5 min de su primera falla",
     "undetected": "La afectación no se había detectado",
     "unnamed": "Se había detectado, sin contarlo entre los afectados",

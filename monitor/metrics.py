@@ -23,6 +23,7 @@ from alerts.ties import AFTER
 from connectors import Fault
 from monitor.cells import BUCKETS
 from monitor.config import Config
+from monitor.lateness import Behind
 from monitor.lead_metrics import LeadMetrics
 from monitor.metric_names import counter, gauge, histogram
 from monitor.outbox import receiver_name
@@ -58,6 +59,8 @@ class Metrics:
         self.sources: dict[str, SourceStanding] = {}
         self.last_cycle: datetime | None = None
         self.last_step: datetime | None = None
+        self.behind: Callable[[], Behind | None] = lambda: None
+        self.still: Callable[[], list[str]] = list
         self._places = Places()
         self._now = Standing(self._places, rules)
         self._counted: dict[str, set[str]] = {}

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 
 from pydantic import ValidationError
 
-from connectors import ROLES, STATUSES, Board, CaseDesk, Receiver, Source
+from connectors import Board, CaseDesk, Receiver, Source
 from connectors.kinds import Folder, load, load_source
 from connectors.mapping import Mapping as Names
+from connectors.roles import ROLES, STATUSES
 from monitor.anew import defines
 from monitor.blocks import Block, BoardBlock, DeskBlock, ReceiverBlock, SourceBlock
-from monitor.faults import Fault, explained
+from monitor.faults import ConfigError, Fault, Unfilled, explained
 from monitor.kinds import built, checked, options
 
 IDENTITY = {"transactions": "id", "cases": "case_id", "clients": "client_id", "stories": "story_id"}
@@ -23,7 +26,7 @@ IDENTITY = {"transactions": "id", "cases": "case_id", "clients": "client_id", "s
 
 @dataclass(frozen=True)
 class SourceConfig:
-    """A source, ready to be made. zone: of its times without offset; reads: see `monitor.anew`.
+    """A source, ready to be made. zone: of its times without offset; reads: see `monitor.anew`; lag: how late it says itself that it is.
 
     whole: of operations that are all read at each change, the key that is missing: only an id tells then which of them are new.
     """
@@ -35,6 +38,7 @@ class SourceConfig:
     mapping: Callable[[], Names] = field(repr=False)
     reads: str = ""
     whole: str = ""
+    lag: timedelta = timedelta()
 
 
 @dataclass(frozen=True)
@@ -150,7 +154,8 @@ def read_source(
         faults += [Fault(file, f"{key}.columns.id", what)] if block.kind == "sql" else []
     order = {"sql": "cursor", "http": "since"}.get(block.kind, "") if block.role == "transactions" else ""
     whole = "" if given.get(order) else order
-    return SourceConfig(name, block, block.timezone or zone, make, mapping, defines(block.kind, given), whole)
+    lag = getattr(make, "keywords", {}).get("lag", timedelta())
+    return SourceConfig(name, block, block.timezone or zone, make, mapping, defines(block.kind, given), whole, lag)
 
 
 def _names_itself(block: SourceBlock) -> bool:
@@ -161,12 +166,14 @@ def _names_itself(block: SourceBlock) -> bool:
         return False  # told by `_kind`
 
 
-def read_desk(name: str, given: dict[str, Any], base: Path, file: str, faults: list[Fault]) -> DeskConfig | None:
-    """[desks.NAME]; what is wrong with it goes to `faults`."""
+def read_desk(
+    name: str, given: dict[str, Any], zone: str, base: Path, file: str, *, faults: list[Fault]
+) -> DeskConfig | None:
+    """[desks.NAME]; what is wrong with it goes to `faults`. zone: in which a kind that writes for people alone writes its times."""
     key = f"desks.{name}"
     common, _ = split(DeskBlock, given)
     block = cast("DeskBlock | None", read_block(DeskBlock, common, file, key, faults))
-    make = _kind("desks", given, base, file, key, faults=faults)
+    make = _kind("desks", given, base, file, key, zone=zone, faults=faults)
     return DeskConfig(name, block, make) if block and make else None
 
 
@@ -197,6 +204,7 @@ def _kind(
     file: str,
     key: str,
     *,
+    zone: str = "",
     faults: list[Fault],
 ) -> Callable[[], Any] | None:
     model = _MODELS[folder]
@@ -221,10 +229,18 @@ def _kind(
     if "identity" in options(cls) and folder == "sources":
         ours, names = IDENTITY.get(str(common.get("role")), ""), common.get("columns")
         rest.setdefault("identity", names.get(ours, ours) if isinstance(names, dict) else ours)
+    if zone and "timezone" in options(cls):
+        rest.setdefault("timezone", zone)
     before = len(faults)
     chosen = checked(cls, _placed(rest, base), file, key, faults, known=set(model.model_fields))
     faults[before:] = [
         replace(fault, what=f'{fault.what}, because kind = "{common["kind"]}"') if fault.key == f"{key}.role" else fault
         for fault in faults[before:]
     ]
-    return None if chosen is None else built(cls, chosen, file, key, faults)
+    made = None if chosen is None else built(cls, chosen, file, key, faults)
+    lacking = [fault for fault in faults if isinstance(fault, Unfilled) and fault.key.startswith(f"{key}.")]
+    return partial(_without, lacking) if lacking else made
+
+
+def _without(lacking: Sequence[Unfilled]) -> NoReturn:
+    raise ConfigError(lacking)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from datetime import datetime
 from threading import Event, Lock
 
 import structlog
@@ -21,12 +22,16 @@ from monitor.config import Config, read_config
 from monitor.faults import ConfigError, Fault
 from monitor.judge import Stopped
 from monitor.people import Conflict
+from monitor.reread import changed, digests
 from monitor.service import LAST, Service
+from monitor.store import Act, StoreError
 
 log = structlog.get_logger()
 
-Pages = Callable[[Service, Callable[[], Sequence[str]]], ASGIApp]
-"""The web face of a service, given what reads the configuration anew."""
+Pages = Callable[[Service, Callable[[str], Sequence[str]]], ASGIApp]
+"""The web face of a service, given what reads the configuration anew for somebody."""
+SIGNAL = "SIGHUP"
+"""Who reads it anew where nobody says."""
 
 
 class Live:
@@ -39,6 +44,7 @@ class Live:
         self.service = service
         self._make_pages, self._stop = pages, stop
         self._pages = pages(service, self.reload)
+        self._read = digests(service.config)
         self._changing, self._works, self._left = Lock(), False, False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -70,8 +76,8 @@ class Live:
         except Conflict as error:
             log.warning("the configuration was not read anew", why=str(error))
 
-    def reload(self) -> list[str]:
-        """Read the configuration anew and put it in force, whole; what is to be known of it, in words.
+    def reload(self, who: str = SIGNAL) -> list[str]:
+        """Read the configuration anew and put it in force, whole; what is to be known of it, in words. What changed stands in the trail.
 
         Raises ConfigError or Conflict, and all is as it was.
         """
@@ -86,7 +92,16 @@ class Live:
                 log.error("the configuration stays as it was", faults=[str(fault) for fault in error.faults])  # noqa: TRY400 - no bug
                 raise
             self._replace(old, config)
+            self._note(who, old.clock())
             return [spanish(name, len(keys)) for name, keys in bereft(old.store, config.desks).items()]
+
+    def _note(self, who: str, now: datetime) -> None:
+        before, self._read = self._read, digests(self.service.config)
+        if differs := changed(before, self._read):
+            try:
+                self.service.store.act(Act("", now, who, "reload", ", ".join(differs)))
+            except StoreError:
+                log.exception("the trail does not tell who read the configuration anew", files=differs)
 
     def _replace(self, old: Service, config: Config) -> None:
         log.info("a new configuration: the service starts anew")
@@ -133,7 +148,9 @@ def carried(old: Service, new: Service) -> None:
     new.troubled, new.runs.wrong = dict(old.troubled), dict(old.runs.wrong)
     for name in new.judge.sources.keys() & old.judge.sources.keys():
         standing, before = new.judge.sources[name], old.judge.sources[name]
-        new.judge.sources[name] = replace(before, complete_until=standing.complete_until, dark_from=standing.dark_from)
+        new.judge.sources[name] = replace(
+            before, complete_until=standing.complete_until, dark_from=standing.dark_from, played=standing.played
+        )
     for name in new.config.sources.keys() & old.metrics.sources.keys():
         new.metrics.source(name, up=old.metrics.sources[name].up, lag=old.metrics.sources[name].lag)
     if old.last_cycle:

@@ -19,7 +19,7 @@ import pyarrow as pa
 from pydantic import AfterValidator, Field, ValidationError
 
 from alerts import Alert
-from connectors import ROLES
+from connectors.roles import ROLES
 from monitor.blocks import MINUTE, Block, Minutes
 from monitor.calendar import Calendar
 from monitor.config import Config

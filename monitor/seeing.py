@@ -13,12 +13,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field, is_dataclass
 from datetime import datetime, timedelta
+from threading import Lock
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
 from connectors.nit import check_digit
 from monitor import tables as t
+from monitor.columns import counting
+from monitor.database import CLIENTS
 from monitor.standing import only, rows, tuples
 from monitor.store import Store
 
@@ -27,7 +31,7 @@ if TYPE_CHECKING:
 
 COVERED = "•••"
 HELD = timedelta(minutes=5)
-"""For how long the clients' names are not read anew, to cover them in free text."""
+"""How often it is looked whether the clients' names, to be covered in free text, must be read anew."""
 SOME = 500
 """Numbers that one query asks about."""
 LONGEST = 6
@@ -111,9 +115,10 @@ class Veil:
 
     def __init__(self, store: Store, clock: Callable[[], datetime]) -> None:
         self._store, self._clock = store, clock
-        self._names: dict[tuple[str, ...], list[str]] = {}
-        self._lengths: dict[str, list[int]] = {}
-        self._read: datetime | None = None
+        self._names = _Names()
+        self._reading = Lock()
+        self._looked: datetime | None = None
+        self._as_of: object = None
 
     def over(self, answer: Any, sight: Sight, typed: frozenset[str] = frozenset()) -> Any:
         """The answer as that sight has it; Hidden where nothing of it is left.
@@ -145,19 +150,25 @@ class Veil:
         return found
 
     def _read_names(self) -> None:
-        now = self._clock()
-        if self._read and now - self._read < HELD:
-            return
-        c = t.clients.c
-        names: dict[tuple[str, ...], list[str]] = defaultdict(list)
-        lengths: dict[str, set[int]] = defaultdict(set)
-        for row in rows(self._store, t.clients.select().with_only_columns(c.client_id, c.name)):
-            for text in (row["name"], "" if row["client_id"].isdigit() else row["client_id"]):
-                if words := tuple(word.casefold() for word in re.findall(r"\w+", text)):
-                    names[words].append(row["client_id"])
-                    lengths[words[0]].add(len(words))
-        self._names, self._read = dict(names), now
-        self._lengths = {word: sorted(found, reverse=True) for word, found in lengths.items()}
+        """Those that have come since; all where one has gone or is another.
+
+        This process alone writes clients; others only take some out (`monitor.purge`).
+        """
+        now, c = self._clock(), t.clients.c
+        with self._reading:
+            if self._looked and now - self._looked < HELD:
+                return
+            ((many,),) = tuples(self._store, t.clients.select().with_only_columns(counting(c.client_id)))
+            as_of = self._store.changed.get(CLIENTS, 0), many
+            if as_of != self._as_of:
+                every = dict(
+                    tuple(row) for row in tuples(self._store, t.clients.select().with_only_columns(c.client_id, c.name))
+                )
+                if any(every.get(client_id) != name for client_id, name in self._names.of.items()):
+                    self._names = _Names(every)
+                else:
+                    self._names.take(every)
+            self._looked, self._as_of = now, as_of
 
     def _without(self, text: str, others: set[str], sight: Sight) -> str:
         def number(found: re.Match[str]) -> str:
@@ -181,10 +192,39 @@ class Veil:
 
     def _name_at(self, folded: list[str], at: int, sight: Sight) -> tuple[int, bool]:
         """How many words the longest client's name that stands here has, and whether they may be seen."""
-        for length in self._lengths.get(folded[at], ()):
-            if owners := self._names.get(tuple(folded[at : at + length])):
-                return length, any(owner in sight for owner in owners)
+        for length, owners in self._names.at(folded, at):
+            return length, any(owner in sight for owner in owners)
         return 0, True
+
+
+class _Names:
+    """Clients by the words of their names, and of their numbers that are none."""
+
+    def __init__(self, of: Mapping[str, str] = MappingProxyType({})) -> None:
+        self.of: dict[str, str] = {}
+        self._owners: dict[tuple[str, ...], list[str]] = defaultdict(list)
+        self._lengths: dict[str, list[int]] = {}
+        self.take(of)
+
+    def take(self, names: Mapping[str, str]) -> None:
+        """Those that are not known yet, while others look."""
+        for client_id, name in names.items():
+            if client_id in self.of:
+                continue
+            self.of[client_id] = name
+            for text in (name, "" if client_id.isdigit() else client_id):
+                if words := tuple(word.casefold() for word in re.findall(r"\w+", text)):
+                    self._owners[words].append(client_id)
+                    lengths = self._lengths.get(words[0], [])
+                    if len(words) not in lengths:
+                        self._lengths[words[0]] = sorted([*lengths, len(words)], reverse=True)
+
+    def at(self, folded: list[str], start: int) -> Iterator[tuple[int, list[str]]]:
+        """The names that stand there in a text, the longest first: how many words, and whose."""
+        for length in self._lengths.get(folded[start], ()):
+            here = tuple(folded[start : start + length])
+            if len(here) == length and (owners := self._owners.get(here)):
+                yield length, owners
 
 
 def unsaid(words: str) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from queue import Empty, Full, Queue
+from queue import Empty, Queue
 from threading import Event, Thread
 from time import perf_counter
 
@@ -20,17 +20,20 @@ import structlog
 from connectors import Fault, SourceError
 from monitor.boards import Boards
 from monitor.config import Config
+from monitor.fetched import Fetched
 from monitor.going_down import Downs
 from monitor.hearing import Hearing
 from monitor.intake import Intake, Rows, let_go, tell_committed
 from monitor.jobs import scheduled
-from monitor.judge import EVENTS, Done, Down, Judge, Stopped
+from monitor.judge import Done, Down, Judge, Stopped
+from monitor.lateness import EVENTS, behind, still
 from monitor.leading import reported
 from monitor.left_out import tell_left_out, tell_odd
 from monitor.logs import kind_and_place
 from monitor.metrics import Metrics
 from monitor.notices import Notices
 from monitor.portrait import outlook
+from monitor.readiness import in_part, local
 from monitor.receiving import Refreshing, made, tellers
 from monitor.retention import compact, prune
 from monitor.sending import Sending
@@ -84,10 +87,11 @@ class Service:
         self.notices = Notices(config, store, clock, uncapped=[*self.refreshing], troubles=wrong)
         self.last_cycle: datetime | None = None
         self._failed, self._failure = 0, ""
-        self._queue: Queue[tuple[Intake, Rows | Down, float]] = Queue(QUEUE)
+        self._queue: Queue[Fetched] = Queue(QUEUE)
         self.metrics.queued(self._queue.qsize)
         fresh = outlook(config).fresh
         self.metrics.stale(lambda: self.clock() - time_of(self.judge.judged_until or 0) > fresh)
+        self.metrics.behind, self.metrics.still = partial(behind, self), partial(still, self)
         self._stopping = Event()
         self._ending = Event()
         self._told_to_end = ending
@@ -171,7 +175,7 @@ class Service:
         for item in arrived:
             self.hearing.lost.discard(item.source)
         for name in self.hearing.silent():
-            error = f"no answer since {self.hearing.heard[name].isoformat(timespec='seconds')}"
+            error = f"no answer since {local(self, self.hearing.heard[name])}"
             since = self.hearing.due(name)
             arrived = [*arrived, replace(self._down(self._intakes[name], error, "timeout"), since=since)]
             self.hearing.lost.add(name)
@@ -292,32 +296,33 @@ class Service:
             self._asking.discard(name)
 
     def _drain(self, intake: Intake, name: str) -> None:
+        before: Fetched | None = None
         while not self._ending.is_set():
-            arrived, answered = self._poll(intake), perf_counter()
+            fetched = Fetched(intake, self._poll(intake), perf_counter())
             with self.hearing.waits(name):
                 while not self._ending.is_set() and intake is self._intakes[name]:
-                    with contextlib.suppress(Full):
-                        self._queue.put((intake, arrived, answered), timeout=1)
+                    if fetched.handed(self._queue, before):
                         break
-            if arrived.drained:
+            if fetched.arrived.drained:
                 return
+            before = fetched
 
     def _judge_forever(self, anew: bool) -> None:  # noqa: FBT001 - a thread's
         if anew and not self._rebuild():
             return
         while not (self._stopping.is_set() and self._queue.empty()):
-            waiting: list[tuple[Intake, Rows | Down, float]] = []
+            waiting: list[Fetched] = []
             with contextlib.suppress(Empty):
                 waiting.append(self._queue.get(timeout=0.5))
                 while True:
                     waiting.append(self._queue.get_nowait())
             # What was fetched before a step failed is fetched again, from the cursors that are committed.
-            arrived = [item for intake, item, _ in waiting if intake is self._intakes[intake.name]]
+            arrived = [one.arrived for one in waiting if one.intake is self._intakes[one.intake.name]]
             try:
                 if arrived or self.hearing.silent():
                     self._step(arrived)
-                    for _, _, answered in waiting:
-                        self.metrics.outside.judged(perf_counter() - answered)
+                    for one in waiting:
+                        self.metrics.outside.judged(perf_counter() - one.answered)
             except Stopped:
                 log.info("stopped while history was read; the next start reads on")
                 return
@@ -327,6 +332,9 @@ class Service:
                 self._fail(error)
                 if not self._rebuild():
                     return
+            finally:
+                for one in waiting:
+                    one.judged.set()
 
     def _fail(self, error: Exception) -> None:
         self._failed, self._failure = self._failed + 1, kind_and_place(error)
@@ -377,7 +385,7 @@ class Service:
         return self.last_cycle is not None and self.clock() - self.last_cycle > allowed
 
     def ready(self) -> tuple[bool, str]:
-        """Whether a full cycle has ended lately and people can be told; if not, why."""
+        """Whether a full cycle has ended lately and people can be told; if not, why; and if so, what is not seen all the same."""
         if self._failed >= FAILED:
             return False, f"no se puede juzgar, {self._failed} intentos seguidos fallaron: {self._failure}"
         down = [name for name, standing in self.judge.sources.items() if standing.down]
@@ -387,8 +395,8 @@ class Service:
         if self.last_cycle is None:
             return False, errors or "todavía se lee la historia"
         if self.behind:
-            since = f"sin un ciclo completo desde {self.last_cycle.isoformat(timespec='seconds')}"
+            since = f"sin un ciclo completo desde {local(self, self.last_cycle)}"
             return False, f"{since}: {errors}" if errors else since
         if how := self.runs.stuck("notices"):
             return False, f"no se puede avisar, la tarea «notices» {how}"
-        return True, "listo"
+        return True, in_part(self)

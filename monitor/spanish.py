@@ -75,6 +75,7 @@ ACTS = {
     "maintenance": "Declaró mantenimiento",
     "end_maintenance": "Terminó el mantenimiento",
     "handover": "Firmó la entrega de turno",
+    "reload": "Recargó la configuración",
     "approve": "Aprobó",
     "withdraw": "Retiró",
     "reinstate": "Volvió a incluir",

@@ -342,16 +342,15 @@ traces = Table(
 
 
 def by_touch(where: Any, *keys: Any) -> Any:
-    """How many clients are affected (or, failing that, exposed), and their highest priority, by keys: touch, n, top."""
+    """How many clients are affected, how many touched at all, and the highest priority of the affected (0: none), by keys.
+
+    Columns affected, touched, top: all in an index, of which no row of the table is read.
+    """
     i = impacts.c
-    hit = case((i.touch == "affected", i.priority), else_=0)
-    # 'affected' comes before 'exposed': who is both is affected
-    inner = select(*keys, i.client_id, func.min(i.touch).label("touch"), func.max(hit).label("top")).where(where)
-    of = inner.group_by(*keys, i.client_id).subquery()
-    named = [of.c[key.name] for key in keys]
-    return select(*named, of.c.touch, func.count().label("n"), func.max(of.c.top).label("top")).group_by(
-        *named, of.c.touch
-    )
+    hit = i.touch == "affected"
+    many = different(case((hit, i.client_id))).label("affected"), different(i.client_id).label("touched")
+    top = func.coalesce(func.max(case((hit, i.priority), else_=0)), 0).label("top")
+    return select(*keys, *many, top).where(where).group_by(*keys)
 
 
 def by_action(where: Any) -> Any:

@@ -33,6 +33,8 @@ HELD = 60_000
 FEW = 20
 """Addresses whose clients are looked up one by one; those of more are found among all of the incident."""
 _CASE = ("key", "action", "reason", "opened_at", "decided_at", "informed_at", "linked_case_id")
+_LEFT = (ELSEWHERE, RETURNED)
+_AFFECTED = str(Touch.AFFECTED)
 _DOUBT = ("id", "n", "state", "at", "amount", "product", "channel")
 
 
@@ -90,12 +92,13 @@ class _Part:
         self.addresses = frozenset(addresses)
         self._many: dict[str, tuple[int, int]] = {}
         self._named: dict[str, dict[str, list[Any]]] = defaultdict(dict)
-        for address, hit, every, client_id, *told in streamed(store, _ranked(incident_id, recipient, addresses)):
+        for row in streamed(store, _ranked(incident_id, recipient, addresses)):
+            address, hit, every, client_id = row[:4]
             self._many[address] = hit, every
             if hit:
-                self._named[address].setdefault(client_id, []).append(tuple(told))
+                self._named[address].setdefault(client_id, []).append(row[4:])
         named = [client_id for some in self._named.values() for client_id in some]
-        self._cases = _cases(store, incident_id, named)
+        self._cases, self._elsewhere = _cases(store, incident_id, named)
         self._doubts = _doubts(store, incident_id, named)
 
     def own(self, address: str) -> Own:
@@ -106,23 +109,30 @@ class _Part:
         return Own(named, max(0, hit - MOST), every - hit)
 
     def _row(self, client_id: str, told: list[Any]) -> Row:
-        """told: a tuple a product, as it is asked for in `_ranked`."""
-        told.sort(key=lambda hit: (-hit[3], hit[2]))
-        name, segment, _, priority, *_ = told[0]
+        """told: a tuple a product, as it is asked for in `_ranked`; most have one."""
+        if len(told) > 1:
+            told.sort(key=lambda hit: (-hit[3], hit[2]))
+        name, segment, product, priority, failures, missing, amount, first = told[0]
+        products = [product] if product else []
+        amount += Decimal(0)
+        for _, _, product, _, more_failures, more_missing, more, at in told[1:]:
+            products += [product] if product else []
+            failures, missing, amount = failures + more_failures, missing + more_missing, amount + more
+            first = min(first, at) if first and at else first or at
         case, decided_at, informed_at = self._case(client_id)
-        times = [hit[7] for hit in told if hit[7]]
         return {
-            "client_id": client_id, "client": name, "segment": segment, "touch": str(Touch.AFFECTED), "priority": priority,
-            "products": [hit[2] for hit in told if hit[2]], "failures": sum([hit[4] for hit in told]),
-            "missing": sum([hit[5] for hit in told]), "amount": str(sum([hit[6] for hit in told], Decimal(0))),
-            "first_failure_at": _iso(min(times, default=None)), "case": case, "affected_at": decided_at,
+            "client_id": client_id, "client": name, "segment": segment, "touch": _AFFECTED, "priority": priority,
+            "products": products, "failures": failures, "missing": missing, "amount": str(amount),
+            "first_failure_at": _iso(first), "case": case, "affected_at": decided_at,
             "informed_at": informed_at, "doubts": [dict(doubt) for doubt in self._doubts.get(client_id, ())],
         }  # fmt: skip
 
     def _case(self, client_id: str) -> tuple[Row | None, str | None, str | None]:
         if client_id not in self._cases:
             return None, None, None
-        key, action, reason, _, decided_at, informed_at, number, elsewhere = self._cases[client_id]
+        key, action, reason, _, decided_at, informed_at, linked, number, _ = self._cases[client_id]
+        if elsewhere := key in self._elsewhere:
+            number = self._elsewhere[key] or linked
         case = {"key": key, "action": str(action), "reason": reason, "reference": number, "elsewhere": elsewhere}
         return case, _iso(decided_at), _iso(informed_at)
 
@@ -166,39 +176,43 @@ def _doubts(store: Store, incident_id: str, ids: Sequence[str]) -> dict[str, lis
     return found
 
 
-def _cases(store: Store, incident_id: str, ids: Sequence[str]) -> dict[str, Any]:
-    """What was decided on each one's case, with what people did to it a moment ago: as _CASE begins, its number, whether it is elsewhere.
+def _cases(store: Store, incident_id: str, ids: Sequence[str]) -> tuple[dict[str, Any], dict[str, str]]:
+    """What was decided on each one's case, with what people did to it a moment ago: as _CASE, its number, its priority.
 
-    Of several, what counts: one that was opened or linked, the newest.
+    Of several, what counts: one that was opened or linked, the newest. And `_elsewhere` of what may have one.
     """
     d, o = t.decisions.c, t.outbox.c
     opened = t.decisions.outerjoin(t.outbox, (o.key == d.key) & (o.action == "open")).select()
-    newest = opened.with_only_columns(d.client_id, *(d[name] for name in _CASE), o.reference)
-    newest = newest.order_by(d.opened_at.desc(), d.priority.desc(), d.key)
+    every = opened.with_only_columns(d.client_id, *(d[name] for name in _CASE), o.reference, d.priority)
     here, wanted = [d.incident_id == incident_id], frozenset(ids)
     if not wanted:
-        return {}
+        return {}, {}
     if len(wanted) <= SOME:
         here.append(d.client_id.in_(ids))
     fresh = stirred(store)
     worked = {} if fresh is None else {one.key: one for one in as_worked(store, store.decisions(*here, fresh))}
     found: dict[str, Any] = {}
     left: dict[str, str] = {}
-    for client_id, key, *told, reference in streamed(store, newest.where(*here)):
+    for client_id, key, action, reason, at, decided, informed, linked, reference, priority in streamed(
+        store, every.where(*here)
+    ):
         if client_id not in wanted:
             continue
-        one = worked.get(key)
-        action, reason, *times, linked = [getattr(one, name) for name in _CASE[1:]] if one else told
-        if reason in (ELSEWHERE, RETURNED):
+        told = key, action, reason, at, decided, informed, linked, reference or linked, priority
+        if one := worked.get(key):
+            theirs = [getattr(one, name) for name in _CASE[1:]]
+            told = key, *theirs, reference or one.linked_case_id, priority
+        if told[2] in _LEFT:
             left[key] = client_id
         before = found.get(client_id)
-        if before is None or (action != Action.NONE, times[0]) >= (before[1] != Action.NONE, before[3]):
-            found[client_id] = (key, action, reason, *times, reference or linked, linked)
-    ours = _elsewhere(store, left, worked=fresh is not None)
-    return {
-        client_id: (*told, ours[told[0]] or linked, True) if told[0] in ours else (*told, number, False)
-        for client_id, (*told, number, linked) in found.items()
-    }
+        if before is None or _counts(told) > _counts(before):
+            found[client_id] = told
+    return found, _elsewhere(store, left, worked=fresh is not None)
+
+
+def _counts(case: Sequence[Any]) -> Any:
+    """By what one case of a client comes before another."""
+    return case[1] != Action.NONE, case[3], -case[-1], case[0]
 
 
 def _elsewhere(store: Store, left: Mapping[str, str], *, worked: bool) -> dict[str, str]:

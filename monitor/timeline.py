@@ -10,6 +10,7 @@ from typing import Any
 from alerts import Action, Decision, Touch
 from monitor import tables as t
 from monitor.columns import counting, either, lowest
+from monitor.counts import until_changed
 from monitor.notified import first_told
 from monitor.standing import Row, as_worked, stirred, tuples
 from monitor.store import Store
@@ -25,7 +26,11 @@ def timeline(store: Store, incident: Row, told: Sequence[Row]) -> list[Row]:
     what: began, failed, detected, told, cases, sent, reported, informed, promoted, act, ended or resolved.
     """
     steps = [_step("began", incident["started_at"]), _step("detected", incident["detected_at"])]
-    steps += _failed(store, incident["id"]) + _cases(store, incident["id"]) + _sent(store, incident["id"]) + _told(told)
+    incident_id = incident["id"]
+    counted = until_changed(
+        store, f"steps of {incident_id}", None, lambda: _failed(store, incident_id) + _cases(store, incident_id)
+    )
+    steps += [*map(dict, counted), *_sent(store, incident_id), *_told(told)]
     steps += [
         _step("act", act["at"], who=act["who"], text=act["text"], act=act)
         for act in incident["acts"]

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from monitor import tables as t
 from monitor.bereft import bereft, spanish
-from monitor.judge import EVENTS
+from monitor.lateness import EVENTS
 from monitor.outbox import NOTIFY
+from monitor.readiness import local
 from monitor.standing import rows
 
 if TYPE_CHECKING:
@@ -138,7 +139,7 @@ def _inside(service: Service, since: Since) -> Found:
         what = f"no se puede juzgar, {failures} intentos seguidos fallaron: {last}"
         yield Trouble("steps", "critical", since("steps"), what), timedelta(0)
     if service.last_cycle and service.behind:
-        what = f"sin un ciclo completo desde {service.last_cycle.isoformat(timespec='seconds')}"
+        what = f"sin un ciclo completo desde {local(service, service.last_cycle)}"
         yield Trouble("judging", "critical", service.last_cycle, what), timedelta(0)
     for job, (began, how) in dict(service.runs.wrong).items():
         kind, _, name = job.partition(" ")

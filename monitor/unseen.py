@@ -1,4 +1,4 @@
-"""Products and channels that the configuration names and that the state has never seen: most likely misspelt, but no fault.
+"""Products and channels that configuration, rules or the bank's own guides name and the state has never seen: misspelt, but no fault.
 
 What Vigía does not know passes like what it knows, so a new product may be named before its first row; a misspelt one is silent for ever.
 """
@@ -7,17 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any
 
 from monitor import tables as t
 from monitor.config import Config
 from monitor.database import StoreError
 from monitor.faults import Fault, read_toml
+from monitor.guides import GENERAL
 from monitor.standing import rows
 from monitor.store import Store
 from rules.expression import compared
 
-NAMING = frozenset({"product", "products", "channel", "channels", "on", "owners"})
+NAMING = frozenset({"product", "products", "channel", "channels", "on", "owners", "uses"})
 """The keys that name some."""
 SERIES = ".on["
 """In a key: what it names may be a metric's series as well, of which the state keeps no list."""
@@ -48,6 +50,7 @@ def unseen(config: Config) -> list[Fault]:
         file = config.rule_homes[spec.name].name
         literals = [name for column, name in compared(spec.grain.where) if column in NAMING and name]
         named += [(file, f"rule.{spec.name}.where", name) for name in literals]
+    named += [*_of_guides(config)]
     told = [
         (file, key, name, get_close_matches(name, sorted(seen), n=1)) for file, key, name in named if name not in seen
     ]
@@ -56,6 +59,16 @@ def unseen(config: Config) -> list[Fault]:
         for file, key, name, near in told
         if seen and (near or SERIES not in key)
     ]
+
+
+def _of_guides(config: Config) -> Iterator[tuple[str, str, str]]:
+    """The places that the bank's own guides are of, and those that they send people to."""
+    for path in sorted(Path(config.words.guides).glob("*/*.toml")) if config.words.guides else ():
+        file = f"{path.parent.name}/{path.name}"
+        if path.stem != GENERAL:
+            yield file, "", path.stem
+        for key, part in read_toml(path, file, []).items():
+            yield from ((file, where, name) for where, name in _named(part, key, naming=False))
 
 
 def _seen(store: Store) -> set[str]:

@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from alerts import Client, Holding, TheirCase
-from connectors import ROLES
+from connectors.roles import ROLES
 
 DAWN = datetime(2026, 3, 3, 5, 0, tzinfo=UTC)
 """Midnight in Bogotá of an ordinary Tuesday."""

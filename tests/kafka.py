@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import json
-import struct
-from contextlib import suppress
-from socketserver import StreamRequestHandler, ThreadingTCPServer
-from threading import Thread
 from typing import Any
 
 from confluent_kafka import Consumer, Producer, TopicPartition
@@ -40,6 +36,13 @@ class Cluster:
                     self._producer.poll(0.1)
         assert self._producer.flush(10) == 0
 
+    def end(self, partition: int = 0) -> int:
+        """The offset of the next message."""
+        asker = Consumer({"bootstrap.servers": self.servers, "group.id": "end", "log_level": 0})
+        _, high = asker.get_watermark_offsets(TopicPartition(self.topic, partition), timeout=5)
+        asker.close()
+        return int(high)
+
     def told(self, group: str = "vigia", partition: int = 0) -> int:
         """The group's offset as the broker has it; negative where it has none."""
         asker = Consumer({"bootstrap.servers": self.servers, "group.id": group, "log_level": 0})
@@ -50,62 +53,3 @@ class Cluster:
     def close(self) -> None:
         """The cluster is gone."""
         self._producer = None
-
-
-class Timed(Consumer):
-    """Knows the offsets of times, which the mock does not: it reads the messages."""
-
-    servers = ""
-
-    def offsets_for_times(self, partitions: list[TopicPartition], timeout: float = 5) -> list[TopicPartition]:
-        found = []
-        for place in partitions:
-            low, high = self.get_watermark_offsets(TopicPartition(place.topic, place.partition), timeout=timeout)
-            reader = Consumer({"bootstrap.servers": self.servers, "group.id": "times", "log_level": 0})
-            reader.assign([TopicPartition(place.topic, place.partition, low)])
-            messages = reader.consume(high - low, timeout=timeout) if high > low else []
-            new = [m.offset() for m in messages if m.timestamp()[1] >= place.offset]
-            found.append(TopicPartition(place.topic, place.partition, min(new, default=-1)))
-            reader.close()
-        return found
-
-
-class Compacted(Consumer):
-    """Messages of these offsets are not there any more, as after a compaction or a transaction that was given up."""
-
-    gone: frozenset[int] = frozenset()
-
-    def consume(self, num_messages: int = 1, timeout: float = -1) -> list[Any]:
-        taken = super().consume(num_messages, timeout)
-        return [m for m in taken if m.error() or m.offset() not in self.gone]
-
-
-class Doorman(ThreadingTCPServer):
-    """A broker that lets nobody in: whatever the password, it is wrong (Kafka's protocol: ApiVersions, SaslHandshake, SaslAuthenticate)."""
-
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Refusing)
-        self.servers = f"127.0.0.1:{self.server_address[1]}"
-        Thread(target=self.serve_forever, daemon=True).start()
-
-
-class _Refusing(StreamRequestHandler):
-    def handle(self) -> None:
-        with suppress(OSError, struct.error):
-            while True:
-                (size,) = struct.unpack(">i", self.rfile.read(4))
-                kind, version, number = struct.unpack(">hhi", self.rfile.read(size)[:8])
-                match kind:
-                    case 18 if version:
-                        body = struct.pack(">hi", 35, 0)  # ask in the oldest form
-                    case 18:
-                        known = [(18, 0, 0), (17, 0, 1), (36, 0, 0), (3, 0, 1), (1, 0, 2), (2, 0, 1)]
-                        body = struct.pack(">hi", 0, len(known)) + b"".join(struct.pack(">hhh", *one) for one in known)
-                    case 17:
-                        body = struct.pack(">hih", 0, 1, 5) + b"PLAIN"
-                    case _:
-                        words = b"Authentication failed: Invalid username or password"
-                        body = struct.pack(">hh", 58, len(words)) + words + struct.pack(">i", 0)
-                self.wfile.write(struct.pack(">ii", 4 + len(body), number) + body)

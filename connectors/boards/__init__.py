@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from connectors import TIME
+from connectors.roles import TIME
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

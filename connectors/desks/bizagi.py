@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from connectors import Batch, Case, Cursor, Reject, SourceError, answers
-from connectors.fields import Fields
+from connectors.fields import Fields, no_case
 from connectors.login import credentials
 from connectors.pages import Pages
 from connectors.session import Session
@@ -88,7 +88,9 @@ class Bizagi:
             held |= {name: _mark(row)} if _open(row) else {}
         table = answers.table([self.fields.row(row) for row in fresh])
         cursor = {"new": page.cursor, "open": held}
-        return Batch(table, cursor, page.until is not None, page.until, tuple(page.rejects), notes=tuple(notes))
+        return Batch(
+            table, cursor, page.until is not None, page.until, tuple(page.rejects), notes=tuple(notes), again=page.again,
+        )  # fmt: skip
 
     def open(self, case: Case) -> str:
         """The number of the case with this key, looked up before it is started."""
@@ -108,9 +110,7 @@ class Bizagi:
         """Save status and note with the case's first open activity."""
         found = self._read(case.key)
         if found is None:
-            raise SourceError(
-                f"{self.session.shown}: there is no case with key {case.key}", permanent=True, fault="refused"
-            )
+            raise no_case(self.session.shown, case.key)
         sent = self.fields.present(case)
         if not sent or all(found.get(name) == value for name, value in sent.items()):
             return

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 from connectors import Case, SourceError, answers
-from connectors.fields import PRESENT, WRITTEN
+from connectors.fields import PRESENT, WRITTEN, no_case
 from connectors.session import Session
 from connectors.tls import Tls
 from connectors.turns import turn
@@ -105,9 +105,7 @@ class Http:
             number = answers.reached(self._read(case.key), self.number)
         sent = self._written(case, PRESENT)
         if number is None or self.session.ask("PATCH", self._at(number), body=sent, accept=ABSENT).status in ABSENT:
-            raise SourceError(
-                f"{self.session.shown}: there is no case with key {case.key}", permanent=True, fault="refused"
-            )
+            raise no_case(self.session.shown, case.key)
 
     def check(self) -> str:
         """Whether the tool answers us, asked for a case that it does not have."""

@@ -11,10 +11,11 @@ from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from connectors import Batch, Case, Cursor, Reject, SourceError, delimited
 from connectors.changed import changed
-from connectors.fields import OURS
+from connectors.fields import OURS, no_case
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,7 +51,8 @@ _NUMBER = re.compile(r"C-(\d+)", re.ASCII)
 class Local:
     """Cases as rows of a CSV file (UTF-8, commas), one a key, numbered C-000001 and on; all of them are ours.
 
-    path: the file; made, with its folder, at the first case. Columns that people add at its right are kept.
+    path: the file; made, with its folder, at the first case. Columns that people add at its right are kept. timezone: of its times, which
+    bear their offset; the monitor's where none is given.
 
     A row is appended and synced before `open` returns; an update writes the file anew beside it and renames. Any number
     of processes may use the same file: they take turns by a lock on `<path>.lock`. A last row torn by a crash was never
@@ -59,8 +61,12 @@ class Local:
     and whatever is next written of the case makes it whole.
     """
 
-    def __init__(self, *, path: str) -> None:
+    def __init__(self, *, path: str, timezone: str = "UTC") -> None:
         self.path = Path(path)
+        try:
+            self._zone = ZoneInfo(timezone)
+        except (OSError, ValueError, LookupError):
+            raise ValueError(f"timezone: {timezone!r} is not a time zone") from None
         self._text = b""
         self._rows: dict[str, list[str]] = {}
         self._short: list[Reject] = []
@@ -71,10 +77,10 @@ class Local:
         with self._turn():
             self._catch_up(write=True)
             if case.key not in self._rows:
-                row = _row(case, f"C-{self._last + 1:06d}")
+                row = _row(case, self._zone, f"C-{self._last + 1:06d}")
                 self._append(_written(row) if self._text else _TOP + _written(row))
             elif len(row := self._rows[case.key]) < len(_HEADER):
-                self._replace(row, _row(case, row[1]))
+                self._replace(row, _row(case, self._zone, row[1]))
             return self._rows[case.key][1]
 
     def update(self, case: Case) -> None:
@@ -83,8 +89,8 @@ class Local:
             self._catch_up(write=True)
             row = self._rows.get(case.key)
             if row is None:
-                raise SourceError(f"{self.path}: there is no case with key {case.key}", permanent=True, fault="refused")
-            wanted = _row(case, row[1]) + row[len(_HEADER) :]
+                raise no_case(str(self.path), case.key)
+            wanted = _row(case, self._zone, row[1]) + row[len(_HEADER) :]
             if wanted != row:
                 self._replace(row, wanted)
 
@@ -191,8 +197,8 @@ def _closed(text: bytes) -> bool:
     return len(row) > len(_HEADER[:2]) and bool(_NUMBER.fullmatch(row[1]))
 
 
-def _row(case: Case, number: str) -> list[str]:
-    opened = case.opened_at.isoformat(sep=" ", timespec="seconds")
+def _row(case: Case, zone: ZoneInfo, number: str) -> list[str]:
+    opened = case.opened_at.astimezone(zone).isoformat(sep=" ", timespec="seconds")
     about = [case.key, number, case.incident_id, case.client_id, case.product, case.channel, opened, str(case.priority)]
     return [*about, case.kind, case.status, case.subject, case.body, case.note]
 

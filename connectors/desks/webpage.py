@@ -6,12 +6,12 @@ from datetime import datetime, timedelta
 from urllib.parse import urljoin
 
 from connectors import Batch, Case, Cursor, Reject, SourceError
+from connectors.addresses import shown
 from connectors.browser import Browser
 from connectors.changed import changed
-from connectors.fields import PRESENT, Fields
+from connectors.fields import PRESENT, Fields, no_case
 from connectors.login import Login
 from connectors.page import Page
-from connectors.refused import shown
 from connectors.session import Session
 from connectors.turns import turn
 
@@ -104,9 +104,7 @@ class Webpage:
             )
         found = self._find(case.key)
         if found is None:
-            raise SourceError(
-                f"{self.session.shown}: there is no case with key {case.key}", permanent=True, fault="refused"
-            )
+            raise no_case(self.session.shown, case.key)
         where = urljoin(self.url, self._change.replace("{}", found[self._number]))
         for _ in range(TIMES):
             answer = self._browser.send(where, self._sent.present(case))

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from connectors import SourceError
-from connectors.session import LOOPBACK, Session
+from connectors.addresses import LOOPBACK
+from connectors.session import Session
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,7 +9,8 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
-from connectors.session import LOOPBACK, Session
+from connectors.addresses import LOOPBACK
+from connectors.session import Session
 from connectors.tls import Tls
 
 if TYPE_CHECKING:

@@ -36,9 +36,9 @@ class Kafka:
     """One JSON object a message, of all partitions of `topics`.
 
     servers: host:port, several with commas; topics: their names; group: under which the offsets are told to Kafka, for those who watch
-    its lag. security: of the connection; mechanism, username, password: of SASL; ca_file, cert_file, key_file, key_password: of TLS, in
-    PEM (without ca_file: the well-known). envelope: what of the message itself is added to its row, as columns `_time`, `_key`, `_topic`,
-    `_partition` and `_offset`. batch: messages a poll; timeout: of Kafka to say where its partitions end, and to go on sending.
+    its lag. security: of the connection; mechanism, username, password: of SASL; ca_file, cert_file, key_file, key_password: of TLS, as in
+    `connectors.tls.Tls`, read anew after a fault. envelope: what of the message itself is added to its row, as columns `_time`, `_key`,
+    `_topic`, `_partition` and `_offset`. batch: messages a poll; timeout: of Kafka to say where its partitions end, and to go on sending.
 
     What was read is known by our own cursor alone. The group's offsets are told once the decisions are on disk, and never read.
     Partitions are assigned, not shared out: two Vigías in one group each read everything, and the group's offsets are those of whoever
@@ -144,23 +144,21 @@ class Kafka:
         ends: dict[Place, int] = {}
         lost = []
         for topic in self.topics:
-            found = asker.list_topics(topic, timeout=_left(by)).topics[topic]
-            if found.error:
-                raise KafkaException(found.error)
             known = offsets.get(topic)
+            limits: dict[int, tuple[int, int]] = {}
+            for number in self._brokers.partitions(asker, topic, by):
+                if (span := asker.get_watermark_offsets(TopicPartition(topic, number), timeout=_left(by))) is None:
+                    raise self._brokers.late(f"{topic}[{number}] does not say where it ends")
+                limits[number] = span
             begins: dict[int, int] = {}
-            if not known and since:
-                times = [TopicPartition(topic, number, int(since.timestamp() * 1000)) for number in found.partitions]
+            if not known and since:  # after the ends: what comes in between is not passed over as older than since
+                times = [TopicPartition(topic, number, int(since.timestamp() * 1000)) for number in limits]
                 begins = {
                     one.partition: _sound(one).offset for one in asker.offsets_for_times(times, timeout=_left(by))
                 }
-            for number in sorted(found.partitions):
-                limits = asker.get_watermark_offsets(TopicPartition(topic, number), timeout=_left(by))
-                if limits is None:
-                    raise self._brokers.late(f"{topic}[{number}] does not say where it ends")
-                low, high = limits
+            for number, (low, high) in limits.items():
                 begin = begins.get(number, low) if not known else known.get(str(number), 0)
-                if not known and begin < 0:  # nothing is as new as that
+                if not known and not 0 <= begin <= high:  # nothing was as new as that
                     begin = high
                 if known and begin < low:
                     lost.append(f"{topic}[{number}]: offsets {begin} to {low - 1} were not read and are no longer kept")

@@ -47,7 +47,7 @@ class Prometheus:
     As transactions a point is the `count` of what happened within its step, rounded: `sum by (service, status)
     (increase(payments_total[1m]))` with a step of 1m. `series` is the query's name alone, so that columns = { status = "series" } serves
     counters apart. A step in which no query has any point was not measured: it is unknown, not zero, and as long as there is none the
-    source is told as down. So leave zeros in.
+    source is told as down, from the first poll on. So leave zeros in.
 
     headers: sent with each request, such as { X-Scope-OrgID = "banco" }. token, or user and password; ca_file, cert_file, key_file,
     key_password: as of `http`. timeout: of one answer, told to the server too.
@@ -191,12 +191,16 @@ class Prometheus:
     def _measured(
         self, points: list[Points], before: int, end: int, last: int | None, *, begun: bool
     ) -> tuple[int, Spans]:
-        """Up to when there are points, and when there were none in between, once there has been any; SourceError if there are no more.
+        """Up to when there are points, and when there were none in between, once there has been any; SourceError if there are none (more).
 
         last: the newest step that there can be, None where nobody waits for it.
         """
         seen = {at for one in points for at in one.times}
         if not seen and not begun:
+            if before < end == last:
+                raise SourceError(
+                    f"{self.session.shown}: no series has ever had a point: not measured, which is not zero; does the query match any?"
+                )
             return end, ()
         if end == last and (newest := max(seen, default=before)) < end:
             if newest == before:

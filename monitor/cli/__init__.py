@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -53,26 +53,30 @@ def fail(*lines: object) -> NoReturn:
     raise typer.Exit(1)
 
 
-def configured(path: Path) -> Config:
-    """The configuration, or every fault of it and exit 1."""
+def configured(path: Path, later: Collection[str] = ()) -> Config:
+    """The configuration, or every fault of it and exit 1. later: see `monitor.config.read_config`."""
     from monitor.config import read_config
     from monitor.faults import ConfigError
 
     try:
         if not (there := path.expanduser()).exists():
             fail(f"{path}: no such file")
-        return read_config(there)
+        return read_config(there, later)
     except ConfigError as error:
         fail(*error.faults)
 
 
 @contextmanager
 def stored(path: Path, *, people: bool = True) -> Iterator[tuple[Config, Store]]:
-    """The configuration and its state. people: what is done to it is done by somebody, by the command line; else Vigía does it."""
+    """The configuration and its state.
+
+    people: what is done to it is done by somebody, by the command line, and needs no secret but the state's; else Vigía does it.
+    """
+    from monitor.config import LATER
     from monitor.step import DOOR
     from monitor.store import Store, StoreError
 
-    config = configured(path)
+    config = configured(path, LATER if people else ())
     try:
         store = Store(config.monitor.database)
     except StoreError as error:

@@ -24,8 +24,9 @@ def guides_list(
 ) -> None:
     """The guides, by place and way of failure."""
     from monitor import searching
+    from monitor.config import STATELESS
 
-    settings = configured(config)
+    settings = configured(config, STATELESS)
     rows = [row for row in searching.guide_rows(settings, language) if not place or row["id"].startswith(f"{place}/")]
     show("searching.show_guides", settings, rows, as_json=as_json)
 
@@ -34,8 +35,9 @@ def guides_list(
 def guides_show(guide: str, config: ConfigPath = CONFIG, *, language: Language = None, as_json: AsJson = False) -> None:
     """One guide: first solution, escalation, contingency, and what the client is told."""
     from monitor import searching
+    from monitor.config import STATELESS
 
-    settings = configured(config)
+    settings = configured(config, STATELESS)
     row = next((row for row in searching.guide_rows(settings, language) if row["id"] == guide), None)
     if row is None:
         fail(f"no hay una guía «{guide}»; vigia guides list las nombra")

@@ -21,7 +21,9 @@ app = typer.Typer(no_args_is_help=True, help="The rules that are loaded.")
 @app.command("list")
 def rules_list(config: ConfigPath = CONFIG, *, as_json: AsJson = False) -> None:
     """What is watched, and whether what it found was useful."""
-    settings = configured(config)
+    from monitor.config import LATER
+
+    settings = configured(config, LATER)
     specs = [rule.spec for rule in settings.rules()]
     found = _useful(settings)
     if as_json:
@@ -53,10 +55,11 @@ Tests = Annotated[
 @app.command("test")
 def rules_test(files: Tests = None, config: ConfigPath = CONFIG) -> None:
     """Unit tests of the rules: what comes minute by minute, and what they must say of it."""
+    from monitor.config import STATELESS
     from monitor.faults import Fault
     from monitor.rule_tests import run, test_files
 
-    settings = configured(config)
+    settings = configured(config, STATELESS)
     faults: list[Fault] = []
     chosen = files or test_files(settings)
     failed = passed = 0
@@ -77,10 +80,11 @@ def rules_test(files: Tests = None, config: ConfigPath = CONFIG) -> None:
 @app.command("lint")
 def rules_lint(config: ConfigPath = CONFIG) -> None:
     """What is allowed in a rule and seldom meant; exit 3 where anything is found."""
+    from monitor.config import STATELESS
     from monitor.lint import findings
     from monitor.rule_tests import test_files
 
-    settings = configured(config)
+    settings = configured(config, STATELESS)
     found = findings(settings, test_files(settings))
     for one in found:
         sys.stdout.write(f"{one}\n")

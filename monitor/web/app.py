@@ -111,7 +111,7 @@ def app(
     access: Access | None = None,
     monitor: Monitor | None = None,
     own_guides: str = "",
-    reload: Callable[[], Sequence[str]] | None = None,
+    reload: Callable[[str], Sequence[str]] | None = None,
 ) -> FastAPI:
     """The web face of one service.
 

@@ -56,7 +56,8 @@ def pages(face: Face) -> APIRouter:
         ok, _ = face.ready()
         watched = face.metrics.watched
         calm = not told_of and watched[0] > watched[1] and all(s.up for s in face.metrics.sources.values())
-        well = watched[1] < BLIND * watched[0]
+        behind, still = face.metrics.behind(), face.metrics.still()
+        well = watched[1] < BLIND * watched[0] and not behind and not still
         desks = face.outlook.desks
         gone = {} if desks is None else {name: len(keys) for name, keys in bereft(store, desks).items()}
         quiet = "well" if calm and well and not gone else "unknown" if calm else "major"
@@ -80,6 +81,8 @@ def pages(face: Face) -> APIRouter:
             watched=watched,
             well=well,
             gone=gone,
+            behind=behind,
+            still=still,
         )
 
     return router

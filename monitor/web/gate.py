@@ -119,7 +119,7 @@ class Gate:
             return
         scope["viewer"], scope["vigia_https"] = here, https
         sight, known = SIGHT.set(here.sight), VIEWER.set(here)
-        door = DOOR.set("api" if asked.path.startswith("/api/") else "page")
+        door = DOOR.set("api" if asked.path.startswith(("/api/", "/-/")) else "page")
         try:
             await self._app(scope, receive if body is None else _again(body, receive), guarded)
         finally:

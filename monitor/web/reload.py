@@ -9,10 +9,10 @@ from fastapi import APIRouter
 from fastapi.responses import PlainTextResponse
 
 from monitor.faults import ConfigError
-from monitor.web.viewer import impersonal
+from monitor.web.viewer import impersonal, viewer
 
 
-def routes(reload: Callable[[], Sequence[str]]) -> APIRouter:
+def routes(reload: Callable[[str], Sequence[str]]) -> APIRouter:
     """200 once it is in force, with what is to be known of it; 422 with what is wrong, a line each, and nothing has changed.
 
     reload: as `Live.reload`.
@@ -22,7 +22,7 @@ def routes(reload: Callable[[], Sequence[str]]) -> APIRouter:
     @router.post("/-/reload")
     def read_anew() -> Any:
         try:
-            known = reload()
+            known = reload(viewer().who)
         except ConfigError as error:
             return impersonal(PlainTextResponse(f"{error}\n", 422))
         said = ("La configuración se leyó de nuevo y está en vigor.", *known)

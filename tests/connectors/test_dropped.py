@@ -287,7 +287,7 @@ def test_lag_is_how_far_behind_the_files_are(partner: Partner) -> None:
 def test_a_large_file_comes_in_pieces_across_restarts(
     partner: Partner, monkeypatch: pytest.MonkeyPatch, ending: str
 ) -> None:
-    monkeypatch.setattr(dropped, "LIMIT", 300)
+    monkeypatch.setattr("connectors.taken.LIMIT", 300)
     ids = [str(n) for n in range(200)]
     text = HEADER + "".join(f"{n},ok\n" for n in ids)
     content = {"csv": text.encode(), "csv.gz": gzip.compress(text.encode())}

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from connectors import SourceError, dropped
+from connectors import SourceError, contents
 from connectors.records import form
 from tests.connectors.test_dropped import HEADER, NOW, Partner
 
@@ -56,7 +56,7 @@ def test_time_is_vouched_for_less_the_lag(partner: Partner) -> None:
 
 
 def test_what_was_kept_by_the_release_before_is_understood(partner: Partner, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dropped, "LIMIT", 300)
+    monkeypatch.setattr("connectors.taken.LIMIT", 300)
     partner.drop("a.csv", HEADER + rows(0, 100))
     first = partner.poll()
     assert partner.cursor is not None
@@ -69,7 +69,7 @@ def test_what_was_kept_by_the_release_before_is_understood(partner: Partner, mon
 def test_a_restart_in_the_middle_of_a_young_file_reads_nothing_twice(
     partner: Partner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dropped, "LIMIT", 300)
+    monkeypatch.setattr("connectors.taken.LIMIT", 300)
     partner.options["settled"] = timedelta(seconds=20)
     partner.drop("a.csv", HEADER + rows(0, 100))
     seen = [one for _ in range(40) for one in partner.poll(30)]  # a new source at every poll
@@ -80,7 +80,7 @@ def test_a_restart_in_the_middle_of_a_young_file_reads_nothing_twice(
 def test_a_row_added_in_the_middle_of_reading_comes_alone(
     partner: Partner, monkeypatch: pytest.MonkeyPatch, ending: str
 ) -> None:
-    monkeypatch.setattr(dropped, "LIMIT", 300)
+    monkeypatch.setattr("connectors.taken.LIMIT", 300)
 
     def write(last: int) -> None:
         if ending == "csv":
@@ -100,7 +100,7 @@ def test_a_row_added_in_the_middle_of_reading_comes_alone(
 
 
 def test_one_renamed_in_the_middle_of_reading_goes_on(partner: Partner, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dropped, "LIMIT", 300)
+    monkeypatch.setattr("connectors.taken.LIMIT", 300)
     partner.drop("a.csv", HEADER + rows(0, 100))
     seen = partner.poll()
     (partner.folder / "a.csv").rename(partner.folder / "leido.csv")
@@ -112,15 +112,15 @@ def test_one_renamed_in_the_middle_of_reading_goes_on(partner: Partner, monkeypa
 def test_a_file_that_grows_while_it_is_hashed_gives_each_row_once(
     partner: Partner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = dropped._digests
+    real = contents.digests
 
     def slow(path: str, size: int) -> Any:
-        monkeypatch.setattr(dropped, "_digests", real)
+        monkeypatch.setattr(contents, "digests", real)
         partner.drop("a.csv", HEADER + rows(0, 4))
         return real(path, size)
 
     partner.drop("a.csv", HEADER + rows(0, 3))
-    monkeypatch.setattr(dropped, "_digests", slow)
+    monkeypatch.setattr(contents, "digests", slow)
     seen = partner.poll() + partner.poll()
     partner.drop("a.csv", HEADER + rows(0, 5))
     seen += partner.poll() + partner.poll()

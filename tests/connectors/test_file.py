@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors import Batch, SourceError, delimited, followed, records
+from connectors import Batch, SourceError, delimited, records
 from connectors.sources.file import File
 
 if TYPE_CHECKING:
@@ -203,7 +203,7 @@ def test_one_broken_file_does_not_hold_up_the_others(tmp_path: Path) -> None:
 
 
 def test_backlog_is_read_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(followed, "LIMIT", 400)
+    monkeypatch.setattr("connectors.taken.LIMIT", 400)
     path = tmp_path / "orders.csv"
     append(path, HEADER + "".join(f"{i},p{i},ok\n" for i in range(200)))
     reader, seen, polls = Reader(path), [], 0
@@ -276,7 +276,7 @@ def test_compressed(tmp_path: Path) -> None:
 
 
 def test_parquet_in_pieces_then_only_what_was_added(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(followed, "LIMIT", 500)
+    monkeypatch.setattr("connectors.taken.LIMIT", 500)
     path = tmp_path / "orders.parquet"
     rows = [{"n": i, "at": NOW} for i in range(300)]
     pq.write_table(pa.Table.from_pylist(rows[:200]), path, row_group_size=30)

@@ -5,29 +5,20 @@ from __future__ import annotations
 import threading
 from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from connectors import Case, SourceError
 from connectors.desks.http import Http
+from tests import cases
 from tests.fake_api import TOKEN, FakeApi, Said
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-CASE = Case(
-    key="VG-AF-1/900123456",
-    incident_id="AF-1",
-    client_id="900123456",
-    product="pagos",
-    channel="",
-    opened_at=datetime(2026, 3, 3, 12, tzinfo=UTC),
-    priority=80,
-    subject="Afectación en pagos",
-    body="Desde las 7:00 fallan pagos.",
-)
+CASE = replace(cases.CASE, key="VG-AF-1/900123456", incident_id="AF-1", body="Desde las 7:00 fallan pagos.")
 FORMS: dict[str, dict[str, Any]] = {
     "put": {},
     "find": {"find": "clave", "rows": "value", "columns": {"key": "clave"}},

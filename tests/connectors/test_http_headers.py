@@ -53,13 +53,13 @@ def test_a_log_in_elsewhere_gets_no_header_of_the_server_s(api: FakeApi) -> None
     options = {"token_url": f"{api.url}/token", "client_id": "vigia", "client_secret": SECRET}
     source = sources.Http(url=f"{api.url}/rows", rows="value", headers={"X-Api-Key": KEY}, **options)
     with_key: dict[str, bool] = {}
-    request = source.session._http.request
+    request = source.session.exchange.http.request
 
     def seen(method: str, url: str, **sent: Any) -> Any:
         with_key[url.removeprefix(api.url)] = KEY in (sent.get("headers") or {}).values()
         return request(method, url, **sent)
 
-    source.session._http.request = seen  # type: ignore[method-assign]
+    source.session.exchange.http.request = seen  # type: ignore[method-assign]
     source.poll(None, NOW, None)
     assert with_key == {"/token": False, "/rows": True}
 

@@ -21,7 +21,7 @@ from connectors import Batch, SourceError, jsonl
 from connectors.kinds import load
 from connectors.mapping import Mapping
 from connectors.sources.kafka import Kafka
-from tests.kafka import PARTITIONS, Cluster, Compacted, Doorman, Timed
+from tests.kafka import PARTITIONS, Cluster
 
 NOW = datetime(2026, 3, 3, 12, tzinfo=UTC)
 TOPIC = "transacciones"
@@ -119,20 +119,10 @@ def test_the_same_reader_goes_back_where_the_cursor_says(cluster: Cluster) -> No
     assert ids(reader.poll(None, NOW, None)) == [0, 1, 2]
 
 
-def test_a_topic_read_for_the_first_time_begins_at_its_start_and_a_new_partition_at_its_beginning(
-    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("connectors.brokers.Consumer", Timed)
-    monkeypatch.setattr(Timed, "servers", cluster.servers)
-    day = int(NOW.timestamp() * 1000)
-    cluster.send({"id": 0}, at=day - 7_200_000)
-    cluster.send({"id": 1}, at=day - 1_800_000)
-    cluster.send({"id": 2}, partition=1, at=day - 7_200_000)
-    batch = source(cluster).poll(None, NOW, NOW - timedelta(hours=1))
-    assert ids(batch) == [1]
-    assert batch.cursor["offsets"][TOPIC] == {"0": 2, "1": 1, "2": 0, "3": 0}
-    batch.cursor["offsets"][TOPIC].pop("1")  # as if it had been added since
-    assert ids(source(cluster).poll(batch.cursor, NOW, NOW - timedelta(hours=1))) == [2]
+def test_a_partition_that_is_new_is_read_from_its_beginning(cluster: Cluster) -> None:
+    cluster.send({"id": 0}, at=int(NOW.timestamp() * 1000) - 7_200_000)
+    known = {"offsets": {TOPIC: {"1": 0, "2": 0, "3": 0}}}
+    assert ids(source(cluster).poll(known, NOW, NOW - timedelta(hours=1))) == [0]
 
 
 def test_what_is_no_longer_kept_and_was_not_read_is_told_as_lost(cluster: Cluster) -> None:
@@ -159,18 +149,6 @@ def test_a_topic_made_anew_is_told_and_read_from_its_beginning(cluster: Cluster)
     assert batch.cursor["offsets"][TOPIC]["0"] == 1
 
 
-@pytest.mark.parametrize("gone", [{1, 2}, {3, 4}, {0, 1, 2, 3, 4}])
-def test_offsets_that_hold_nothing_are_passed_over(
-    cluster: Cluster, monkeypatch: pytest.MonkeyPatch, gone: set[int]
-) -> None:
-    monkeypatch.setattr("connectors.brokers.Consumer", Compacted)
-    monkeypatch.setattr(Compacted, "gone", frozenset(gone))
-    cluster.send(*({"id": n} for n in range(5)))
-    batch = source(cluster).poll(None, NOW, None)
-    assert ids(batch) == sorted(set(range(5)) - gone)
-    assert (batch.drained, batch.cursor["offsets"][TOPIC]["0"], batch.lost) == (True, 5, "")
-
-
 def test_what_is_no_json_is_told_by_its_offset_and_the_others_go_on(cluster: Cluster) -> None:
     deep = b'{"a":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
     cluster.send({"id": 0}, b"nada", None, b"\xff", {"id": 4}, b"[5]", deep, b'{"id":\n7\n}\n')
@@ -180,7 +158,7 @@ def test_what_is_no_json_is_told_by_its_offset_and_the_others_go_on(cluster: Clu
         (f"{TOPIC}[0] offset 1", "not JSON"),
         (f"{TOPIC}[0] offset 3", "not UTF-8"),
         (f"{TOPIC}[0] offset 5", "not a JSON object with a key"),
-        (f"{TOPIC}[0] offset 6", "not JSON that can be read"),
+        (f"{TOPIC}[0] offset 6", "nested more than 100 deep"),
     ]
     assert batch.where
     assert [batch.where(row) for row in range(3)] == [f"{TOPIC}[0] offset {n}" for n in (0, 4, 7)]
@@ -292,6 +270,7 @@ def test_after_a_fault_another_consumer_goes_on_at_the_cursor(
 ) -> None:
     faults = [
         KafkaException(KafkaError(KafkaError._TRANSPORT)),
+        KafkaException(KafkaError(KafkaError._UNKNOWN_PARTITION)),  # as the broker goes between two questions
         KafkaException(KafkaError(KafkaError.TOPIC_AUTHORIZATION_FAILED)),
     ]
 
@@ -309,28 +288,13 @@ def test_after_a_fault_another_consumer_goes_on_at_the_cursor(
     cursor = reader.poll(None, NOW, None).cursor
     cluster.send({"id": 1})
     armed.append(True)
-    for fault, permanent in (("unreachable", False), ("login", True)):
+    for fault, permanent in (("unreachable", False), ("unreachable", False), ("login", True)):
         with pytest.raises(SourceError) as error:
             reader.poll(cursor, NOW, None)
         assert (error.value.fault, error.value.permanent) == (fault, permanent)
         armed.clear()
         assert ids(reader.poll(cursor, NOW, None)) == [1]
         armed.append(True)
-
-
-def test_a_wrong_password_is_a_matter_of_the_log_in_and_stands_nowhere(capfd: pytest.CaptureFixture[str]) -> None:
-    with Doorman() as door:
-        reader = Kafka(
-            servers=door.servers, topics=[TOPIC], security="sasl_plaintext", mechanism="PLAIN", username="u",
-            password="s3cret-Invalid", timeout=timedelta(seconds=1),
-        )  # fmt: skip
-        for ask in (lambda: reader.poll(None, NOW, None), reader.check):
-            with pytest.raises(SourceError, match="Invalid username or password") as error:
-                ask()
-            assert (error.value.fault, error.value.permanent, error.value.whole) == ("login", True, True)
-            assert "s3cret" not in f"{error.value!r} {error.value.__cause__!r} {reader!r}"
-        door.shutdown()
-    assert capfd.readouterr() == ("", "")
 
 
 def test_a_topic_that_is_not_there_is_named_as_such(cluster: Cluster) -> None:
@@ -362,21 +326,14 @@ def test_check_says_what_is_there(cluster: Cluster) -> None:
         ({"security": "sasl_ssl", "username": "u"}, "username: username and password go with"),
         ({"ca_file": "/nowhere.pem"}, "ca_file: goes with security ssl"),
         ({"security": "ssl", "ca_file": "/nowhere.pem"}, "ca_file: no such file"),
-        ({"security": "ssl", "cert_file": __file__}, "cert_file: cert_file and key_file"),
+        ({"security": "ssl", "ca_file": __file__}, "ca_file: holds no certificate"),
+        ({"security": "sasl_ssl", "username": "u", "password": "p", "key_file": __file__}, "key_file: needs cert_file"),
+        ({"security": "ssl", "cert_file": __file__}, "key_file: holds no|cert_file: holds no"),
     ],
 )
 def test_options_that_cannot_be_used_are_told_by_their_name(options: dict[str, Any], told: str) -> None:
     with pytest.raises(ValueError, match=f"^{told}"):
         Kafka(**{"servers": "a:1,b:2", "topics": [TOPIC]} | options)
-
-
-def test_a_certificate_that_is_none_is_told(tmp_path: Any) -> None:
-    (tmp_path / "ca.pem").write_text("nada")
-    reader = Kafka(servers="127.0.0.1:1", topics=[TOPIC], security="ssl", ca_file=str(tmp_path / "ca.pem"))
-    with pytest.raises(SourceError) as error:
-        reader.check()
-    assert error.value.permanent
-    assert "\n" not in str(error.value)
 
 
 def test_without_the_package_one_line_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

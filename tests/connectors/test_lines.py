@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors import Batch, delimited, followed, jsonl, lines, records
+from connectors import Batch, delimited, jsonl, lines, records
 from connectors.mapping import Mapping
 from connectors.sources.file import File
 from connectors.sources.sql import Sql
@@ -111,7 +111,7 @@ def test_rows_before_a_long_record_still_being_written_come_once(
 
 @pytest.mark.parametrize("name", ["tx.csv", "tx.csv.gz"])
 def test_pieces_of_a_backlog(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(followed, "LIMIT", 300)
+    monkeypatch.setattr("connectors.taken.LIMIT", 300)
     text = (HEADER + (GOOD * 4 + BAD + SPANNING) * 10).encode()
     (tmp_path / name).write_bytes(gzip.compress(text) if name.endswith(".gz") else text)
     told = Told(tmp_path / name)
@@ -149,7 +149,7 @@ def test_json_lines_that_grow(tmp_path: Path) -> None:
 
 
 def test_parquet_counts_rows_of_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(followed, "LIMIT", 500)
+    monkeypatch.setattr("connectors.taken.LIMIT", 500)
     path = tmp_path / "tx.parquet"
     told = Told(path)
     rows = [{"timestamp": T, "status": "ok", "amount": "x" if n in {7, 151} else "1"} for n in range(1, 201)]

@@ -14,26 +14,15 @@ from hypothesis import strategies as st
 
 from connectors import Case, SourceError
 from connectors.desks.local import Local
-
-NOW = datetime(2026, 3, 3, 14, tzinfo=UTC)
+from tests.cases import CASE, NOW
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
 def case(key: str = "k1", **changes: object) -> Case:
-    one = Case(
-        key=key,
-        incident_id="i1",
-        client_id="900123456",
-        product="pagos",
-        channel="",
-        opened_at=datetime(2026, 3, 3, 12, tzinfo=UTC),
-        priority=80,
-        subject="Afectación en pagos",
-        body='Línea 1\nLínea 2, con «comillas» y "dobles"',
-    )
-    return replace(one, **changes)  # type: ignore[arg-type] - named fields of the case
+    told = {"key": key, "incident_id": "i1", "body": 'Línea 1\nLínea 2, con «comillas» y "dobles"'}
+    return replace(CASE, **told | changes)  # type: ignore[arg-type] - named fields of the case
 
 
 def rows(path: Path) -> list[dict[str, str]]:
@@ -61,6 +50,19 @@ def test_people_read_it(tmp_path: Path) -> None:
             "nota": "",
         }
     ]
+
+
+def test_its_times_are_the_banks_and_say_so(tmp_path: Path) -> None:
+    path = tmp_path / "casos.csv"
+    Local(path=str(path)).open(case())
+    bogota = Local(path=str(path), timezone="America/Bogota")
+    bogota.open(case("k2"))
+    bogota.update(case(status="retirado"))
+    assert [row["abierto"] for row in rows(path)] == ["2026-03-03 07:00:00-05:00"] * 2
+    read = bogota.poll(None, datetime(2026, 3, 3, 12, tzinfo=UTC), None).table["opened_at"].to_pylist()
+    assert [datetime.fromisoformat(at) for at in read] == [case().opened_at] * 2
+    with pytest.raises(ValueError, match="timezone: 'Bogota' is not a time zone"):
+        Local(path=str(path), timezone="Bogota")
 
 
 def test_same_key_is_the_same_case_also_after_a_restart(tmp_path: Path) -> None:

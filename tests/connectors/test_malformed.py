@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors import KEPT, Batch, followed, torn
+from connectors import KEPT, Batch, torn
 from connectors.mapping import Mapping
 from connectors.sources.file import File
 
@@ -41,7 +41,7 @@ def drained(path: Path, **options: Any) -> tuple[list[str], list[str], list[Batc
 def test_a_file_of_malformed_rows_is_counted_and_its_first_rows_are_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(followed, "LIMIT", 1 << 20)  # so much is taken at once
+    monkeypatch.setattr("connectors.taken.LIMIT", 1 << 20)  # so much is taken at once
     path = tmp_path / "a.csv"
     path.write_bytes(HEADER + b"0,ok,1\n" + b"1;ok;5\n" * MANY + b"2,ok,1\n")
     tracemalloc.start()
@@ -130,7 +130,7 @@ def test_a_chunk_without_a_line_end_is_told_once_and_skipped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ending: str
 ) -> None:
 
-    monkeypatch.setattr(followed, "LIMIT", 300 << 10)
+    monkeypatch.setattr("connectors.taken.LIMIT", 300 << 10)
     path = tmp_path / f"a.{ending}"
     one, two = (b'{"id": "1"}\n', b'{"id": "2"}\n') if ending == "jsonl" else (HEADER + b"1,ok,1\n", b"2,ok,1\n")
     text = one + b"\0" * (1000 << 10) + b"\n" + two

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connectors import ROLES, SPARSE, SourceError
+from connectors import SPARSE, SourceError
 from connectors.mapping import Mapping
+from connectors.roles import ROLES
 from connectors.sources.file import File
 
 if TYPE_CHECKING:

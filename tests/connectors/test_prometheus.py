@@ -226,7 +226,9 @@ def test_counters_are_counted_in_the_minute_that_ends_at_the_point(server: FakeP
 
 def test_what_was_not_measured_is_unknown_and_not_zero(server: FakePrometheus) -> None:
     reader = counting(server)
-    assert reader.poll().drained  # nothing yet, and nobody said that there would be
+    for _ in range(2):  # a query that matches nothing is no day without operations
+        with pytest.raises(SourceError, match="no series has ever had a point: not measured, which is not zero"):
+            reader.drain()
     server.put("o", {at(n): 0 for n in (1, 2, 6)})
     first = reader.drain(NOON + timedelta(minutes=2, seconds=20))
     assert (told(first, "count"), first[-1].gaps) == ([(1, 0), (2, 0)], ())
@@ -255,6 +257,17 @@ def test_a_backtest_of_counters_that_are_no_more_ends_where_they_do(server: Fake
     batch = source.poll(None, datetime(9999, 1, 1, tzinfo=UTC), None)
     assert (told([batch], "count"), batch.drained) == ([(-2, 1), (0, 1)], True)
     assert batch.gaps == ((NOON - 2 * MINUTE, NOON - MINUTE), (NOON, NOON + 9 * MINUTE))
+
+
+def test_a_backtest_of_a_query_that_matches_nothing_ends(server: FakePrometheus) -> None:
+    source = counting(server).source()
+    source.clock = lambda: NOW
+    assert source.poll(None, datetime(9999, 1, 1, tzinfo=UTC), NOON - timedelta(days=1)).drained
+
+
+def test_readings_that_no_series_gives_are_no_fault(server: FakePrometheus) -> None:
+    """None of them is taken for zero."""
+    assert Reader(server).drain()[-1].drained
 
 
 def test_the_newest_points_are_waited_for_and_the_others_go_on(server: FakePrometheus) -> None:

@@ -23,7 +23,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from connectors import SourceError, dropped, filesystems, remote
+from connectors import SourceError, filesystems, remote
 from connectors.sftp import Sftp
 from connectors.sftp import _Reads as Reads
 from connectors.sources.file import File
@@ -342,7 +342,7 @@ def test_what_a_store_answers_has_its_kind(status: int, code: str, fault: str, *
 
 
 def test_a_large_object_is_fetched_once_for_all_its_pieces(s3: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dropped, "LIMIT", 400)
+    monkeypatch.setattr("connectors.taken.LIMIT", 400)
     s3.put("a.csv", b"id\n" + b"".join(b"%d\n" % n for n in range(500)))
     source = File(path=s3.path("*.csv"), **s3.options)
     seen, cursor = ids(source)

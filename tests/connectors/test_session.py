@@ -160,7 +160,7 @@ def test_what_is_not_json_is_told_and_not_shown(api: FakeApi, text: bytes, told:
 
 
 def test_an_answer_is_bound_in_size(api: FakeApi, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "LIMIT", 1 << 20)
+    monkeypatch.setattr("connectors.exchange.LIMIT", 1 << 20)
     api.faults = [Said(text=b" " * (3 << 20))]
     error = fault(Patient(api))
     assert (str(error), error.permanent) == (

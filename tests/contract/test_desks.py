@@ -10,7 +10,7 @@ from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,13 +18,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from typer.testing import CliRunner
 
-from connectors import Case, SourceError
+from connectors import SourceError
 from connectors.kinds import kinds, load
 from monitor.__main__ import app
 from monitor.faults import Fault
 from monitor.intake import Intake
 from monitor.plugs import read_source
 from monitor.written_out import NAMES
+from tests.cases import CASE, NOW
 from tests.fake_api import Said
 
 if TYPE_CHECKING:
@@ -41,18 +42,6 @@ every_tool = pytest.mark.parametrize("tool", KINDS, indirect=True)
 SERVED = [kind for kind in KINDS if "path" not in signature(load("desks", kind)).parameters]
 """All but those that write a file of this machine."""
 every_server = pytest.mark.parametrize("tool", SERVED, indirect=True)
-CASE = Case(
-    key="VG-AF-20260303-pagos-900123456",
-    incident_id="AF-20260303-pagos",
-    client_id="900123456",
-    product="pagos",
-    channel="",
-    opened_at=datetime(2026, 3, 3, 12, tzinfo=UTC),
-    priority=80,
-    subject="Afectación en pagos",
-    body='Desde las 7:00\nfallan "algunos" pagos; estamos trabajando en ello, gracias.',
-)
-NOW = datetime(2026, 3, 3, 14, tzinfo=UTC)
 
 
 def desk_of(tool: Tool, **options: Any) -> Any:

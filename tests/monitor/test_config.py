@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alerts.reasons import Limits
-from connectors import SourceError
+from connectors import Case, SourceError
 from connectors.kinds import kinds as of_connectors
 from detectors import kinds
 from monitor.config import Config, read_config
@@ -485,6 +486,20 @@ def test_the_demos_token_is_known_where_there_is_a_demo_and_nowhere_else(
     monkeypatch.setenv("VIGIA_DEMO_TOKEN", "otro")
     desk_made = config(tmp_path, f'{desk}[demo]\ndatabase = "bank.db"\n').desks["casos"].make()
     assert desk_made.session._token() == "Bearer otro"  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("block", "told"),
+    [
+        ("", "07:00:00-05:00"),
+        ('[monitor]\ntimezone = "UTC"\n[desks.libro]\nkind = "local"\npath = "var/casos.csv"\n', "12:00:00+00:00"),
+        ('[desks.libro]\nkind = "local"\npath = "var/casos.csv"\ntimezone = "Asia/Tokyo"\n', "21:00:00+09:00"),
+    ],
+)
+def test_the_cases_that_people_read_are_in_the_banks_time(tmp_path: Path, block: str, told: str) -> None:
+    (desk,) = config(tmp_path, block).desks.values()
+    desk.make().open(Case("k", "i", "900123456", "pagos", "", datetime(2026, 3, 3, 12, tzinfo=UTC), 80, "", ""))
+    assert f",2026-03-03 {told}," in (tmp_path / "var" / "casos.csv").read_text()
 
 
 def test_rules_of_one_name_in_two_files(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from connectors import REQUIRED, ROLES
+from connectors.roles import REQUIRED, ROLES
 from monitor.demo import feed
 from monitor.demo.failures import first_failure
 from monitor.demo.feed import demo_bank, follow, preload

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import count
 from pathlib import Path
@@ -12,16 +12,21 @@ from threading import Event, Thread
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from connectors import Cursor
+from monitor.__main__ import app
 from monitor.config import read_config
 from monitor.faults import ConfigError
 from monitor.intake import Intake
 from monitor.service import Service
 from monitor.store import Step, Store
 from monitor.windows import minute_of
+from tests.authority import Authority
 from tests.characters import CAST, at
-from tests.kafka import Cluster, Timed
+from tests.kafka import Cluster
+from tests.kafka_front import Front
+from tests.watched import Watched
 
 CONFIG = """
 [monitor]
@@ -36,50 +41,18 @@ topics = ["transacciones"]
 every = "50ms"
 timeout = "5s"
 """
-RULES = """
-[[rule]]
-name = "fallas"
-kind = "limit"
-when = "failed_rate > 0.3"
-min_total = 6
-for = "2m"
-keep_firing_for = "5m"
-"""
 
 
 class Killed(BaseException):
     """As by a signal that nothing catches."""
 
 
-@dataclass
-class Bank:
-    """A folder with the configuration and the state, and a cluster whose topic has the payments."""
+class Bank(Watched):
+    """A cluster whose topic has the payments."""
 
-    folder: Path
-    cluster: Cluster
-    now: datetime = field(default_factory=lambda: at("12:00:11"))
-    sent: int = 0
-    services: list[Service] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        (self.folder / "config.toml").write_text(CONFIG.format(servers=self.cluster.servers))
-        (self.folder / "rules.toml").write_text(RULES)
-
-    def start(self) -> Service:
-        """A new process, as far as it can be told: all that it knows is in the database."""
-        config = read_config(self.folder / "config.toml")
-        store = Store(config.monitor.database)
-        store.migrate()
-        self.services.append(Service(config, store, clock=lambda: self.now))
-        return self.services[-1]
-
-    def cycle(self, clock: str) -> bool:
-        self.now = at(clock)
-        return self.services[-1].cycle()
-
-    @property
-    def store(self) -> Store:
-        return self.services[-1].store
+    def __init__(self, folder: Path, cluster: Cluster, servers: str) -> None:
+        super().__init__(folder, at("12:00:11"), CONFIG.format(servers=servers))
+        self.cluster, self.sent = cluster, 0
 
     def pay(self, first: str, last: str, *, failing: float = 0.0, **more: Any) -> None:
         """Each of the three sends four payments a minute, over two partitions."""
@@ -115,14 +88,13 @@ class Bank:
 
 
 @pytest.fixture
-def bank(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bank]:
+def bank(tmp_path: Path) -> Iterator[Bank]:
     cluster = Cluster()
-    monkeypatch.setattr("connectors.brokers.Consumer", Timed)
-    monkeypatch.setattr(Timed, "servers", cluster.servers)
-    found = Bank(tmp_path, cluster)
+    front = Front(cluster)
+    found = Bank(tmp_path, cluster, front.servers)
     yield found
-    for service in found.services:
-        service.store.close()
+    found.close()
+    front.close()
     cluster.close()
 
 
@@ -198,8 +170,9 @@ def test_the_daemon_tells_the_group_only_what_its_store_has(bank: Bank, monkeypa
 
 
 def test_certificates_lie_beside_the_config_and_one_that_does_not_is_named(tmp_path: Path):
-    for name in ("ca.pem", "own.pem"):
-        (tmp_path / name).touch()
+    authority = Authority(tmp_path)
+    cert, key = authority.issue("own")
+    key = key.rename(tmp_path / "elsewhere.key")
     block = 'security = "ssl"\nca_file = "ca.pem"\ncert_file = "own.pem"\nkey_file = "own.key"\n'
     (tmp_path / "config.toml").write_text(
         CONFIG.format(servers="kafka.banco.example:9093").replace("rules", "#") + block
@@ -207,8 +180,65 @@ def test_certificates_lie_beside_the_config_and_one_that_does_not_is_named(tmp_p
     with pytest.raises(ConfigError) as error:
         read_config(tmp_path / "config.toml")
     assert [str(fault) for fault in error.value.faults] == ["config.toml: sources.pagos.key_file: no such file"]
-    (tmp_path / "own.key").touch()
+    key.rename(cert.with_suffix(".key"))
     assert list(read_config(tmp_path / "config.toml").sources) == ["pagos"]
+
+
+SECURE = """
+[sources.pagos]
+role = "transactions"
+kind = "kafka"
+servers = "{servers}"
+topics = ["transacciones"]
+security = "sasl_ssl"
+username = "vigia"
+password = "${{CLAVE}}"
+timeout = "1s"
+ca_file = "{ca}.pem"
+"""
+CHECKED: list[tuple[dict[str, Any], str, str, str, str]] = [
+    ({}, "", "", "", "transacciones: 4 partitions, offsets 0:0-1 1:0-0 2:0-0 3:0-0, the newest with timestamp, status;"),
+    ({}, "", "s3cret-wrong", "login", "invalid credentials with SASL mechanism SCRAM-SHA-512"),
+    ({"mechanisms": ("PLAIN",)}, "", "", "login", "supported mechanisms: PLAIN"),
+    ({}, "other", "", "login", "its certificate cannot be verified: unable to get local issuer certificate"),
+    ({"days": -1}, "", "", "login", "its certificate cannot be verified: certificate has expired"),
+    ({"host": "kafka.banco.example"}, "", "", "login", "its certificate cannot be verified: Hostname mismatch"),
+    ({"clients": True}, "", "", "login", "demands a certificate of ours (cert_file): certificate required"),
+    ({"mute": "hello"}, "", "", "timeout", "no answer within 1 s"),
+    ({"away": True}, "", "", "unreachable", "Connection refused"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("made", "ca", "password", "fault", "words"), CHECKED)
+def test_check_connect_tells_in_a_line_what_is_wrong_with_tls_or_the_log_in(
+    tmp_path: Path, made: dict[str, Any], ca: str, password: str, fault: str, words: str
+) -> None:
+    authority, right = Authority(tmp_path), "s3cret-right"
+    Authority(tmp_path / "other", "CA de otros").ca.rename(tmp_path / "other.pem")
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(*authority.issue("broker", made.get("host", "localhost"), days=made.get("days", 2)))
+    if made.get("clients"):
+        tls.verify_mode = ssl.CERT_REQUIRED
+        tls.load_verify_locations(authority.ca)
+    cluster = Cluster()
+    cluster.send({"timestamp": at("12:00").isoformat(), "status": "ok"})
+    given = {name: made[name] for name in ("mechanisms", "mute") if name in made}
+    with Front(cluster, tls, {"vigia": right}, **given) as front:
+        if made.get("away"):
+            front.drop()
+        block = SECURE.format(servers=front.servers, ca=ca or "ca")
+        (tmp_path / "config.toml").write_text(block)
+        env = {"CLAVE": password or right}
+        done = CliRunner(env=env).invoke(app, ["check", "--connect", "--config", str(tmp_path / "config.toml")])
+        if made.get("away"):
+            front.back()
+    cluster.close()
+    (line,) = [line for line in done.output.splitlines() if line.startswith("source pagos: ")]
+    assert line.startswith(f"source pagos: fails ({fault}): " if fault else "source pagos: ")
+    assert words in line
+    assert done.exit_code == (1 if fault else 0)
+    assert "s3cret" not in done.output
+    assert "Traceback" not in done.output
 
 
 def daemon(service: Service, done: Callable[[], bool]) -> None:

@@ -16,7 +16,8 @@ from alembic import command
 from alerts import TheirCase
 from alerts.promises import Promise, Promises
 from alerts.routing import Route
-from connectors import ROLES, Notice
+from connectors import Notice
+from connectors.roles import ROLES
 from monitor import migrations
 from monitor import tables as t
 from monitor.blocks import Monitor

@@ -6,19 +6,26 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from http import HTTPStatus
 from pathlib import Path
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import requests
+from typer.testing import CliRunner
 
 from alerts import IncidentState
 from connectors import SourceError
+from monitor.__main__ import app
+from monitor.daemon import pages
 from monitor.faults import ConfigError
 from monitor.guides import guides
 from monitor.people import Conflict
 from monitor.reloading import Live, carried
 from monitor.service import Service
+from monitor.trail import verify
+from monitor.web import serve
 from monitor.windows import minute_of
 from tests.characters import at
 from tests.monitor.test_service import CONFIG, OTHER, RULES, Bank
@@ -216,3 +223,41 @@ def test_guides_are_read_anew(bank: Bank) -> None:
         anew = guides("es", where).get("pagos/fallas")
         assert anew is not None
         assert (found.title, anew.title) == ("De antes", "De ahora")
+
+
+def test_the_trail_tells_what_changed_and_who_had_it_read(bank: Bank) -> None:
+    (bank.folder / "laura").write_text("token-de-laura-0123456789\n")
+    users = '[users.laura]\nrole = "administer"\ntoken = "${file:laura}"\n[words]\nguides = "guias"\n'
+    (bank.folder / "config.toml").write_text(CONFIG + users)
+    (bank.folder / "guias" / "es").mkdir(parents=True)
+    with working(bank.start()) as live:
+        live.hang_up()
+        assert bank.store.acts() == [], "nothing changed"
+        (bank.folder / "rules.toml").write_text(RULES.replace('"fallas"', '"caidas"'))
+        live.hang_up()
+        (bank.folder / "guias" / "es" / "pagos.toml").write_text(GUIDE.format("Fallas"))
+        (bank.folder / "laura").write_text("otro-de-laura-0123456789\n")
+        server = serve(pages(live.service, live.reload), "127.0.0.1:0")
+        try:
+            token = {"Authorization": "Bearer token-de-laura-0123456789"}
+            answer = requests.post(f"{server.address}/-/reload", headers=token, timeout=60)
+        finally:
+            server.stop()
+        assert answer.status_code == HTTPStatus.OK
+        (bank.folder / "rules.toml").write_text("nothing")
+        live.hang_up()
+        told = [(act.action, act.who, act.text, act.door) for act in bank.store.acts()]
+        assert told == [
+            ("reload", "SIGHUP", "rules.toml", ""),
+            ("reload", "laura", "guias/es/pagos.toml, laura", "api"),
+        ]
+        assert verify(bank.store).broken == ""
+    listed = CliRunner().invoke(
+        app, ["audit", "list", "--since", "90000h", "--config", str(bank.folder / "config.toml")]
+    )
+    assert "rules.toml: is not TOML" in listed.stderr
+    (bank.folder / "rules.toml").write_text(RULES)
+    listed = CliRunner().invoke(
+        app, ["audit", "list", "--since", "90000h", "--config", str(bank.folder / "config.toml")]
+    )
+    assert "Recargó la configuración" in listed.stdout

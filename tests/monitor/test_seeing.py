@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 from hypothesis import given
@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from alerts import Action, Changes, Client, Decision, IncidentState
 from alerts.promises import Promise, Promises
 from alerts.reasons import APPROVAL
-from monitor import casework, people
+from monitor import casework, people, seeing
 from monitor import tables as t
 from monitor.access import Role, User
 from monitor.business import ServiceHours
@@ -327,6 +327,41 @@ def test_the_longest_name_counts(store: Store) -> None:
     assert veil.over("es AB-7", OURS) == f"es {COVERED}"
 
 
+def test_names_are_read_anew_where_clients_have_changed_and_not_otherwise(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, asked, whole = [NOW], [], seeing.tuples
+
+    def counted(store: Store, query: Any) -> list[Any]:
+        found = whole(store, query)
+        asked.append(len(found))
+        return found
+
+    monkeypatch.setattr(seeing, "tuples", counted)
+    veil, many = Veil(store, lambda: now[0]), len(store.clients())
+
+    def told(text: str) -> str:
+        now[0] += seeing.HELD
+        asked.clear()
+        return veil.over(text, OURS)  # type: ignore[no-any-return]
+
+    assert told("con Molinos Borovanda") == f"con {COVERED}"
+    assert asked == [1, many]
+    assert told("con Nadie Todavía") == "con Nadie Todavía"
+    assert asked == [1], "nothing has changed"
+    store.commit(Step(clients=[Client("7", "Nadie Todavía"), Client("8", "Nadie Todavía del Sur")]), NOW)
+    assert told("con Nadie Todavía") == f"con {COVERED}"
+    assert asked == [1, many + 2]
+    assert told("con nadie todavía del sur y Nadie Todavía") == f"con {COVERED} y {COVERED}"
+    store.commit(Step(clients=[Client("7", "Otro Nombre")]), NOW)
+    assert told("Nadie Todavía y Otro Nombre") == f"Nadie Todavía y {COVERED}"
+    with store.writing() as connection:  # as another process that takes a client out
+        connection.execute(t.clients.delete().where(t.clients.c.client_id == "7"))
+    assert told("no es Otro Nombre") == "no es Otro Nombre"
+    assert told("es Nadie Todavía del Sur") == f"es {COVERED}"
+    assert asked == [1]
+
+
 @given(st.recursive(
     st.none() | st.text() | st.integers() | st.sampled_from([MOLINOS, f"x {MOLINOS}", "Molinos Borovanda", "860.555.111"]),
     lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(["client_id", "name", "text", "key", MOLINOS]), inner)
@@ -345,6 +380,8 @@ def test_whatever_the_shape_nothing_of_another_is_left(answer: Any) -> None:
 
 class _Known:
     """A state that knows one client, for many examples."""
+
+    changed: ClassVar[dict[str, int]] = {}
 
     def reading(self) -> Any:
         return self
@@ -368,6 +405,9 @@ class _Found(list[Any]):
 
     def keys(self) -> list[str]:
         return self._keys
+
+    def all(self) -> list[Any]:
+        return self
 
 
 def test_whether_an_answer_names_somebody() -> None:

@@ -66,6 +66,7 @@ product = "xyz"
 from = 2026-03-07T23:00:00-05:00
 until = 2026-03-08T02:00:00-05:00
 """
+CORE = "[sources.core]\n" + CONFIG.partition("[sources.core]\n")[2].partition("[desks.a]")[0]
 
 
 @pytest.fixture
@@ -130,3 +131,25 @@ where = "product IN ('pagos', 'pagoz') AND channel <> 'conexion_direta' AND clie
         "r.toml: rule.fallas.where: nothing of 'pagoz' was ever seen; did you mean 'pagos'?",
         "r.toml: rule.fallas.where: nothing of 'conexion_direta' was ever seen; did you mean 'conexion_directa'?",
     ]
+
+
+def test_where_the_banks_own_guides_send_people_is_looked_for_too(store: Store, config: Path) -> None:
+    assert store.holdings()
+    for name, text in {
+        "conexion_directa": 'contingency = ["Llame", { text = "Use la sucursal", uses = ["sucursal_digitl", "pagos"] }]\n',
+        "pagos": 'client = { text = "Pague por allá", uses = ["otra_cosa"] }\n[fallas]\ntitle = "Fallas"\nsolution = ["Reintente"]\n',
+        "recaudo": "",
+    }.items():
+        path = config.parent / "guias" / "es" / f"{name}.toml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f'title = "{name}"\n{text}')
+    core = '[monitor]\ndatabase = "sqlite:///vigia.db"\n' + CORE
+    config.write_text(f'{core}[words]\nguides = "guias"\n')
+    said = CliRunner().invoke(app, ["check", "--connect", "--config", str(config)])
+    assert [line for line in said.stdout.splitlines() if "was ever seen" in line] == [
+        "es/conexion_directa.toml: contingency[1].uses[0]: nothing of 'sucursal_digitl' was ever seen; did you mean 'sucursal_digital'?",
+        "es/pagos.toml: client.uses[0]: nothing of 'otra_cosa' was ever seen",
+        "es/recaudo.toml: nothing of 'recaudo' was ever seen; did you mean 'recaudos'?",
+    ]
+    config.write_text(core)
+    assert unseen(read_config(config)) == []

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connectors import ROLES
+from connectors.roles import ROLES
 from monitor.windows import Windows, minute_of, time_of
 from rules import BINS, CLASSES, DIMENSIONS, LATENCIES, MEASURES, Frame, Grain, Scope
 from tests.characters import ACEROS, BLANK, CAFE, CAST, TEXTILES, at, every_minute, minute, transactions
