@@ -11,7 +11,7 @@ from connectors.addresses import shown
 from connectors.changed import changed
 from connectors.fields import Fields, no_case
 from connectors.login import Login
-from connectors.page import Form, Page
+from connectors.markup import Form, Markup
 from connectors.session import Session
 from connectors.turns import turn
 
@@ -128,7 +128,7 @@ class Webpage:
             url = urljoin(url, page.links.get(self._next, "")) or url
         return found, rejects
 
-    def _table(self, page: Page) -> tuple[list[str], list[list[str]]]:
+    def _table(self, page: Markup) -> tuple[list[str], list[list[str]]]:
         wanted = {theirs for theirs in self.fields.reads.values() if theirs}
         for table in page.tables:
             if table and wanted <= {*table[0]}:
@@ -143,7 +143,7 @@ class Webpage:
             fault="unreadable",
         )
 
-    def _page(self, url: str) -> Page:
+    def _page(self, url: str) -> Markup:
         """The page, after logging in if it asks for that."""
         page = self._asked(url)
         if page is None and self._login:
@@ -157,7 +157,7 @@ class Webpage:
             )
         return page
 
-    def _asked(self, url: str) -> Page | None:
+    def _asked(self, url: str) -> Markup | None:
         """The page; None if it leads to the log-in or is it."""
         answer = self.session.ask("GET", url, accept=MOVED, parse=False)
         page = _read(url, answer.text)
@@ -192,8 +192,8 @@ class Webpage:
         )
 
 
-def _read(where: str, text: bytes) -> Page:
+def _read(where: str, text: bytes) -> Markup:
     try:
-        return Page(text.decode(errors="replace"))
+        return Markup(text.decode(errors="replace"))
     except ValueError as error:
         raise SourceError(f"{shown(where)}: {error}", permanent=True, fault="unreadable") from None
