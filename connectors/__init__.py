@@ -56,7 +56,8 @@ class Batch:
     normal while a backlog is being read); rejects: rows that could not even be read, the first KEPT, and rejected: the number of all;
     where: where a row of the table stands, asked only for those that turn out unusable (None: the source cannot say); notes: what was
     left aside and nothing is lost by it, told once; lost: what was never read and is no longer there, in words ('': nothing): what
-    happened up to now is not fully known; gaps: from when to when the source knows that it does not know: there, no row is not zero.
+    happened up to now is not fully known; gaps: from when to when the source knows that it does not know: there, no row is not zero;
+    again: rows that could not be read, were told before and have come again.
     """
 
     table: pa.Table
@@ -69,6 +70,7 @@ class Batch:
     lost: str = ""
     gaps: tuple[tuple[datetime, datetime], ...] = ()
     rejected: int = 0
+    again: int = 0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "rejected", max(self.rejected, len(self.rejects)))

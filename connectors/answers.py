@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from connectors import SPARSE, SourceError
+from connectors.headings import headings
 from connectors.values import column
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def has(thing: Any, path: str) -> bool:
 def names(thing: Any) -> str:
     """The keys of an object, or what else it is, in words that hold none of its values."""
     if isinstance(thing, dict):
-        return f"it has: {', '.join(map(str, thing))}" if thing else "it is empty"
+        return f"it has: {headings([str(name) for name in thing])}" if thing else "it is empty"
     kinds = {list: "a list", str: "a text", bool: "true or false", int: "a number", float: "a number"}
     return f"it is {kinds.get(type(thing), 'nothing')}"
 

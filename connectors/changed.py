@@ -19,14 +19,17 @@ def changed(
     place: str,
     rejects: Sequence[Reject] = (),
 ) -> Batch:
-    """The rows that are new or other than the last time; `names`: of each, always the same; rejects: what could not be read.
+    """The rows that are new or other than the last time; `names`: of each, always the same; rejects: what could not be read, told once.
 
     The cursor holds a digest of every row: for lists of some thousand.
     """
+    wrong = {digest([one.where, one.why]): one for one in rejects}
+    told: Sequence[str] = (cursor or {}).get("wrong", ())
     before: Mapping[str, str] = (cursor or {}).get("rows", {})
     marks = [digest([json.dumps(row, sort_keys=True, default=str)]) for row in rows]
     fresh = [(name, row) for name, row, mark in zip(names, rows, marks, strict=True) if before.get(name) != mark]
+    here = {"rows": dict(zip(names, marks, strict=True))} | ({"wrong": list(wrong)} if wrong else {})
     return Batch(
-        answers.table([row for _, row in fresh]), {"rows": dict(zip(names, marks, strict=True))}, True, now, tuple(rejects),
+        answers.table([row for _, row in fresh]), here, True, now, tuple(one for mark, one in wrong.items() if mark not in told),
         lambda row: f"{place}: {fresh[row][0]}",
     )  # fmt: skip

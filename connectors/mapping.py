@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from connectors import SPARSE, Reject, SourceError, identities
 from connectors.columns import Read, Reader, text
+from connectors.headings import headings
 from connectors.roles import REQUIRED, ROLES
 from connectors.statuses import Statuses
 from connectors.unusable import Unusable
@@ -48,6 +49,8 @@ class Mapped:
     rejected: int = 0
     absent: tuple[str, ...] = ()
     """Names (ours) of columns that the mapping names and no row has; only where rows may lack some."""
+    marks: tuple[str, ...] = ()
+    """By which the rejects are known again."""
 
 
 class Mapping:
@@ -121,7 +124,8 @@ class Mapping:
             # Aggregated files have rows of zero: they say that there were none.
             rows = rows.filter(pc.greater(rows["count"], 0)) if pc.any(pc.equal(rows["count"], 0)).as_py() else rows
         absent = tuple(ours for ours, theirs in self._columns.items() if theirs not in table.column_names)
-        return Mapped(rows, unusable.told(_KEYS[self.role], where), unknown, wrong, unusable.count, absent)
+        told = unusable.told(_KEYS[self.role], where)
+        return Mapped(rows, told, unknown, wrong, unusable.count, absent, unusable.marks(told))
 
     def _theirs(self, name: str) -> str:
         return self._columns.get(name, name)
@@ -134,7 +138,7 @@ class Mapping:
                     raise ValueError(f"{key}.{name}: {self.role} have no such column; there are: {', '.join(known)}")
 
     def _check_columns(self, table: pa.Table) -> None:
-        there = ", ".join(table.column_names)
+        there = headings(table.column_names)
         for ours, theirs in self._columns.items():
             if theirs not in table.column_names:
                 raise SourceError(
@@ -215,7 +219,7 @@ class Mapping:
         read = self._reader.read(cells, dict.fromkeys(cells, pa.float64()))
         series = [name for name in cells if read[name].values.null_count < table.num_rows]
         if not series and table.num_rows:
-            there = ", ".join(table.column_names)
+            there = headings(table.column_names)
             raise SourceError(
                 f"columns.value: no column holds numbers; there are: {there}", permanent=True, fault="unreadable"
             )
@@ -228,7 +232,7 @@ class Mapping:
             pieces.append(pa.table([column[n] for n in self._types], schema=ROLES[self.role]))
         rows = pa.concat_tables([pieces[0], *(unusable.others(piece) for piece in pieces[1:])])
         told = unusable.told("timestamp", where)
-        return Mapped(rows.filter(pc.is_valid(rows["value"])), told, rejected=unusable.count)
+        return Mapped(rows.filter(pc.is_valid(rows["value"])), told, rejected=unusable.count, marks=unusable.marks(told))
 
 
 def _kind(kind: pa.DataType) -> str:

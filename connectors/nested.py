@@ -36,14 +36,28 @@ def suspect(text: bytes) -> bool:
 
 
 def loads(text: bytes) -> Any:
-    """As `json.loads`; what lies deeper than can be read is cut off where it has long been unfit. Raises ValueError, RecursionError."""
+    """As `json.loads`; raises ValueError, RecursionError.
+
+    What lies deeper than can be read is cut off where it has long been unfit; a whole number of more digits than Python reads is a text.
+    """
     try:
         return json.loads(text)
     except RecursionError:
         try:
-            return json.loads(_cut(text))
+            return json.loads(_cut(text), parse_int=_number)
         except ValueError:
             raise RecursionError from None
+    except (json.JSONDecodeError, UnicodeDecodeError):
+        raise
+    except ValueError:
+        return json.loads(text, parse_int=_number)
+
+
+def _number(digits: str) -> int | str:
+    try:
+        return int(digits)
+    except ValueError:
+        return digits
 
 
 def _cut(text: bytes) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from connectors import Batch, Cursor, Reject, SourceError, answers
 from connectors.exchange import Answer
+from connectors.headings import headings
 from connectors.nested import unfit
 from connectors.session import Session
 from connectors.sheet import Sheet
@@ -37,10 +38,18 @@ Shape = Callable[[dict[str, Any]], dict[str, Any]]
 """A row as the tool has it -> as it is given."""
 
 
+class Wrong(NamedTuple):
+    """A row that cannot be read: its number, why, and a digest of what it holds."""
+
+    number: int
+    why: str
+    mark: str
+
+
 class Page(NamedTuple):
     """Rows with their numbers, where to go on from, what could not be read, and until when nothing is missing (None: more waits).
 
-    names: of its header, where it has one.
+    names: of its header, where it has one; again: how many could not be read that have been told.
     """
 
     rows: list[Row]
@@ -48,6 +57,7 @@ class Page(NamedTuple):
     rejects: list[Reject]
     until: datetime | None
     names: list[str]
+    again: int = 0
 
 
 class Pages:
@@ -93,6 +103,7 @@ class Pages:
             page.until,
             tuple(page.rejects),
             lambda row: self._where(where[row]),
+            again=page.again,
         )
 
     def fresh(self, asked: Since, cursor: Cursor | None, now: datetime, since: datetime | None) -> Page:
@@ -107,21 +118,23 @@ class Pages:
             reading.begin_again()
             round_ = {"began": round_["began"], "ask": round_["ask"], "page": None, "again": now.isoformat()}
             answer = self._ask(None, round_["ask"])
-        rows, rejects, names = self._rows(answer)
+        rows, bad, names = self._rows(answer)
         if self._sheet and asked.column not in names:
-            raise self._unreadable(f"its rows have no {asked.column!r}: it has: {', '.join(names)}")
-        next_ = self._next(answer, round_["page"], len(rows) + len(rejects))
+            raise self._unreadable(f"its rows have no {asked.column!r}: it has: {headings(names)}")
+        next_ = self._next(answer, round_["page"], len(rows) + len(bad))
         round_, rows = self._known(round_, rows, next_)
         began = datetime.fromisoformat(round_["began"])
         fresh, wrong = reading.take(rows, now, began if round_["page"] else None)
         if wrong and len(wrong) == len(rows) and not any(answers.has(row, asked.column) for _, row in rows):
             there = answers.names(rows[0][1])
             raise self._unreadable(f"its rows have no {asked.column!r}: {there}")
-        rejects += [Reject(self._where(number), why) for number, why in wrong]
+        theirs = dict(rows)
+        bad += [Wrong(number, why, _mark(theirs[number])) for number, why in wrong]
+        told = self._rejects(one for one in bad if reading.news(one.mark))
         reading.round = None if next_ is None else {**round_, "page": next_}
         # What changed after the round began may be on a page that was read before.
         until = min(began, now) if next_ is None else None
-        return Page(fresh, reading.cursor(ended=next_ is None), rejects, until, names)
+        return Page(fresh, reading.cursor(ended=next_ is None), told, until, names, len(bad) - len(told))
 
     def _known(self, round_: dict[str, Any], rows: list[Row], next_: Place | None) -> tuple[dict[str, Any], list[Row]]:
         """The round with this page's place or end in it, and the rows that the page before did not have.
@@ -136,8 +149,8 @@ class Pages:
                 places.append(place)
             return {**round_, "places": places}, rows
         edge: list[str] = round_.get("edge", [])
-        marks = [digest([json.dumps(row, sort_keys=True)]) for _, row in rows[:EDGE]]
-        ends = marks if len(rows) <= EDGE else [digest([json.dumps(row, sort_keys=True)]) for _, row in rows[-EDGE:]]
+        marks = [_mark(row) for _, row in rows[:EDGE]]
+        ends = marks if len(rows) <= EDGE else [_mark(row) for _, row in rows[-EDGE:]]
         passes = round_.get("passes", False)
         if edge and ends == edge and not passes:  # it may be that all of them are alike
             if self._endless(round_.get("ask", {})):
@@ -162,12 +175,12 @@ class Pages:
         # Some demand the parameter, and a few would answer with all they have.
         ask = self._since.params(None, datetime.now().astimezone()) if self._since else {}
         rows, _, names = self._rows(self._ask(None, ask))
-        there = ", ".join(names or answers.table([self._shape(row) for _, row in rows]).column_names)
+        there = headings(names or answers.table([self._shape(row) for _, row in rows]).column_names)
         return f"{self.session.shown}: {there or ('no rows of the last day' if ask else 'no rows yet')}"
 
     def _whole(self, cursor: Cursor | None, now: datetime) -> Page:
         rows: list[Row] = []
-        rejects: list[Reject] = []
+        bad: list[Wrong] = []
         page: Place | None = None
         header: list[str] | None = None
         round_: dict[str, Any] = {}
@@ -175,18 +188,23 @@ class Pages:
             answer = self._ask(page, {})
             found, wrong, names = self._rows(answer)
             if names != (header := names if header is None else header):
-                raise self._unreadable(f"a page has another header: {', '.join(names)}")
+                raise self._unreadable(f"a page has another header: {headings(names)}")
             page = self._next(answer, page, len(found) + len(wrong))
             round_, found = self._known(round_, found, page)
             rows += [(len(rows) + i, row) for i, (_, row) in enumerate(found)]
-            rejects += wrong
+            bad += wrong
             if len(rows) > MOST:
                 raise self._unreadable(f"more than {MOST} rows: give `since`")
             if page is None:
                 break
-        total = sum(int(digest([json.dumps(row, sort_keys=True)]), 16) for _, row in rows) % (1 << 64)
-        here = {"rows": len(rows), "digest": f"{total:016x}"}
-        return Page([] if here == cursor else rows, here, rejects, now, header or [])
+        marks = [*(_mark(row) for _, row in rows), *(one.mark for one in bad)]
+        here = {"rows": len(rows), "digest": f"{sum(int(mark, 16) for mark in marks) % (1 << 64):016x}"}
+        if here == cursor:
+            return Page([], here, [], now, header or [])
+        return Page(rows, here, self._rejects(bad), now, header or [])
+
+    def _rejects(self, wrong: Iterable[Wrong]) -> list[Reject]:
+        return [Reject(self._where(one.number), one.why) for one in wrong]
 
     def _unreadable(self, what: str) -> SourceError:
         return SourceError(f"{self.session.shown}: {what}", permanent=True, fault="unreadable")
@@ -204,10 +222,10 @@ class Pages:
             "GET", self.url, params=sent, headers=self._headers, accept=accept, parse=not self._sheet
         )
 
-    def _rows(self, answer: Answer) -> tuple[list[Row], list[Reject], list[str]]:
+    def _rows(self, answer: Answer) -> tuple[list[Row], list[Wrong], list[str]]:
         if self._sheet:
             rows, malformed, names = self._sheet.rows(answer.text, self.session.shown)
-            return rows, [Reject(self._where(number), why) for number, why in malformed], names
+            return rows, [Wrong(number, why, digest([text])) for number, why, text in malformed], names
         found = answers.reached(answer.body, self.rows) if self.rows else answer.body
         if not isinstance(found, list):
             if self.rows and found is None:
@@ -218,8 +236,8 @@ class Pages:
         if not found and (said := [name for name in ("error", "errors") if answers.reached(answer.body, name)]):
             raise self._unreadable(f"the answer has no rows but {said[0]!r}")
         wrong = {i: unfit(row) if isinstance(row, dict) else "not a JSON object" for i, row in enumerate(found)}
-        rejects = [Reject(self._where(i), why) for i, why in wrong.items() if why]
-        return [(i, row) for i, row in enumerate(found) if not wrong[i]], rejects, []
+        bad = [Wrong(i, why, _mark(found[i])) for i, why in wrong.items() if why]
+        return [(i, row) for i, row in enumerate(found) if not wrong[i]], bad, []
 
     def _next(self, answer: Answer, page: Place | None, rows: int) -> Place | None:
         """Where the next page lies; None if this is the last."""
@@ -239,6 +257,13 @@ class Pages:
         if link == page:
             raise self._unreadable("a page names itself as the next")
         return link
+
+
+def _mark(row: Any) -> str:
+    try:
+        return digest([json.dumps(row, sort_keys=True)])
+    except RecursionError:
+        return digest([answers.names(row)])
 
 
 def _sheet(rows: list[dict[str, Any]], names: list[str]) -> pa.Table:

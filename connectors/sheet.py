@@ -28,8 +28,8 @@ class Sheet:
             raise ValueError(f"encoding: there is no {encoding!r}") from None
         self._delimiter = delimiter
 
-    def rows(self, text: bytes, place: str) -> tuple[list[Row], list[tuple[int, str]], list[str]]:
-        """Rows with their numbers from 0, cells as text; (number, why) of those that cannot be read; and the names of the header.
+    def rows(self, text: bytes, place: str) -> tuple[list[Row], list[tuple[int, str, bytes]], list[str]]:
+        """Rows with their numbers from 0, cells as text; (number, why, text) of those that cannot be read; and the names of the header.
 
         Raises SourceError, which begins with `place`, if it is no CSV of this encoding.
         """
@@ -52,12 +52,13 @@ class Sheet:
         body = chunk[first:]
         end = delimited.whole(body, self._delimiter)
         table, malformed = delimited.parse(body, end, names, self._delimiter, len(body))
-        wrong = dict(malformed.told)
+        wrong, texts = dict(malformed.told), body.split(b"\n")
         lines = list(delimited.records(body, end, self._delimiter))
         numbers = [number for number, line in enumerate(lines) if line not in wrong]
-        told = [(number, wrong[line]) for number, line in enumerate(lines) if line in wrong]
+        told = [(number, wrong[line], texts[line]) for number, line in enumerate(lines) if line in wrong]
         if len(numbers) != table.num_rows:  # an empty line, or a line that would be a guess
-            numbers, told = list(range(table.num_rows)), list(enumerate(wrong.values()))
+            numbers = list(range(table.num_rows))
+            told = [(number, why, texts[line]) for number, (line, why) in enumerate(wrong.items())]
         if body[end:].strip():
-            told.append((len(lines), "a quotation mark is never closed"))
+            told.append((len(lines), "a quotation mark is never closed", body[end:]))
         return list(zip(numbers, table.to_pylist(), strict=True)), told, names

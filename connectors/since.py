@@ -20,6 +20,8 @@ Form = Literal["iso", "s", "ms", "number"]
 Row = tuple[int, dict[str, Any]]
 """A row with its number on its page."""
 OLDEST = datetime(1900, 1, 1, tzinfo=UTC)
+TOLD = 200
+"""Rows without a place that are known again in the next round."""
 _ZONES = timedelta(days=1)
 """How far a time that carries no offset may lie from UTC, rounded up."""
 
@@ -118,6 +120,9 @@ class Reading:
         seen = {value: dict(rows) for value, rows in cursor.get("seen", {}).items()}
         known = {value: dict(rows) for value, rows in cursor.get("known", {}).items()}
         self._known, self._seen = (known, seen) if self.round else (seen, {})
+        bad: dict[str, int] = dict(cursor.get("wrong", {}))
+        self._bad_known: dict[str, int] = dict(cursor.get("wrong_before", {})) if self.round else bad
+        self._bad: dict[str, int] = bad if self.round else {}
 
     def take(
         self, rows: Iterable[Row], now: datetime, began: datetime | None = None
@@ -160,17 +165,27 @@ class Reading:
             fresh.append((number, row))
         return fresh, wrong
 
+    def news(self, mark: str) -> bool:
+        """Whether a row that cannot be used, by its digest, came less often in the round before: servers give some at every round."""
+        if mark in self._bad or len(self._bad) < TOLD:
+            self._bad[mark] = self._bad.get(mark, 0) + 1
+        return self._bad.get(mark, 1) > self._bad_known.get(mark, 0)
+
     def begin_again(self) -> None:
         """What this round has given is known from now on: its pages are asked for from the first."""
+        self._bad_known = {mark: max(self._bad.get(mark, 0), n) for mark, n in (self._bad | self._bad_known).items()}
+        self._bad = {}
         self._known, self._seen, self.round = _both(self._known, self._seen), {}, None
 
     def cursor(self, *, ended: bool) -> Cursor:
         """As it is committed. Of the rows given, only those are kept that the next round may bring again."""
+        bad = {"wrong": self._bad} if self._bad else {}
         if ended:
-            return {"newest": self.newest, "seen": self._near(_both(self._known, self._seen))}
+            return {"newest": self.newest, "seen": self._near(_both(self._known, self._seen))} | bad
+        bad |= {"wrong_before": self._bad_known} if self._bad_known else {}
         # What was known before may still come on a later page of this round, however new the rows are by now.
         here = {"newest": self.newest, "seen": self._near(self._seen), "known": self._known}
-        return here | {"start": self._start, "round": self.round}
+        return here | bad | {"start": self._start, "round": self.round}
 
     def _near(self, marks: dict[str, dict[str, int]]) -> dict[str, dict[str, int]]:
         floor = self._floor(self.newest)

@@ -8,11 +8,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from connectors import KEPT, Reject
+from connectors.values import digest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from connectors import Where
+
+LONGEST = 100
+"""Signs of a cell that are told."""
 
 
 class Unusable:
@@ -35,7 +39,7 @@ class Unusable:
         called = name if theirs == name else f"{name} ({theirs})"
         cells = _cells(self._table.column(theirs).take(rows)) if theirs in self._table.column_names else []
         for i, row in enumerate(rows.to_pylist()):
-            held = f" {cells[i]!r}" if cells and cells[i] not in (None, "") else ""
+            held = f" {_short(repr(cells[i]))}" if cells and cells[i] not in (None, "") else ""
             self._why.setdefault(row, []).append(f"{called}{held} {why}")
 
     @property
@@ -67,9 +71,18 @@ class Unusable:
         for i, row in enumerate(self.rows):
             place = where(row) if where else f"row {row + 1}"
             if keys and keys[i] and not place.endswith(f" = {keys[i]}"):  # a database names the row by its key already
-                place += f" ({key} {keys[i]})"
+                place += f" ({key} {_short(str(keys[i]))})"
             told.append(Reject(place, "; ".join(self._why[row])))
         return tuple(told)
+
+    def marks(self, told: Sequence[Reject]) -> tuple[str, ...]:
+        """Of each that is told, a digest of where it stands and of all it holds."""
+        rows = zip(*(_cells(column.take(self.rows)) for column in self._table.columns), strict=True) if told else ()
+        return tuple(digest([one.where, *row]) for one, row in zip(told, rows, strict=True))
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
 
 
 def _cells(column: pa.ChunkedArray) -> list[object]:

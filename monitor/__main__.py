@@ -131,6 +131,7 @@ def backtest(
     from monitor.backtest import backtest as replay
     from monitor.config import REPLAYED
     from monitor.labels import LabelError, read_labels
+    from monitor.left_out import few
 
     settings = configured(config, REPLAYED)
     zone = settings.monitor.timezone
@@ -151,7 +152,7 @@ def backtest(
     if more := outcome.rejected - len(outcome.rejects):
         sys.stderr.write(f"{more} more rows could not be used\n")
     for source, statuses in outcome.unknown_statuses.items():
-        sys.stderr.write(f"{source}: statuses that no class names, counted as other: {statuses}\n")
+        sys.stderr.write(f"{source}: statuses that no class names, counted as other: {few(statuses)}\n")
     for source, rows in (+outcome.wrong_digits).items():
         sys.stderr.write(f"{source}: {rows} rows of clients with a wrong check digit\n")
     shown = {key: value for key, value in outcome.summary.items() if key != "labels"}

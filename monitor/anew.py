@@ -6,9 +6,10 @@ Kept beside what the connector's own cursor says, under names that begin with `_
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
+from urllib.parse import parse_qsl, urlencode
 
 import structlog
 
@@ -20,21 +21,44 @@ log = structlog.get_logger()
 READS, FROM, NEWEST, WRONG = "_reads", "_from", "_newest", "_wrong"
 """The digest of what defines the reading; from when on its rows count; the newest row of its first reading; why the last that came was
 of no use."""
+TOLD, AHEAD = "_told", "_ahead"
+"""Marks of the rows of the last poll that could not be used; how many rows lay ahead of now since the last that could be used."""
 DEFINES = (
-    "url", "table", "query", "cursor", "key", "step", "since", "since_form", "next", "page_cursor", "offset", "object", "process",
-    "project", "site", "list", "host", "mailbox", "folder", "channel",
+    "url", "params", "rows", "table", "query", "cursor", "key", "step", "since", "since_form", "next", "page_cursor", "offset", "object",
+    "process", "project", "site", "list", "host", "mailbox", "folder", "channel",
 )  # fmt: skip
 """Options that say what is read. Others say how: with which secrets, how fast, under what names. The cursors of files and of Kafka tell by
 themselves what they are of."""
 _WHO = re.compile(r"(?<=://)[^/]*@")
+_SECRET = re.compile(
+    r"(?:^|[_-])(?:key|token|secret|password|pwd|clave|llave|contraseña|sig|signature)$|apikey", re.IGNORECASE
+)
+"""How a parameter is called that lets us in."""
 
 
 def defines(kind: str, given: Mapping[str, Any]) -> str:
-    """A digest of what a source's block reads: its address without log-in and parameters, its table, its order."""
-    said = [(name, " ".join(str(given[name]).split())) for name in DEFINES if given.get(name)]
-    return digest(
-        [kind, *((name, _WHO.sub("", text.partition("?")[0]) if name == "url" else text) for name, text in said)]
-    )
+    """A digest of what a source's block reads: its address without log-in, its table, its order.
+
+    What stands behind the `?` of an address is what is read at an API, and how it is read at a database.
+    """
+    said: list[tuple[str, str]] = []
+    for name in DEFINES:
+        if not (value := given.get(name)):
+            continue
+        if name == "url":
+            address, _, query = str(value).partition("?")
+            value = _WHO.sub("", address)
+            if kind == "http" and (asked := _parameters(parse_qsl(query, keep_blank_values=True))):
+                value += f"?{asked}"
+        elif isinstance(value, Mapping):
+            value = _parameters(value.items())
+        said.append((name, " ".join(str(value).split())))
+    return digest([kind, *(one for one in said if one[1])])
+
+
+def _parameters(given: Iterable[tuple[str, Any]]) -> str:
+    """In whatever order, without secrets."""
+    return urlencode(sorted((name, str(value)) for name, value in given if not _SECRET.search(name)))
 
 
 def taken_up(

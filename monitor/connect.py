@@ -16,6 +16,7 @@ from time import monotonic
 from connectors import Fault, SourceError
 from monitor.config import Config
 from monitor.intake import Intake
+from monitor.left_out import few
 from monitor.logs import kind_and_place
 from monitor.plugs import BoardConfig, DeskConfig, ReceiverConfig
 from monitor.unseen import unseen
@@ -96,7 +97,7 @@ def _source(config: Config, name: str, now: datetime) -> Said:
         said.append(f"{left:,}{files} cannot, such as {rows.rejects[0].where}: {rows.rejects[0].why}")
     said += [f"{rows.wrong_digits} of clients with a wrong check digit"] if rows.wrong_digits else []
     if rows.unknown_statuses:
-        said.append(f"statuses that no class names: {', '.join(sorted(rows.unknown_statuses))}")
+        said.append(f"statuses that no class names: {', '.join(sorted(few(rows.unknown_statuses)))}")
     named = config.sources[name].block.columns
     said += [f"no row has {named[ours]!r} (columns.{ours})" for ours in rows.absent]
     wrong = left or rows.unknown_statuses or set(rows.absent) - LATER

@@ -28,7 +28,9 @@ LATELY = timedelta(minutes=5)
 NAMELESS = ("clients", "holdings")
 """Roles whose rows are told by no key of theirs, as a database does (`nit = 900123456`): it is who the client is."""
 MANY = 20
-"""Rows of one poll from which on it tells something that half of them cannot be used."""
+"""Rows of one poll from which on it tells something that half of them cannot be used, or that all lie ahead of now."""
+KNOWN = 200
+"""Rows that could not be used and are known again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,8 @@ class Rows:
     """Columns of ours that the source's block names and none of these rows has."""
     rejected: int = 0
     """How many rows could not be used; `rejects` tells of the first."""
+    only_ahead: int = 0
+    """How many rows have come since the last that could be used, if all of them lay ahead of now."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "rejected", max(self.rejected, len(self.rejects)))
@@ -76,6 +80,8 @@ class Rows:
     def useless(self) -> str:
         """Why nothing can be said of the source by these rows, or '': none of them could be used, or not even half of many."""
         left, usable = self.rejected - self.ahead, self.table.num_rows
+        if not left and self.ahead and self.only_ahead >= MANY:
+            return "no row could be used: all lie ahead of now; is its timezone right, and are the clocks?"
         if not left or (usable and (left < usable or left + usable < MANY)):
             return ""
         how_many = f"{left} of {left + usable} rows" if usable else f"none of {left} {self.left_out}"
@@ -118,18 +124,29 @@ class Intake:
         until = batch.complete_until
         counting = self._counting(mapped.table)
         table, ahead = self._not_ahead(counting, now)
+        told = self._beside.get(anew.TOLD, "").split()
+        news = not set(mapped.marks) <= set(told)
+        if mapped.marks or mapped.table.num_rows:
+            self._note(anew.TOLD, " ".join(mapped.marks[:KNOWN]))
+        if alone := mapped.rejected > 0 and not (news or mapped.table.num_rows or batch.rejects):
+            mapped = replace(mapped, rejects=(), rejected=0)  # what a source gives again and again is no news
         rejects: tuple[Reject, ...] = (*batch.rejects, *mapped.rejects, *ahead)[:KEPT]
         if self.role in NAMELESS:
             rejects = tuple(replace(one, where=one.where.partition(" = ")[0]) for one in rejects)
         too_soon = counting.num_rows - table.num_rows
+        soon = sum(one.ahead for one in batch.rejects) + too_soon
+        waiting = 0 if table.num_rows else int(self._beside.get(anew.AHEAD, 0)) + soon
+        self._note(anew.AHEAD, str(waiting or ""))
         rows = Rows(
             self.name, self.role, table, batch.cursor, now, batch.drained, min(until, now) if until else None,
-            rejects, sum(one.ahead for one in batch.rejects) + too_soon,
+            rejects, soon,
             mapped.unknown_statuses, sum(mapped.wrong_digits.values()), batch.notes, batch.lost, gaps=batch.gaps,
-            absent=mapped.absent, rejected=batch.rejected + mapped.rejected + too_soon,
+            absent=mapped.absent, rejected=batch.rejected + mapped.rejected + too_soon, only_ahead=waiting,
         )  # fmt: skip
         self._at = batch.cursor
-        wrong = rows.useless or ("" if table.num_rows or self._events else self._beside.get(anew.WRONG, ""))
+        # Of events silence is a word of its own, unless all that is heard is what could not be used before.
+        silent = self._events and not (alone or batch.again) and waiting < MANY
+        wrong = rows.useless or ("" if table.num_rows or silent else self._beside.get(anew.WRONG, ""))
         self._note(anew.WRONG, wrong)
         if self._events and table.num_rows:
             newest = pc.max(table["timestamp"]).as_py().isoformat()

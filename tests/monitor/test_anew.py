@@ -133,6 +133,41 @@ def test_secrets_and_log_ins_are_no_part_of_what_is_read() -> None:
     assert defines("sql", {"query": "SELECT  a\nFROM t"}) == defines("sql", {"query": "SELECT a FROM t"})
 
 
+HTTP = {"url": "https://bank.example/ops", "since": "desde", "cursor": "ts", "params": {"tipo": "A", "top": "5"}}
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"url": "https://bank.example/ops?tabla=b"},
+        {"params": {"tipo": "B", "top": "5"}},
+        {"params": {"tipo": "A"}},
+        {"params": {}},
+        {"rows": "dos"},
+    ],
+)
+def test_what_an_api_is_asked_for_is_what_is_read(other: dict[str, Any]) -> None:
+    assert defines("http", HTTP) != defines("http", HTTP | other)
+
+
+@pytest.mark.parametrize(
+    "same",
+    [
+        {"url": "https://user:new@bank.example/ops?api_key=new&sig=new"},
+        {"params": {"top": 5, "tipo": "A", "X-Api-Key": "new", "token": "new", "clave": "new"}},
+        {"rows": "", "token": "new", "page_size": 7},
+    ],
+)
+def test_by_which_key_it_is_asked_is_not(same: dict[str, Any]) -> None:
+    assert defines("http", HTTP) == defines("http", HTTP | same)
+
+
+def test_without_what_is_new_here_the_digest_is_as_it_was() -> None:
+    """Else each source would be read anew by a new version."""
+    assert defines("sql", {"url": "postgresql://u:p@bank.example/x", "table": "t"}) == "1a831a4c5c09beb9"
+    assert defines("http", {"url": "https://bank.example/ops", "since": "desde", "cursor": "ts"}) == "bf8f2ab255983538"
+
+
 def test_it_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     assert taken_up("pagos", {"at": 1, "_reads": "a"}, "b", at("12:00"))[1][FROM] == at("12:00").isoformat()
     assert "source=pagos" in capsys.readouterr().out

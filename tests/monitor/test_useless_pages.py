@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pyarrow.compute as pc
@@ -132,6 +132,64 @@ def test_live_rows_of_half_a_page_count_and_its_minutes_are_unknown(bank: Bank, 
     assert sum(pc.sum(table["n"]).as_py() for table in counted) == 115
     ((_, start, stop),) = service.store.gaps()
     assert (start, stop) == (minute_of(at("12:00")), minute_of(at("12:02")))
+
+
+def test_a_row_that_is_read_again_alone_makes_nothing_down(bank: Bank, tool: sqlite3.Connection) -> None:
+    """The newest cannot be used, and an overlap brings it at each poll; a new one that cannot be used is told."""
+    (bank.folder / "config.toml").write_text(PAID.replace('cursor = "id"', 'cursor = "at"\noverlap = "1m"'))
+    write(tool, *((n, at("11:20") + timedelta(seconds=n), "1") for n in range(30)), (40, at("11:31"), "n/d"))
+    service = bank.start()
+    service.cycle()
+    assert [bank.cycle(clock) for clock in ("12:01:10", "12:02:10")] == [True, True]
+    bank.start()
+    assert bank.cycle("12:03:10") is True
+    write(tool, (41, at("11:31:01"), "n/d"))
+    assert bank.cycle("12:04:10") is False
+    assert "none of 2 rows could be used" in bank.services[-1].errors["s"]
+
+
+def test_where_nothing_else_came_what_could_not_be_used_before_keeps_it_down(
+    bank: Bank, tool: sqlite3.Connection
+) -> None:
+    (bank.folder / "config.toml").write_text(PAID.replace('cursor = "id"', 'cursor = "at"\noverlap = "1m"'))
+    write(tool, (40, at("11:31"), "n/d"))
+    service = bank.start()
+    assert [service.cycle(), bank.cycle("12:01:10"), bank.cycle("12:02:10")] == [False] * 3
+
+
+FILE = """
+[monitor]
+database = "sqlite:///vigia.db"
+rules = ["rules.toml"]
+timezone = "America/Bogota"
+
+[sources.s]
+role = "transactions"
+kind = "file"
+path = "s.csv"
+"""
+
+
+def test_where_all_rows_lie_ahead_of_now_nothing_is_known_and_the_time_zone_is_asked_about(bank: Bank) -> None:
+    """Times of UTC without an offset, read as of here; a few at each poll."""
+    (bank.folder / "config.toml").write_text(FILE)
+    path = bank.folder / "s.csv"
+    path.write_text(f"timestamp,status\n{at('11:00').isoformat()},ok\n")
+    service = bank.start()
+    service.cycle()
+    well = []
+    for minute in range(1, 8):
+        when = at("12:00:10") + timedelta(minutes=minute)
+        with path.open("a") as out:
+            out.write(f"{when.astimezone(UTC):%Y-%m-%d %H:%M:%S},failed\n" * 5 * (minute < 6))
+        well.append(bank.cycle(f"12:0{minute}:10"))
+    assert well == [True] * 3 + [False] * 4
+    assert service.errors["s"].endswith("all lie ahead of now; is its timezone right, and are the clocks?")
+    service = bank.start()
+    assert bank.cycle("12:08:10") is False
+    with path.open("a") as out:
+        out.write(f"{at('12:08').isoformat()},ok\n")
+    assert bank.cycle("12:09:10") is True
 
 
 def test_who_a_client_is_stands_in_no_log(
