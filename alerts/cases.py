@@ -93,11 +93,7 @@ class CaseBook:
                 since = at if wait == WITHDRAWN else None
                 held = replace(held, priority=priority, reason=wait, approved_by=approved, withdrawn_at=since)
                 self.note(held, changes)
-            if (
-                held
-                and not self._left(held, incident, at)
-                and (held.reason != UNDONE or served(held, self.decisions.values()))
-            ):
+            if held and not self._left(held, incident, at) and (held.reason != UNDONE or self._served(held)):
                 continue
             product = products[0] if len(products) == 1 else ""
             begun = held or Decision(case_key(incident.id, client), incident.id, client, product, Action.NONE, wait, at)
@@ -158,11 +154,20 @@ class CaseBook:
 
     def _left(self, held: Decision, incident: Incident, at: datetime) -> bool:
         """Whether the case that stood for the client was taken back: they are decided on anew."""
-        mine = [d for i in self._incidents if (d := self.decisions.of(i, held.client_id))]
-        if incident.state is not IncidentState.FIRING or not left(held, mine) or served(held, self.decisions.values()):
+        mine = [decision for _, decision in self._on(held.client_id)]
+        if incident.state is not IncidentState.FIRING or not left(held, mine) or self._served(held):
             return False
         stood = self._elsewhere(again := replace(held, opened_at=at))
         return not stood or self.standing(replace(again, reason=stood)) is not None
+
+    def _served(self, held: Decision) -> bool:
+        return served(held, self.decisions.of_client(held.client_id))
+
+    def _on(self, client: str) -> list[tuple[Incident, Decision]]:
+        """The known incidents in which something was decided on the client, each with what comes first."""
+        told = dict.fromkeys(decision.incident_id for decision in self.decisions.of_client(client))
+        found = ((self._incidents.get(name), self.decisions.of(name, client)) for name in told)
+        return [(incident, held) for incident, held in found if incident and held]
 
     def release(self, at: datetime, firing: Collection[str], limits: Limits, changes: Changes) -> None:
         """Of those who wait in incidents that are `firing`, open what the desks' budgets allow by now, the highest priority first.
@@ -209,9 +214,8 @@ class CaseBook:
         self, case: TheirCase, products_of: Callable[[str, str], list[str]], at: datetime, changes: Changes
     ) -> None:
         fits = []
-        for incident in self._incidents.values():
-            decision = self.decisions.of(incident.id, case.client_id)
-            if decision is None or self.decisions.apart(case, incident.id, case.client_id):
+        for incident, decision in self._on(case.client_id):
+            if self.decisions.apart(case, incident.id, case.client_id):
                 continue
             if decision.linked_case_id and not self._better(case, decision, incident):
                 continue
@@ -270,9 +274,8 @@ class CaseBook:
     def _first(self, case: TheirCase, incident: Incident, client: str) -> Decision | None:
         """What was decided in an incident that has the better claim to what they said before this one began, see `of_before`."""
         tied, found = self.decisions.tied_to(case), []
-        for other in self._incidents.values():
-            held = self.decisions.of(other.id, client)
-            if held is None or other.id == incident.id or not of_before(case, other, held, incident):
+        for other, held in self._on(client):
+            if other.id == incident.id or not of_before(case, other, held, incident):
                 continue
             idle = held.withdrawn_at is not None or held.reason == OBSERVED
             apart = self.decisions.apart(case, other.id, client)
@@ -292,7 +295,7 @@ class CaseBook:
         first = self._first(case, incident, fresh.client_id)
         if first is None:
             return False
-        alone = self.decisions.hit[incident.id] | self.decisions.hit[first.incident_id] == {fresh.client_id}
+        alone = self.decisions.alone(fresh.client_id, incident.id, first.incident_id)
         return not why(incident, fresh, self._incidents[first.incident_id], first, alone=alone)
 
     def _theirs(self, incident: Incident, fresh: Decision, products: list[str], at: datetime) -> TheirCase | None:
@@ -305,25 +308,27 @@ class CaseBook:
 
     def standing(self, decision: Decision) -> Decision | None:
         """Our case that stands for what was decided and was not taken back."""
-        found = stands(decision, (d for d in self.decisions.values() if d.client_id == decision.client_id))
+        found = stands(decision, self.decisions.of_client(decision.client_id))
         return found if found and not found.withdrawn_at else None
 
     def over(self, incident: Incident) -> list[Decision]:
         """Our cases that end with the incident, see `ending`."""
         self._incidents[incident.id] = incident
-        return ending(self.decisions.values(), incident.id, self._incidents)
+        return ending(self.decisions.around(incident.id), incident.id, self._incidents)
 
     def kept(self, incident_id: str) -> list[Decision]:
         """Our cases of an incident that ended, which were not told so yet, see `kept`."""
-        return kept(self.decisions.values(), incident_id, self._incidents)
+        return kept(self.decisions.around(incident_id), incident_id, self._incidents)
 
     def _elsewhere(self, decision: Decision) -> str:
         """Why a case of ours on another incident stands for what is to be decided; '' where none does."""
-        incident, reasons = self._incidents.get(decision.incident_id), set()
-        for other in self._incidents.values():
-            held = self.decisions.of(other.id, decision.client_id)
-            if incident and held and other.id != incident.id and self.standing(held):
-                alone = self.decisions.hit[incident.id] | self.decisions.hit[other.id] == {decision.client_id}
+        incident, client = self._incidents.get(decision.incident_id), decision.client_id
+        if incident is None:
+            return ""
+        reasons = set()
+        for other, held in self._on(client):
+            if other.id != incident.id and self.standing(held):
+                alone = self.decisions.alone(client, incident.id, other.id)
                 reasons.add(why(incident, decision, other, held, alone=alone))
         return next((reason for reason in (ELSEWHERE, RETURNED) if reason in reasons), "")
 

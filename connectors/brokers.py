@@ -212,10 +212,11 @@ class Brokers:
         for kind, names in _FAULTS:
             for name in names:
                 if name in said:
-                    if (name == "TLS" or kind == "unreachable") and (refused := self._refusal(said[name])):
-                        return refused
                     words = f"{self.servers}: {self._shown(said[name])}"
-                    if kind == "unreachable" and not self._let_in and "Connect to" not in words and name != "_RESOLVE":
+                    vague = kind == "unreachable" and name != "_RESOLVE" and "Connect to" not in words
+                    if (vague or name == "TLS") and (refused := self._refusal(said[name])):
+                        return refused
+                    if vague and not self._let_in:
                         words += f" (is security = {self._options['security.protocol']} what they speak there?)"
                     permanent = kind in ("login", "refused")
                     return SourceError(words, permanent=permanent, whole=kind == "login", fault=kind)

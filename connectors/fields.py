@@ -8,7 +8,7 @@ from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
-from connectors import Case, answers
+from connectors import Case, SourceError, answers
 from connectors.roles import ROLES
 
 WRITTEN = (*(field.name for field in fields(Case) if field.name != "left"), "reported_by")
@@ -20,6 +20,11 @@ OURS = "monitor"
 FORM = r"(?:VG|AF)-\S.*"
 """How a key of ours looks, a case's or an affectation's: what else stands where keys are kept, people wrote, and it is about
 something else."""
+
+
+def no_case(place: str, key: str) -> SourceError:
+    """What it means that a tool does not have the case which it is to change."""
+    return SourceError(f"{place}: there is no case with key {key}", permanent=True, fault="refused")
 
 
 class Fields:

@@ -10,18 +10,18 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connectors import SPARSE, Reject, SourceError, nit
+from connectors import SPARSE, Reject, SourceError, identities
 from connectors.columns import Read, Reader, text
-from connectors.faults import Faults
 from connectors.headings import headings
-from connectors.roles import REQUIRED, ROLES, STATUSES
+from connectors.roles import REQUIRED, ROLES
+from connectors.statuses import Statuses
+from connectors.unusable import Unusable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping as Names
 
-    from connectors import Where
+    from connectors import Where, nit
 
-_FORMS: dict[str, nit.Form] = {"nit": "nit", "nit_dv": "nit_dv", "other": "other"}
 _KEYS = {
     "transactions": "id",
     "metrics": "series",
@@ -89,7 +89,7 @@ class Mapping:
         except (ZoneInfoNotFoundError, ValueError) as error:
             raise ValueError(f"timezone: {timezone!r} is not a time zone") from error
         self._reader = Reader(timezone, time_format, decimal)
-        self._classes = _classes(status)
+        self._statuses = Statuses(status)
         self._check_names()
         if role == "transactions":
             self._defaults.setdefault("count", 1)
@@ -107,21 +107,25 @@ class Mapping:
             self._check_columns(table)
         if self.role == "metrics" and self._theirs("value") not in table.column_names and "value" not in self._defaults:
             return self._melt(table, where)
-        faults = Faults(table, {name: self._theirs(name) for name in [*self._types, "id_type"]})
-        ours = self._convert(table, faults)
+        unusable = Unusable(table, {name: self._theirs(name) for name in [*self._types, "id_type"]})
+        ours = self._convert(table, unusable)
         wrong: dict[str, int] = {}
         unknown: dict[str, int] = {}
         if "client_id" in ours:
-            ours["client_id"], wrong = self._identities(table, ours["client_id"], faults)
+            ids = ours["client_id"]
+            if (types := self._theirs("id_type")) in table.column_names:
+                ids, unknown_types = identities.typed(ids, table.column(types))
+                unusable.add("id_type", unknown_types, f"is none of {', '.join(identities.FORMS)}")
+            ours["client_id"], wrong = identities.canonical(ids, self.client_form)
         if self.role == "transactions":
-            ours["status"], unknown = self._statuses(ours["status"])
-        rows = faults.usable(pa.table([ours[name] for name in self._types], schema=ROLES[self.role]))
+            ours["status"], unknown = self._statuses.read(ours["status"])
+        rows = unusable.others(pa.table([ours[name] for name in self._types], schema=ROLES[self.role]))
         if self.role == "transactions":
             # Aggregated files have rows of zero: they say that there were none.
             rows = rows.filter(pc.greater(rows["count"], 0)) if pc.any(pc.equal(rows["count"], 0)).as_py() else rows
         absent = tuple(ours for ours, theirs in self._columns.items() if theirs not in table.column_names)
-        told = faults.told(_KEYS[self.role], where)
-        return Mapped(rows, told, unknown, wrong, faults.count, absent, faults.marks(told))
+        told = unusable.told(_KEYS[self.role], where)
+        return Mapped(rows, told, unknown, wrong, unusable.count, absent, unusable.marks(told))
 
     def _theirs(self, name: str) -> str:
         return self._columns.get(name, name)
@@ -160,7 +164,7 @@ class Mapping:
             raise ValueError(f"defaults.{name}: {value!r} is not a {_kind(self._types[name])}")
         return read
 
-    def _convert(self, table: pa.Table, faults: Faults) -> dict[str, pa.ChunkedArray]:
+    def _convert(self, table: pa.Table, unusable: Unusable) -> dict[str, pa.ChunkedArray]:
         """Every column of the role in its type, defaults filled in."""
         found = {
             name: table.column(self._theirs(name)) for name in self._types if self._theirs(name) in table.column_names
@@ -174,7 +178,7 @@ class Mapping:
             default = self._defaults.get(name)
             if name in read:
                 ours[name] = read[name].values if default is None else read[name].values.fill_null(default)
-                self._unreadable(faults, name, read[name], found[name])
+                self._unreadable(unusable, name, read[name], found[name])
             elif name in found:
                 cells = trimmed[name]
                 ours[name] = cells if default is None else pc.if_else(pc.equal(cells, ""), default, cells)
@@ -186,16 +190,16 @@ class Mapping:
             absent = pc.equal(held, "") if held.type == pa.string() else pc.is_null(held)
             if name in read and read[name].unreadable is not None:
                 absent = pc.and_not(absent, read[name].unreadable)
-            faults.add(name, absent, "is missing")
+            unusable.add(name, absent, "is missing")
             if held.type == pa.string():
-                faults.add(
+                unusable.add(
                     name, pc.equal(held, self._theirs(name)), "is the name of its column: a header among the rows"
                 )
         if "count" in ours:
-            faults.add("count", pc.less(ours["count"], 0), "is less than 0")
+            unusable.add("count", pc.less(ours["count"], 0), "is less than 0")
         return ours
 
-    def _unreadable(self, faults: Faults, name: str, read: Read, cells: pa.ChunkedArray) -> None:
+    def _unreadable(self, unusable: Unusable, name: str, read: Read, cells: pa.ChunkedArray) -> None:
         """Tell cells that are not of their kind, with the key by which they may be read where it is not given."""
         kind, wrong = self._types.get(name, pa.float64()), read.unreadable
         what = f"is not a {_kind(kind)}"
@@ -204,40 +208,9 @@ class Mapping:
                 what += "" if self._reader.time_format else "; see time_format"
             elif self._reader.decimal == ".":
                 commas = pc.and_(wrong, pc.match_substring(cells, ",").fill_null(fill_value=False))
-                faults.add(name, commas, f"{what}; see decimal")
+                unusable.add(name, commas, f"{what}; see decimal")
                 wrong = pc.and_not(wrong, commas)
-        faults.add(name, wrong, what)
-
-    def _identities(
-        self, table: pa.Table, ids: pa.ChunkedArray, faults: Faults
-    ) -> tuple[pa.ChunkedArray, dict[str, int]]:
-        """Client ids in the one form, and the ones whose check digit is wrong. Works on the distinct ones."""
-        written = ids
-        if self._theirs("id_type") in table.column_names:
-            types = pc.utf8_lower(text(table.column(self._theirs("id_type"))))
-            unknown = pc.invert(pc.is_in(types, value_set=pa.array(["", *_FORMS])))
-            faults.add("id_type", unknown, f"is none of {', '.join(_FORMS)}")
-            written = pc.binary_join_element_wise(types, ids, "\0")
-        codes = pc.dictionary_encode(written).combine_chunks()
-        wrong: dict[int, str] = {}
-        canonical: list[str] = []
-        for code, one in enumerate(codes.dictionary.to_pylist()):
-            *kind, number = one.split("\0", 1)
-            form = _FORMS.get(kind[0], self.client_form) if kind else self.client_form
-            identity, right = nit.canonical(number, form) if number else ("", True)
-            canonical.append(identity)
-            if not right:
-                wrong[code] = number
-        return _chosen(canonical, codes), _counted(wrong, codes)
-
-    def _statuses(self, words: pa.ChunkedArray) -> tuple[pa.ChunkedArray, dict[str, int]]:
-        """Their words as classes, and the words that no class names."""
-        codes = pc.dictionary_encode(words).combine_chunks()
-        distinct = codes.dictionary.to_pylist()
-        unknown = {code: word for code, word in enumerate(distinct) if word and word.casefold() not in self._classes}
-        return _chosen([self._classes.get(word.casefold(), "other") for word in distinct], codes), _counted(
-            unknown, codes
-        )
+        unusable.add(name, wrong, what)
 
     def _melt(self, table: pa.Table, where: Where | None) -> Mapped:
         """One row for each number of a wide table."""
@@ -250,48 +223,21 @@ class Mapping:
             raise SourceError(
                 f"columns.value: no column holds numbers; there are: {there}", permanent=True, fault="unreadable"
             )
-        faults = Faults(table, {name: self._theirs(name) for name in self._types})
-        ours = self._convert(table, faults)
+        unusable = Unusable(table, {name: self._theirs(name) for name in self._types})
+        ours = self._convert(table, unusable)
         pieces = [ROLES[self.role].empty_table()]
         for name in series:
-            self._unreadable(faults, name, read[name], cells[name])
+            self._unreadable(unusable, name, read[name], cells[name])
             column = {**ours, "series": pa.chunked_array([pa.repeat(name, table.num_rows)]), "value": read[name].values}
             pieces.append(pa.table([column[n] for n in self._types], schema=ROLES[self.role]))
-        rows = pa.concat_tables([pieces[0], *(faults.usable(piece) for piece in pieces[1:])])
-        told = faults.told("timestamp", where)
-        return Mapped(rows.filter(pc.is_valid(rows["value"])), told, rejected=faults.count, marks=faults.marks(told))
-
-
-def _chosen(texts: list[str], codes: pa.DictionaryArray) -> pa.ChunkedArray:
-    """For each row the text at its code."""
-    return pa.chunked_array([pa.array(texts, pa.string()).take(codes.indices)])
-
-
-def _counted(named: dict[int, str], codes: pa.DictionaryArray) -> dict[str, int]:
-    """Rows by name, of the codes that have one."""
-    counts: dict[str, int] = {}
-    for one in pc.value_counts(codes.indices).to_pylist() if named else []:
-        if one["values"] in named:
-            name = named[one["values"]]
-            counts[name] = counts.get(name, 0) + one["counts"]
-    return counts
+        rows = pa.concat_tables([pieces[0], *(unusable.others(piece) for piece in pieces[1:])])
+        told = unusable.told("timestamp", where)
+        return Mapped(
+            rows.filter(pc.is_valid(rows["value"])), told, rejected=unusable.count, marks=unusable.marks(told)
+        )
 
 
 def _kind(kind: pa.DataType) -> str:
     if pa.types.is_timestamp(kind):
         return "time"
     return "whole number" if pa.types.is_integer(kind) else "number"
-
-
-def _classes(status: Names[str, list[str]] | None) -> dict[str, str]:
-    """Their word, in small letters -> class."""
-    if not status:
-        return {name: name for name in STATUSES}
-    classes: dict[str, str] = {}
-    for name, words in status.items():
-        if name not in STATUSES:
-            raise ValueError(f"status.{name}: there is no such class; there are: {', '.join(STATUSES)}")
-        for word in words:
-            if classes.setdefault(word.strip().casefold(), name) != name:
-                raise ValueError(f"status: {word!r} is both {classes[word.strip().casefold()]} and {name}")
-    return classes

@@ -74,8 +74,9 @@ def incident_facts(
     alike = incident.id, recipient.segments
     many, by_segment = asked(once, alike, lambda: (counts(store, *alike), segments(store, *alike)))
     mine = _own(store, incident.id, recipient, once)
-    hit = [row | {"new": _since(row["affected_at"], since)} for row in mine.named]
-    hit.sort(key=lambda row: not row["new"])
+    for row in mine.named:
+        row["new"] = _since(row["affected_at"], since)
+    hit = sorted(mine.named, key=lambda row: not row["new"])
     named = {row["client_id"]: row["client"] for row in hit}
     told = _told(incident, many, named, now)
     say = words(recipient.language).name

@@ -64,6 +64,8 @@ class Impacts:
         self._near: dict[str, tuple[tuple[Scope, int], Sequence[Impact], frozenset[tuple[str, str]]]] = {}
         self._users: dict[tuple[str, Scope], set[tuple[str, str]]] = {}
         self._seats: dict[str, Scope] = {}
+        self._hurt: dict[str, tuple[Mapping[tuple[str, str], Impact], dict[str, list[str]]]] = {}
+        """By incident, the products on which each client was affected, and what was `known` then: it is replaced, never written to."""
 
     def recall(self, incidents: Iterable[Incident], told: Iterable[Impact]) -> None:
         """Take up what was told of these before a restart."""
@@ -210,11 +212,20 @@ class Impacts:
 
     def hurt_on(self, incident_id: str, client_id: str) -> list[str]:
         """The products on which the incident has affected the client."""
-        there = self.known.get(incident_id, {})
-        return [p for (c, p), m in there.items() if c == client_id and p and m.touch is Touch.AFFECTED]
+        there = self.known.get(incident_id)
+        if there is None:
+            return []
+        if incident_id not in self._hurt or self._hurt[incident_id][0] is not there:
+            hurt: dict[str, list[str]] = {}
+            for (client, product), m in there.items():
+                if product and m.touch is Touch.AFFECTED:
+                    hurt.setdefault(client, []).append(product)
+            self._hurt[incident_id] = (there, hurt)
+        return self._hurt[incident_id][1].get(client_id, [])
 
     def forget(self, incident_id: str) -> dict[tuple[str, str], Impact]:
         """Let go of an incident that can change no more; what was told of it."""
+        self._hurt.pop(incident_id, None)
         return self.known.pop(incident_id, {})
 
     def keep(self, firing: Collection[str]) -> None:

@@ -64,13 +64,14 @@ class LongList:
         """At most `limit` rows beyond a position or after the first `offset`; where the last of them stands; whether there are more."""
         where = [*self.where, *([_beyond(self.order, past)] if past else [])]
         cut = None if limit is None else limit + 1
-        if cut is not None and not self.joined:  # clients are looked up for those alone who are shown
-            few = self._ordered(self.table.select().with_only_columns(*self.key).where(*where))
+        if cut is not None and (offset or not self.joined):  # whole rows are read of those alone who are shown
+            named = _with_clients(self.table) if self.joined else self.table.select()
+            few = self._ordered(named.with_only_columns(*self.key).where(*where))
             keys = {tuple(key) for key in tuples(store, few.limit(cut).offset(offset))}
             where = [*self.where, self.key[0].in_({key[0] for key in keys})]
             found = [(row, at) for row, at in self._read(store, where) if self._key(row) in keys]
         else:
-            found = self._read(store, where, cut, offset)
+            found = self._read(store, where, cut)
         some = found[:limit]
         return self.whole(store, [row for row, _ in some]), some[-1][1] if some else past, len(found) > len(some)
 
@@ -98,12 +99,10 @@ class LongList:
     def _ordered(self, query: Any) -> Any:
         return query.order_by(*(column.desc() if down else column for column, down, _ in self.order))
 
-    def _read(
-        self, store: Store, where: Sequence[Any], cut: int | None = None, offset: int = 0
-    ) -> list[tuple[Row, Position]]:
+    def _read(self, store: Store, where: Sequence[Any], cut: int | None = None) -> list[tuple[Row, Position]]:
         marks = {f"at{n}": column for n, (column, *_) in enumerate(self.order)}
         query = _with_clients(self.table).add_columns(*(column.label(mark) for mark, column in marks.items()))
-        found = rows(store, self._ordered(query.where(*where)).limit(cut).offset(offset))
+        found = rows(store, self._ordered(query.where(*where)).limit(cut))
         return [(row, tuple(row.pop(mark) for mark in marks)) for row in found]
 
 

@@ -78,11 +78,10 @@ def _meant(act: Act, pipeline: Pipeline, store: Store, changes: Changes) -> list
     d, book = t.decisions.c, pipeline.book
     whose = case_key(act.incident_id, "")  # also where the incident was merged into another since
     where = d.key == act.case_key if act.case_key else d.incident_id == act.incident_id
-    held = {
-        key: decision
-        for key, decision in book.decisions.items()
-        if (key == act.case_key if act.case_key else decision.incident_id == act.incident_id or key.startswith(whose))
-    }
+    there = [book.decisions[act.case_key]] if act.case_key in book.decisions else []
+    if not act.case_key:
+        there = [d for d in book.decisions.values() if d.incident_id == act.incident_id or d.key.startswith(whose)]
+    held = {decision.key: decision for decision in there}
     stored = {} if held else {decision.key: decision for decision in store.decisions(where)}
     return [changes.decisions.get(key, decision) for key, decision in (held or stored).items()]
 

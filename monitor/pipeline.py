@@ -163,8 +163,7 @@ class Pipeline:
         self.doubts.ended(incident, hit, minute, changes)
         bank = self.portfolio
         self.causes.ended(occurrence(incident, touched), at, bank.desk_of, changes, bank.limits.stages)
-        ended = (d for d in self.book.decisions.values() if d.incident_id == incident.id)
-        changes.ended += sorted(ended, key=lambda d: d.key)
+        changes.ended += sorted(self.book.decisions.of_incident(incident.id), key=lambda d: d.key)
         changes.over += [(ours, incident) for ours in self.book.over(incident)]
 
     # ---- signals ---------------------------------------------------------------------------------------------------

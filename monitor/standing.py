@@ -149,6 +149,7 @@ def lasted(incident: Incident, now: datetime) -> int:
 
 def _acted(incident: Incident, acts: Sequence[Row], last: int) -> Incident:
     """last: the newest act that the judging thread has taken in; what was undone since stays undone."""
+    acts = [act for act in acts if act["at"] >= incident.detected_at]  # before, it was another's id
     undone = max((act["id"] for act in acts if act["action"] == "reopen"), default=0)
     for act in acts:
         action, at, who = act["action"], act["at"], act["who"]

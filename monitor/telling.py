@@ -35,15 +35,16 @@ def messages(pipeline: Pipeline, store: Store, changes: Changes, now: datetime) 
     withdrawn = [d for d in ours if d.withdrawn_at]
     promoted = [d for d in ours if d.promoted_at and not d.withdrawn_at]
 
+    kept = {d.key for name in {d.incident_id for d in promoted} for d in pipeline.book.kept(name)}
+
     def over(decision: Decision) -> bool:
-        kept = {d.key for d in pipeline.book.kept(decision.incident_id)}
         return incident(decision).state is not IncidentState.FIRING and decision.key not in kept
 
     back = [(d, pipeline.book.standing(d)) for d in changes.decisions.values() if d.reason == RETURNED]
     firing = (i for i in changes.incidents.values() if i.state is IncidentState.FIRING)
     reopened = {i.id: i for i in firing if i.reopened_at == now}
     never = {d.key for d, by in changes.over if by.id in reopened}  # closed and reopened in one step
-    standing = [d for d in (pipeline.book.decisions.values() if reopened else ()) if d.incident_id in reopened]
+    standing = (d for name in reopened for d in pipeline.book.decisions.of_incident(name))
     on = [d for d in standing if d.action is Action.OPEN and not d.withdrawn_at and d.key not in never]
     newest = ((changes.decisions.get(d.key, d), by) for d, by in changes.over if d.key not in never)
     ended = [(d, by) for d, by in newest if d.action is Action.OPEN and not d.withdrawn_at]

@@ -92,10 +92,11 @@ class _Part:
         self.addresses = frozenset(addresses)
         self._many: dict[str, tuple[int, int]] = {}
         self._named: dict[str, dict[str, list[Any]]] = defaultdict(dict)
-        for address, hit, every, client_id, *told in streamed(store, _ranked(incident_id, recipient, addresses)):
+        for row in streamed(store, _ranked(incident_id, recipient, addresses)):
+            address, hit, every, client_id = row[:4]
             self._many[address] = hit, every
             if hit:
-                self._named[address].setdefault(client_id, []).append(tuple(told))
+                self._named[address].setdefault(client_id, []).append(row[4:])
         named = [client_id for some in self._named.values() for client_id in some]
         self._cases, self._elsewhere = _cases(store, incident_id, named)
         self._doubts = _doubts(store, incident_id, named)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -46,6 +47,15 @@ class Authority:
         cert.write_bytes(signed.public_bytes(PEM))
         secret.write_bytes(key.private_bytes(PEM, serialization.PrivateFormat.PKCS8, locked))
         return cert, secret
+
+
+def beside(config: str, folder: Path, password: str = "") -> None:
+    """The files that a configuration names as `ca_file`, `cert_file` and `key_file`, the key encrypted if it names a `key_password` too."""
+    issuer = Authority(folder / "authority")
+    cert, key = issuer.issue("vigia", password=password if "key_password" in config else "")
+    made = {"ca_file": issuer.ca, "cert_file": cert, "key_file": key}
+    for name, path in re.findall(r'(?m)^(ca_file|cert_file|key_file)\s*= "([\w-]+\.(?:pem|key))"', config):
+        (folder / path).write_bytes(made[name].read_bytes())
 
 
 def _called(name: str) -> x509.Name:

@@ -42,25 +42,11 @@ class Said:
     cut: bool = False
 
 
-class FakeApi:
-    """`/rows` pages, `/cases` and `/cases/KEY`, `/token`.
+class Served:
+    """On a real socket of this machine, from when it is made until it is closed; answers by `answer`."""
 
-    faults: taken from the front, one a request (not of the token): an answer in place of the right one, or None to let
-    it pass; `after`: the same, but the request does its work first. uses: of each token that is given out. idempotent:
-    whether a POST heeds its Idempotency-Key.
-    """
-
-    def __init__(self, *, uses: int | None = None, tls: ssl.SSLContext | None = None) -> None:
-        self.rows: list[dict[str, Any]] = []
-        self.cases: dict[str, dict[str, Any]] = {}
-        self.asked: list[Asked] = []
-        self.faults: list[Said | None] = []
-        self.after: list[Said | None] = []
-        self.size = 64
-        self.idempotent = True
-        self.pages: Callable[[FakeApi, Asked], Said] = linked
-        self.uses, self.left, self.given = uses, 0, 0
-        self.lock = threading.Lock()
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+        self.lock = threading.RLock()
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), requests_of(self))
         if tls:
             self.server.socket = tls.wrap_socket(self.server.socket, server_side=True)
@@ -78,6 +64,30 @@ class FakeApi:
         self.server.shutdown()
         self.server.server_close()
         self._thread.join()
+
+    def answer(self, asked: Asked) -> Said:
+        raise NotImplementedError
+
+
+class FakeApi(Served):
+    """`/rows` pages, `/cases` and `/cases/KEY`, `/token`.
+
+    faults: taken from the front, one a request (not of the token): an answer in place of the right one, or None to let
+    it pass; `after`: the same, but the request does its work first. uses: of each token that is given out. idempotent:
+    whether a POST heeds its Idempotency-Key.
+    """
+
+    def __init__(self, *, uses: int | None = None, tls: ssl.SSLContext | None = None) -> None:
+        self.rows: list[dict[str, Any]] = []
+        self.cases: dict[str, dict[str, Any]] = {}
+        self.asked: list[Asked] = []
+        self.faults: list[Said | None] = []
+        self.after: list[Said | None] = []
+        self.size = 64
+        self.idempotent = True
+        self.pages: Callable[[FakeApi, Asked], Said] = linked
+        self.uses, self.left, self.given = uses, 0, 0
+        super().__init__(tls)
 
     def answer(self, asked: Asked) -> Said:
         with self.lock:
@@ -159,7 +169,7 @@ def linked(api: FakeApi, asked: Asked) -> Said:
     return Said(body=body | {"value": page})
 
 
-def requests_of(api: Any) -> type[BaseHTTPRequestHandler]:
+def requests_of(api: Served) -> type[BaseHTTPRequestHandler]:
     class Requests(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         disable_nagle_algorithm = True  # else the body waits 40 ms for the head to be acknowledged

@@ -8,7 +8,7 @@ from typing import Any
 
 from connectors import Batch, Case, Cursor, SourceError, answers
 from connectors.delta import Delta
-from connectors.fields import Fields
+from connectors.fields import Fields, no_case
 from connectors.login import microsoft
 from connectors.session import Session
 
@@ -91,9 +91,7 @@ class Dataverse:
         else:
             answer = self.session.ask("GET", self._at(case.key), params={"$select": self.fields.key}, accept=(ABSENT,))
         if answer.status == ABSENT:
-            raise SourceError(
-                f"{self.session.shown}: there is no case with key {case.key}", permanent=True, fault="refused"
-            )
+            raise no_case(self.session.shown, case.key)
 
     def check(self) -> str:
         """Whether it answers, with the columns that are read and written."""

@@ -9,7 +9,7 @@ from urllib.parse import quote, unquote
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from connectors import Batch, Case, Cursor, SourceError, answers
-from connectors.fields import Fields
+from connectors.fields import Fields, no_case
 from connectors.login import Login
 from connectors.pages import Pages
 from connectors.session import Session
@@ -124,9 +124,7 @@ class Helix:
         """Write the status into the incident with this key, and the note into its work log."""
         found = self._read(case.key)
         if found is None:
-            raise SourceError(
-                f"{self.session.shown}: there is no case with key {case.key}", permanent=True, fault="refused"
-            )
+            raise no_case(self.session.shown, case.key)
         if sent := self.fields.present(case):
             self._put(found.entry, sent)
         if case.note:
@@ -136,7 +134,7 @@ class Helix:
         """Write the number of a case in the other tool into the incident with this key: the first into its field, all into its log."""
         found = self._read(key)
         if found is None:
-            raise SourceError(f"{self.session.shown}: there is no case with key {key}", permanent=True, fault="refused")
+            raise no_case(self.session.shown, key)
         if not found.other:
             self._put(found.entry, {self._other: number})
         self._noted(found.number, f"Caso {number}")

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from connectors import Batch, Case, Cursor, Reject, SourceError, answers, mails
-from connectors.fields import OURS
+from connectors.fields import OURS, no_case
 from connectors.imap_responses import DELETED, Item
 from connectors.letters import Letters, letter
 from connectors.mailbox import Mailbox, Security
@@ -135,8 +135,7 @@ class Imap:
         with turn(self.session.shown, case.key), self.session.opened() as line:
             kept, arrived = sent.kept(line, name), sent.arrived(line, name)
             if not kept and not arrived:
-                words = f"{self.session.shown}: there is no case with key {case.key}"
-                raise SourceError(words, permanent=True, fault="refused")
+                raise no_case(self.session.shown, case.key)
             if case.note:
                 answer = named("note", f"{case.key}/{digest([case.note])}", sent.sender.domain)
                 note = letter(replace(case, body=case.note, note=""))

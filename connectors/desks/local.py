@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 from connectors import Batch, Case, Cursor, Reject, SourceError, delimited
 from connectors.changed import changed
-from connectors.fields import OURS
+from connectors.fields import OURS, no_case
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -89,7 +89,7 @@ class Local:
             self._catch_up(write=True)
             row = self._rows.get(case.key)
             if row is None:
-                raise SourceError(f"{self.path}: there is no case with key {case.key}", permanent=True, fault="refused")
+                raise no_case(str(self.path), case.key)
             wanted = _row(case, self._zone, row[1]) + row[len(_HEADER) :]
             if wanted != row:
                 self._replace(row, wanted)

@@ -9,6 +9,7 @@ from typing import Any
 
 from connectors import Batch, Case, Cursor, SourceError, answers
 from connectors.delta import Delta
+from connectors.fields import no_case
 from connectors.letters import Letters, letter
 from connectors.login import GRAPH, microsoft
 from connectors.session import Session
@@ -85,9 +86,7 @@ class Outlook:
         """Send the note as an answer, once; a withdrawal becomes the category of the message that was received."""
         ours = self._read(case.key)
         if ours is None:
-            raise SourceError(
-                f"{self.session.shown}: there is no case with key {case.key}", permanent=True, fault="refused"
-            )
+            raise no_case(self.session.shown, case.key)
         if case.note:
             answer = {"comment": case.note, "message": {}}
             with turn(self.session.shown, case.key):

@@ -56,7 +56,7 @@ class Pair:
         return not self._promoted_only or case.kind == INCIDENT
 
     def _ended(self, case: Case) -> None:
-        first = _opened_for(case)
+        first = opened_for(case)
         if self._due(case) and case.status == ENDED:
             self._tell(case, ENDED, ENDED, *{first: 0, case.incident_id: 0})
         elif self._due(case) and case.status == WITHDRAWN and self._last(case):
@@ -72,7 +72,7 @@ class Pair:
                 told = replace(_of_all(case), key=one, incident_id=one, status=status, note=f"Afectación {one}: {what}")
                 self.incident.update(told)
             except SourceError as error:
-                merged = _opened_for(case) != case.incident_id
+                merged = opened_for(case) != case.incident_id
                 if not (merged and error.permanent and f"no case with key {one}" in str(error)):
                     raise
 
@@ -83,7 +83,7 @@ class Pair:
             self.incident.tie(case.incident_id, number)
 
 
-def _opened_for(case: Case) -> str:
+def opened_for(case: Case) -> str:
     """The affectation for which it was opened: its key names it, and it may have been merged into another since."""
     head, tail = "VG-", f"-{case.client_id}"
     named = case.key.startswith(head) and case.key.endswith(tail) and case.client_id

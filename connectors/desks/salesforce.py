@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 from connectors import Batch, Case, Cursor, SourceError, answers
-from connectors.fields import Fields
+from connectors.fields import Fields, no_case
 from connectors.login import credentials
 from connectors.pages import Pages
 from connectors.session import Session
@@ -86,9 +86,7 @@ class Salesforce:
         """Write status and note into the case with this key."""
         found = self._read(case.key)
         if found is None:
-            raise SourceError(
-                f"{self.session.shown}: there is no case with key {case.key}", permanent=True, fault="refused"
-            )
+            raise no_case(self.session.shown, case.key)
         if sent := self.fields.present(case):
             self.session.ask("PATCH", f"{self._records}/{quote(str(found['Id']), safe='')}", body=sent)
 
@@ -96,7 +94,7 @@ class Salesforce:
         """Write the other tool's number into the case with this key."""
         found = self._read(key)
         if found is None:
-            raise SourceError(f"{self.session.shown}: there is no case with key {key}", permanent=True, fault="refused")
+            raise no_case(self.session.shown, key)
         if found.get(self._other) != number:
             self.session.ask("PATCH", f"{self._records}/{quote(str(found['Id']), safe='')}", body={self._other: number})
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from connectors import Batch, Case, Cursor, SourceError, answers
 from connectors.delta import Delta
-from connectors.fields import Fields
+from connectors.fields import Fields, no_case
 from connectors.login import GRAPH, microsoft
 from connectors.session import Session
 from connectors.turns import turn
@@ -81,9 +81,7 @@ class Sharepoint:
         """Write status and note into the item with this key."""
         found = self._read(case.key)
         if found is None:
-            raise SourceError(
-                f"{self.session.shown}: there is no case with key {case.key}", permanent=True, fault="refused"
-            )
+            raise no_case(self.session.shown, case.key)
         if sent := self.fields.present(case):
             self.session.ask("PATCH", f"{self._items}/{found}/fields", body=sent)
 

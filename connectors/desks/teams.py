@@ -9,6 +9,7 @@ from urllib.parse import urljoin
 
 from connectors import Batch, Case, Cursor, SourceError, answers
 from connectors.delta import NEXT, Delta
+from connectors.fields import no_case
 from connectors.letters import LONGEST, Letters, letter
 from connectors.login import GRAPH, microsoft
 from connectors.page import Page
@@ -79,9 +80,7 @@ class Teams:
         """Write the case's present state and note into its message."""
         found = self._read(case)
         if found is None:
-            raise SourceError(
-                f"{self.session.shown}: there is no case with key {case.key}", permanent=True, fault="refused"
-            )
+            raise no_case(self.session.shown, case.key)
         self.session.ask("PATCH", f"{self._messages}/{found}", body=_written(case))
 
     def check(self) -> str:

@@ -36,9 +36,9 @@ class Kafka:
     """One JSON object a message, of all partitions of `topics`.
 
     servers: host:port, several with commas; topics: their names; group: under which the offsets are told to Kafka, for those who watch
-    its lag. security: of the connection; mechanism, username, password: of SASL; ca_file, cert_file, key_file, key_password: of TLS, in
-    PEM (without ca_file: the well-known). envelope: what of the message itself is added to its row, as columns `_time`, `_key`, `_topic`,
-    `_partition` and `_offset`. batch: messages a poll; timeout: of Kafka to say where its partitions end, and to go on sending.
+    its lag. security: of the connection; mechanism, username, password: of SASL; ca_file, cert_file, key_file, key_password: of TLS, as in
+    `connectors.tls.Tls`, read anew after a fault. envelope: what of the message itself is added to its row, as columns `_time`, `_key`,
+    `_topic`, `_partition` and `_offset`. batch: messages a poll; timeout: of Kafka to say where its partitions end, and to go on sending.
 
     What was read is known by our own cursor alone. The group's offsets are told once the decisions are on disk, and never read.
     Partitions are assigned, not shared out: two Vigías in one group each read everything, and the group's offsets are those of whoever

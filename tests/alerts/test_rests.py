@@ -150,7 +150,7 @@ def test_what_is_over_is_over_for_symptoms_too_and_they_keep_it_open_till_they_h
 def test_a_restart_goes_on_where_it_was():
     seen = watch()
     tell(seen, "10:00", NOMINA)
-    second = Watch(watch().incidents.again(seen.incidents.alerts.values(), seen.all))
+    second = Watch(watch().incidents.again(seen.incidents.alerts.values(), seen.all, ()))
     tell(second, "10:03", PAGOS)
     (incident,) = second.open
     assert (incident.scope, incident.symptoms) == (PAGOS, (NOMINA,))

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 import connectors
 from connectors.kinds import kinds, tools
 from monitor.__main__ import app
+from tests.authority import beside
 
 README = (Path(connectors.__file__).parent / "README.md").read_text(encoding="utf-8")
 EXAMPLES = dict(re.findall(r"^## (\w+)\n.*?```toml\n(.*?)```", README, re.MULTILINE | re.DOTALL))
@@ -23,6 +24,7 @@ def test_an_example_passes_the_check(name: str, tmp_path: Path, monkeypatch: pyt
     config.write_text(EXAMPLES[name], encoding="utf-8")
     for secret in re.findall(r"\$\{(\w+)\}", EXAMPLES[name]):
         monkeypatch.setenv(secret, "s3cret")
+    beside(EXAMPLES[name], tmp_path, "s3cret")
     done = CliRunner().invoke(app, ["check", "--config", str(config)])
     assert done.exit_code == 0, done.output
     assert "no fault" in done.output

@@ -14,11 +14,10 @@ import pytest
 import sqlalchemy as sa
 
 from connectors.sources.sql import Sql
-from monitor.config import read_config
 from monitor.service import Service
-from monitor.store import Store
 from tests.banks import Bank
 from tests.characters import CAST, at
+from tests.watched import Watched
 
 MINUTE = {
     "sqlite": "substr(fecha, 1, 16)",
@@ -52,22 +51,13 @@ timezone = "UTC"
 {what}
 columns = {{ {columns}, product = "producto", channel = "canal", client_id = "nit", status = "estado", amount = "valor", id = "{key}" }}
 """
-RULES = """
-[[rule]]
-name = "fallas"
-kind = "limit"
-when = "failed_rate > 0.3"
-min_total = 6
-for = "2m"
-keep_firing_for = "5m"
-"""
 
 
 class Movements:
     """The table, and the same bank watched by its rows and by its groups."""
 
     def __init__(self, bank: Bank, folder: Path) -> None:
-        self.bank, self.now, self.number, self.services = bank, at("12:00:10"), 0, list[Service]()
+        self.bank, self.number, self.both = bank, 0, list[Watched]()
         time = {"postgresql": "timestamptz", "mysql": "datetime(3)", "sqlite": "text"}[bank.kind]
         texts = ", ".join(f"{name} varchar(20)" for name in ("producto", "canal", "nit", "estado"))
         bank.run("DROP TABLE IF EXISTS movimientos")
@@ -79,13 +69,13 @@ class Movements:
             ("groups", "minuto", "grupo", grouped),
         ):
             (folder / name).mkdir()
-            (folder / name / "rules.toml").write_text(RULES)
             told = CONFIG.format(url=bank.url, cursor=cursor, key=key, what=what, columns=columns)
-            (folder / name / "config.toml").write_text(told)
-            config = read_config(folder / name / "config.toml")
-            store = Store(config.monitor.database)
-            store.migrate()
-            self.services.append(Service(config, store, clock=lambda: self.now))
+            self.both.append(Watched(folder / name, at("12:00:10"), told))
+            self.both[-1].start()
+
+    @property
+    def services(self) -> list[Service]:
+        return [one.services[-1] for one in self.both]
 
     def commit(self, *rows: tuple[datetime, str, str]) -> None:
         """Rows of (when, client, status); no two amounts are the same."""
@@ -98,7 +88,8 @@ class Movements:
             connection.execute(sa.text("INSERT INTO movimientos VALUES (:id, :t, 'pagos', 'web', :nit, :s, :v)"), told)
 
     def cycle(self, now: datetime) -> None:
-        self.now = now
+        for one in self.both:
+            one.now = now
         assert [service.cycle() for service in self.services] == [True, True]
 
     def cells(self, service: Service) -> tuple[list[Any], list[Any]]:
@@ -115,8 +106,8 @@ class Movements:
 def movements(bank: Bank, tmp_path: Path) -> Iterator[Movements]:
     made = Movements(bank, tmp_path)
     yield made
-    for service in made.services:
-        service.store.close()
+    for one in made.both:
+        one.close()
 
 
 def paid(first: datetime, last: datetime, many: int, *, failing: float = 0.0) -> list[tuple[datetime, str, str]]:

@@ -5,29 +5,20 @@ from __future__ import annotations
 import threading
 from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from connectors import Case, SourceError
 from connectors.desks.http import Http
+from tests import cases
 from tests.fake_api import TOKEN, FakeApi, Said
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-CASE = Case(
-    key="VG-AF-1/900123456",
-    incident_id="AF-1",
-    client_id="900123456",
-    product="pagos",
-    channel="",
-    opened_at=datetime(2026, 3, 3, 12, tzinfo=UTC),
-    priority=80,
-    subject="Afectación en pagos",
-    body="Desde las 7:00 fallan pagos.",
-)
+CASE = replace(cases.CASE, key="VG-AF-1/900123456", incident_id="AF-1", body="Desde las 7:00 fallan pagos.")
 FORMS: dict[str, dict[str, Any]] = {
     "put": {},
     "find": {"find": "clave", "rows": "value", "columns": {"key": "clave"}},
@@ -83,6 +74,30 @@ def test_a_tool_that_heeds_no_idempotency_key_is_asked_for_the_case_first(api: F
     assert opened(desk) == "T-1"
     assert [asked.method for asked in api.asked] == ["GET", "POST", "GET"]
     assert len(api.cases) == 1
+
+
+def test_a_tool_that_heeds_no_key_gets_one_case_of_two_at_once(api: FakeApi) -> None:
+    api.idempotent = False
+    both, numbers = threading.Barrier(2), []
+
+    def opens(desk: Http) -> None:
+        read = desk._read
+
+        def reads(key: str) -> Any:
+            found = read(key)
+            with suppress(threading.BrokenBarrierError):
+                both.wait(0.3)  # both have looked, unless they take turns
+            return found
+
+        desk._read = reads  # type: ignore[method-assign]
+        numbers.append(desk.open(CASE))
+
+    threads = [threading.Thread(target=opens, args=[made(api, **FORMS["find"])]) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (len({*numbers}), len(api.cases)) == (1, 1)
 
 
 def test_what_is_sent_names_the_key_and_us(api: FakeApi, desk: Http) -> None:

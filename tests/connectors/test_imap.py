@@ -22,7 +22,7 @@ from connectors.imap_responses import folders
 from connectors.mailbox import Mailbox
 from connectors.sent import ARRIVAL
 from connectors.utf7 import decoded, encoded
-from tests.contract.test_desks import CASE, NOW
+from tests.cases import CASE, NOW
 from tests.dovecot import dovecot
 from tests.fake_api import Said
 from tests.fake_mail import PASSWORD

@@ -330,21 +330,28 @@ def test_the_first_reading_begins_at_start_with_nothing_older_nor_less(front: Fr
     assert batch.cursor["offsets"][TOPIC] == {"0": 3, "1": 3, "2": 2, "3": 2}
 
 
-def test_a_message_that_comes_while_it_is_asked_where_to_begin_is_read(
-    other: Cluster, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("sooner", [True, False])
+def test_what_comes_while_it_is_asked_where_to_begin_is_read_and_nothing_before_it(
+    other: Cluster, monkeypatch: pytest.MonkeyPatch, *, sooner: bool
 ) -> None:
-    first = Front.first
+    """After the ends of the partitions are known, and before or after it is known where to begin."""
+    first, old = Front.first, int(NOW.timestamp() * 1000) - 7_200_000
 
     def busy(front: Front, topic: str, partition: int, at: int) -> tuple[int, int]:
-        found = first(front, topic, partition, at)
-        other.send({"id": partition}, partition=partition)
-        return found
+        found = None if sooner else first(front, topic, partition, at)
+        other.send({"id": 10 + partition}, partition=partition, at=old)
+        other.send({"id": 20 + partition}, partition=partition)
+        return found or first(front, topic, partition, at)
 
     monkeypatch.setattr(Front, "first", busy)
+    for partition in range(4):
+        other.send({"id": partition}, partition=partition, at=old)
     with Front(other) as front:
         reader = source(front)
         begun = reader.poll(None, NOW, NOW - timedelta(hours=1))
-        assert ids(begun) + ids(reader.poll(begun.cursor, NOW, None)) == [0, 1, 2, 3]
+        seen = ids(begun) + ids(reader.poll(begun.cursor, NOW, None))
+        assert [n for n in seen if n >= 20] == [20, 21, 22, 23]
+        assert min(seen) >= 10, "what was there before and is older than start"
 
 
 # ---- transactions and compaction -----------------------------------------------------------------------------------

@@ -14,26 +14,15 @@ from hypothesis import strategies as st
 
 from connectors import Case, SourceError
 from connectors.desks.local import Local
-
-NOW = datetime(2026, 3, 3, 14, tzinfo=UTC)
+from tests.cases import CASE, NOW
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
 def case(key: str = "k1", **changes: object) -> Case:
-    one = Case(
-        key=key,
-        incident_id="i1",
-        client_id="900123456",
-        product="pagos",
-        channel="",
-        opened_at=datetime(2026, 3, 3, 12, tzinfo=UTC),
-        priority=80,
-        subject="Afectación en pagos",
-        body='Línea 1\nLínea 2, con «comillas» y "dobles"',
-    )
-    return replace(one, **changes)  # type: ignore[arg-type] - named fields of the case
+    told = {"key": key, "incident_id": "i1", "body": 'Línea 1\nLínea 2, con «comillas» y "dobles"'}
+    return replace(CASE, **told | changes)  # type: ignore[arg-type] - named fields of the case
 
 
 def rows(path: Path) -> list[dict[str, str]]:

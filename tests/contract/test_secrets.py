@@ -35,6 +35,7 @@ from monitor.daemon import pages
 from monitor.service import Service
 from monitor.store import Message, Step, Store
 from monitor.web import serve
+from tests.authority import beside
 from tests.connectors.test_examples import EXAMPLES
 from tests.fake_mail import free_port
 
@@ -87,7 +88,9 @@ def made(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Config:
     """The example, its secrets all marked; databases lie where nobody listens."""
     for secret in re.findall(r"\$\{(\w+)\}", BLOCKS[name]):
         monkeypatch.setenv(secret, f"{MARK}-{secret}")
+    beside(BLOCKS[name], tmp_path, f"{MARK}-KAFKA_LLAVE")
     text = re.sub(r"(://[^/@\s\"]*@)[\w.]+(?::\d+)?", rf"\g<1>127.0.0.1:{free_port()}", BLOCKS[name])
+    text = re.sub(r'(?m)^(kind\s*= "kafka")$', r'\1\ntimeout = "1s"', text)  # waited for in vain, in every way
     more = "" if "[sources." in BLOCKS[name] else '[sources.x]\nrole = "clients"\nkind = "file"\npath = "x.csv"\n'
     head = '[monitor]\ndatabase = "sqlite:///v.db"\n'
     (tmp_path / "config.toml").write_text(f"{head}{more}{text}", encoding="utf-8")

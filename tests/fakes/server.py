@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from http.server import ThreadingHTTPServer
-from typing import Any, Self
+from typing import Any
 from urllib.parse import parse_qs
 
-from tests.fake_api import Asked, Said, requests_of
+from tests.fake_api import Asked, Said, Served
 
 SECRET = "s3cret-of-the-client"  # noqa: S105 - of a fake
 REFRESH = "s3cret-of-the-user"
@@ -50,7 +48,7 @@ class Tool:
 
 
 @dataclass
-class Fake:
+class Fake(Served):
     """A tool on a real socket. Its clock goes on by a second a change.
 
     faults: taken from the front, one a request (not of a log-in): an answer in place of the right one, or None to let it pass; after:
@@ -65,23 +63,8 @@ class Fake:
     size: int = 200
 
     def __post_init__(self) -> None:
-        self.lock = threading.RLock()
         self.now = START
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), requests_of(self))
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
-        self._thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01})
-        self._thread.start()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        self.server.shutdown()
-        self.server.server_close()
-        self._thread.join()
+        super().__init__()
 
     def tick(self) -> datetime:
         self.now += timedelta(seconds=1)

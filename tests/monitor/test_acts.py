@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,9 +15,9 @@ from alerts.reasons import BUDGET
 from monitor import casework, people, spanish
 from monitor.claims import waiting
 from monitor.maintenance import Maintenance
-from monitor.store import Store
+from monitor.store import Step, Store
 from tests.characters import CAST, at, minute
-from tests.monitor.conftest import NOW, PART, PAYMENTS, SLOW, ago
+from tests.monitor.conftest import INCIDENTS, NOW, PART, PAYMENTS, SLOW, ago
 from tests.monitor.test_maintenance import fails, piped
 from tests.monitor.test_mending import desk
 from tests.monitor.test_service import Bank, live
@@ -61,7 +62,7 @@ def test_of_each_person_the_newest_word_on_its_use_counts_also_for_its_rules(sto
 
 
 def test_closed_by_hand_and_taken_back_within_the_hour(store: Store) -> None:
-    people.act(store, "resolve", PAYMENTS, "Ana", ago(30))
+    people.act(store, "resolve", PAYMENTS, "Ana", ago(20))
     assert "siguen en alerta" in people.said(store, "resolve", PAYMENTS)
     people.act(store, "reopen", PAYMENTS, "Luis", ago(1))
     (back,) = people.incidents(store, NOW, state="open")
@@ -93,9 +94,20 @@ def test_refused_in_words_and_without_a_trace(store: Store, action: str, name: s
 
 
 def test_what_was_closed_for_more_than_an_hour_stays_so(store: Store) -> None:
-    people.act(store, "resolve", PAYMENTS, "Ana", ago(61))
+    people.act(store, "resolve", PAYMENTS, "Ana", ago(20))
     with pytest.raises(people.Conflict, match="más de una hora"):
-        people.act(store, "reopen", PAYMENTS, "Ana", NOW)
+        people.act(store, "reopen", PAYMENTS, "Ana", NOW + timedelta(minutes=41))
+
+
+def test_what_was_done_to_an_incident_is_not_done_to_one_that_began_later_under_its_id(store: Store) -> None:
+    people.act(store, "ack", PAYMENTS, "Ana", ago(21))
+    people.act(store, "resolve", PAYMENTS, "Ana", ago(20))
+    taken, anew = {"last_act": str(store.acts()[-1].id)}, replace(INCIDENTS[0], detected_at=ago(2))
+    store.commit(
+        Step(changes=Changes(incidents={PAYMENTS: anew}), marks=taken), ago(1)
+    )  # as stores of before may hold it
+    (fires,) = people.incidents(store, NOW, state="open")
+    assert (fires["id"], fires["state"], fires["acknowledged_by"]) == (PAYMENTS, "firing", "")
 
 
 def test_a_double_click_and_a_retry_are_one_act_and_no_refusal(store: Store) -> None:

@@ -13,10 +13,10 @@ from monitor.backtest import backtest
 from monitor.config import read_config
 from monitor.faults import ConfigError
 from monitor.service import Service
-from monitor.store import Store
 from monitor.windows import minute_of
 from tests.characters import at
 from tests.fake_prometheus import FakePrometheus
+from tests.watched import FAILURES, Watched
 
 CONFIG = """
 [monitor]
@@ -31,15 +31,7 @@ queries = { ok = "buenos", failed = "malos" }
 columns = { product = "servicio", channel = "canal", status = "series" }
 start = "3h"
 """
-RULES = """
-[[rule]]
-name = "fallas"
-kind = "limit"
-when = "failed_rate > 0.3"
-min_total = 6
-for = "2m"
-keep_firing_for = "5m"
-
+RULES = f"""{FAILURES}
 [[rule]]
 name = "silencio"
 kind = "limit"
@@ -49,19 +41,16 @@ keep_firing_for = "5m"
 """
 
 
-class Counted:
+class Counted(Watched):
     """A bank whose counters grow by so many a minute, polled at 20 seconds past."""
 
     def __init__(self, folder: Path, server: FakePrometheus) -> None:
-        self.folder, self.server, self.now = folder, server, at("12:00:20")
-        (folder / "config.toml").write_text(CONFIG.replace("URL", server.url))
-        (folder / "rules.toml").write_text(RULES)
-        self.store = Store(read_config(folder / "config.toml").monitor.database)
-        self.store.migrate()
+        super().__init__(folder, at("12:00:20"), CONFIG.replace("URL", server.url), RULES)
+        self.server = server
 
-    def start(self) -> Service:
-        self.service = Service(read_config(self.folder / "config.toml"), self.store, clock=lambda: self.now)
-        return self.service
+    @property
+    def service(self) -> Service:
+        return self.services[-1]
 
     def grow(self, first: str, last: str, *, failing: int = 0) -> None:
         """Ten operations in each minute from `first` up to `last`: the point stands at the minute's end."""
@@ -92,7 +81,7 @@ def bank(tmp_path: Path) -> Iterator[Counted]:
         made = Counted(tmp_path, server)
         made.grow("10:00", "12:00")
         yield made
-        made.store.close()
+        made.close()
 
 
 def test_a_failure_is_found_within_half_a_minute_of_the_minute_it_needs(bank: Counted) -> None:

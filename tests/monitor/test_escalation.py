@@ -18,16 +18,8 @@ from rules import Scope
 from tests.characters import at
 from tests.fake_api import TOKEN, FakeApi
 from tests.monitor.test_service import Bank
+from tests.watched import FAILURES
 
-RULES = """
-[[rule]]
-name = "fallas"
-kind = "limit"
-when = "failed_rate > 0.3"
-min_total = 6
-for = "2m"
-keep_firing_for = "5m"
-"""
 CAUSES = """
 [causes]
 returns = 3
@@ -44,10 +36,9 @@ Desk = Callable[[], list[dict[str, str]]]
 @pytest.fixture
 def bank(tmp_path: Path) -> Iterator[Bank]:
     found = Bank(tmp_path, at("12:00:10"))
-    (tmp_path / "rules.toml").write_text(RULES)
+    (tmp_path / "rules.toml").write_text(FAILURES)
     yield found
-    for service in found.services:
-        service.store.close()
+    found.close()
 
 
 @pytest.fixture(params=["local", "http"])

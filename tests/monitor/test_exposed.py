@@ -57,7 +57,9 @@ def judged(windows: Windows, step: int, restart: int = 0, end: int = END) -> Out
         if start == restart:
             before, pipeline = pipeline, piped(windows, CaseBook(pipeline.book.decisions.values()))
             known = [*before.incidents.open.values(), *before.incidents.closed.values(), *before.recent.values()]
-            pipeline.incidents = pipeline.incidents.again(before.incidents.alerts.values(), known)
+            pipeline.incidents = pipeline.incidents.again(
+                before.incidents.alerts.values(), known, before.incidents.taken
+            )
             pipeline.recent = dict(before.recent)
             pipeline.impacts.recall(known, before.impacts)
         outcome.take(pipeline.judge(start, min(start + step, end)))

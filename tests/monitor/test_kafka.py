@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import count
 from pathlib import Path
@@ -27,6 +26,7 @@ from tests.authority import Authority
 from tests.characters import CAST, at
 from tests.kafka import Cluster
 from tests.kafka_front import Front
+from tests.watched import Watched
 
 CONFIG = """
 [monitor]
@@ -41,51 +41,18 @@ topics = ["transacciones"]
 every = "50ms"
 timeout = "5s"
 """
-RULES = """
-[[rule]]
-name = "fallas"
-kind = "limit"
-when = "failed_rate > 0.3"
-min_total = 6
-for = "2m"
-keep_firing_for = "5m"
-"""
 
 
 class Killed(BaseException):
     """As by a signal that nothing catches."""
 
 
-@dataclass
-class Bank:
-    """A folder with the configuration and the state, and a cluster whose topic has the payments."""
+class Bank(Watched):
+    """A cluster whose topic has the payments."""
 
-    folder: Path
-    cluster: Cluster
-    servers: str
-    now: datetime = field(default_factory=lambda: at("12:00:11"))
-    sent: int = 0
-    services: list[Service] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        (self.folder / "config.toml").write_text(CONFIG.format(servers=self.servers))
-        (self.folder / "rules.toml").write_text(RULES)
-
-    def start(self) -> Service:
-        """A new process, as far as it can be told: all that it knows is in the database."""
-        config = read_config(self.folder / "config.toml")
-        store = Store(config.monitor.database)
-        store.migrate()
-        self.services.append(Service(config, store, clock=lambda: self.now))
-        return self.services[-1]
-
-    def cycle(self, clock: str) -> bool:
-        self.now = at(clock)
-        return self.services[-1].cycle()
-
-    @property
-    def store(self) -> Store:
-        return self.services[-1].store
+    def __init__(self, folder: Path, cluster: Cluster, servers: str) -> None:
+        super().__init__(folder, at("12:00:11"), CONFIG.format(servers=servers))
+        self.cluster, self.sent = cluster, 0
 
     def pay(self, first: str, last: str, *, failing: float = 0.0, **more: Any) -> None:
         """Each of the three sends four payments a minute, over two partitions."""
@@ -126,8 +93,7 @@ def bank(tmp_path: Path) -> Iterator[Bank]:
     front = Front(cluster)
     found = Bank(tmp_path, cluster, front.servers)
     yield found
-    for service in found.services:
-        service.store.close()
+    found.close()
     front.close()
     cluster.close()
 

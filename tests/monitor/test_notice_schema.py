@@ -15,6 +15,7 @@ from monitor.service import Service
 from monitor.store import Store
 from tests.characters import CAST, at
 from tests.fake_hook import FakeHook
+from tests.watched import FAILURES
 
 SCHEMA = Path(monitor.web.__file__).parent / "static" / "notice-1.schema.json"
 CONFIG = """
@@ -51,15 +52,6 @@ receiver = "bus"
 to = ["gerencia@banco.example"]
 at = ["07:30"]
 """
-RULES = """
-[[rule]]
-name = "fallas"
-kind = "limit"
-when = "failed_rate > 0.3"
-min_total = 6
-for = "2m"
-keep_firing_for = "5m"
-"""
 
 
 def pays(folder: Path, minute: datetime, status: str) -> None:
@@ -77,7 +69,7 @@ def said(folder: Path) -> list[dict[str, Any]]:
     now = at("07:00:11")
     assistants = [f"{client.nit},{client.name},{client.segment},ana@banco.example" for client in CAST]
     (folder / "clientes.csv").write_text("\n".join(["client_id,name,segment,post_sale", *assistants]))
-    (folder / "rules.toml").write_text(RULES)
+    (folder / "rules.toml").write_text(FAILURES)
     for minute in range(60):
         pays(folder, at("06:00") + timedelta(minutes=minute), "ok")
     with FakeHook() as hook:

@@ -17,8 +17,8 @@ import sqlalchemy as sa
 from alerts import Action, Client, Decision, Incident, IncidentState
 from alerts.decided import case_key, opened_for
 from connectors import Case, SourceError
+from connectors.desks import pair
 from connectors.desks.local import Local
-from connectors.desks.pair import _opened_for
 from monitor import tables as t
 from monitor.claims import waiting
 from monitor.outbox import (
@@ -202,7 +202,7 @@ def test_a_case_is_told_that_it_stands_for_what_came_back_and_of_each_end(store:
 def test_a_case_names_what_it_was_opened_for_whatever_that_was_merged_into(client: str) -> None:
     decision = Decision(case_key("AF-20260303T1515-1a2b", client), "AF-2", client, "pagos", Action.OPEN, "own", NOW, 83)
     case = Case(decision.key, decision.incident_id, client, "pagos", "", NOW, 83, "", "")
-    assert opened_for(decision) == _opened_for(case) == "AF-20260303T1515-1a2b"
+    assert opened_for(decision) == pair.opened_for(case) == "AF-20260303T1515-1a2b"
 
 
 # ---- a crash -------------------------------------------------------------------------------------------------------

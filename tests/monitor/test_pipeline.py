@@ -270,11 +270,12 @@ def restarted(before: Pipeline, windows: Windows, cases: list[TheirCase], until:
     fresh = piped(windows, cases)
     fresh.train(BEGIN, until)
     known = [*before.incidents.open.values(), *before.incidents.closed.values(), *before.recent.values()]
-    fresh.incidents = fresh.incidents.again(before.incidents.alerts.values(), known)
+    fresh.incidents = fresh.incidents.again(before.incidents.alerts.values(), known, before.incidents.taken)
     fresh.recent = dict(before.recent)
     fresh.impacts.recall(known, before.impacts)
     fresh.doubts.recall(doubt for there in before.doubts.known.values() for doubt in there.values())
     fresh.book = CaseBook(before.book.decisions.values(), cases)
+    fresh.book.know(known)
     return fresh
 
 

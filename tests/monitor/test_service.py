@@ -7,7 +7,6 @@ import re
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -30,6 +29,7 @@ from monitor.store import Act, Step, Store
 from monitor.troubles import troubles
 from monitor.windows import minute_of
 from tests.characters import ACEROS, CAST, at
+from tests.watched import FAILURES, Watched
 
 CONFIG = """
 [monitor]
@@ -67,48 +67,23 @@ table = "clients"
 columns = { client_id = "nit" }
 """
 
-RULES = """
-[[rule]]
-name = "fallas"
-kind = "limit"
-when = "failed_rate > 0.3"
-min_total = 6
-for = "2m"
-keep_firing_for = "5m"
-
+RULES = f"""{FAILURES}
 [[rule]]
 name = "volumen"
 kind = "anomaly"
 measure = "total"
-detector = { kind = "seasonal", direction = "down" }
+detector = {{ kind = "seasonal", direction = "down" }}
 min_change_ratio = 0.5
 for = "2m"
 keep_firing_for = "5m"
 """
 
 
-@dataclass
-class Bank:
-    """A folder that the service reads, its clock, and the service, which may be ended and started again."""
+class Bank(Watched):
+    """Payments in a file, which three clients send."""
 
-    folder: Path
-    now: datetime
-    services: list[Service] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        (self.folder / "config.toml").write_text(CONFIG)
-        (self.folder / "rules.toml").write_text(RULES)
-
-    def start(self) -> Service:
-        config = read_config(self.folder / "config.toml")
-        store = Store(config.monitor.database)
-        store.migrate()
-        self.services.append(Service(config, store, clock=lambda: self.now))
-        return self.services[-1]
-
-    @property
-    def store(self) -> Store:
-        return self.services[-1].store
+    def __init__(self, folder: Path, now: datetime) -> None:
+        super().__init__(folder, now, CONFIG, RULES)
 
     def pay(
         self, first: str, last: str, *, failing: float = 0.0, file: str = "pagos.csv", product: str = "pagos"
@@ -128,17 +103,12 @@ class Bank:
                         writer.writerow(client.sends(time, product, "web", status=status))
                 minute += timedelta(minutes=1)
 
-    def cycle(self, clock: str) -> bool:
-        self.now = at(clock)
-        return self.services[-1].cycle()
-
 
 @pytest.fixture
 def bank(tmp_path: Path) -> Iterator[Bank]:
     found = Bank(tmp_path, at("12:00:10"))
     yield found
-    for service in found.services:
-        service.store.close()
+    found.close()
 
 
 def live(bank: Bank, first: str, last: str, *, failing: float = 0.0) -> None:

@@ -19,7 +19,7 @@ LONGEST = 100
 """Signs of a cell that are told."""
 
 
-class Faults:
+class Unusable:
     """The unusable rows of a table. theirs: our column names -> the table's. Why is kept of the first KEPT."""
 
     def __init__(self, table: pa.Table, theirs: Mapping[str, str]) -> None:
@@ -52,7 +52,7 @@ class Faults:
         """Numbers of the first KEPT unusable rows, from 0, in order."""
         return sorted(self._why)[:KEPT]
 
-    def usable(self, rows: pa.Table) -> pa.Table:
+    def others(self, rows: pa.Table) -> pa.Table:
         """The rows without a fault."""
         return rows if self._wrong is None else rows.filter(pc.invert(self._wrong))
 
