@@ -166,6 +166,25 @@ def test_times_are_asked_for_as_the_users_locale_writes_them(bench: Bench) -> No
     assert bench.fake.asked[-1].query["q"] == "'Last Modified Date' >= \"03/02/2026 09:00:00\""
 
 
+NEW = "'Status' = \"New\" OR 'Status' = \"Assigned\""
+
+
+@of(Helix)
+@pytest.mark.parametrize("since", [None, NOW - timedelta(days=1)])
+def test_an_incident_that_falls_out_of_what_counts_hides_no_other(bench: Bench, since: datetime | None) -> None:
+    bench.tool.add(list(range(10)))
+    bench.tool.change(9, "Closed")
+    desk = bench.made(where=NEW, page_size=4)
+    batch = desk.poll(None, NOW, since)
+    rows = batch.table.to_pylist()
+    bench.tool.change(1, "Resolved")
+    more, batch = drained(desk, batch.cursor, since=since)
+    assert [bench.tool.number(row["case_id"]) for row in rows + more] == list(range(9))
+    bench.tool.change(4, "Assigned")
+    (row,), _ = drained(desk, batch.cursor)
+    assert (bench.tool.number(row["case_id"]), row["status"]) == (4, "Assigned")
+
+
 @of(Helix)
 def test_a_page_that_is_no_token_is_no_login(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bench.fake, "login", lambda _: Said(text=b"<html>Mid Tier</html>"))
