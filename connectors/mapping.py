@@ -232,7 +232,9 @@ class Mapping:
             pieces.append(pa.table([column[n] for n in self._types], schema=ROLES[self.role]))
         rows = pa.concat_tables([pieces[0], *(unusable.others(piece) for piece in pieces[1:])])
         told = unusable.told("timestamp", where)
-        return Mapped(rows.filter(pc.is_valid(rows["value"])), told, rejected=unusable.count, marks=unusable.marks(told))
+        return Mapped(
+            rows.filter(pc.is_valid(rows["value"])), told, rejected=unusable.count, marks=unusable.marks(told)
+        )
 
 
 def _kind(kind: pa.DataType) -> str:

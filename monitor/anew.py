@@ -25,10 +25,10 @@ TOLD, AHEAD = "_told", "_ahead"
 """Marks of the rows of the last poll that could not be used; how many rows lay ahead of now since the last that could be used."""
 DEFINES = (
     "url", "params", "rows", "table", "query", "cursor", "key", "step", "since", "since_form", "next", "page_cursor", "offset", "object",
-    "process", "project", "site", "list", "host", "mailbox", "folder", "channel",
+    "process", "project", "site", "list", "host", "mailbox", "folder", "channel", "servers", "topics",
 )  # fmt: skip
-"""Options that say what is read. Others say how: with which secrets, how fast, under what names. The cursors of files and of Kafka tell by
-themselves what they are of."""
+"""Options that say what is read. Others say how: with which secrets, how fast, under what names. The cursors of files tell by themselves
+what they are of."""
 _WHO = re.compile(r"(?<=://)[^/]*@")
 _SECRET = re.compile(
     r"(?:^|[_-])(?:key|token|secret|password|pwd|clave|llave|contraseña|sig|signature)$|apikey", re.IGNORECASE
@@ -52,13 +52,21 @@ def defines(kind: str, given: Mapping[str, Any]) -> str:
                 value += f"?{asked}"
         elif isinstance(value, Mapping):
             value = _parameters(value.items())
-        said.append((name, " ".join(str(value).split())))
+        said.append((name, _said(name, value)))
     return digest([kind, *(one for one in said if one[1])])
 
 
 def _parameters(given: Iterable[tuple[str, Any]]) -> str:
     """In whatever order, without secrets."""
     return urlencode(sorted((name, str(value)) for name, value in given if not _SECRET.search(name)))
+
+
+def _said(name: str, value: Any) -> str:
+    """An option in one spelling; several servers or topics are the same in any order."""
+    if name in ("servers", "topics"):
+        several = value.split(",") if isinstance(value, str) else value
+        return ",".join(sorted({str(one).strip() for one in several}))
+    return " ".join(str(value).split())
 
 
 def taken_up(

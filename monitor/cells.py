@@ -87,7 +87,7 @@ def count(
     held: pa.Table,
     closing: int | None,
     hold: int,
-    dark: int | None = None,
+    dark: tuple[int, int] | None = None,
     read: int | None = None,
 ) -> Counted:
     """Count transactions (the role's columns, in order of arrival) into cells.
@@ -95,16 +95,21 @@ def count(
     held: what is known of operations in doubt.
     closing: the first minute that is still open: rows before it are late, rows more than `hold` minutes before it are too late
     and dropped. None: history, in which a row is known from its own time on (and the order is that of time). dark: the first
-    minute that was judged without the source: what it tells of the minutes since then becomes known PLAYED of them a minute, so that
-    what went wrong in them is judged as what lasted. read: the minute in which history is read: ids are remembered as of then.
+    minute that was judged without the source, and the one in which what it tells of it is known: what it tells of the minutes since then
+    becomes known PLAYED of them a minute, so that what went wrong in them is judged as what lasted. read: the minute
+    in which history is read: ids are remembered as of then.
     """
     with database.cursor() as db:
         db.register("arrived", rows)
         db.register("ledger", ledger)
         known = "minute" if closing is None else f"greatest(minute, {int(closing)})"
+        soon = ""
         if closing is not None and dark is not None:
-            known = f"CASE WHEN minute >= {dark} AND minute < {closing} THEN {closing} + (minute - {dark}) // {PLAYED} ELSE {known} END"
-            hold = max(hold, closing - dark)
+            since, at = dark
+            played = f"greatest({closing}, {at} + (minute - {since}) // {PLAYED})"
+            known = f"CASE WHEN minute >= {since} AND minute < {closing} THEN {played} ELSE {known} END"
+            soon = f"OR next - minute <= {hold}"  # by its own time: what is played later than that was told in time
+            hold = max(hold, closing - since)
         db.execute(f"""
             CREATE TEMP VIEW placed AS
             SELECT epoch_us(timestamp) // {MINUTE} AS minute,
@@ -124,7 +129,7 @@ def count(
         floor = (min(newest, read or newest) if closing is None else closing) - hold
         if repeated:
             db.execute(f"CREATE TEMP TABLE arrivals AS SELECT *, row_number() OVER () AS seq FROM {kept}")
-            _take_back(db, source, in_time=closing is None, hold=hold)
+            _take_back(db, source, in_time=closing is None, held=f"until - minute <= {hold} {soon}")
             cells = _cells(db, "counted", source)
             order = ", ".join(f"{name} DESC" for name in _order(in_time=closing is None).split(", "))
             last = f"minute >= {floor} QUALIFY row_number() OVER (PARTITION BY id ORDER BY {order}) = 1"
@@ -165,8 +170,11 @@ def _repeated(db: duckdb.DuckDBPyConnection, kept: str, source: str) -> tuple[in
     return int(within) + int(before), int(newest or 0)
 
 
-def _take_back(db: duckdb.DuckDBPyConnection, source: str, *, in_time: bool, hold: int) -> None:
-    """A table `counted` with every version of each id, and its taking back; `versions` of those ids that there are `several` of."""
+def _take_back(db: duckdb.DuckDBPyConnection, source: str, *, in_time: bool, held: str) -> None:
+    """A table `counted` with every version of each id, and its taking back; `versions` of those ids that there are `several` of.
+
+    held: whether a version is still held when the `next` one, of that minute, is known (`until`).
+    """
     columns = "minute, known, product, channel, client_id, status, error_code, n, amount, first, id, bin"
     db.execute(
         """CREATE TEMP TABLE several AS
@@ -179,8 +187,9 @@ def _take_back(db: duckdb.DuckDBPyConnection, source: str, *, in_time: bool, hol
             WITH every AS (
                 SELECT {columns}, 0 AS seq, true AS old FROM ledger SEMI JOIN several USING (id) WHERE source = $source
                 UNION ALL SELECT {columns}, seq, false FROM arrivals SEMI JOIN several USING (id)),
-            chained AS (SELECT *, lead(known) OVER (PARTITION BY id ORDER BY {_order(in_time=in_time)}) AS until FROM every)
-            SELECT * REPLACE (CASE WHEN until - minute <= {hold} THEN greatest(until, known) END AS until) FROM chained""",
+            chained AS (SELECT *, lead(known) OVER later AS until, lead(minute) OVER later AS next FROM every
+                        WINDOW later AS (PARTITION BY id ORDER BY {_order(in_time=in_time)}))
+            SELECT * EXCLUDE (next) REPLACE (CASE WHEN {held} THEN greatest(until, known) END AS until) FROM chained""",
         {"source": source},
     )
     db.execute(

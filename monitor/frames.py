@@ -41,7 +41,7 @@ def frame(
     vetted: list[Expression] = [parse(text, table.column_names) for text in expressions]
     scopes, series = _scopes(table)
     columns = {name: table[name].cast(pa.float64()).to_numpy() for name in measures}
-    dark = _dark(db, start, end) if "client_id" in grain.by else ()
+    dark = _dark(db, start, end) if grain.heard or "client_id" in grain.by else ()
     frame = Frame(start, end, scopes, series, table["m"].to_numpy(), columns, dark=dark)
     return replace(frame, flags=dict(zip(expressions, evaluate(table, vetted), strict=True)))
 
@@ -109,7 +109,11 @@ def _windows(db: duckdb.DuckDBPyConnection, grain: Grain, measures: Collection[s
     chosen = ", ".join(_measure(name) for name in measures)
     dark = f"""(SELECT DISTINCT {dims} m FROM {pairs} JOIN gaps USING (source), range({start}, {end}) AS r(m)
                 WHERE m >= gaps.start AND m - {grain.minutes} < gaps.stop - 1 {where})"""
-    lit = f"ANTI JOIN {dark} AS dark USING ({dims} m)" if _has_gaps(db) and "client_id" not in by else ""
+    lit = (
+        f"ANTI JOIN {dark} AS dark USING ({dims} m)"
+        if _has_gaps(db) and not grain.heard and "client_id" not in by
+        else ""
+    )
     shown = "".join(f"{name if name in by else repr('')} AS {name}, " for name in DIMENSIONS)
     unasked = [name for name in BINS if name not in measures] if _latency(measures) else []
     beside = "".join(f", {name}::DOUBLE AS {name}" for name in unasked)

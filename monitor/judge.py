@@ -6,7 +6,8 @@ known, what was not is polled again from the committed cursors.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 
@@ -20,7 +21,7 @@ from alerts.ties import AFTER
 from monitor import tables as t
 from monitor.calendar import Calendar
 from monitor.causes import recalled
-from monitor.cells import Counted
+from monitor.cells import MINUTE, Counted
 from monitor.clocks import first_words
 from monitor.config import Config
 from monitor.first_reading import unknown
@@ -42,6 +43,8 @@ from monitor.works import WORKS, declared
 log = structlog.get_logger()
 ENDLESS = 1 << 40
 """A minute that never comes."""
+BEGINS = 0.01
+"""Of a page's rows, so many may be older than the minute with which it begins."""
 TELL = 30
 """History of so many days or more is told of as it is read, each time that so many have passed."""
 
@@ -126,11 +129,13 @@ class Judge:
         for name, (_, until) in self.store.cursors().items():
             if name in self.sources:
                 self.sources[name].complete_until = until
+        self._gaps(json.loads(marks.get("dark", "null")))
         since = 0 if self.judged_until is None else self.judged_until - 2 * self.windows.hold
+        dark = [one.dark_from for one in self.sources.values() if one.dark_from is not None]
+        since = min([since, *(first - self.windows.hold for first in dark)])
         for ledger in self.store.cells("ledger", since):
             self._go_on()
             self.windows.remember(ledger)
-        self._gaps()
         stored = self._stored()
         if self.judged_until is not None:
             self._train(self.judged_until, stored)
@@ -154,13 +159,15 @@ class Judge:
         if self._ending():
             raise Stopped
 
-    def _gaps(self) -> None:
-        """When a source was not known."""
+    def _gaps(self, dark: Mapping[str, tuple[int, int]] | None) -> None:
+        """When a source was not known; dark: those that had not caught up (None: what is stored does not say so)."""
         for source, start, stop in self.store.gaps():
             self.windows.gap(source, start, stop)
             standing = self.sources.get(source)
-            if standing and standing.complete_until and stop > minute_of(standing.complete_until):
+            if dark is None and standing and standing.complete_until and stop > minute_of(standing.complete_until):
                 standing.dark_from = min(start, standing.dark_from or start)
+        for source in self.sources.keys() & (dark or {}):
+            self.sources[source].dark_from, self.sources[source].played = (dark or {})[source]
 
     def _train(self, end: int, stored: Iterator[int]) -> None:
         """Let the models learn, a day at a time, of what is held or still `stored`: that is read as its day comes."""
@@ -233,6 +240,8 @@ class Judge:
             self._judge(until, now, step, done)
         step.judged_until = self.judged_until
         step.marks["last_act"] = str(self._last_act)
+        dark = {name: (s.dark_from, s.played) for name, s in self.sources.items() if s.dark_from is not None}
+        step.marks["dark"] = json.dumps(dark)
         step.messages += messages(self.pipeline, self.store, step.changes, now)
         self.store.commit(step, now)
         done.changes = step.changes
@@ -285,6 +294,9 @@ class Judge:
                 standing.complete_until = rows.complete_until or standing.complete_until
             if unread and standing.complete_until and self.judged_until is not None:
                 done.untrained = True
+        dark = self._played(standing, table, closing)
+        if not rows.wrong and (rows.drained or self._answered(standing) >= (self.judged_until or ENDLESS)):
+            standing.caught_up()
         if rows.role == "metrics":
             placed, late = self.windows.place_metrics(table, source=rows.source, closing=closing)
             self.windows.hold_metrics(placed)
@@ -292,13 +304,24 @@ class Judge:
             done.counted[rows.source] = Counted(placed, placed, late)
             return
         read = minute_of(self.clock())
-        counted = self.windows.count(table, source=rows.source, closing=closing, dark=standing.dark_from, read=read)
-        if rows.drained and not rows.wrong:
-            standing.dark_from = None
+        counted = self.windows.count(table, source=rows.source, closing=closing, dark=dark, read=read)
         self.windows.remember(counted.ledger)
         self.windows.note(counted.doubtful)
         step.cells += [("cells", counted.cells), ("ledger", counted.ledger), ("doubtful", counted.doubtful)]
         done.counted[rows.source] = counted
+
+    def _answered(self, standing: Standing) -> int:
+        """The first minute that it does not vouch for."""
+        return minute_of(standing.complete_until - self.config.monitor.lateness) if standing.complete_until else 0
+
+    @staticmethod
+    def _played(standing: Standing, table: pa.Table, closing: int | None) -> tuple[int, int] | None:
+        """Where what it tells of its dark minutes is known, as `monitor.cells.count` takes it."""
+        if standing.dark_from is None or closing is None or not table.num_rows:
+            return None
+        times = table["timestamp"].cast(pa.int64())  # one row that came very late is not where the page begins
+        standing.play(pc.quantile(times, BEGINS, interpolation="lower")[0].as_py() // MINUTE, closing)
+        return standing.dark_from, standing.played
 
     def _closed(self, now: datetime) -> int | None:
         """The first minute that is still open, by the sources' own word; None until each has been read once."""
@@ -306,18 +329,16 @@ class Judge:
         if self._unheard and now - self._began <= patience:
             return None  # a client's own case may be waiting there
         known = {name: s.complete_until for name, s in self.sources.items() if s.complete_until}
-        unread = [s for name, s in self.sources.items() if name not in known and not s.given_up(now, patience)]
+        unread = [s for name, s in self.sources.items() if name not in known and s.waited_for(now, patience)]
         if unread or not known:
             return None
-        waited = {n: until for n, until in known.items() if not self.sources[n].given_up(now, patience)}
+        waited = {n: until for n, until in known.items() if self.sources[n].waited_for(now, patience)}
         return minute_of(min((waited or known).values()) - self.config.monitor.lateness)
 
     def _judge(self, until: int, now: datetime, step: Step, done: Done) -> None:
         start = self.judged_until or 0
         for name, standing in self.sources.items():
-            answered = (
-                minute_of(standing.complete_until - self.config.monitor.lateness) if standing.complete_until else start
-            )
+            answered = self._answered(standing)
             if answered < until:
                 # Past our patience the others are judged without it: what it feeds is unknown, not zero.
                 dark = (name, max(answered, start), until)
@@ -327,7 +348,8 @@ class Judge:
         # A day more than base rates need: what begins now may turn out to have begun some time ago.
         self.windows.prune(start - HISTORY - DAY - self._longest())
         changes = self.pipeline.judge(start, until, now=now)
-        self.windows.release(until, self.pipeline.doubts_since())
+        behind = [name for name, standing in self.sources.items() if standing.dark_from is not None]
+        self.windows.release(until, self.pipeline.doubts_since(), behind)
         _merge(step.changes, changes)
         self.judged_until = until
         shown = {**self.pipeline.incidents.open, **step.changes.incidents}

@@ -5,8 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from monitor.cells import PLAYED
+
 UNMOVED = timedelta(minutes=15)
 """For so long a source may answer, and have no more, without vouching for any more of the time: longer than a folder waits for a file."""
+UNREAD = timedelta(hours=1)
+"""For so long a source may have more and more to give without coming near to now, before the others go on without it."""
 
 
 @dataclass(slots=True)
@@ -15,7 +19,9 @@ class Standing:
 
     complete_until: it vouches for everything before (None until its first reading has ended); down: its last poll failed; down_since: when
     its polls began to fail, until it has gone on since; failed_at: when one failed last; unmoved_since, unmoved_at: the first and the
-    last answer that had no more and did not go on; dark_from: the first minute that was judged without it, until it has caught up;
+    last answer that had no more and did not go on; behind_since: when it first gave a page with more to come, until it came near to now;
+    dark_from: the first minute that was judged without it, until it has caught up; played: the minute in which what it tells of that
+    one is known, later ones PLAYED a minute;
     while its first reading goes on: newest, of the rows that could be used; lost_from, from when on it is not known, by a page of no use.
     """
 
@@ -25,7 +31,9 @@ class Standing:
     failed_at: datetime | None = None
     unmoved_since: datetime | None = None
     unmoved_at: datetime | None = None
+    behind_since: datetime | None = None
     dark_from: int | None = None
+    played: int = 0
     newest: datetime | None = None
     lost_from: datetime | None = None
 
@@ -44,9 +52,29 @@ class Standing:
             self.unmoved_since = self.unmoved_at = None
         else:
             self.unmoved_since, self.unmoved_at = self.unmoved_since or now, now
+        near = drained or (until is not None and now - until <= patience)
+        self.behind_since = None if near else self.behind_since or now
+
+    def waited_for(self, now: datetime, patience: timedelta) -> bool:
+        """Whether the others wait for it. Once they have gone on without it they do not, until it has caught up, however long it takes."""
+        return self.dark_from is None and not self.given_up(now, patience)
+
+    def caught_up(self) -> None:
+        """What was judged without it, it has told of."""
+        self.dark_from, self.played = None, 0
+
+    def play(self, first: int, closing: int) -> None:
+        """Set `played` for a page that begins with minute `first`, while `closing` is the first open minute.
+
+        What it tells of follows what it told before, and where it tells more slowly than that is played, it is known as it comes.
+        """
+        if self.dark_from is not None:
+            self.played = max(self.played, closing - max(first - self.dark_from, 0) // PLAYED)
 
     def given_up(self, now: datetime, patience: timedelta) -> bool:
-        """Whether the others wait no longer: it is down, or fails again and again, for longer than that; or stands still."""
+        """Whether the others wait no longer: it is down, or fails again and again, for longer than that; stands still; or stays behind."""
+        if self.behind_since and now - self.behind_since > UNREAD:
+            return True
         if self.down_since and self.failed_at:
             return (now if self.down else self.failed_at) - self.down_since > patience or self.stands_still(patience)
         return self.stands_still(patience)

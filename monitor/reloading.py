@@ -148,7 +148,9 @@ def carried(old: Service, new: Service) -> None:
     new.troubled, new.runs.wrong = dict(old.troubled), dict(old.runs.wrong)
     for name in new.judge.sources.keys() & old.judge.sources.keys():
         standing, before = new.judge.sources[name], old.judge.sources[name]
-        new.judge.sources[name] = replace(before, complete_until=standing.complete_until, dark_from=standing.dark_from)
+        new.judge.sources[name] = replace(
+            before, complete_until=standing.complete_until, dark_from=standing.dark_from, played=standing.played
+        )
     for name in new.config.sources.keys() & old.metrics.sources.keys():
         new.metrics.source(name, up=old.metrics.sources[name].up, lag=old.metrics.sources[name].lag)
     if old.last_cycle:

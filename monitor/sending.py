@@ -12,6 +12,7 @@ import structlog
 
 from connectors import Fault
 from connectors.circuit import state_of
+from connectors.turns import heeding
 from monitor.claims import waiting
 from monitor.config import Config
 from monitor.metrics import Metrics
@@ -52,7 +53,7 @@ class Sending:
 
     def to(self, name: str | None, stop: Callable[[], bool] = lambda: False) -> int:
         """Send what is due at one desk or receiver (None: at those that are no longer configured)."""
-        with self._at[name]:
+        with self._at[name], heeding(stop):
             but = () if name else (*self.desks, *self.receivers)
             sent = deliver(
                 self.store, self.desks, self.clock, self._sent, receivers=self.receivers, only=name, but=but,

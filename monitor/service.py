@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from queue import Empty, Full, Queue
+from queue import Empty, Queue
 from threading import Event, Thread
 from time import perf_counter
 
@@ -20,6 +20,7 @@ import structlog
 from connectors import Fault, SourceError
 from monitor.boards import Boards
 from monitor.config import Config
+from monitor.fetched import Fetched
 from monitor.going_down import Downs
 from monitor.hearing import Hearing
 from monitor.intake import Intake, Rows, let_go, tell_committed
@@ -86,7 +87,7 @@ class Service:
         self.notices = Notices(config, store, clock, uncapped=[*self.refreshing], troubles=wrong)
         self.last_cycle: datetime | None = None
         self._failed, self._failure = 0, ""
-        self._queue: Queue[tuple[Intake, Rows | Down, float]] = Queue(QUEUE)
+        self._queue: Queue[Fetched] = Queue(QUEUE)
         self.metrics.queued(self._queue.qsize)
         fresh = outlook(config).fresh
         self.metrics.stale(lambda: self.clock() - time_of(self.judge.judged_until or 0) > fresh)
@@ -295,32 +296,33 @@ class Service:
             self._asking.discard(name)
 
     def _drain(self, intake: Intake, name: str) -> None:
+        before: Fetched | None = None
         while not self._ending.is_set():
-            arrived, answered = self._poll(intake), perf_counter()
+            fetched = Fetched(intake, self._poll(intake), perf_counter())
             with self.hearing.waits(name):
                 while not self._ending.is_set() and intake is self._intakes[name]:
-                    with contextlib.suppress(Full):
-                        self._queue.put((intake, arrived, answered), timeout=1)
+                    if fetched.handed(self._queue, before):
                         break
-            if arrived.drained:
+            if fetched.arrived.drained:
                 return
+            before = fetched
 
     def _judge_forever(self, anew: bool) -> None:  # noqa: FBT001 - a thread's
         if anew and not self._rebuild():
             return
         while not (self._stopping.is_set() and self._queue.empty()):
-            waiting: list[tuple[Intake, Rows | Down, float]] = []
+            waiting: list[Fetched] = []
             with contextlib.suppress(Empty):
                 waiting.append(self._queue.get(timeout=0.5))
                 while True:
                     waiting.append(self._queue.get_nowait())
             # What was fetched before a step failed is fetched again, from the cursors that are committed.
-            arrived = [item for intake, item, _ in waiting if intake is self._intakes[intake.name]]
+            arrived = [one.arrived for one in waiting if one.intake is self._intakes[one.intake.name]]
             try:
                 if arrived or self.hearing.silent():
                     self._step(arrived)
-                    for _, _, answered in waiting:
-                        self.metrics.outside.judged(perf_counter() - answered)
+                    for one in waiting:
+                        self.metrics.outside.judged(perf_counter() - one.answered)
             except Stopped:
                 log.info("stopped while history was read; the next start reads on")
                 return
@@ -330,6 +332,9 @@ class Service:
                 self._fail(error)
                 if not self._rebuild():
                     return
+            finally:
+                for one in waiting:
+                    one.judged.set()
 
     def _fail(self, error: Exception) -> None:
         self._failed, self._failure = self._failed + 1, kind_and_place(error)

@@ -80,7 +80,13 @@ class Windows:
     # ---- rows in ---------------------------------------------------------------------------------------------------
 
     def count(
-        self, rows: pa.Table, *, source: str, closing: int | None, dark: int | None = None, read: int | None = None
+        self,
+        rows: pa.Table,
+        *,
+        source: str,
+        closing: int | None,
+        dark: tuple[int, int] | None = None,
+        read: int | None = None,
     ) -> Counted:
         """Rows of a transactions source, in order of arrival, into cells; nothing is held yet (see `hold_cells`).
 
@@ -168,13 +174,15 @@ class Windows:
             for day in [day for day in days if which(day)]:
                 del days[day]
 
-    def release(self, closing: int, since: int | None = None) -> None:
+    def release(self, closing: int, since: int | None = None, behind: Collection[str] = ()) -> None:
         """Drop the ledger entries whose cells are no longer held once `closing` is the first open minute.
 
-        since: when the oldest incident began that may still ask for operations in doubt; None: there is none.
+        since: when the oldest incident began that may still ask for operations in doubt; None: there is none. behind: the sources that tell
+        of minutes long closed: what they told may change for as long by their own time.
         """
         for source, ledger in self.ledgers.items():
-            self.ledgers[source] = ledger.filter(pc.greater_equal(ledger["minute"], closing - self.hold))
+            told = min(closing, pc.max(ledger["minute"]).as_py() or closing) if source in behind else closing
+            self.ledgers[source] = ledger.filter(pc.greater_equal(ledger["minute"], told - self.hold))
         self._doubt(min(closing - max(self.hold, ONSETS), closing if since is None else since))
 
     def _doubt(self, since: int) -> None:

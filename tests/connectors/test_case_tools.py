@@ -22,7 +22,7 @@ from connectors.desks.teams import Teams
 from connectors.desks.webpage import Webpage
 from connectors.fields import Fields
 from connectors.kinds import load_source, tools
-from tests.fake_api import Said
+from tests.fake_api import Asked, Said
 from tests.fakes import bizagi, dataverse, helix, outlook, pair, salesforce, sharepoint, teams, webpage
 from tests.fakes.server import Tool
 
@@ -200,6 +200,30 @@ def test_open_cases_are_asked_for_in_turn_and_closed_ones_no_more(bench: Bench) 
     asked = len(bench.fake.asked)
     assert desk.poll(cursor, NOW, None).table.num_rows == 0
     assert len(bench.fake.asked) == asked + 1
+
+
+@of(Bizagi)
+def test_an_open_case_that_may_not_be_read_is_told_once_and_holds_up_no_other(bench: Bench) -> None:
+    bench.tool.add([0, 1, 2])
+    desk, right = bench.made(again=1, overlap=timedelta(0)), bench.fake.right
+    _, batch = drained(desk)
+    for case in bench.fake.cases.values():
+        case["creationDate"] = "2026-03-01T10:00:00+00:00"  # long before the newest, as after some days
+    bench.fake.right = lambda asked: Said(403) if asked.path.endswith("(2)") else right(asked)
+    for n in range(3):
+        bench.tool.change(n, "en curso")
+    cursor, seen, told = batch.cursor, [], []
+    for _ in range(9):
+        batch = desk.poll(cursor, NOW, None)
+        cursor, told = batch.cursor, [*told, *batch.notes]
+        seen += [row["case_id"] for row in batch.table.to_pylist()]
+    assert (seen, [note.where for note in told]) == (["RC-000000", "RC-000002"], [f"{bench.fake.url}: case 2"])
+    bench.fake.right = right
+    seen = []
+    for _ in range(3):
+        batch = desk.poll(cursor, NOW, None)
+        cursor, seen = batch.cursor, seen + [row["case_id"] for row in batch.table.to_pylist()]
+    assert seen == ["RC-000001"]
 
 
 @of(Bizagi)
@@ -447,6 +471,85 @@ def test_a_row_with_other_cells_is_told_and_the_others_go_on(bench: Bench, monke
     batch = bench.made().poll(None, NOW, None)
     assert batch.table["case_id"].to_pylist() == ["1"]
     assert [reject.why for reject in batch.rejects] == ["has 3 cells, and the table 2 headings"]
+
+
+@of(Webpage)
+def test_a_table_that_goes_on_is_not_taken_for_its_end(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("connectors.desks.webpage.MOST", 3)
+    bench.fake.size = 5
+    bench.tool.add(list(range(15)))
+    assert bench.made().poll(None, NOW, None).table.num_rows == 15
+    bench.tool.add([15])
+    for act in (lambda: bench.made().poll(None, NOW, None), lambda: bench.made().open(CASE)):
+        error = fault(act)
+        assert (error.permanent, "has more than 3 pages" in str(error)) == (True, True)
+    assert bench.tool.count(CASE.key) == 0
+
+
+def ending(bench: Bench, path: str, *, inside: str = "") -> None:
+    """The session ends once the page at `path` was given. inside: where who sends a form then is led to, if not to the log-in."""
+    right, refused = bench.fake.right, bench.fake.refused
+
+    def ends(asked: Asked) -> Said:
+        said: Said = right(asked)
+        if (asked.method, asked.path) == ("GET", path):
+            bench.fake.expire()
+            bench.fake.right = right
+        return said
+
+    bench.fake.right = ends
+    if inside:
+        bench.fake.refused = lambda: (
+            Said(302, headers={"Location": inside}) if bench.fake.asked[-1].method == "POST" else refused()
+        )
+
+
+@of(Webpage)
+@pytest.mark.parametrize("inside", ["", "/casos"])
+def test_a_form_that_led_to_the_login_is_sent_again(bench: Bench, inside: str) -> None:
+    ending(bench, "/casos/nuevo", inside=inside)
+    number = bench.made().open(CASE)
+    ending(bench, f"/casos/{number}", inside=inside)
+    bench.made().update(replace(CASE, status="retirado", note="n"))
+    assert (bench.tool.count(CASE.key), bench.tool.read(CASE.key)["status"]) == (1, "retirado")
+
+
+SHOWN = [{"status": "Estado"}, {"status": "Estado", "note": "Nota"}, {}]
+"""What a block says of the table's headings."""
+
+
+@of(Webpage)
+@pytest.mark.parametrize("columns", SHOWN)
+@pytest.mark.parametrize(
+    "said", [Said(text=b"<p>Error: estado no permitido</p>"), Said(302, headers={"Location": "/casos"})]
+)
+def test_a_form_that_changes_nothing_is_no_update(bench: Bench, columns: dict[str, str], said: Said) -> None:
+    desk, change = bench.made(columns=columns), replace(CASE, status="retirado", note="n")
+    desk.open(CASE)
+    right = bench.fake.right
+    bench.fake.right = lambda asked: said if asked.method == "POST" else right(asked)
+    if said.status == 302 and not columns:  # nothing else tells
+        desk.update(change)
+        return
+    error = fault(desk.update, change)
+    assert (error.permanent, error.whole, "is as it was before" in str(error)) == (True, False, True)
+
+
+@of(Webpage)
+@pytest.mark.parametrize("columns", SHOWN)
+def test_an_update_that_was_made_before_is_one(bench: Bench, columns: dict[str, str]) -> None:
+    desk = bench.made(columns=columns)
+    desk.open(CASE)
+    for _ in range(2):
+        desk.update(replace(CASE, status="retirado", note="dos\nlíneas"))
+
+
+@of(Webpage)
+@pytest.mark.parametrize("form", ["<form><input type=password name=contrasena></form>", ""])
+def test_who_lets_nobody_in_is_told_as_a_whole(bench: Bench, form: str) -> None:
+    bench.fake.login = lambda asked: Said(text=form.encode()) if asked.path == "/entrar" else None
+    error = fault(bench.made().check)
+    assert (error.whole, error.fault) == (True, "login")
 
 
 # ---- a case and its incident -------------------------------------------------------------------------------------------

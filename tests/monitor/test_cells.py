@@ -368,7 +368,9 @@ def test_what_a_source_tells_of_its_dark_time_becomes_known_bit_by_bit():
     bank = Counting(hold=10)
     bank.close("10:30")
     rows = [ACEROS.sends(time_of(minute("10:00") + m)) for m in range(-1, 32)]
-    counted = bank.windows.count(transactions(rows), source="core", closing=bank.closing, dark=minute("10:00"))
+    counted = bank.windows.count(
+        transactions(rows), source="core", closing=bank.closing, dark=(minute("10:00"), bank.closing)
+    )
     assert (counted.late, counted.too_late) == (30, 1)
     known = {
         m: n - minute("10:30")

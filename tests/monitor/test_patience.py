@@ -8,9 +8,12 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from monitor.patience import UNMOVED, Standing
+from monitor.cells import PLAYED
+from monitor.patience import UNMOVED, UNREAD, Standing
 from monitor.service import Service
 from monitor.troubles import troubles
 from monitor.windows import minute_of
@@ -134,3 +137,35 @@ def test_one_that_has_no_more_and_vouches_for_nothing_is_given_up(known: bool, p
         assert standing.given_up(now, PATIENCE) == (timedelta(minutes=minute) > patience)
     standing.answered(now, now, drained=True, patience=PATIENCE)
     assert not standing.given_up(now, PATIENCE)
+
+
+@pytest.mark.parametrize("near", [False, True])
+def test_one_that_stays_behind_for_an_hour_is_given_up_and_one_that_keeps_up_page_by_page_is_not(near: bool) -> None:  # noqa: FBT001 - a case
+    standing = Standing(complete_until=at("10:00"))
+    for minute in range(120):
+        now = at("12:00") + timedelta(minutes=minute)
+        until = now - (PATIENCE if near else timedelta(hours=2))
+        standing.answered(now, until, drained=False, patience=PATIENCE)
+        assert standing.given_up(now, PATIENCE) == (not near and timedelta(minutes=minute) > UNREAD)
+    standing.answered(now, now, drained=True, patience=PATIENCE)
+    assert not standing.given_up(now, PATIENCE)
+
+
+def test_one_that_was_judged_without_is_waited_for_once_it_has_caught_up() -> None:
+    standing, now = Standing(complete_until=at("12:00"), dark_from=minute_of(at("12:00"))), at("18:00")
+    standing.answered(now, at("12:10"), drained=False, patience=PATIENCE)
+    assert (standing.given_up(now, PATIENCE), standing.waited_for(now, PATIENCE)) == (False, False)
+    standing.caught_up()
+    assert standing.waited_for(now, PATIENCE)
+
+
+@given(st.lists(st.tuples(st.integers(0, 90), st.integers(0, 40)), min_size=1, max_size=30), st.integers(0, 9))
+def test_what_it_tells_is_known_in_order_and_never_before_it_came(pages: list[tuple[int, int]], after: int) -> None:
+    standing, first, closing, last = Standing(dark_from=1000), 1000, 1000 + after, 0
+    for minutes, passed in pages:
+        standing.play(first, closing)
+        known = [max(closing, standing.played + (m - 1000) // PLAYED) for m in range(first, first + minutes)]
+        assert sorted(known) == known
+        assert all(m >= last for m in known)
+        assert known == [] or known[-1] - known[0] >= (minutes - 1) // PLAYED
+        last, first, closing = max([last, *known]), first + minutes, closing + passed
