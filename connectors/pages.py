@@ -18,7 +18,7 @@ from connectors.nested import unfit
 from connectors.session import Session
 from connectors.sheet import Sheet
 from connectors.since import Reading, Row, Since
-from connectors.values import digest
+from connectors.values import digest, together
 
 MOST = 500_000
 """Rows that are read as a whole."""
@@ -200,7 +200,7 @@ class Pages:
             if page is None:
                 break
         marks = [*(_mark(row) for _, row in rows), *(one.mark for one in bad)]
-        here = {"rows": len(rows), "digest": f"{sum(int(mark, 16) for mark in marks) % (1 << 64):016x}"}
+        here = {"rows": len(rows), "digest": together(marks)}
         if here == cursor:
             return Page([], here, [], now, header or [])
         return Page(rows, here, self._rejects(bad), now, header or [])

@@ -36,10 +36,16 @@ def own_server() -> Iterator[Postgres]:
 
 
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[str]:
-    """The SQLAlchemy address of a server of this session's own, its files in a temporary folder."""
+def postgres_server() -> Iterator[Postgres]:
+    """A server of this session's own, its files in a temporary folder."""
     with own_server() as server:
-        yield server.url
+        yield server
+
+
+@pytest.fixture
+def postgres(postgres_server: Postgres) -> str:
+    """The SQLAlchemy address of an empty database of this test's own."""
+    return postgres_server.database()
 
 
 @pytest.fixture

@@ -88,9 +88,8 @@ class Bizagi:
             held |= {name: _mark(row)} if _open(row) else {}
         table = answers.table([self.fields.row(row) for row in fresh])
         cursor = {"new": page.cursor, "open": held}
-        return Batch(
-            table, cursor, page.until is not None, page.until, tuple(page.rejects), notes=tuple(notes), again=page.again,
-        )  # fmt: skip
+        rejects = tuple(page.rejects)
+        return Batch(table, cursor, page.until is not None, page.until, rejects, notes=tuple(notes), again=page.again)
 
     def open(self, case: Case) -> str:
         """The number of the case with this key, looked up before it is started."""

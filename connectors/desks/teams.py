@@ -12,7 +12,7 @@ from connectors.delta import NEXT, Delta
 from connectors.fields import no_case
 from connectors.letters import LONGEST, Letters, letter
 from connectors.login import GRAPH, microsoft
-from connectors.page import Page
+from connectors.markup import Markup
 from connectors.session import Session
 from connectors.turns import turn
 
@@ -97,7 +97,7 @@ class Teams:
         if message.get("messageType", "message") != "message":
             return None
         content = str(answers.reached(message, "body.content") or "")
-        subject = str(message.get("subject") or "") or Page(content[:LONGEST]).text.partition("\n")[0]
+        subject = str(message.get("subject") or "") or Markup(content[:LONGEST]).text.partition("\n")[0]
         about = {"case_id": message.get("id"), "opened_at": message.get("createdDateTime")}
         about |= {"updated_at": message.get("lastModifiedDateTime")}
         reactions = [

@@ -23,6 +23,7 @@ from connectors import Case
 from monitor.__main__ import app
 from monitor.bereft import bereft, bereft_of
 from monitor.config import read_config
+from monitor.housekeeping import housekeep
 from monitor.metrics import Metrics
 from monitor.outbox import LONGEST_WAIT, deliver
 from monitor.people import Conflict
@@ -138,11 +139,11 @@ def test_what_waits_for_a_desk_that_is_gone_is_given_up_at_its_retention(bank: B
     bank.write(MAIL)
     service = Service(read_config(bank.path), bank.store, clock=bank.clock)
     bank.now += timedelta(days=89)
-    service.housekeep()
+    housekeep(service)
     assert bereft(bank.store, ["local"]) == {}
     assert len(bereft(bank.store, ["correo"])["local"]) == 2
     bank.now += timedelta(days=2)
-    service.housekeep()
+    housekeep(service)
     assert bereft(bank.store, ["correo"]) == {}
 
 
