@@ -229,6 +229,20 @@ def test_a_bad_file_is_told_once_holds_up_nothing_and_comes_when_it_is_mended(
     assert partner.poll() == ["7"]
 
 
+def test_a_bad_file_is_told_though_others_come_all_the_time(partner: Partner) -> None:
+    partner.drop("bad.csv.gz", b"no gzip")
+    source, cursor, drained, told = File(**partner.options), None, 0, []
+    seen = []
+    for n in range(9):
+        partner.drop(f"{n}.csv", f"{HEADER}{n},ok\n")
+        batch = source.poll(cursor, NOW, None)
+        cursor, drained = batch.cursor, drained + batch.drained
+        told += [one.where for one in batch.rejects]
+        assert not (batch.rejects and batch.table.num_rows)
+        seen += batch.table["id"].to_pylist() if batch.table.num_rows else []
+    assert (told, drained, sorted(seen)) == (["bad.csv.gz"], 7, [str(n) for n in range(9)])
+
+
 def test_a_bad_file_is_fetched_once(partner: Partner, monkeypatch: pytest.MonkeyPatch) -> None:
     partner.drop("a.parquet", b"PAR1 half written")
     source = File(**partner.options)
