@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from contextlib import suppress
 from dataclasses import dataclass
@@ -32,10 +33,9 @@ class Read:
 
 
 def text(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """A column as trimmed text, '' for null; whole numbers without a point: 900123456.0 is '900123456'."""
+    """A column as trimmed text, '' for null; whole numbers without a point: 900123456.0 is '900123456'; a list as JSON."""
+    column = _plain(column)
     kind = column.type
-    if pa.types.is_dictionary(kind):
-        column = column.cast(kind.value_type)
     if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
         with suppress(pa.ArrowInvalid):  # not all of them are whole
             column = pc.if_else(pc.is_null(column, nan_is_null=True), None, column).cast(pa.int64())
@@ -117,8 +117,13 @@ class Reader:
 
 
 def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Without a dictionary; a list or an object in a cell as JSON text."""
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
+    if pa.types.is_nested(column.type):
+        cells = column.to_pylist()
+        written = [None if cell is None else json.dumps(cell, ensure_ascii=False, default=str) for cell in cells]
+        column = pa.chunked_array([pa.array(written, pa.string())])
     return column.cast(pa.string()) if pa.types.is_null(column.type) else column
 
 

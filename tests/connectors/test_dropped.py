@@ -325,6 +325,16 @@ def test_files_of_unlike_columns_come_in_batches_of_their_own(partner: Partner) 
     assert partner.drained() == ["b"]
 
 
+@pytest.mark.parametrize("growing", [True, False])
+def test_a_column_may_be_missing_first_then_text_then_a_number(partner: Partner, growing: bool) -> None:  # noqa: FBT001
+    for n, more in enumerate(("", ', "code": "E1"', ', "code": 17', ', "code": ["E2"]')):
+        partner.drop(f"{n}.jsonl", f'{{"id": "{n}"{more}}}\n', at=NOW + timedelta(seconds=n))
+    if growing:
+        partner.options["path"] += "/*"
+    assert partner.poll() == ["0", "1"]
+    assert partner.drained() == ["2", "3"]
+
+
 def test_many_files_make_a_small_cursor(partner: Partner, monkeypatch: pytest.MonkeyPatch) -> None:
     for n in range(1500):
         (partner.folder / f"{n}.csv").write_text(f"{HEADER}{n},ok\n")

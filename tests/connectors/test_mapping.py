@@ -149,6 +149,15 @@ def test_numbers_as_text_keep_no_point() -> None:
     ]
 
 
+def test_a_list_or_an_object_in_a_cell_is_its_json() -> None:
+    cells = {"product": [["TR", "Ñ"], None], "latency_ms": [{"p50": 1}, None], "timestamp": [T, T], "status": ["ok", "ok"]}
+    mapped = Mapping(role="transactions").apply(pa.table(cells))
+    assert [one.why for one in mapped.rejects] == ["latency_ms {'p50': 1} is not a number"]
+    assert mapped.table["product"].to_pylist() == [""]
+    del cells["latency_ms"]
+    assert Mapping(role="transactions").apply(pa.table(cells)).table["product"].to_pylist() == ['["TR", "Ñ"]', ""]
+
+
 def test_identities_by_declared_form_and_by_row() -> None:
     table = pa.table({"client_id": ["9001234568", "9001234567", "900123456-8"]})
     mapped = Mapping(role="clients", client_form="nit_dv").apply(table)
