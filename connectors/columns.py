@@ -6,7 +6,8 @@ import json
 import re
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Literal
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Literal
 
 import duckdb
 import pyarrow as pa
@@ -15,8 +16,13 @@ import pyarrow.compute as pc
 from connectors import SourceError
 from connectors.roles import TIME
 
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
 _PROBE = "TIMESTAMPTZ '2026-11-21 13:02:00'"
 """A time whose every part is another number."""
+FAR = datetime(2200, 1, 1, tzinfo=UTC)
+"""What is later is a sentinel."""
 _NUMBER = r"[+-]?([0-9]{1,3}(\.[0-9]{3})+|[0-9]+)(,[0-9]+)?"
 """With a decimal comma, dots between thousands or none."""
 _EPOCH = """CASE WHEN {0} BETWEEN 631152000 AND 7258118400 THEN to_timestamp({0})
@@ -83,9 +89,17 @@ class Reader:
             )
 
     def read(
-        self, columns: dict[str, pa.ChunkedArray], kinds: dict[str, pa.DataType], *, plain: bool = False
+        self,
+        columns: dict[str, pa.ChunkedArray],
+        kinds: dict[str, pa.DataType],
+        *,
+        plain: bool = False,
+        endless: Collection[str] = (),
     ) -> dict[str, Read]:
-        """Each column in its kind: a timestamp, a decimal, float64 or int64. plain: as if neither format nor comma were given."""
+        """Each column in its kind: a timestamp, a decimal, float64 or int64. plain: as if neither format nor comma were given.
+
+        endless: those of which a time past FAR (`infinity`, 31 December 9999) means that there is none: they are null.
+        """
         if not columns:
             return {}
         columns = {name: _plain(column) for name, column in columns.items()}
@@ -102,7 +116,10 @@ class Reader:
                 if comma and want != TIME and _textual(kind)
             ]
             cells = f"(SELECT * REPLACE ({', '.join(points)}) FROM cells)" if points else "cells"
-            found = ", ".join(f"{_expression(*one, form)} AS {one[0]}" for one in wanted)
+            found = ", ".join(
+                f"{_expression(*one, form, endless=n in endless)} AS {one[0]}"
+                for n, one in zip(names, wanted, strict=True)
+            )
             read = self._duck.sql(f"SELECT {found} FROM (SELECT *{times} FROM {cells})").to_arrow_table()
         except duckdb.Error as error:
             raise SourceError(
@@ -111,7 +128,7 @@ class Reader:
         finally:
             self._duck.unregister("cells")
         return {
-            name: Read(values := read.column(i).cast(kinds[name]), _unreadable(columns[name], values))
+            name: _found(read.column(i).cast(kinds[name]), columns[name], endless=name in endless)
             for i, name in enumerate(names)
         }
 
@@ -125,6 +142,11 @@ def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
         written = [None if cell is None else json.dumps(cell, ensure_ascii=False, default=str) for cell in cells]
         column = pa.chunked_array([pa.array(written, pa.string())])
     return column.cast(pa.string()) if pa.types.is_null(column.type) else column
+
+
+def _found(values: pa.ChunkedArray, cells: pa.ChunkedArray, *, endless: bool) -> Read:
+    wrong = _unreadable(cells, values)
+    return Read(pc.if_else(pc.equal(values, FAR), None, values) if endless else values, wrong)
 
 
 def _unreadable(cells: pa.ChunkedArray, values: pa.ChunkedArray) -> pa.ChunkedArray | None:
@@ -164,13 +186,15 @@ def _time(cell: str, kind: pa.DataType, form: str) -> str:
     return f"TRY_CAST({cell} AS TIMESTAMPTZ)" if _dated(kind) or _textual(kind) else "NULL::TIMESTAMPTZ"
 
 
-def _expression(cell: str, kind: pa.DataType, wanted: pa.DataType, form: str) -> str:
+def _expression(cell: str, kind: pa.DataType, wanted: pa.DataType, form: str, *, endless: bool) -> str:
     number = f"TRY_CAST({cell} AS DOUBLE)"
     if wanted == TIME:
         counted = not form and not _dated(kind)
         epoch = f" WHEN t_{cell} IS NULL THEN {_EPOCH.format(number)}" if counted else ""
-        near = f"t_{cell} BETWEEN TIMESTAMPTZ '1900-01-01' AND TIMESTAMPTZ '2200-01-01'"
-        return f"CASE WHEN {near} THEN t_{cell}{epoch} END"
+        far = f"TIMESTAMPTZ '{FAR.isoformat()}'"
+        near = f"t_{cell} BETWEEN TIMESTAMPTZ '1900-01-01' AND {far}"
+        later = f" WHEN t_{cell} > {far} THEN {far}" if endless else ""
+        return f"CASE WHEN {near} THEN t_{cell}{later}{epoch} END"
     if pa.types.is_decimal(wanted):
         return f"TRY_CAST({cell} AS DECIMAL({wanted.precision}, {wanted.scale}))"
     if pa.types.is_integer(wanted):
