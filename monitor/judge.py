@@ -115,7 +115,7 @@ class Judge:
         self.sources = {name: Standing() for name, source in config.sources.items() if source.block.role in EVENTS}
         self._began = clock()
         self._unheard = set(config.sources)
-        self._said: list[Said] | None = None
+        self.said: list[Said] | None = None
         self.words: list[Status] = []
         """What the rules say now, of each scope: for the board, the API and metrics alike."""
         self._restore()
@@ -357,8 +357,8 @@ class Judge:
         ways = {rule.spec.name: rule.ways for rule in self.pipeline.rules}
         self.words = valid(self.pipeline.status.values(), until, self.windows.dark(until))
         said = summed(self.words, ways)
-        if said != self._said:
-            step.verdicts, self._said = [asdict(one) for one in said], said
+        if said != self.said:
+            step.verdicts, self.said = [asdict(one) for one in said], said
         done.judged = (start, until)
 
     def _longest(self) -> int:

@@ -224,7 +224,7 @@ class Service:
             start, end = done.judged
             self.metrics.judged(end - start, (now - time_of(end)).total_seconds(), seconds)
             pipeline = self.judge.pipeline
-            self.metrics.statuses(self.judge.words, pipeline.incidents.alerts.values())
+            self.metrics.statuses(self.judge.words, pipeline.incidents.alerts.values(), self.judge.said or ())
             self.metrics.held(pipeline.windows.held)
         self.metrics.decided(done.changes, self.judge.pipeline.portfolio.clients)
         self.metrics.stepped(now)
