@@ -9,7 +9,7 @@ from connectors import SourceError
 from connectors.addresses import shown
 from connectors.exchange import Answer
 from connectors.login import Login
-from connectors.page import Form, Page
+from connectors.markup import Form, Markup
 from connectors.session import ANY, Session
 
 MOVED = (301, 302, 303)
@@ -22,7 +22,7 @@ class Browser:
     def __init__(self, session: Session, login: Login | None) -> None:
         self._session, self._login = session, login
 
-    def page(self, url: str) -> Page:
+    def page(self, url: str) -> Markup:
         """The page, after logging in if it asks for that. Raises SourceError."""
         page = self._asked(url)
         if page is None and self._login:
@@ -54,12 +54,12 @@ class Browser:
         self.page(where)
         return None
 
-    def _asked(self, url: str) -> Page | None:
+    def _asked(self, url: str) -> Markup | None:
         """The page; None if it leads to the log-in or is it."""
         answer = self._session.ask("GET", url, accept=MOVED, parse=False)
         return self._inside(url, answer)
 
-    def _inside(self, url: str, answer: Answer) -> Page | None:
+    def _inside(self, url: str, answer: Answer) -> Markup | None:
         page = _read(url, answer.text)
         return None if answer.status in MOVED or _secret(page) else page
 
@@ -77,13 +77,13 @@ class Browser:
         )
 
 
-def _secret(page: Page) -> Form | None:
+def _secret(page: Markup) -> Form | None:
     """Its form to log in."""
     return next((form for form in page.forms if form.secret), None)
 
 
-def _read(where: str, text: bytes) -> Page:
+def _read(where: str, text: bytes) -> Markup:
     try:
-        return Page(text.decode(errors="replace"))
+        return Markup(text.decode(errors="replace"))
     except ValueError as error:
         raise SourceError(f"{shown(where)}: {error}", permanent=True, fault="unreadable") from None

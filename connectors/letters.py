@@ -9,7 +9,7 @@ from typing import Any
 
 from connectors import Case
 from connectors.fields import FORM, OURS
-from connectors.page import Page
+from connectors.markup import Markup
 from connectors.roles import ROLES
 
 KEY = "Clave"
@@ -58,14 +58,14 @@ class Letters:
 
     def read(self, subject: str, content: str) -> dict[str, Any]:
         """Our columns, of what is there; a message with a key is ours. ValueError if it cannot be read."""
-        text = f"{subject}\n{Page(content[:LONGEST]).text}"
+        text = f"{subject}\n{Markup(content[:LONGEST]).text}"
         found = {name: said[1].strip() for name, pattern in self._patterns.items() if (said := pattern.search(text))}
         return {"subject": subject, **found} | ({"reported_by": OURS} if self._key.search(text) else {})
 
     def key(self, content: str) -> str:
         """Our key in a message, or ''; one that cannot be read is none of ours."""
         try:
-            found = self._key.search(Page(content[:LONGEST]).text)
+            found = self._key.search(Markup(content[:LONGEST]).text)
         except ValueError:
             return ""
         return found[1].strip() if found else ""

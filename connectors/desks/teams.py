@@ -5,17 +5,18 @@ from __future__ import annotations
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import urljoin
+from urllib.parse import quote, urljoin
 
 from connectors import Batch, Case, Cursor, SourceError, answers
 from connectors.delta import NEXT, Delta
 from connectors.fields import no_case
 from connectors.letters import LONGEST, Letters, letter
 from connectors.login import GRAPH, microsoft
-from connectors.page import Page
+from connectors.markup import Markup
 from connectors.session import Session
 from connectors.turns import turn
 
+GONE = (404, 410)
 SLACK = timedelta(hours=1)
 """How long before a case was decided on its message is looked for, lest the clocks differ."""
 MOST = 100
@@ -31,8 +32,9 @@ class Teams:
     Tipo, Estado): ours = a regular expression with one group; done: the reactions that say that a case is resolved. url: of Graph, for
     national clouds.
 
-    Read by delta. A channel cannot be searched: our message is looked for among those since the case was decided on, by one process of
-    this machine at a time, and the oldest is the case. Changed by editing it: it always says how the case stands. timeout: of one answer.
+    Read by delta. A channel cannot be searched: our message is looked for by its id and, where that is not known, among those since the
+    case was decided on (MOST pages, and no further), by one process of this machine at a time, and the oldest is the case. Changed by
+    editing it: it always says how the case stands. timeout: of one answer.
     """
 
     def __init__(
@@ -78,7 +80,7 @@ class Teams:
 
     def update(self, case: Case) -> None:
         """Write the case's present state and note into its message."""
-        found = self._read(case)
+        found = self._numbered(case) or self._read(case)
         if found is None:
             raise no_case(self.session.shown, case.key)
         self.session.ask("PATCH", f"{self._messages}/{found}", body=_written(case))
@@ -95,7 +97,7 @@ class Teams:
         if message.get("messageType", "message") != "message":
             return None
         content = str(answers.reached(message, "body.content") or "")
-        subject = str(message.get("subject") or "") or Page(content[:LONGEST]).text.partition("\n")[0]
+        subject = str(message.get("subject") or "") or Markup(content[:LONGEST]).text.partition("\n")[0]
         about = {"case_id": message.get("id"), "opened_at": message.get("createdDateTime")}
         about |= {"updated_at": message.get("lastModifiedDateTime")}
         reactions = [
@@ -105,6 +107,13 @@ class Teams:
         ]
         about["resolved_at"] = min((str(one["createdDateTime"]) for one in reactions), default=None)
         return self._letters.read(subject, content) | about
+
+    def _numbered(self, case: Case) -> str | None:
+        """The id of the message that was written for the case, if it is there and bears its key."""
+        if not case.number:
+            return None
+        answer = self.session.ask("GET", f"{self._messages}/{quote(case.number, safe='')}", accept=GONE)
+        return case.number if isinstance(answer.body, dict) and self._key(answer.body) == case.key else None
 
     def _read(self, case: Case) -> str | None:
         """The id of the oldest message with our key, or None; the newest of a channel come first."""
@@ -122,6 +131,9 @@ class Teams:
             if not after or all(_older(message, case.opened_at - SLACK) for message in page):
                 break
             url, params = urljoin(self._messages, str(after)), {}
+        else:  # what was not looked at may hold it
+            words = f"{self.session.shown}: more than {MOST} pages of messages since the case was decided on, and not looked through"
+            raise SourceError(words, permanent=True, fault="unreadable")
         return min(found)[1] if found else None
 
     def _key(self, message: dict[str, Any]) -> str:

@@ -11,7 +11,7 @@ from connectors.browser import Browser
 from connectors.changed import changed
 from connectors.fields import PRESENT, Fields, no_case
 from connectors.login import Login
-from connectors.page import Page
+from connectors.markup import Markup
 from connectors.session import Session
 from connectors.turns import turn
 
@@ -157,7 +157,7 @@ class Webpage:
             url = urljoin(url, page.links.get(self._next, "")) or url
         return found, rejects
 
-    def _table(self, page: Page) -> tuple[list[str], list[list[str]]]:
+    def _table(self, page: Markup) -> tuple[list[str], list[list[str]]]:
         wanted = {theirs for theirs in self.fields.reads.values() if theirs}
         for table in page.tables:
             if table and wanted <= {*table[0]}:

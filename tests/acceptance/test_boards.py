@@ -24,6 +24,7 @@ import sqlalchemy as sa
 
 from monitor.store import Act, Store
 from tests.boards import DEPLOY, Query, boards, queries, variables
+from tests.postgres import Postgres
 from tests.programs import needed
 
 ROOT = Path(__file__).parents[2]
@@ -118,14 +119,10 @@ def rules(folder: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def tower(postgres: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tower]:
+def tower(postgres_server: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tower]:
     prometheus = needed("prometheus")
     folder = tmp_path_factory.mktemp("tower")
-    server = sa.make_url(postgres)
-    url = server.set(database="vigia_boards").render_as_string(hide_password=False)
-    with sa.create_engine(server, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool).connect() as connection:
-        connection.exec_driver_sql("DROP DATABASE IF EXISTS vigia_boards")
-        connection.exec_driver_sql("CREATE DATABASE vigia_boards")
+    url = postgres_server.database()
     listen, cases, scraping = ports(3)
     config = shipped(folder, url, listen, cases)
     rules(folder)
