@@ -9,7 +9,7 @@ from urllib.parse import quote, urljoin
 
 from connectors import Batch, Case, Cursor, SourceError, answers
 from connectors.delta import NEXT, Delta
-from connectors.fields import no_case
+from connectors.fields import OURS, no_case
 from connectors.letters import LONGEST, Letters, letter
 from connectors.login import GRAPH, microsoft
 from connectors.markup import Markup
@@ -19,6 +19,8 @@ from connectors.turns import turn
 GONE = (404, 410)
 SLACK = timedelta(hours=1)
 """How long before a case was decided on its message is looked for, lest the clocks differ."""
+NEEDED = ("createdDateTime", "body", "from")
+"""No message is without these: one that comes without them is told only in part."""
 MOST = 100
 """Pages that are looked through for a message, each of 50."""
 
@@ -28,9 +30,9 @@ class Teams:
 
     team, channel: their ids; tenant, client_id, client_secret: of an application with ChannelMessage.Read.All (token_url: where it logs
     in, if not at the tenant's); refresh_token: of a user with ChannelMessage.ReadWrite for whom it writes, for no application may: without
-    it the channel is read-only. extract: what is read out of subject and text where no line says it (`NIT: 900123456`, Producto, Canal,
-    Tipo, Estado): ours = a regular expression with one group; done: the reactions that say that a case is resolved. url: of Graph, for
-    national clouds.
+    it the channel is read-only; user: that user's id, whose messages alone are ours, whoever quotes them. extract: what is read out of
+    subject and text where no line says it (`NIT: 900123456`, Producto, Canal, Tipo, Estado): ours = a regular expression with one group;
+    done: the reactions that say that a case is resolved. url: of Graph, for national clouds.
 
     Read by delta. A channel cannot be searched: our message is looked for by its id and, where that is not known, among those since the
     case was decided on (MOST pages, and no further), by one process of this machine at a time, and the oldest is the case. Changed by
@@ -47,18 +49,22 @@ class Teams:
         tenant: str = "",
         token_url: str = "",
         refresh_token: str = "",
+        user: str = "",
         extract: dict[str, str] | None = None,
         done: list[str] | None = None,
         url: str = GRAPH,
         timeout: timedelta = timedelta(seconds=30),
     ) -> None:
+        if refresh_token and not user:
+            raise ValueError("user: must be the id of the user whose refresh_token it is")
         url = url.rstrip("/")
         login = microsoft(tenant, client_id, client_secret, url, token_url, refresh_token=refresh_token)
         self._messages = f"{url}/teams/{team}/channels/{channel}/messages"
         self.session = Session(self._messages, login=login, timeout=timeout)
-        self._letters, self._done = Letters(extract), done or ["✅"]
+        self._letters, self._done, self._user = Letters(extract), done or ["✅"], user
         self._delta = Delta(
-            self.session, f"{self._messages}/delta", changed="lastModifiedDateTime", shape=self._row,
+            self.session, f"{self._messages}/delta", changed="lastModifiedDateTime", shape=self._row, lacks=_lacks,
+            one=self._messages,
         )  # fmt: skip
 
     def poll(self, cursor: Cursor | None, now: datetime, since: datetime | None) -> Batch:
@@ -106,7 +112,7 @@ class Teams:
             if isinstance(one, dict) and one.get("reactionType") in self._done and one.get("createdDateTime")
         ]
         about["resolved_at"] = min((str(one["createdDateTime"]) for one in reactions), default=None)
-        return self._letters.read(subject, content) | about
+        return self._letters.read(subject, content) | about | ({"reported_by": OURS} if self._key(message) else {})
 
     def _numbered(self, case: Case) -> str | None:
         """The id of the message that was written for the case, if it is there and bears its key."""
@@ -137,11 +143,17 @@ class Teams:
         return min(found)[1] if found else None
 
     def _key(self, message: dict[str, Any]) -> str:
-        return self._letters.key(str(answers.reached(message, "body.content") or ""))
+        """The key of a message of ours, or ''."""
+        ours = self._user and answers.reached(message, "from.user.id") == self._user
+        return self._letters.key(str(answers.reached(message, "body.content") or "")) if ours else ""
 
 
 def _written(case: Case) -> dict[str, Any]:
     return {"subject": case.subject, "body": {"contentType": "html", "content": letter(case)}}
+
+
+def _lacks(message: dict[str, Any]) -> bool:
+    return "@removed" not in message and any(name not in message for name in NEEDED)
 
 
 def _older(message: dict[str, Any], time: datetime) -> bool:

@@ -22,6 +22,7 @@ from connectors.desks.teams import Teams
 from connectors.desks.webpage import Webpage
 from connectors.fields import Fields
 from connectors.kinds import load_source, tools
+from connectors.letters import letter
 from tests.fake_api import Asked, Said
 from tests.fakes import bizagi, dataverse, helix, outlook, pair, salesforce, sharepoint, teams, webpage
 from tests.fakes.server import Tool
@@ -359,6 +360,56 @@ def test_signs_that_no_address_takes_do_not_keep_a_key_from_being_found(bench: B
     assert [row["statecode"] for row in bench.fake.rows.values()] == [2]
 
 
+@of(Outlook, Teams, Sharepoint)
+def test_what_is_told_only_in_part_is_read_whole(bench: Bench) -> None:
+    bench.tool.add([0, 1])
+    rows, batch = drained(bench.made())
+    bench.tool.change(1, "en curso")
+    (row,), batch = drained(bench.made(), batch.cursor)
+    assert row == rows[1] | {"status": "en curso", "updated_at": row["updated_at"]}
+    assert row["updated_at"] > rows[1]["updated_at"]
+    if bench.cls is Outlook:
+        assert not batch.rejects
+    right = bench.fake.right
+    for status, told in ((404, 0), (403, 1)):  # gone meanwhile; not for our eyes
+        bench.tool.change(1, "resuelto")
+        bench.fake.right = lambda asked, status=status: right(asked) if asked.path.endswith("delta") else Said(status)
+        rows, batch = drained(bench.made(), batch.cursor)
+        assert (rows, len(batch.rejects)) == ([], told)
+        bench.fake.right = right
+
+
+@of(Outlook, Teams)
+def test_whoever_quotes_ours_speaks_for_themselves(bench: Bench) -> None:
+    number = bench.made().open(CASE)
+    quoted = f"<p>Sigue fallando. NIT: 900123456</p><hr>{letter(CASE)}"
+    if bench.cls is Teams:
+        bench.fake.made("RV", quoted)
+    else:
+        theirs = {"internetMessageId": "<c@x>", "subject": "RV", "conversationIndex": None, "body": {"content": quoted}}
+        bench.fake.arrives(outlook.DESK, theirs)
+    rows, batch = drained(bench.made())
+    assert [(row["case_id"] == number, row.get("reported_by")) for row in rows] == [(True, "monitor"), (False, None)]
+    assert bench.made().open(CASE) == number
+    if bench.cls is Outlook:  # where the page does not say by what ours is proven, the mail does
+        held = bench.fake.boxes[outlook.DESK]
+        bench.fake.changes.told = _without_headers(bench.fake.changes.told)
+        for name in list(held):
+            bench.fake.changes.note(name)
+        rows, _ = drained(bench.made(), batch.cursor)
+        assert [row.get("reported_by") for row in rows] == ["monitor", None]
+
+
+def _without_headers(told: Any) -> Any:
+    def part(*given: Any) -> Said:
+        said: Said = told(*given)
+        for row in said.body["value"]:
+            said.body["value"][said.body["value"].index(row)] = {k: v for k, v in row.items() if k != outlook.HEADERS}
+        return said
+
+    return part
+
+
 # ---- outlook -----------------------------------------------------------------------------------------------------------
 
 
@@ -413,6 +464,19 @@ def test_a_mail_that_has_not_arrived_yet_is_withdrawn_later(bench: Bench) -> Non
     for _ in range(2):
         desk.update(withdrawal)
     assert ["Vigía retira" in m["body"]["content"] for m in bench.fake.boxes[outlook.DESK].values()] == [True]
+
+
+@of(Outlook)
+def test_a_withdrawal_leaves_peoples_categories(bench: Bench) -> None:
+    bench.made().open(CASE)
+    (mail,) = bench.fake.boxes[outlook.DESK].values()
+    bench.fake.write(mail["id"], {"categories": ["Ana", "VIP"]})
+    for _ in range(2):
+        bench.made().update(replace(CASE, status="retirado"))
+    assert bench.fake.boxes[outlook.DESK][mail["id"]]["categories"] == ["retirado", "Ana", "VIP"]
+    bench.fake.write(mail["id"], {"categories": ["Ana", "retirado"]})
+    (row,), _ = drained(bench.made())
+    assert row["status"] == "retirado"
 
 
 @of(Outlook)
@@ -765,6 +829,11 @@ def test_what_is_wrong_in_an_inner_block_is_told_with_its_key(bench: Bench) -> N
                 "extract": {"client_id": "NIT"},
             },
             "extract.client_id: must have one group",
+        ),
+        (
+            Teams,
+            {"team": "t", "channel": "c", "client_id": "a", "client_secret": "b", "refresh_token": "r"},
+            "user: must be the id",
         ),
         (Helix, {"username": "a", "password": "b", "zone": "Bogota"}, "zone: 'Bogota' is not a time zone"),
         (
