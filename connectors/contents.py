@@ -27,8 +27,9 @@ def begun(path: str, file: Found, mark: bytes, state: State, notes: list[Reject]
     size, digest, top = digests(path, before.size if before else 0)
     fresh = Progress(text(mark), size, digest, beginning(), whole=False)
     # in the middle of this very content reading stopped, under this name or another
-    half = next((one for one in state.recent.values() if one.digest == digest and not one.whole), None)
-    if half:
+    name = next((name for name, one in state.recent.items() if one.digest == digest and not one.whole), None)
+    if name is not None:
+        half = state.recent.pop(name)
         return replace(fresh, place=half.place, rows=half.rows)
     if before and digest == before.digest:
         return None  # touched, no more

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from base64 import b64decode, b64encode
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping, Sequence
 
     from connectors import Cursor
+    from connectors.folders import Found
     from connectors.growing import Place
 
 CONTENTS = 1000
@@ -39,7 +40,7 @@ class Progress:
     """How far a file was read.
 
     mark: of its name and look when it was begun; size, digest: how many bytes lay there then, and what they were; place: where reading
-    stopped; rows: whether any came; whole: all that lay there was read.
+    stopped; rows: whether any came; whole: all that lay there was read; lost: it was told that the rest is gone.
     """
 
     mark: str
@@ -48,6 +49,7 @@ class Progress:
     place: Place
     rows: bool = False
     whole: bool = True
+    lost: bool = False
 
 
 @dataclass
@@ -107,6 +109,36 @@ class State:
             "contents": b64encode(b"".join(contents)).decode(),
             **{part: held for part, held in parts.items() if held},
         }
+
+    def gone(self, seen: Mapping[str, Waiting], files: Sequence[Found]) -> list[str]:
+        """Names of those that were seen, never begun, and lie there no more, nor in their size under a name that is new.
+
+        seen: those that were to be read; files: all that lie there.
+        """
+        names, told = {file.name for file in files}, {*self.bad.items()}
+        sizes = {
+            str(file.size) for file in files if file.name not in seen and mark_of(file.name, file.tag) not in self.known
+        }
+        begun = {*self.recent, *(self.reading or ())[:1]}
+        return [
+            name
+            for name, one in seen.items()
+            if name not in names and name not in begun and one.tag.partition(":")[0] not in sizes
+            for mark in [mark_of(name, one.tag)]
+            if mark not in self.known and (name, text(mark)) not in told
+        ]
+
+    def broken_off(self, files: Sequence[Found]) -> list[str]:
+        """Names of those that went in the middle of their reading, each once; one of the same size that is yet to be read may be it."""
+        names = {file.name for file in files}
+        sizes = {file.size for file in files if mark_of(file.name, file.tag) not in self.known}
+        found = [
+            name
+            for name, one in self.recent.items()
+            if not (one.whole or one.lost or name in names or one.size in sizes)
+        ]
+        self.recent |= {name: replace(self.recent[name], lost=True) for name in found}
+        return found
 
     def let_go(self) -> None:
         """Of the file that is being read: it goes on where it stopped when it comes again, as one that has grown."""

@@ -60,7 +60,7 @@ class Records:
         place = resume(stream, head, own, others)
         first = 0 if form(path) == "jsonl" else head.find(b"\n") + 1
         if not first and form(path) == "csv":  # the header is still being written
-            if whole and len(head) == LONGEST:
+            if len(head) == LONGEST or (b"\r" in head and not still_written):
                 raise SourceError(f"{path}: cannot be read: its first line has no end", fault="unreadable")
             if whole:
                 self._header(head)
@@ -70,18 +70,24 @@ class Records:
         before = window(stream, max(0, at - MARGIN), min(at, MARGIN))
         chunk, complete = read(stream, limit)
         more = len(chunk) == limit
-        if place.get("endless") or (more and len(chunk) > LONGEST and b"\n" not in chunk):
+        end = delimited.whole(chunk, self.delimiter) if first else jsonl.whole(chunk)
+        if not first and not at and jsonl.one_array(chunk) and (end or not still_written or len(chunk) > LONGEST):
+            raise SourceError(f"{path}: cannot be read: it is one JSON list, not an object a line", fault="unreadable")
+        endless = not end and (more or still_written) and len(chunk) > LONGEST and b"\n" not in chunk
+        if endless or place.get("endless"):
             end = chunk.find(b"\n") + 1 or len(chunk)
             after: Place = {"at": at, "lines": place["lines"], "mark": "", "seen": ""}
             after["mark"] = mark(head, (before + chunk[:end])[-MARGIN:], at + end)
             return _past(chunk, after, line_ends(stream, after), name, told=bool(place.get("endless")), more=more)
-        end = delimited.whole(chunk, self.delimiter) if first else jsonl.whole(chunk)
         after = {"at": at, "lines": place["lines"], "mark": "", "seen": ""}
         passed = line_ends(stream, after)
         ended = complete and not more
-        if end < len(chunk) and b"\n" not in chunk[end:] and ended and (whole or (first and not still_written)):
+        if end < len(chunk) and b"\n" not in chunk[end:] and ended and (whole or not still_written):
             after["tail"], end = at + end, len(chunk)
-        table, malformed = self._parse(chunk, end, names, whole=whole)
+        table, malformed, closed = self._parse(chunk, end, names, whole=whole)
+        if closed < end:
+            after.pop("tail", None)
+            end = closed
         ends = chunk.count(b"\n", 0, end)
         where = lines.standing(
             name,
@@ -108,19 +114,28 @@ class Records:
             after["seen"] = seen
         return Piece(table, after, more, rejects, where, malformed.count)
 
-    def _parse(self, chunk: bytes, end: int, names: list[str], *, whole: bool) -> tuple[pa.Table, Malformed]:
-        """Of a file that grows, what cannot be read is left out; one that is whole can be sent again."""
+    def _parse(self, chunk: bytes, end: int, names: list[str], *, whole: bool) -> tuple[pa.Table, Malformed, int]:
+        """The records up to `end`, or to one with a quotation mark that closes too far on, and where that is.
+
+        Of a file that grows, what cannot be read is left out; one that is whole can be sent again.
+        """
         try:
-            return self._columns(chunk, end, names)
+            table, malformed = self._columns(chunk, end, names)
+            if not names or (not malformed.count and delimited.widest(table) <= LONGEST):
+                return table, malformed, end
+            if (closed := delimited.unclosed(chunk, end, self.delimiter, LONGEST)) < end:
+                return self._parse(chunk, closed, names, whole=whole)
         except (UnicodeDecodeError, pa.ArrowInvalid):
+            if names and (closed := delimited.unclosed(chunk, end, self.delimiter, LONGEST)) < end:
+                return self._parse(chunk, closed, names, whole=whole)
             if whole:
                 raise
             kept, torn_lines = torn.blanked(chunk, end, self.encoding, self.delimiter if names else "", KEPT)
             if not torn_lines.count:
                 raise
-        table, malformed = self._columns(kept, end, names)
-        malformed.also(torn_lines)
-        return table, malformed
+            table, malformed = self._columns(kept, end, names)
+            malformed.also(torn_lines)
+        return table, malformed, end
 
     def _columns(self, chunk: bytes, end: int, names: list[str]) -> tuple[pa.Table, Malformed]:
         if self.encoding != "utf-8":
