@@ -80,7 +80,7 @@ def widest(table: pa.Table) -> int:
 
 
 def unclosed(chunk: bytes, end: int, delimiter: str, longest: int) -> int:
-    """Where the first record begins that has a cell of several lines within quotation marks and of more than `longest` bytes; else `end`."""
+    """Where the first record begins with a cell of several lines within quotation marks that has more than `longest` bytes; else `end`."""
     spans: list[tuple[int, int]] = []
     for first, last in spanning(chunk, end, delimiter):
         if last - first > longest:

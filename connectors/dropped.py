@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import re
-from base64 import b64decode
 from dataclasses import replace
 from datetime import datetime
 from typing import IO, TYPE_CHECKING, cast
@@ -216,7 +215,7 @@ class Dropped:
             if piece.more:
                 return False
             if some:
-                state.contents[b64decode(so_far.digest)] = None
+                state.read(file.name, so_far)
             state.let_go()
         state.known.add(mark)
         state.bad.pop(file.name, None)

@@ -18,6 +18,7 @@ from connectors.torn import LONGEST
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from connectors import Where
     from connectors.malformed import Malformed
 
 _T = TypeVar("_T")
@@ -70,10 +71,8 @@ class Records:
         before = window(stream, max(0, at - MARGIN), min(at, MARGIN))
         chunk, complete = read(stream, limit)
         more = len(chunk) == limit
-        end = delimited.whole(chunk, self.delimiter) if first else jsonl.whole(chunk)
-        if not first and not at and jsonl.one_array(chunk) and (end or not still_written or len(chunk) > LONGEST):
-            raise SourceError(f"{path}: cannot be read: it is one JSON list, not an object a line", fault="unreadable")
-        endless = not end and (more or still_written) and len(chunk) > LONGEST and b"\n" not in chunk
+        end = self._whole(path, chunk, csv=first > 0, top=not at, still_written=still_written)
+        endless = not end and (more or (first and still_written)) and len(chunk) > LONGEST and b"\n" not in chunk
         if endless or place.get("endless"):
             end = chunk.find(b"\n") + 1 or len(chunk)
             after: Place = {"at": at, "lines": place["lines"], "mark": "", "seen": ""}
@@ -82,8 +81,9 @@ class Records:
         after = {"at": at, "lines": place["lines"], "mark": "", "seen": ""}
         passed = line_ends(stream, after)
         ended = complete and not more
-        if end < len(chunk) and b"\n" not in chunk[end:] and ended and (whole or not still_written):
-            after["tail"], end = at + end, len(chunk)
+        unended = ended and end < len(chunk) and b"\n" not in chunk[end:]
+        if unended and (whole or (first and not still_written)):
+            after["tail"], end, unended = at + end, len(chunk), False
         table, malformed, closed = self._parse(chunk, end, names, whole=whole)
         if closed < end:
             after.pop("tail", None)
@@ -100,12 +100,15 @@ class Records:
             if first
             else partial(jsonl.records, chunk, end),
         )
-        if first and (row := delimited.reordered(table)) is not None:
-            words = f"{path}: {where(row)} is a header again, with its columns in another order: a file has one"
-            raise SourceError(words, fault="unreadable")
+        _one_header(path, table, where, csv=first > 0)
         if (len(chunk) - end > LONGEST or (whole and ended)) and b"\n" in chunk[end:]:  # its first line is malformed
             malformed.add(ends, "a quotation mark is never closed")
             end, ends, more = chunk.find(b"\n", end) + 1, ends + 1, True
+        elif (
+            unended and not first and (not still_written or len(chunk) - end > LONGEST)
+        ):  # of CSV it waits, or is a row
+            malformed.add(ends, "its line has no end")
+            after["tail"], end = at + end, len(chunk)
         rejects = tuple(Reject(f"{name}:line {passed + line + 1}", why) for line, why in malformed.told)
         after["at"] += end
         after["lines"] = (after["at"], passed + ends)
@@ -113,6 +116,14 @@ class Records:
         if complete and not more and end == len(chunk):
             after["seen"] = seen
         return Piece(table, after, more, rejects, where, malformed.count)
+
+    def _whole(self, path: str, chunk: bytes, *, csv: bool, top: bool, still_written: bool) -> int:
+        """Length of the complete records. top: it is the file's beginning. SourceError where that is all there is, and is a JSON list."""
+        end = delimited.whole(chunk, self.delimiter) if csv else jsonl.whole(chunk)
+        whole = end or not still_written or len(chunk) > LONGEST
+        if whole and top and not csv and jsonl.one_array(chunk):
+            raise SourceError(f"{path}: cannot be read: it is one JSON list, not an object a line", fault="unreadable")
+        return end
 
     def _parse(self, chunk: bytes, end: int, names: list[str], *, whole: bool) -> tuple[pa.Table, Malformed, int]:
         """The records up to `end`, or to one with a quotation mark that closes too far on, and where that is.
@@ -170,6 +181,12 @@ class Records:
         except (OSError, EOFError, ValueError, zlib.error, pa.ArrowException) as error:
             words = f"{path}: cannot be read: {[*str(error).splitlines(), type(error).__name__][0]}"
             raise SourceError(words, fault="unreadable") from error
+
+
+def _one_header(path: str, table: pa.Table, where: Where, *, csv: bool) -> None:
+    if csv and (row := delimited.reordered(table)) is not None:
+        words = f"{path}: {where(row)} is a header again, with its columns in another order: a file has one"
+        raise SourceError(words, fault="unreadable")
 
 
 def _past(chunk: bytes, place: Place, passed: int, name: str, *, told: bool, more: bool) -> Piece:

@@ -100,6 +100,33 @@ def test_a_row_added_in_the_middle_of_reading_comes_alone(
     assert seen == [f"{n:04}" for n in range(101)]
 
 
+@pytest.mark.parametrize("ending", ["csv", "jsonl"])
+def test_more_files_than_are_known_in_full_get_rows_added_and_each_comes_once(
+    partner: Partner, monkeypatch: pytest.MonkeyPatch, ending: str
+) -> None:
+    monkeypatch.setattr("connectors.drops.RECENT", 2)
+    wrote, seen, notes = 0, [], []
+    held: dict[str, str] = {}
+    for _ in range(4):
+        for name in (f"caja{n}.{ending}" for n in range(9)):
+            row = f"{wrote:04},ok\n" if ending == "csv" else f'{{"id": "{wrote:04}"}}\n' * 40
+            held[name] = held.get(name, HEADER if ending == "csv" else "") + row
+            partner.drop(name, held[name])
+            wrote += 1
+        seen += partner.poll()
+        notes += partner.notes
+        assert partner.last is not None
+        assert partner.last.where is not None
+        assert partner.last.where(0).endswith(
+            f":line {held['caja0.' + ending].count(chr(10)) - (39 if ending == 'jsonl' else 0)}"
+        )
+    assert sorted(seen) == sorted(f"{n:04}" for n in range(wrote) for _ in range(1 if ending == "csv" else 40))
+    assert notes == []
+    partner.drop(f"caja3.{ending}", held[f"caja4.{ending}"].replace("ok", "no").replace("1", "2"))
+    partner.poll()
+    assert partner.notes == [f"caja3.{ending}: has changed since it was read: read again from its beginning"]
+
+
 def lost(partner: Partner) -> str:
     assert partner.last is not None
     return partner.last.lost
