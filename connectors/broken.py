@@ -1,9 +1,9 @@
-"""A connection that cannot be made, is not safe, or breaks off: in words, and which kind of fault that is."""
+"""Connections that cannot be made, are not safe or break off: which kind of fault that is, in words that hold no secret."""
 
 from __future__ import annotations
 
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from connectors import Fault, SourceError
 
@@ -30,3 +30,10 @@ def causes(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None:
         yield error
         error = error.__cause__ or error.__context__
+
+
+def hushed(words: str, secrets: Iterable[str]) -> str:
+    """Somebody else's words without the secrets that may stand in them."""
+    for secret in secrets:
+        words = words.replace(secret, "***")
+    return words

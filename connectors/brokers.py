@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from connectors import Fault, SourceError
+from connectors.broken import hushed
 from connectors.handshake import refusal
 from connectors.tls import Tls
 
@@ -235,6 +236,4 @@ class Brokers:
 
     def _shown(self, words: str) -> str:
         words = re.sub(r" \(after \d+ms in state \w+\)|^\S+/(bootstrap|\d+): ", "", " ".join(words.split()))
-        for secret in self._secrets:
-            words = words.replace(secret, "***")
-        return words
+        return hushed(words, self._secrets)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from threading import Lock
+from threading import Lock, get_ident
 from typing import Literal
 
 State = Literal["closed", "open", "half-open"]
@@ -24,12 +24,15 @@ def state_of(thing: object) -> State:
 class Circuit:
     """Closed: requests pass. Open: none does. Half-open: its time has come, and one passes to see.
 
-    What counts is whether the server can be used at all: a request that it refuses for good is an answer. For any number of threads.
+    What counts is whether the server can be used at all: a request that it refuses for good is an answer. For any number of threads: one
+    that passed before the circuit opened, and ends only now, says nothing of it any more.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock, self._lock = clock, Lock()
-        self._failed, self._until, self._cool, self._probing = 0, 0.0, COOL, False
+        self._failed, self._until, self._cool = 0, 0.0, COOL
+        self._probing = 0
+        """The thread that sees whether the server is back; 0: none does."""
 
     @property
     def state(self) -> State:
@@ -42,14 +45,17 @@ class Circuit:
         """Seconds until a request may pass, 0 if this one may; whoever passes says afterwards how it went (`passed`)."""
         with self._lock:
             if self.state == "half-open" and not self._probing:
-                self._probing = True
+                self._probing = get_ident()
                 return 0.0
             return 0.0 if self.state == "closed" else max(self._until - self._clock(), 1.0)
 
     def passed(self, *, well: bool) -> None:
-        """How a request went that passed."""
+        """How a request of this thread went that passed."""
         with self._lock:
-            probing, self._probing = self._probing and self.state != "closed", False
+            probing = self.state != "closed"
+            if probing and self._probing != get_ident():
+                return
+            self._probing = 0
             if well:
                 self._failed, self._cool = 0, COOL
                 return

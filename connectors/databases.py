@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from connectors import SourceError, beyond
+from connectors.broken import hushed
 from connectors.frozen import Watch
 from connectors.sqlstates import meaning
 
@@ -89,10 +90,8 @@ class Database:
                     "timeout",
                     False,
                 )
-            for secret in self._secrets:
-                words = words.replace(secret, "***")
             raise SourceError(
-                f"{self.shown}: {words}", permanent=permanent, fault=fault
+                f"{self.shown}: {hushed(words, self._secrets)}", permanent=permanent, fault=fault
             ) from None  # it holds the password
         finally:
             watch.let_go()

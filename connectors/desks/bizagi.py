@@ -6,8 +6,7 @@ import json
 from datetime import datetime, timedelta
 from typing import Any
 
-from connectors import Batch, Case, Cursor, SourceError, answers
-from connectors.exchange import Answer
+from connectors import Batch, Case, Cursor, Reject, SourceError, answers
 from connectors.fields import Fields, no_case
 from connectors.login import credentials
 from connectors.pages import Pages
@@ -16,7 +15,9 @@ from connectors.since import Since
 from connectors.turns import turn
 from connectors.values import digest
 
-GONE, HERE = (404, 410), Answer(200, None)
+GONE = (404, 410)
+DENIED = ""
+"""In place of the digest of a case that may not be read: told once, and read as soon as it may be."""
 CREATED = "creationDate"
 READS = {"case_id": "caseNumber", "opened_at": CREATED, "closed_at": "solutionDate"}
 
@@ -29,8 +30,9 @@ class Bizagi:
     leaves one out); statuses: our words for a status = its own, if those are written (none: ours are).
 
     Bizagi does not say what has changed: cases are read by creationDate from `overlap` before the newest, and those still open are
-    asked for again, `again` of them a poll in turn. It knows no key of ours: a case is looked up before it is started, by one process of
-    this machine at a time, and the lowest id is the case. It is changed by saving its first open activity. timeout: of one answer.
+    asked for again, `again` of them a poll in turn; one that may not be read is told once, and holds up no other. It knows no key of
+    ours: a case is looked up before it is started, by one process of this machine at a time, and the lowest id is the case. It is changed
+    by saving its first open activity. timeout: of one answer.
     """
 
     def __init__(
@@ -62,21 +64,32 @@ class Bizagi:
         """The next page of new cases; after the last one, some of those that were open."""
         cursor = cursor or {}
         held: dict[str, str] = dict(cursor.get("open", {}))
+        notes: list[Reject] = []
         page = self._pages.fresh(self._new, cursor.get("new"), now, since)
         found = {answers.needed(row, "id", self.session.shown): _flat(row) for _, row in page.rows}
         if page.until:
-            # Those that are still open go to the end of the line.
-            asked = [name for name in held if name not in found][: self.again]
-            answered = {name: self.session.ask("GET", f"{self._cases}({name})", accept=GONE) for name in asked}
-            held = {name: mark for name, mark in held.items() if answered.get(name, HERE).status not in GONE}
-            found |= {name: _flat(answer.body) for name, answer in answered.items() if isinstance(answer.body, dict)}
+            # Those that are still open go to the end of the line, and so do those that may not be read.
+            for name in [name for name in held if name not in found][: self.again]:
+                before = held.pop(name)
+                try:
+                    answer = self.session.ask("GET", f"{self._cases}({name})", accept=GONE)
+                except SourceError as error:
+                    if error.whole or not error.permanent:
+                        raise
+                    held[name] = DENIED
+                    notes += [Reject(f"{self.session.shown}: case {name}", str(error))] if before != DENIED else []
+                    continue
+                if answer.status not in GONE:
+                    held[name] = before
+                    found |= {name: _flat(answer.body)} if isinstance(answer.body, dict) else {}
         fresh = [row for name, row in found.items() if _mark(row) != held.get(name)]
         for name, row in found.items():
             held.pop(name, None)
             held |= {name: _mark(row)} if _open(row) else {}
         table = answers.table([self.fields.row(row) for row in fresh])
         cursor = {"new": page.cursor, "open": held}
-        return Batch(table, cursor, page.until is not None, page.until, tuple(page.rejects), again=page.again)
+        rejects = tuple(page.rejects)
+        return Batch(table, cursor, page.until is not None, page.until, rejects, notes=tuple(notes), again=page.again)
 
     def open(self, case: Case) -> str:
         """The number of the case with this key, looked up before it is started."""

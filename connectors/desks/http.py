@@ -10,6 +10,7 @@ from connectors import Case, SourceError, answers
 from connectors.fields import PRESENT, WRITTEN, no_case
 from connectors.session import Session
 from connectors.tls import Tls
+from connectors.turns import turn
 
 EXISTS, ABSENT = (409, 412), (404, 410)
 
@@ -30,7 +31,8 @@ class Http:
 
     find: for tools that number their cases themselves: the parameter of `GET {url}` that looks for our key; the list is
     at `rows` (none: it is all of the answer). A case is then looked for, opened by `POST {url}` with Idempotency-Key if
-    there is none, and changed by `PATCH {url}/{number}`. The tool must keep our key in a field (columns.key).
+    there is none, by one process of this machine at a time, and changed by `PATCH {url}/{number}`. The tool must keep our key in a
+    field (columns.key).
     """
 
     SECRET = ("headers",)
@@ -77,9 +79,10 @@ class Http:
         sent = self._written(case, WRITTEN)
         if self.find:
             # Not repeated at once: a tool that knows no Idempotency-Key is asked for the case before it gets another.
-            found = self._read(case.key) or self.session.ask(
-                "POST", self.url, body=sent, headers=named, accept=EXISTS, repeat=False
-            ).body  # fmt: skip
+            with turn(self.session.shown, case.key):
+                found = self._read(case.key) or self.session.ask(
+                    "POST", self.url, body=sent, headers=named, accept=EXISTS, repeat=False
+                ).body  # fmt: skip
         else:
             named["If-None-Match"] = "*"
             found = self.session.ask("PUT", self._at(case.key), body=sent, headers=named, accept=EXISTS).body

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any
-from urllib.parse import urlencode, urljoin
+from urllib.parse import urljoin
 
 from connectors import Batch, Case, Cursor, Reject, SourceError
 from connectors.addresses import shown
+from connectors.browser import Browser
 from connectors.changed import changed
-from connectors.fields import Fields, no_case
+from connectors.fields import PRESENT, Fields, no_case
 from connectors.login import Login
-from connectors.page import Form, Page
+from connectors.markup import Markup
 from connectors.session import Session
 from connectors.turns import turn
 
-MOVED = (301, 302, 303)
-FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 MOST = 200
 """Pages of a table."""
+TIMES = 2
+"""That a form is sent, where it led to the log-in."""
 
 
 class Webpage:
@@ -29,9 +29,10 @@ class Webpage:
     next: the text of the link to the next page. form: the page with the form that opens a case (none: the page is read-only), change: of
     the one that changes it, with {} for its number; fields: the names of their fields (ours = theirs), `key` among them.
 
-    Read as a whole; rows that are new or have changed are given. The page knows no key of ours: a case is looked up before it is opened,
-    by one process of this machine at a time. A form is sent with what it holds already, hidden fields too. Asked to log in again in the
-    middle, it does. timeout: of one answer.
+    Read as a whole, MOST pages at most; rows that are new or have changed are given. The page knows no key of ours: a case is looked up
+    before it is opened, by one process of this machine at a time. A form is sent with what it holds already, hidden fields too; what
+    changes a case must be seen in its row afterwards (of a table that shows neither status nor note, the form must lead on to a page).
+    Asked to log in again in the middle, it does, and sends the form once more. timeout: of one answer.
     """
 
     def __init__(
@@ -59,11 +60,12 @@ class Webpage:
         if form and not (fields or {}).get("key"):
             raise ValueError("fields: must say which field of the form takes our key: fields.key")
         self.url, self._next, self._form, self._change = url, next, form, change
-        self._login = Login(urljoin(url, login), {user_field: username}, (username, password)) if login else None
+        way_in = Login(urljoin(url, login), {user_field: username}, (username, password)) if login else None
+        self._browser = Browser(self.session, way_in)
         self.fields = Fields(reads={"case_id": number}, writes={}, given=columns, key=key, nested=False)
         sent = {name: theirs for name, theirs in (fields or {}).items() if name != "key"}
         self._sent = Fields(reads={}, writes={}, given=sent, key=(fields or {}).get("key", key), nested=False)
-        self._number, self._key = number, key
+        self._number, self._key, self._taken = number, key, {*sent}
 
     def poll(self, cursor: Cursor | None, now: datetime, since: datetime | None) -> Batch:  # noqa: ARG002 - it has no dates to ask by
         """The rows that are new or have changed."""
@@ -79,15 +81,18 @@ class Webpage:
             )
         with turn(self.session.shown, case.key):
             found = self._find(case.key)
-            if found is None:
-                self._send(urljoin(self.url, self._form), self._sent.opening(case))
-                found = self._find(case.key)
+            for _ in range(TIMES):
+                if found is None:
+                    answer = self._browser.send(urljoin(self.url, self._form), self._sent.opening(case))
+                    found = self._find(case.key)
+                    if answer:
+                        break
         if found is None:
             raise SourceError(
                 f"{self.session.shown}: what the form opened is not in the table by its {self._key!r}",
                 fault="unreadable",
             )
-        return found
+        return found[self._number]
 
     def update(self, case: Case) -> None:
         """Send the form that changes the case with this key."""
@@ -100,14 +105,35 @@ class Webpage:
         found = self._find(case.key)
         if found is None:
             raise no_case(self.session.shown, case.key)
-        self._send(urljoin(self.url, self._change.replace("{}", found)), self._sent.present(case))
+        where = urljoin(self.url, self._change.replace("{}", found[self._number]))
+        for _ in range(TIMES):
+            answer = self._browser.send(where, self._sent.present(case))
+            after = self._find(case.key)
+            if after != found or self._shows(after, case, moved=answer is not None and bool(answer.place)):
+                return
+            if answer:
+                break
+        raise SourceError(
+            f"{self.session.shown}: the form was sent, and the row of case {found[self._number]} is as it was before",
+            permanent=True,
+            fault="refused",
+        )
 
     def check(self) -> str:
         """How many rows there are."""
         return f"{self.session.shown}: {len(self._rows()[0])} rows"
 
-    def _find(self, key: str) -> str | None:
-        return next((row[self._number] for row in self._rows()[0] if row.get(self._key) == key), None)
+    def _shows(self, row: dict[str, str], case: Case, *, moved: bool) -> bool:
+        """Whether a row says what the form has sent."""
+        sent = {name: " ".join(getattr(case, name).split()) for name in PRESENT if name in self._taken}
+        told = {name: self.fields.reads[name] for name, said in sent.items() if said and self.fields.reads.get(name)}
+        if told:
+            return all(row.get(there) == sent[name] for name, there in told.items())
+        return moved or sent.get("status") in row.values()
+
+    def _find(self, key: str) -> dict[str, str] | None:
+        """The row with our key; None if there is none."""
+        return next((row for row in self._rows()[0] if row.get(self._key) == key), None)
 
     def _rows(self) -> tuple[list[dict[str, str]], list[Reject]]:
         """The table's rows by heading, of all its pages, and what has not as many cells."""
@@ -115,9 +141,12 @@ class Webpage:
         rejects: list[Reject] = []
         seen: set[str] = set()
         url = self.url
-        while url not in seen and len(seen) < MOST:
+        while url not in seen:
+            if len(seen) == MOST:
+                words = f"{self.session.shown}: has more than {MOST} pages: give the address of a list that has fewer"
+                raise SourceError(words, permanent=True, fault="unreadable")
             seen.add(url)
-            page = self._page(url)
+            page = self._browser.page(url)
             heads, rows = self._table(page)
             for row in rows:
                 if len(row) == len(heads):
@@ -128,7 +157,7 @@ class Webpage:
             url = urljoin(url, page.links.get(self._next, "")) or url
         return found, rejects
 
-    def _table(self, page: Page) -> tuple[list[str], list[list[str]]]:
+    def _table(self, page: Markup) -> tuple[list[str], list[list[str]]]:
         wanted = {theirs for theirs in self.fields.reads.values() if theirs}
         for table in page.tables:
             if table and wanted <= {*table[0]}:
@@ -142,58 +171,3 @@ class Webpage:
             permanent=True,
             fault="unreadable",
         )
-
-    def _page(self, url: str) -> Page:
-        """The page, after logging in if it asks for that."""
-        page = self._asked(url)
-        if page is None and self._login:
-            self._log_in(self._login)
-            page = self._asked(url)
-        if page is None:
-            raise SourceError(
-                f"{self.session.shown}: asks to log in, and takes neither name nor password",
-                permanent=True,
-                fault="login",
-            )
-        return page
-
-    def _asked(self, url: str) -> Page | None:
-        """The page; None if it leads to the log-in or is it."""
-        answer = self.session.ask("GET", url, accept=MOVED, parse=False)
-        page = _read(url, answer.text)
-        return None if answer.status in MOVED or any(form.secret for form in page.forms) else page
-
-    def _log_in(self, login: Login) -> None:
-        where = login.url
-        page = _read(where, self.session.ask("GET", where, parse=False).text)
-        form = next((form for form in page.forms if form.secret), None)
-        if form is None:
-            raise SourceError(f"{shown(where)}: has no form with a password", permanent=True, fault="login")
-        self._post(where, form, {**login.form, form.secret: login.basic[1] if login.basic else ""})
-
-    def _send(self, where: str, sent: dict[str, Any]) -> None:
-        """The form of a page, filled in."""
-        page = self._page(where)
-        form = next((form for form in page.forms if set(sent) & set(form.fields)), None)
-        if form is None:
-            raise SourceError(
-                f"{shown(where)}: no form has the fields {', '.join(sent)}", permanent=True, fault="unreadable"
-            )
-        if lacking := [name for name in sent if name not in form.fields]:
-            raise SourceError(
-                f"{shown(where)}: its form has no field {', '.join(lacking)}", permanent=True, fault="unreadable"
-            )
-        self._post(where, form, sent)
-
-    def _post(self, where: str, form: Form, sent: dict[str, Any]) -> None:
-        body = urlencode({**form.fields, **{name: str(value) for name, value in sent.items()}}).encode()
-        self.session.ask(
-            "POST", urljoin(where, form.action), body=body, headers=FORM, accept=MOVED, repeat=False, parse=False
-        )
-
-
-def _read(where: str, text: bytes) -> Page:
-    try:
-        return Page(text.decode(errors="replace"))
-    except ValueError as error:
-        raise SourceError(f"{shown(where)}: {error}", permanent=True, fault="unreadable") from None

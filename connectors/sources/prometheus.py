@@ -8,24 +8,21 @@ from typing import TYPE_CHECKING, Literal
 from connectors import Batch, Cursor, Reject, SourceError
 from connectors.login import check_headers
 from connectors.matrix import Points, labelled, spans, table
-from connectors.promql import Answered, Api, TooMuchError
+from connectors.promql import Api
 from connectors.session import Session
+from connectors.stretches import POINTS, Stretches
 from connectors.tls import Tls
 from connectors.values import digest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-POINTS = 11_000
-"""Of one series in an answer: Prometheus gives no more."""
 ROWS = 500_000
 """Of one poll, as far as the number of series can be known beforehand."""
 BACK = timedelta(days=400)
 """How far a reading goes back that is asked for all there is."""
 DAY = 86_400
 """Seconds past the newest reading that are asked for again and again."""
-STRETCHES = 64
-"""Asked for in one poll, while they are empty: all of BACK by the minute."""
 TOLD = 20
 """Warnings that are remembered as told."""
 Spans = tuple[tuple[datetime, datetime], ...]
@@ -78,8 +75,8 @@ class Prometheus:
     ) -> None:
         if bool(query.strip()) == bool(queries):
             raise ValueError("queries: give exactly one of query and queries")
-        self._queries = {query.strip(): query} if query.strip() else dict(queries or {})
-        if empty := [name for name, text in self._queries.items() if not name.strip() or not text.strip()]:
+        asked = {query.strip(): query} if query.strip() else dict(queries or {})
+        if empty := [name for name, text in asked.items() if not name.strip() or not text.strip()]:
             raise ValueError(f"queries.{empty[0]}: must be a name = PromQL")
         self._step, self._settle = int(step.total_seconds()), settle
         if step < timedelta(seconds=1) or step != timedelta(seconds=self._step):
@@ -88,13 +85,13 @@ class Prometheus:
             raise ValueError("step: operations are counted by the minute: it must be 1m or divide it, as 15s does")
         if settle < timedelta(0):
             raise ValueError("settle: must not be less than 0s")
-        _check_columns(columns or {}, len(self._queries))
+        _check_columns(columns or {}, len(asked))
         check_headers(headers or {})
         self._columns, self._counts = dict(columns or {}), role == "transactions"
         tls = Tls(ca_file, cert_file, key_file, key_password)
         self.session = Session(url, token=token, user=user, password=password, tls=tls, timeout=timeout)
-        self._api = Api(self.session, url, headers or {}, timeout, self._step)
-        self._most = POINTS
+        api = Api(self.session, url, headers or {}, timeout, self._step)
+        self._stretches = Stretches(api, asked, self._step)
         self.clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     def poll(self, cursor: Cursor | None, now: datetime, since: datetime | None) -> Batch:
@@ -104,7 +101,7 @@ class Prometheus:
         before = cursor["at"] if "at" in cursor else self._floor(since or real - BACK)
         series, told = cursor.get("series", 0), cursor.get("told", [])
         last = max(before, self._floor(real - self._settle))
-        found, end = self._next(before, last, max(1, ROWS // max(series, 1)))
+        found, end = self._stretches.next(before, last, max(1, ROWS // max(series, 1)))
         points = [labelled(one, self._columns, counts=self._counts) for one in found]
         rejects = [self._infinite(name, at) for one in points for name, at in one.infinite]
         warned = dict.fromkeys(words for one in found for words in one.warnings)
@@ -132,7 +129,7 @@ class Prometheus:
     def check(self) -> str:
         """How many series there are of the last hour, with which labels; queries that match none; what the server remarks."""
         end = self._floor(self.clock() - self._settle)
-        found = self._asked(max(end - 3600 // self._step * self._step, end - POINTS * self._step), end)[0]
+        found = self._stretches.asked(max(end - 3600 // self._step * self._step, end - POINTS * self._step), end)[0]
         labels = sorted({label for one in found for labels, _ in one.series for label in labels} - {"__name__"})
         every = sum(len(one.series) for one in found)
         for ours, theirs in self._columns.items():
@@ -151,35 +148,6 @@ class Prometheus:
             said.append(f"no series match within the last hour: {', '.join(missing)}")
         remarks = dict.fromkeys(words for one in found for words in (*one.warnings, *one.infos))
         return "; ".join([f"{self.session.shown}: {said[0]}", *said[1:], *remarks])
-
-    def _next(self, before: int, last: int, steps: int) -> tuple[list[Answered], int]:
-        """The next stretch after `before` that holds anything, of so many steps at most, and its end; what is empty is passed over."""
-        found: list[Answered] = []
-        end = before
-        for _ in range(STRETCHES):
-            if end == last or any(one.series for one in found):
-                break
-            found, end = self._asked(end + self._step, min(last, end + self._step * min(self._most, steps)))
-        return found, end
-
-    def _asked(self, start: int, end: int) -> tuple[list[Answered], int]:
-        """What the queries give from `start` to `end` (seconds since 1970), or to an earlier end if that is too much at once."""
-        while True:
-            steps = (end - start) // self._step + 1
-            try:
-                found = [self._api.range(name, text, start, end) for name, text in self._queries.items()]
-            except TooMuchError:
-                if steps == 1:
-                    raise
-                self._most = steps // 2
-                end = start + (self._most - 1) * self._step
-            except SourceError as error:
-                if _slow(error):  # the next poll asks for less
-                    self._most = max(1, steps // 2)
-                raise
-            else:
-                self._most = min(POINTS, 2 * max(self._most, steps))
-                return found, end
 
     def _floor(self, at: datetime) -> int:
         """The last step up to then."""
@@ -221,10 +189,6 @@ def _check_columns(columns: Mapping[str, str], queries: int) -> None:
             raise ValueError(f"columns.{ours}: is no label's to say")
     if "series" in columns and queries > 1:
         raise ValueError("columns.series: then the queries would not be told apart")
-
-
-def _slow(error: SourceError) -> bool:
-    return error.fault == "timeout" or "(timeout)" in str(error) or "no answer within" in str(error)
 
 
 def _times(points: list[Points]) -> set[int]:

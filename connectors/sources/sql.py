@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from connectors import Batch, Cursor, Reject, SourceError
 from connectors.databases import Database
 from connectors.selects import Asked, bound
-from connectors.values import column, decoded, digest, encoded, kind, lies_ahead, newest_time, strangers
+from connectors.values import column, decoded, digest, encoded, kind, lies_ahead, newest_time, strangers, together
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -124,7 +124,7 @@ class Sql:
 
     def _whole(self, connection: sa.Connection, cursor: Cursor | None, now: datetime) -> Batch:
         names, rows = self._fetch(connection, self._asked.select())
-        found = {"rows": len(rows), "digest": f"{sum(int(digest(row), 16) for row in rows) % (1 << 64):016x}"}
+        found = {"rows": len(rows), "digest": together(map(digest, rows))}
         return Batch(_table(names, [] if found == cursor else rows), found, drained=True, complete_until=now)
 
     def _keyed(

@@ -76,6 +76,30 @@ def test_a_tool_that_heeds_no_idempotency_key_is_asked_for_the_case_first(api: F
     assert len(api.cases) == 1
 
 
+def test_a_tool_that_heeds_no_key_gets_one_case_of_two_at_once(api: FakeApi) -> None:
+    api.idempotent = False
+    both, numbers = threading.Barrier(2), []
+
+    def opens(desk: Http) -> None:
+        read = desk._read
+
+        def reads(key: str) -> Any:
+            found = read(key)
+            with suppress(threading.BrokenBarrierError):
+                both.wait(0.3)  # both have looked, unless they take turns
+            return found
+
+        desk._read = reads  # type: ignore[method-assign]
+        numbers.append(desk.open(CASE))
+
+    threads = [threading.Thread(target=opens, args=[made(api, **FORMS["find"])]) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (len({*numbers}), len(api.cases)) == (1, 1)
+
+
 def test_what_is_sent_names_the_key_and_us(api: FakeApi, desk: Http) -> None:
     desk.open(CASE)
     (sent,) = [asked for asked in api.asked if asked.method in ("PUT", "POST")]

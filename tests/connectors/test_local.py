@@ -178,6 +178,8 @@ def test_a_row_too_short_is_told_by_its_line_and_holds_up_no_other(tmp_path: Pat
             (f"{path} line 6", "2 columns instead of 13 or more"),
             (f"{path} line 7", "1 columns instead of 13 or more"),
         ]
+    again = desk.poll(batch.cursor, NOW, None)
+    assert (again.table.num_rows, again.rejects) == (0, ())  # told once
     assert desk.open(case("k3")) == "C-000008"
     desk.update(case("k3", status="cerrado"))
     assert b"un nombre" in path.read_bytes()

@@ -288,3 +288,14 @@ def test_a_row_of_zero_says_that_there_were_none():
 def test_a_row_of_a_client_is_told_without_the_client(role: str, more: dict[str, list[str]]) -> None:
     mapped = Mapping(role=role).apply(pa.table({"client_id": ["900123456"], **more}))
     assert [reject.where for reject in mapped.rejects] == ["row 1"]
+
+
+def test_a_row_of_zero_is_kept_where_an_id_tells_whose_it_is() -> None:
+    cells = {
+        "timestamp": ["2026-03-03T10:00:00Z"] * 3,
+        "status": ["ok"] * 3,
+        "count": ["0", "0", "2"],
+        "id": ["a", "", "b"],
+    }
+    found = Mapping(role="transactions").apply(pa.table(cells)).table
+    assert [(row["id"], row["count"]) for row in found.to_pylist()] == [("a", 0), ("b", 2)]

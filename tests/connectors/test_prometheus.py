@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from connectors import Batch, SourceError
 from connectors.kinds import load
 from connectors.mapping import Mapping
-from connectors.sources.prometheus import POINTS, Prometheus
+from connectors.sources.prometheus import Prometheus
+from connectors.stretches import POINTS
 from tests.fake_api import Said
 from tests.fake_prometheus import FakePrometheus, error
 

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from connectors import Batch, SourceError
-from connectors.sources.prometheus import POINTS, Prometheus
+from connectors.sources.prometheus import Prometheus
+from connectors.stretches import POINTS
 from monitor.config import read_config
 from monitor.intake import Intake
 from tests.prometheus_server import prometheus

@@ -17,7 +17,7 @@ from connectors.session import Session
 from tests.fake_api import SECRET, TOKEN, FakeApi, Said
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 
 @pytest.fixture
@@ -240,6 +240,14 @@ def test_a_token_withdrawn_in_the_middle_is_renewed_once(api: FakeApi) -> None:
     assert len(api.asked) == 5 + 2 + 2
 
 
+def test_a_login_that_is_refused_is_sent_once(api: FakeApi) -> None:
+    sent, login = [], api._login
+    api._login = lambda asked: sent.append(asked) or login(asked)  # type: ignore[method-assign, func-returns-value]
+    patient = Patient(api, **oauth(api, client_secret="wr0ng"))
+    error = fault(patient)
+    assert (error.whole, error.fault, len(sent)) == (True, "login", 1)
+
+
 def test_threads_share_a_token_and_its_renewal(api: FakeApi) -> None:
     patient = Patient(api, **oauth(api))
     with ThreadPoolExecutor(8) as pool:
@@ -278,6 +286,31 @@ def test_one_probe_at_a_time() -> None:
     assert [broken.left() for _ in range(3)] == [0, 1, 1]
     broken.passed(well=True)
     assert (broken.state, broken.left()) == ("closed", 0)
+
+
+def elsewhere(act: Callable[[], object]) -> None:
+    """In another thread, which has ended then."""
+    thread = threading.Thread(target=act)
+    thread.start()
+    thread.join()
+
+
+@pytest.mark.parametrize("well", [False, True])
+def test_a_request_from_before_the_circuit_opened_ends_no_probe(*, well: bool) -> None:
+    now = [0.0]
+    broken = circuit.Circuit(lambda: now[0])
+    for _ in range(circuit.FAILURES):
+        assert broken.left() == 0
+        broken.passed(well=False)
+    now[0] = 1.0
+    elsewhere(lambda: broken.passed(well=well))
+    assert broken.left() == circuit.COOL - 1
+    now[0] = circuit.COOL
+    assert broken.left() == 0
+    elsewhere(lambda: broken.passed(well=well))
+    assert (broken.state, broken.left()) == ("half-open", 1)
+    broken.passed(well=False)
+    assert broken.left() == 2 * circuit.COOL
 
 
 def test_what_a_server_refuses_opens_no_circuit(api: FakeApi) -> None:

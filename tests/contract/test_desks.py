@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import threading
+import time
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
@@ -30,9 +31,12 @@ from tests.fake_api import Said
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tests.fake_api import Asked
     from tests.fakes.server import Tool
 
 WITHDRAWN = "retirado"
+LOOK = 0.03
+"""Seconds that an answer takes to who looks a case up."""
 KINDS = kinds("desks")
 every_tool = pytest.mark.parametrize("tool", KINDS, indirect=True)
 SERVED = [kind for kind in KINDS if "path" not in signature(load("desks", kind)).parameters]
@@ -271,11 +275,11 @@ def test_check_says_what_is_there_in_a_line(tool: Tool) -> None:
 
 
 @pytest.fixture(scope="module")
-def others() -> Iterator[list[ProcessPoolExecutor]]:
-    """Two other processes."""
+def others() -> Iterator[tuple[list[ProcessPoolExecutor], Any]]:
+    """Two other processes, and what they can have in common."""
     spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, spawn) as one, ProcessPoolExecutor(1, spawn) as two:
-        yield [one, two]
+    with spawn.Manager() as shared, ProcessPoolExecutor(1, spawn) as one, ProcessPoolExecutor(1, spawn) as two:
+        yield [one, two], shared
 
 
 def toml(value: Any) -> str:
@@ -328,18 +332,29 @@ def test_vigia_check_says_why_it_cannot_be_used(tool: Tool, tmp_path: Path) -> N
     assert len(line) > len(f"desk tool: {tool.fake.url}")
 
 
-def _open_all(kind: str, options: dict[str, Any], keys: list[str]) -> dict[str, str]:
-    opened = load("desks", kind)(**options)
-    return {key: opened.open(replace(CASE, key=key)) for key in keys}
+def _open_all(kind: str, options: dict[str, Any], keys: list[str], both: Any) -> dict[str, str]:
+    opened, found = load("desks", kind)(**options), {}
+    for key in keys:
+        both.wait()
+        found[key] = opened.open(replace(CASE, key=key))
+    return found
 
 
 @every_tool
-def test_two_processes_open_each_case_once(tool: Tool, others: list[ProcessPoolExecutor]) -> None:
-    keys = [f"VG-{n}" for n in range(20)]
-    asked = [
-        process.submit(_open_all, tool.kind, tool.desk, order)
-        for process, order in zip(others, (keys, keys[::-1]), strict=True)
-    ]
+def test_two_processes_open_each_case_once(tool: Tool, others: tuple[list[ProcessPoolExecutor], Any]) -> None:
+    """Both begin at once with each case, and what a tool answers to who looks takes its time: without turns, both find none."""
+    keys, (processes, shared) = [f"VG-{n}" for n in range(4)], others
+    both = shared.Barrier(2, timeout=10)
+    if answer := getattr(tool.fake, "answer", None):
+
+        def slow(asked: Asked) -> Said:
+            said: Said = answer(asked)
+            if asked.method == "GET":
+                time.sleep(LOOK)
+            return said
+
+        tool.fake.answer = slow
+    asked = [process.submit(_open_all, tool.kind, tool.desk, keys, both) for process in processes]
     first, second = (one.result(60) for one in asked)
     assert first == second
     assert len(set(first.values())) == len(keys)

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -547,10 +546,6 @@ def test_a_purge_drops_threads_of_incidents_that_are_gone(told: Bank) -> None:
 
 
 def test_the_same_on_postgres(postgres: str, tmp_path: Path) -> None:
-    engine = sa.create_engine(postgres)
-    with engine.begin() as c:
-        c.execute(sa.text("DROP SCHEMA public CASCADE; CREATE SCHEMA public"))
-    engine.dispose()
     store = Store(postgres)
     store.migrate()
     store.close()

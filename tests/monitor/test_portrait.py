@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import pytest
-import sqlalchemy as sa
 
 from alerts import Changes, Client, Holding, Impact, Incident, IncidentState, TheirCase, Touch
 from alerts.promises import Promise, Promises
@@ -421,9 +420,7 @@ def test_a_verdict_is_fresh_as_long_as_its_minute_may_take_to_come(tmp_path: Pat
 
 
 def test_postgresql_answers_the_same(store: Store, postgres: str) -> None:
-    with sa.create_engine(postgres, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool).connect() as connection:
-        connection.execute(sa.text("CREATE DATABASE portrait"))
-    other = Store(sa.make_url(postgres).set(database="portrait").render_as_string(hide_password=False))
+    other = Store(postgres)
     other.migrate()
     changes = Changes(
         incidents={i.id: i for i in INCIDENTS},

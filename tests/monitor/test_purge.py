@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pytest
-import sqlalchemy as sa
 
 from alerts import Changes, Doubt, Escalation, IncidentState
 from monitor import casework, people, portrait
@@ -69,11 +68,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     """All that can be kept of Aceros, in every form; the day after, all of it is over."""
     url = f"sqlite:///{tmp_path}/vigia.db"
     if request.param == "postgresql":
-        server = sa.make_url(request.getfixturevalue("postgres"))
-        with sa.create_engine(server, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool).connect() as connection:
-            connection.execute(sa.text("DROP DATABASE IF EXISTS purged"))
-            connection.execute(sa.text("CREATE DATABASE purged"))
-        url = server.set(database="purged").render_as_string(hide_password=False)
+        url = request.getfixturevalue("postgres")
     made = Store(url)
     made.migrate()
     over = [replace(i, state=IncidentState.RESOLVED, resolved_at=i.resolved_at or NOW) for i in INCIDENTS[:2]]

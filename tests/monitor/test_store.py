@@ -7,7 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
-from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,7 +46,6 @@ NOW = datetime(2026, 3, 3, 15, 30, 10, 123456, tzinfo=UTC)
 BOGOTA = timezone(timedelta(hours=-5))
 PAGOS = Scope("pagos", "conexion_directa")
 MINUTE = int(NOW.timestamp() // 60)
-_number = count()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -55,12 +53,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """Of an empty database."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path}/deep/down/vigia.db"
-    server = sa.make_url(request.getfixturevalue("postgres"))
-    fresh = server.set(database=f"vigia_{next(_number)}")
-    engine = sa.create_engine(server, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
-    with engine.connect() as connection:
-        connection.execute(sa.text(f"CREATE DATABASE {fresh.database}"))
-    return fresh.render_as_string(hide_password=False)
+    return str(request.getfixturevalue("postgres"))
 
 
 @pytest.fixture

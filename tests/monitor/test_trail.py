@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 
 from monitor import tables as t
 from monitor.retention import prune
@@ -26,11 +25,7 @@ def acted(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     """Nine acts, one a minute."""
     url = f"sqlite:///{tmp_path / 'vigia.db'}"
     if request.param == "postgresql":
-        server = sa.make_url(request.getfixturevalue("postgres"))
-        with sa.create_engine(server, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool).connect() as connection:
-            connection.execute(sa.text("DROP DATABASE IF EXISTS trailed"))
-            connection.execute(sa.text("CREATE DATABASE trailed"))
-        url = server.set(database="trailed").render_as_string(hide_password=False)
+        url = request.getfixturevalue("postgres")
     store = Store(url)
     store.migrate()
     for minute in range(9, 0, -1):

@@ -52,12 +52,7 @@ def seen(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     """The state of `conftest`, on either database."""
     url = f"sqlite:///{tmp_path}/vigia.db"
     if request.param == "postgresql":
-        server = sa.make_url(request.getfixturevalue("postgres"))
-        url = server.set(database="vigia_views").render_as_string(hide_password=False)
-        engine = sa.create_engine(server, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
-        with engine.connect() as connection:
-            connection.execute(sa.text("DROP DATABASE IF EXISTS vigia_views"))
-            connection.execute(sa.text("CREATE DATABASE vigia_views"))
+        url = request.getfixturevalue("postgres")
     made = Store(url)
     made.migrate()
     changes = Changes(

@@ -12,18 +12,18 @@ from hypothesis import strategies as st
 
 from connectors import Case
 from connectors.letters import LONGEST, Letters, letter
-from connectors.page import Page
+from connectors.markup import Markup
 
 
 def test_text_comes_by_lines_without_what_is_not_seen() -> None:
-    page = Page(
+    page = Markup(
         "<head><title>x</title></head><p>Hola&nbsp;  &amp; adiós<br>NIT: <b>900</b></p><script>if (a<b) {}</script>fin"
     )
     assert page.text == "Hola & adiós\nNIT: 900\nfin"
 
 
 def test_tables_forms_and_links() -> None:
-    page = Page(
+    page = Markup(
         "<table><tr><th>A<th>B</tr><tr><td> uno <i>dos</i><br>tres<td></tr></table>"
         '<form action="/x" method="POST"><input name=a value=1><input type=password name=p>'
         "<input type=checkbox name=c value=9><select name=s><option value=u><option value=v selected></select></form>"
@@ -40,7 +40,7 @@ def test_tables_forms_and_links() -> None:
     "odd", ["<![foo]>", "<![>", "<![ cdata[x", "<![if !mso]>", "<!DOCTYPE [ <!x>", "<!x", "<?x", "</"]
 )
 def test_what_the_parser_stumbles_on_does_no_harm(odd: str) -> None:
-    lines = Page(f"<p>NIT: 900</p>{odd}<p></p><p>Canal: app</p>").text.splitlines()
+    lines = Markup(f"<p>NIT: 900</p>{odd}<p></p><p>Canal: app</p>").text.splitlines()
     assert (lines[0], lines[-1]) == ("NIT: 900", "Canal: app")
 
 
@@ -50,7 +50,7 @@ def test_what_the_parser_stumbles_on_does_no_harm(odd: str) -> None:
 def test_a_page_of_what_has_no_end_is_given_up_soon(piece: str) -> None:
     began = time.process_time()
     with suppress(ValueError):
-        Page(piece * (LONGEST // len(piece)))
+        Markup(piece * (LONGEST // len(piece)))
     assert time.process_time() - began < 2
 
 
@@ -77,7 +77,7 @@ PIECES = [f"<{slash}{tag}>" for tag in TAGS for slash in ("", "/")] + [
 
 @given(st.lists(st.sampled_from(PIECES), max_size=20))
 def test_no_markup_breaks_it(pieces: list[str]) -> None:
-    page = Page("".join(pieces))
+    page = Markup("".join(pieces))
     assert all(isinstance(cell, str) for table in page.tables for row in table for cell in row)
 
 

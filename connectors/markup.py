@@ -24,7 +24,7 @@ class Form:
 
 
 @dataclass
-class Page(HTMLParser):
+class Markup(HTMLParser):
     """A page, read as far as it goes: broken markup does no harm. tables: rows of cells, in order of appearance; links: text -> address.
 
     Takes time in proportion to its length, whatever is in it. Raises ValueError for what cannot be read at all.
