@@ -26,6 +26,7 @@ from monitor.hearing import Hearing
 from monitor.intake import Intake, Rows, let_go, tell_committed
 from monitor.jobs import scheduled
 from monitor.judge import Done, Down, Judge, Stopped
+from monitor.kept_clocks import keep_clocks
 from monitor.lateness import EVENTS, behind, still
 from monitor.leading import reported
 from monitor.left_out import tell_left_out, tell_odd
@@ -37,7 +38,7 @@ from monitor.readiness import in_part, local
 from monitor.receiving import Refreshing, made, tellers
 from monitor.retention import compact, prune
 from monitor.sending import Sending
-from monitor.sla import LATELY, keep_clocks
+from monitor.sla import LATELY
 from monitor.store import Store
 from monitor.trail import HEAD
 from monitor.troubles import Runs, troubles
