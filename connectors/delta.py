@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import urljoin
+from urllib.parse import quote, urljoin
 
 from connectors import Batch, Cursor, Reject, SourceError, answers
 from connectors.session import Session
@@ -14,6 +14,7 @@ from connectors.since import OLDEST
 NEXT, LAST = "@odata.nextLink", "@odata.deltaLink"
 GONE = (400, 404, 410)
 """How a server answers who comes with a token that it holds no longer."""
+NOT_FOUND = 404
 PAUSE = timedelta(minutes=5)
 """Between two times that the reading starts over, lest it do nothing else."""
 
@@ -23,7 +24,8 @@ class Delta:
 
     url, params, headers: of the very first page (headers: of all); changed: the name, in a row, of the time of its last change, by which
     what is older than the first start is passed over; shape: a row as the tool has it -> as it is given, None for one that is none; one
-    on which it stumbles is told, and the others go on.
+    on which it stumbles is told, and the others go on. lacks: whether a row has not all that `shape` needs: of what has changed a page
+    may hold no more than that, and the row is asked for whole, at `one` by its id (one_params: with these).
 
     A page is named by its link, which the cursor holds. A token that is no longer good starts the reading over: what is there comes once
     more, and what was deleted meanwhile is not told. Of a row that a page has more than once, the last counts.
@@ -39,9 +41,13 @@ class Delta:
         params: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         id: str = "id",  # noqa: A002 - what it is
+        lacks: Callable[[dict[str, Any]], bool] = lambda row: False,  # noqa: ARG005 - all rows are whole
+        one: str = "",
+        one_params: Mapping[str, str] | None = None,
     ) -> None:
         self.session, self.url, self._params, self._headers = session, url, params, headers
         self._changed, self._shape, self._id = changed, shape, id
+        self._lacks, self._one, self._one_params = lacks, one, one_params
 
     def poll(self, cursor: Cursor | None, now: datetime, since: datetime | None) -> Batch:
         """The next page. Raises SourceError."""
@@ -92,14 +98,35 @@ class Delta:
         first = datetime.fromisoformat(since) if since else OLDEST
         rows = []
         for i, row in last.values():
+            if not self._late_enough(row, first):
+                continue
             try:
-                shaped = self._shape(row) if self._late_enough(row, first) else None
+                whole = self._whole(row)
+                shaped = self._shape(whole) if whole is not None and self._late_enough(whole, first) else None
+            except SourceError as error:
+                if error.whole or not error.permanent:
+                    raise
+                rejects.append(Reject(f"{self.session.shown}: row {i + 1}", str(error)))
+                continue
             except Exception as error:  # noqa: BLE001 - whatever stands in it, it is that row's trouble alone
                 why = f"cannot be read ({type(error).__name__})"
                 rejects.append(Reject(f"{self.session.shown}: row {i + 1}", why))
                 continue
             rows += [] if shaped is None else [shaped]
         return rows, rejects
+
+    def _whole(self, row: dict[str, Any]) -> dict[str, Any] | None:
+        """All of a row; None for one that is there no more."""
+        if not self._lacks(row):
+            return row
+        name = answers.needed(row, self._id, self.session.shown)
+        address = f"{self._one}/{quote(name, safe='')}"
+        answer = self.session.ask("GET", address, params=self._one_params, headers=self._headers, accept=(404,))
+        if answer.status == NOT_FOUND:
+            return None
+        if not isinstance(answer.body, dict):
+            raise SourceError(f"{self.session.shown}: {answers.names(answer.body)}", permanent=True, fault="unreadable")
+        return answer.body
 
     def _late_enough(self, row: dict[str, Any], first: datetime) -> bool:
         try:

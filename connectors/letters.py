@@ -8,12 +8,12 @@ from html import escape
 from typing import Any
 
 from connectors import Case
-from connectors.fields import FORM, OURS
+from connectors.fields import FORM
 from connectors.markup import Markup
 from connectors.roles import ROLES
 
 KEY = "Clave"
-"""The word is one for a password too: only a key's form after it makes a message ours."""
+"""The word is one for a password too: only a key's form after it is one. Whoever quotes ours quotes it: it proves nothing."""
 LONGEST = 128 << 10
 """Characters that are read of a message: what it says comes before what is quoted below it."""
 LINES = {
@@ -57,10 +57,10 @@ class Letters:
             self._patterns[name] = made
 
     def read(self, subject: str, content: str) -> dict[str, Any]:
-        """Our columns, of what is there; a message with a key is ours. ValueError if it cannot be read."""
+        """Our columns, of what is there. ValueError if it cannot be read."""
         text = f"{subject}\n{Markup(content[:LONGEST]).text}"
         found = {name: said[1].strip() for name, pattern in self._patterns.items() if (said := pattern.search(text))}
-        return {"subject": subject, **found} | ({"reported_by": OURS} if self._key.search(text) else {})
+        return {"subject": subject, **found}
 
     def key(self, content: str) -> str:
         """Our key in a message, or ''; one that cannot be read is none of ours."""

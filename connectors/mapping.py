@@ -121,8 +121,9 @@ class Mapping:
             ours["status"], unknown = self._statuses.read(ours["status"])
         rows = unusable.others(pa.table([ours[name] for name in self._types], schema=ROLES[self.role]))
         if self.role == "transactions":
-            # Aggregated files have rows of zero: they say that there were none.
-            rows = rows.filter(pc.greater(rows["count"], 0)) if pc.any(pc.equal(rows["count"], 0)).as_py() else rows
+            # Aggregated files have rows of zero: they say that there were none; of a group that is known by its id, that none is left.
+            some = pc.or_(pc.greater(rows["count"], 0), pc.not_equal(rows["id"], ""))
+            rows = rows if pc.all(some).as_py() else rows.filter(some)
         absent = tuple(ours for ours, theirs in self._columns.items() if theirs not in table.column_names)
         told = unusable.told(_KEYS[self.role], where)
         return Mapped(rows, told, unknown, wrong, unusable.count, absent, unusable.marks(told))
@@ -169,7 +170,8 @@ class Mapping:
         found = {
             name: table.column(self._theirs(name)) for name in self._types if self._theirs(name) in table.column_names
         }
-        read = self._reader.read({n: c for n, c in found.items() if self._types[n] != pa.string()}, self._types)
+        typed = {n: c for n, c in found.items() if self._types[n] != pa.string()}
+        read = self._reader.read(typed, self._types, endless=("until",))
         texts = [name for name in found if name not in read]
         with ThreadPoolExecutor(4) as pool:  # Arrow trims without the interpreter's lock
             trimmed = dict(zip(texts, pool.map(text, [found[name] for name in texts]), strict=True))

@@ -33,7 +33,7 @@ PAST = (400, 404, 410, 416, 422)
 PAUSE = timedelta(minutes=5)
 """Between two times that a round begins again, lest it do nothing else."""
 Place = list[Any]
-"""Where a page lies, JSON-able: ["link", address], ["token", text] or ["offset", rows passed]."""
+"""Where a page lies, JSON-able: ["link", address], ["token", text], ["offset", rows passed] or ["after", identity of the last row]."""
 Shape = Callable[[dict[str, Any]], dict[str, Any]]
 """A row as the tool has it -> as it is given."""
 
@@ -66,7 +66,8 @@ class Pages:
     With `since`, one poll is one page, and what of a round has been read is in the cursor; without it, all pages are read at each
     poll and given if anything in them changed. shape: what becomes of a row before it is given; params: on every request but those
     of a page that has an address of its own; sheet: how the rows lie in answers that are CSV; identity: the column that tells a row
-    from another that is like it.
+    from another that is like it. after: a parameter, and the condition on it that asks for what comes after the row with an identity ({}),
+    of a list in the order of that: rows that leave it meanwhile move no other from page to page.
     """
 
     def __init__(
@@ -79,6 +80,7 @@ class Pages:
         page_cursor: str = "",
         offset: str = "",
         identity: str = "",
+        after: tuple[str, str] | None = None,
         params: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         since: Since | None = None,
@@ -88,7 +90,7 @@ class Pages:
         self.session, self.url, self.rows, self.next = session, url, rows, next
         self.page_cursor, self.offset, self._identity = page_cursor, offset, identity
         self._params, self._headers, self._since, self._shape = dict(params or {}), headers, since, shape
-        self._sheet = sheet
+        self._sheet, self._after = sheet, after
 
     def poll(self, cursor: Cursor | None, now: datetime, since: datetime | None) -> Batch:
         """The next page of the round in which `cursor` stands, else the first of a new one. Raises SourceError."""
@@ -216,8 +218,12 @@ class Pages:
         how, place = page or ["", ""]
         if how == "link":
             return self.session.ask("GET", place, headers=self._headers, accept=accept, parse=not self._sheet)
-        at = {self.page_cursor if how == "token" else self.offset: str(place)} if how else {}
-        sent = self._params | ask | at
+        sent = self._params | ask
+        if self._after and how == "after":
+            name, condition = self._after
+            sent[name] = " AND ".join(filter(None, (sent.get(name), condition.replace("{}", str(place)))))
+        elif how:
+            sent[self.page_cursor if how == "token" else self.offset] = str(place)
         return self.session.ask(
             "GET", self.url, params=sent, headers=self._headers, accept=accept, parse=not self._sheet
         )
@@ -242,6 +248,9 @@ class Pages:
     def _next(self, answer: Answer, page: Place | None, rows: int) -> Place | None:
         """Where the next page lies; None if this is the last."""
         how, place = page or ["", ""]
+        if self._after:
+            last = self._rows(answer)[0][-1:]
+            return ["after", answers.needed(last[0][1], self._identity, self.session.shown)] if last else None
         if self.offset:
             return ["offset", (place if how == "offset" else 0) + rows] if rows else None
         found = answers.reached(answer.body, self.next) if self.next else answer.next

@@ -124,6 +124,7 @@ class Session:
         used = [""]
 
         def once() -> Answer:
+            used[0] = ""
             used[0] = self._token()
             return self.exchange.ask(
                 method, url, self._place(url), accept=accept, parse=parse, path=self._path_shown, params=params,
@@ -133,7 +134,7 @@ class Session:
         try:
             return self._patiently(once, TRIES if repeat else 1)
         except UnauthorizedError:
-            if not self._login:
+            if not self._login or not used[0]:  # a log-in that is refused is not sent again: that locks a user
                 raise
             self._login.refused(used[0].partition(" ")[2])  # withdrawn before its time: one more
             return self._patiently(once, TRIES if repeat else 1)

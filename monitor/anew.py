@@ -25,7 +25,7 @@ TOLD, AHEAD = "_told", "_ahead"
 """Marks of the rows of the last poll that could not be used; how many rows lay ahead of now since the last that could be used."""
 DEFINES = (
     "url", "params", "rows", "table", "query", "cursor", "key", "step", "since", "since_form", "next", "page_cursor", "offset", "object",
-    "process", "project", "site", "list", "host", "mailbox", "folder", "channel", "servers", "topics",
+    "process", "project", "site", "list", "host", "mailbox", "folder", "channel", "topics",
 )  # fmt: skip
 """Options that say what is read. Others say how: with which secrets, how fast, under what names. The cursors of files tell by themselves
 what they are of."""
@@ -62,10 +62,9 @@ def _parameters(given: Iterable[tuple[str, Any]]) -> str:
 
 
 def _said(name: str, value: Any) -> str:
-    """An option in one spelling; several servers or topics are the same in any order."""
-    if name in ("servers", "topics"):
-        several = value.split(",") if isinstance(value, str) else value
-        return ",".join(sorted({str(one).strip() for one in several}))
+    """An option in one spelling; topics are the same in any order."""
+    if name == "topics":
+        return ",".join(sorted({str(one).strip() for one in value}))
     return " ".join(str(value).split())
 
 

@@ -194,7 +194,8 @@ class Boards:
             board.push(round_.place, sheet, pa.Table.from_pylist([change.row for change in some], schema=schema))
         except SourceError as error:
             round_.refusals += 1
-            if not error.permanent or error.whole or round_.refusals > REFUSALS:
+            every = error.whole or error.fault == "login"  # it lets nobody in: no row is to blame
+            if not error.permanent or every or round_.refusals > REFUSALS:
                 raise
             if len(some) == 1:
                 yield some[0], error

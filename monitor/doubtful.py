@@ -72,7 +72,7 @@ def doubtful(
     seq = "seq" if "seq" in order else "0"
     db.execute(f"""
         CREATE TEMP TABLE left_open AS
-        SELECT {columns}, {seq} AS seq FROM {rows} WHERE status IN {OPEN} AND client_id <> '' AND minute >= {since}""")
+        SELECT {columns}, {seq} AS seq FROM {rows} WHERE status IN {OPEN} AND n > 0 AND client_id <> '' AND minute >= {since}""")
     db.execute(
         f"""CREATE TEMP TABLE doubted AS
             SELECT id FROM left_open WHERE id <> ''

@@ -18,6 +18,7 @@ from connectors import AHEAD, KEPT, Cursor, Reject, SourceError
 from connectors.circuit import state_of
 from monitor import anew
 from monitor.plugs import SourceConfig
+from monitor.refusals import Refusals
 from monitor.windows import minute_of
 
 log = structlog.get_logger()
@@ -104,13 +105,14 @@ class Intake:
         self._events = self.role in ("transactions", "metrics")
         self._at, self._beside = anew.taken_up(self.name, cursor, config.reads, until if self._events else None)
         self._zone = ZoneInfo(config.zone)
-        self._source, self._mapping = config.make(), config.mapping()
+        self._source, self._mapping, self._refusals = config.make(), config.mapping(), Refusals()
 
     def poll(self, now: datetime, since: datetime | None = None) -> Rows:
         """The next rows; raises SourceError, after which it asks again from the same place."""
         if self._from:
             since = max(filter(None, (since, self._from - LATELY)))
-        batch = self._source.poll(self._at, now.astimezone(self._zone), since)
+        with self._refusals.heeded(now):
+            batch = self._source.poll(self._at, now.astimezone(self._zone), since)
         try:
             mapped = self._mapping.apply(batch.table, batch.where)
         except SourceError as error:

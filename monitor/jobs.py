@@ -13,6 +13,7 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from monitor.heartbeat import Pulse
+from monitor.housekeeping import housekeep, watch_promises
 from monitor.months import keep_months
 
 if TYPE_CHECKING:
@@ -75,8 +76,8 @@ def scheduled(service: Service) -> BackgroundScheduler:
     begins = datetime.now(UTC) + SETTLED
     scheduler.add_job(keep_months, "interval", hours=1, args=keep, id="months", next_run_time=begins)
     watch = {"seconds": WATCH.total_seconds(), "id": "promises", "next_run_time": datetime.now(UTC)}
-    scheduler.add_job(service.watch_promises, "interval", **watch)
-    scheduler.add_job(service.housekeep, "interval", hours=1, id="housekeep")
+    scheduler.add_job(watch_promises, "interval", args=[service], **watch)
+    scheduler.add_job(housekeep, "interval", hours=1, args=[service], id="housekeep")
     if heart := service.config.heartbeat:
         pulse = Pulse(heart.url, service.ready, service.metrics)
         scheduler.add_job(pulse.beat, "interval", seconds=heart.every.total_seconds(), id="heartbeat")

@@ -2,22 +2,51 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from monitor.lateness import behind, still
+from monitor.lateness import EVENTS, behind, still
 from monitor.spanish import length
 
 if TYPE_CHECKING:
     from monitor.service import Service
 
 READY = "listo"
+STALE = timedelta(minutes=2)
+"""Without a minute judged for this long, beyond the patience with a source and three polls of the slowest, not ready."""
 
 
 def local(service: Service, time: datetime) -> str:
     """A moment by the bank's clock, with its offset."""
     return time.astimezone(ZoneInfo(service.config.monitor.timezone)).isoformat(timespec="seconds")
+
+
+def ready(service: Service) -> tuple[bool, str]:
+    """Whether it is so; if not, why; and if so, what is not seen all the same."""
+    failures, failure = service.failures
+    if failures:
+        return False, f"no se puede juzgar, {failures} intentos seguidos fallaron: {failure}"
+    down = [name for name, standing in service.judge.sources.items() if standing.down]
+    errors = "; ".join(f"{name}: {service.errors[name]}" for name in down if name in service.errors)
+    if down and len(down) == len(service.judge.sources):
+        return False, f"ninguna fuente responde: {errors}"
+    if service.last_cycle is None:
+        return False, errors or "todavía se lee la historia"
+    if overdue(service):
+        since = f"sin un ciclo completo desde {local(service, service.last_cycle)}"
+        return False, f"{since}: {errors}" if errors else since
+    if how := service.runs.stuck("notices"):
+        return False, f"no se puede avisar, la tarea «notices» {how}"
+    return True, in_part(service)
+
+
+def overdue(service: Service) -> bool:
+    """Whether the last full cycle ended too long ago."""
+    events = [source.block.every for source in service.config.sources.values() if source.block.role in EVENTS]
+    slowest = max(events, default=timedelta(0))  # no other source closes minutes, and some are asked once an hour
+    allowed = max(slowest + service.config.monitor.patience + STALE, 3 * slowest)
+    return service.last_cycle is not None and service.clock() - service.last_cycle > allowed
 
 
 def in_part(service: Service) -> str:

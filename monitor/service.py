@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 from queue import Empty, Queue
 from threading import Event, Thread
@@ -26,21 +26,16 @@ from monitor.hearing import Hearing
 from monitor.intake import Intake, Rows, let_go, tell_committed
 from monitor.jobs import scheduled
 from monitor.judge import Done, Down, Judge, Stopped
-from monitor.kept_clocks import keep_clocks
 from monitor.lateness import EVENTS, behind, still
-from monitor.leading import reported
 from monitor.left_out import tell_left_out, tell_odd
 from monitor.logs import kind_and_place
 from monitor.metrics import Metrics
 from monitor.notices import Notices
 from monitor.portrait import outlook
-from monitor.readiness import in_part, local
+from monitor.readiness import local, ready
 from monitor.receiving import Refreshing, made, tellers
-from monitor.retention import compact, prune
 from monitor.sending import Sending
-from monitor.sla import LATELY
 from monitor.store import Store
-from monitor.trail import HEAD
 from monitor.troubles import Runs, troubles
 from monitor.windows import time_of
 
@@ -50,8 +45,6 @@ QUEUE = 64
 """Polls that may wait to be judged; past that, pollers wait."""
 LAST = 20.0
 """Seconds that what is being asked may take when all ends, and as many that what is then due may."""
-STALE = timedelta(minutes=2)
-"""Without a minute judged for this long, beyond the patience with a source and three polls of the slowest, not ready."""
 PAUSE = 1.0
 """Seconds before it begins again after a step that failed."""
 FAILED = 2
@@ -292,19 +285,20 @@ class Service:
         """Poll a source until it is drained, and hand what it brings to the judging thread."""
         self._asking.add(name)
         try:
-            self._drain(self._intakes[name], name)
+            self._drain(name)
         finally:
             self._asking.discard(name)
 
-    def _drain(self, intake: Intake, name: str) -> None:
+    def _drain(self, name: str) -> None:
         before: Fetched | None = None
         while not self._ending.is_set():
+            intake = self._intakes[name]  # all may be built anew meanwhile: then it is read on from what is committed
             fetched = Fetched(intake, self._poll(intake), perf_counter())
             with self.hearing.waits(name):
                 while not self._ending.is_set() and intake is self._intakes[name]:
                     if fetched.handed(self._queue, before):
                         break
-            if fetched.arrived.drained:
+            if fetched.arrived.drained and intake is self._intakes[name]:
                 return
             before = fetched
 
@@ -355,49 +349,11 @@ class Service:
                 return True
         return False
 
-    def watch_promises(self) -> None:
-        """How the promises of all open cases stand, kept for boards and told to the metrics; and who spoke first lately."""
-        now = self.clock()
-        self.metrics.promises(keep_clocks(self.store, self.config.promises, now))
-        self.metrics.led(reported(self.store, now - LATELY))
-
-    def housekeep(self) -> None:
-        """Drop what is past its retention, and join the small blobs of days gone by."""
-        now, kept = self.clock(), self.config.retention
-        limits = {
-            "cells": now - kept.cells, "ledger": now - 3 * self.config.monitor.hold - timedelta(hours=1),
-            "incidents": now - kept.incidents, "clients": now - kept.clients, "outbox": now - kept.outbox,
-        }  # fmt: skip
-        dropped = prune(self.store, limits, desks=self.sending.desks)
-        joined = compact(self.store, now - timedelta(days=1))
-        log.info("housekeeping", dropped=dropped, joined=joined, acts_head=self.store.marks().get(HEAD, ""))
-
     @property
     def failures(self) -> tuple[int, str]:
         """How many steps in a row have failed, and the last one's error; as long as it may be chance, none."""
         return (self._failed, self._failure) if self._failed >= FAILED else (0, "")
 
-    @property
-    def behind(self) -> bool:
-        """Whether the last full cycle ended too long ago."""
-        events = [source.block.every for source in self.config.sources.values() if source.block.role in EVENTS]
-        slowest = max(events, default=timedelta(0))  # no other source closes minutes, and some are asked once an hour
-        allowed = max(slowest + self.config.monitor.patience + STALE, 3 * slowest)
-        return self.last_cycle is not None and self.clock() - self.last_cycle > allowed
-
     def ready(self) -> tuple[bool, str]:
         """Whether a full cycle has ended lately and people can be told; if not, why; and if so, what is not seen all the same."""
-        if self._failed >= FAILED:
-            return False, f"no se puede juzgar, {self._failed} intentos seguidos fallaron: {self._failure}"
-        down = [name for name, standing in self.judge.sources.items() if standing.down]
-        errors = "; ".join(f"{name}: {self.errors[name]}" for name in down if name in self.errors)
-        if down and len(down) == len(self.judge.sources):
-            return False, f"ninguna fuente responde: {errors}"
-        if self.last_cycle is None:
-            return False, errors or "todavía se lee la historia"
-        if self.behind:
-            since = f"sin un ciclo completo desde {local(self, self.last_cycle)}"
-            return False, f"{since}: {errors}" if errors else since
-        if how := self.runs.stuck("notices"):
-            return False, f"no se puede avisar, la tarea «notices» {how}"
-        return True, in_part(self)
+        return ready(self)

@@ -11,7 +11,7 @@ from monitor import tables as t
 from monitor.bereft import bereft, spanish
 from monitor.lateness import EVENTS
 from monitor.outbox import NOTIFY
-from monitor.readiness import local
+from monitor.readiness import local, overdue
 from monitor.standing import rows
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ def _inside(service: Service, since: Since) -> Found:
     if failures:
         what = f"no se puede juzgar, {failures} intentos seguidos fallaron: {last}"
         yield Trouble("steps", "critical", since("steps"), what), timedelta(0)
-    if service.last_cycle and service.behind:
+    if service.last_cycle and overdue(service):
         what = f"sin un ciclo completo desde {local(service, service.last_cycle)}"
         yield Trouble("judging", "critical", service.last_cycle, what), timedelta(0)
     for job, (began, how) in dict(service.runs.wrong).items():

@@ -15,6 +15,7 @@ from connectors.login import microsoft
 from connectors.session import Session
 
 SCOPE = "https://analysis.windows.net/powerbi/api/.default"
+NOT_FOUND = 404
 LONGEST = 4_000
 """Signs of a text, at most."""
 
@@ -58,7 +59,11 @@ class Powerbi:
         """Add the rows to the model's table."""
         sent = [{name: _told(value) for name, value in row.items() if value is not None} for row in rows.to_pylist()]
         address = f"{self._models}/{quote(place, safe='')}/tables/{sheet}/rows"
-        self.session.ask("POST", address, body={"rows": sent}, repeat=False, parse=False)
+        answer = self.session.ask("POST", address, body={"rows": sent}, accept=(NOT_FOUND,), repeat=False, parse=False)
+        if answer.status == NOT_FOUND:
+            raise SourceError(
+                f"{self.session.shown}: the model, or its table {sheet!r}, is not there", whole=True, fault="refused"
+            )
 
     def check(self) -> str:
         """Whether it answers, and whether the model is there."""

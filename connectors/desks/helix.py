@@ -51,9 +51,10 @@ class Helix:
     number of the first case that the same trouble has in another tool (see `pair`). dates, zone: how the user's locale
     writes a time in a search, and in which time zone.
 
-    Read by Last Modified Date, from `overlap` before the newest, in pages of `page_size` that are ordered by their number, so that none
-    moves between them. Helix knows no key of ours: an incident is looked up before it is opened, by one process of this machine at a
-    time, and the lowest number is the case. A note becomes an entry of its work log, once. timeout: of one answer.
+    Read by Last Modified Date, from `overlap` before the newest, in pages of `page_size` that are ordered by their number, each after the
+    last of the one before, so that none moves between them. Helix knows no key of ours: an incident is looked up before it is opened, by
+    one process of this machine at a time, and the lowest number is the case. A note becomes an entry of its work log, once. timeout: of
+    one answer.
     """
 
     def __init__(
@@ -92,9 +93,9 @@ class Helix:
         asked = f"values({','.join(dict.fromkeys((*self.fields.asked(), NUMBER, CHANGED)))})"
         also = f" AND ({where})" if where else ""
         self._pages = Pages(
-            self.session, f"{self._entries}/{FORM}", rows="entries", offset="offset", identity=f"values.{NUMBER}",
+            self.session, f"{self._entries}/{FORM}", rows="entries", identity=f"values.{NUMBER}", after=("q", f"'{NUMBER}' > \"{{}}\""),
             shape=lambda row: self.fields.row(row["values"]),
-            params={"fields": asked, "sort": f"{NUMBER}.asc", "limit": str(page_size)} | ({"q": where} if where else {}),
+            params={"fields": asked, "sort": f"{NUMBER}.asc", "limit": str(page_size)} | ({"q": f"({where})"} if where else {}),
             since=Since(
                 f"q='{CHANGED}' >= \"{{}}\"{also}", f"values.{CHANGED}", "iso", overlap,
                 written=lambda time: time.astimezone(there).strftime(dates),

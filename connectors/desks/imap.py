@@ -164,8 +164,6 @@ class Imap:
             return None
         said = self._letters.read(mail.subject, mail.content) | ({"status": status} if status else {})
         about = {"case_id": mail.name, "opened_at": item.at.isoformat(), "resolved_at": resolved}
-        if said.get("reported_by") == OURS:
-            del said["reported_by"]
         # Whoever has a mail of ours can copy its key; only ours has the name that is made of it.
         key = mail.key or self._letters.key(mail.content)
         proven = mail.name.partition("@")[0] == named("case", key, "").partition("@")[0]

@@ -9,7 +9,7 @@ from typing import Any
 
 from connectors import Batch, Case, Cursor, SourceError, answers
 from connectors.delta import Delta
-from connectors.fields import no_case
+from connectors.fields import OURS, no_case
 from connectors.letters import Letters, letter
 from connectors.login import GRAPH, microsoft
 from connectors.session import Session
@@ -18,9 +18,12 @@ from connectors.values import digest
 
 PROPERTY = "String {00020329-0000-0000-C000-000000000046} Name VigiaKey"
 """The property of ours that a mail bears in its sender's mailbox: there it is found again by it."""
-SELECT = (
-    "internetMessageId,subject,body,receivedDateTime,lastModifiedDateTime,categories,flag,conversationIndex,isDraft"
-)
+HEADER = "X-Vigia-Key"
+"""The header of ours that a mail bears, with a digest of its key: whoever quotes or forwards the mail has the key, but not the header."""
+HEADERS = "internetMessageHeaders"
+NEEDED = ("internetMessageId", "receivedDateTime", "body", "categories", "flag")
+"""No message is without these: one that comes without them is told only in part."""
+SELECT = ",".join((*NEEDED, "subject", "lastModifiedDateTime", "conversationIndex", "isDraft", HEADERS))
 FIRST = 22
 """Bytes of the conversation index of a conversation's first message; an answer's is longer."""
 SAME_IDS = {"Prefer": 'IdType="ImmutableId", outlook.body-content-type="html"'}
@@ -41,9 +44,10 @@ class Outlook:
     tenant's). extract: what is read out of subject and text where no line says it (`NIT: 900123456`, Producto, Canal, Tipo, Estado):
     ours = a regular expression with one group. url: of Graph, for national clouds.
 
-    The status is the first category, else what the text says; a message whose flag is completed is resolved. Read by delta; the case's
-    number is the message's Message-ID, which is the same in both mailboxes. A mail is made as a draft that bears our key, found by it if
-    the answer was lost, and then sent; a note is an answer to it. A withdrawal is its category. timeout: of one answer.
+    The status is the first category, else what the text says; a message whose flag is completed is resolved; one is ours by a header that
+    it bears. Read by delta; the case's number is the message's Message-ID, which is the same in both mailboxes. A mail is made as a draft
+    that bears our key, found by it if the answer was lost, and then sent; a note is an answer to it. A withdrawal is its category.
+    timeout: of one answer.
     """
 
     def __init__(
@@ -68,7 +72,8 @@ class Outlook:
         self.session = Session(self._theirs, login=login, timeout=timeout)
         self._delta = Delta(
             self.session, f"{self._theirs}/mailFolders/{folder}/messages/delta", params={"$select": SELECT}, headers=SAME_IDS,
-            changed="lastModifiedDateTime", shape=self._row,
+            changed="lastModifiedDateTime", shape=self._row, lacks=self._lacks, one=f"{self._theirs}/messages",
+            one_params={"$select": SELECT},
         )  # fmt: skip
 
     def poll(self, cursor: Cursor | None, now: datetime, since: datetime | None) -> Batch:
@@ -79,6 +84,7 @@ class Outlook:
         """The Message-ID of the mail with this key, sent unless it was."""
         draft: dict[str, Any] = {"subject": case.subject, "body": {"contentType": "html", "content": letter(case)}}
         draft |= {"toRecipients": [{"emailAddress": {"address": self.mailbox}}]}
+        draft |= {HEADERS: [{"name": HEADER, "value": digest([case.key])}]}
         with turn(self.session.shown, case.key):
             return str(self._sent(case.key, self._ours, draft)["internetMessageId"])
 
@@ -101,9 +107,9 @@ class Outlook:
             if not received and self._lately(ours, case):
                 raise SourceError(f"{self.session.shown}: the mail of the case has not arrived yet", fault="unreadable")
             for message in received:
-                self.session.ask(
-                    "PATCH", f"{self._theirs}/messages/{message['id']}", body={"categories": [case.status]}
-                )
+                if WITHDRAWN not in (theirs := message.get("categories") or []):
+                    body = {"categories": [WITHDRAWN, *theirs]}
+                    self.session.ask("PATCH", f"{self._theirs}/messages/{message['id']}", body=body)
 
     def check(self) -> str:
         """Whether both mailboxes answer."""
@@ -125,12 +131,24 @@ class Outlook:
             return None
         flag, categories = message.get("flag") or {}, message.get("categories") or []
         done = answers.reached(flag, "completedDateTime.dateTime") if flag.get("flagStatus") == "complete" else None
-        said = self._letters.read(
-            str(message.get("subject") or ""), str(answers.reached(message, "body.content") or "")
-        )
+        content = str(answers.reached(message, "body.content") or "")
+        said = self._letters.read(str(message.get("subject") or ""), content)
+        ours = {"name": HEADER.lower(), "value": digest([self._letters.key(content)])}
+        if any({**one, "name": str(one.get("name")).lower()} == ours for one in message.get(HEADERS) or ()):
+            said["reported_by"] = OURS
         about = {"case_id": message.get("internetMessageId"), "opened_at": message.get("receivedDateTime")}
         about |= {"updated_at": message.get("lastModifiedDateTime"), "resolved_at": f"{done}Z" if done else None}
-        return said | about | ({"status": categories[0]} if categories else {})
+        status = WITHDRAWN if WITHDRAWN in categories else next(iter(categories), None)
+        return said | about | ({"status": status} if status else {})
+
+    def _lacks(self, message: dict[str, Any]) -> bool:
+        """Whether a message is told only in part; its headers are missed only where it has a key that they prove."""
+        if "@removed" in message:
+            return False
+        content = str(answers.reached(message, "body.content") or "")
+        return any(name not in message for name in NEEDED) or (
+            HEADERS not in message and bool(self._letters.key(content))
+        )
 
     def _sent(self, key: str, where: str, draft: dict[str, Any]) -> dict[str, Any]:
         """The mail with this key, made and sent unless it was."""

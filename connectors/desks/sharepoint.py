@@ -56,6 +56,8 @@ class Sharepoint:
         self._delta = Delta(
             self.session, f"{self._items}/delta", params={"$expand": "fields"}, changed="lastModifiedDateTime",
             shape=lambda item: None if "deleted" in item else self._shown.row(item),
+            lacks=lambda item: "deleted" not in item and not {"createdDateTime", "fields"} <= item.keys(), one=self._items,
+            one_params={"$expand": "fields"},
         )  # fmt: skip
 
     def poll(self, cursor: Cursor | None, now: datetime, since: datetime | None) -> Batch:

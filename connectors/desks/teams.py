@@ -5,19 +5,22 @@ from __future__ import annotations
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import urljoin
+from urllib.parse import quote, urljoin
 
 from connectors import Batch, Case, Cursor, SourceError, answers
 from connectors.delta import NEXT, Delta
-from connectors.fields import no_case
+from connectors.fields import OURS, no_case
 from connectors.letters import LONGEST, Letters, letter
 from connectors.login import GRAPH, microsoft
 from connectors.markup import Markup
 from connectors.session import Session
 from connectors.turns import turn
 
+GONE = (404, 410)
 SLACK = timedelta(hours=1)
 """How long before a case was decided on its message is looked for, lest the clocks differ."""
+NEEDED = ("createdDateTime", "body", "from")
+"""No message is without these: one that comes without them is told only in part."""
 MOST = 100
 """Pages that are looked through for a message, each of 50."""
 
@@ -27,12 +30,13 @@ class Teams:
 
     team, channel: their ids; tenant, client_id, client_secret: of an application with ChannelMessage.Read.All (token_url: where it logs
     in, if not at the tenant's); refresh_token: of a user with ChannelMessage.ReadWrite for whom it writes, for no application may: without
-    it the channel is read-only. extract: what is read out of subject and text where no line says it (`NIT: 900123456`, Producto, Canal,
-    Tipo, Estado): ours = a regular expression with one group; done: the reactions that say that a case is resolved. url: of Graph, for
-    national clouds.
+    it the channel is read-only; user: that user's id, whose messages alone are ours, whoever quotes them. extract: what is read out of
+    subject and text where no line says it (`NIT: 900123456`, Producto, Canal, Tipo, Estado): ours = a regular expression with one group;
+    done: the reactions that say that a case is resolved. url: of Graph, for national clouds.
 
-    Read by delta. A channel cannot be searched: our message is looked for among those since the case was decided on, by one process of
-    this machine at a time, and the oldest is the case. Changed by editing it: it always says how the case stands. timeout: of one answer.
+    Read by delta. A channel cannot be searched: our message is looked for by its id and, where that is not known, among those since the
+    case was decided on (MOST pages, and no further), by one process of this machine at a time, and the oldest is the case. Changed by
+    editing it: it always says how the case stands. timeout: of one answer.
     """
 
     def __init__(
@@ -45,18 +49,22 @@ class Teams:
         tenant: str = "",
         token_url: str = "",
         refresh_token: str = "",
+        user: str = "",
         extract: dict[str, str] | None = None,
         done: list[str] | None = None,
         url: str = GRAPH,
         timeout: timedelta = timedelta(seconds=30),
     ) -> None:
+        if refresh_token and not user:
+            raise ValueError("user: must be the id of the user whose refresh_token it is")
         url = url.rstrip("/")
         login = microsoft(tenant, client_id, client_secret, url, token_url, refresh_token=refresh_token)
         self._messages = f"{url}/teams/{team}/channels/{channel}/messages"
         self.session = Session(self._messages, login=login, timeout=timeout)
-        self._letters, self._done = Letters(extract), done or ["✅"]
+        self._letters, self._done, self._user = Letters(extract), done or ["✅"], user
         self._delta = Delta(
-            self.session, f"{self._messages}/delta", changed="lastModifiedDateTime", shape=self._row,
+            self.session, f"{self._messages}/delta", changed="lastModifiedDateTime", shape=self._row, lacks=_lacks,
+            one=self._messages,
         )  # fmt: skip
 
     def poll(self, cursor: Cursor | None, now: datetime, since: datetime | None) -> Batch:
@@ -78,7 +86,7 @@ class Teams:
 
     def update(self, case: Case) -> None:
         """Write the case's present state and note into its message."""
-        found = self._read(case)
+        found = self._numbered(case) or self._read(case)
         if found is None:
             raise no_case(self.session.shown, case.key)
         self.session.ask("PATCH", f"{self._messages}/{found}", body=_written(case))
@@ -104,7 +112,14 @@ class Teams:
             if isinstance(one, dict) and one.get("reactionType") in self._done and one.get("createdDateTime")
         ]
         about["resolved_at"] = min((str(one["createdDateTime"]) for one in reactions), default=None)
-        return self._letters.read(subject, content) | about
+        return self._letters.read(subject, content) | about | ({"reported_by": OURS} if self._key(message) else {})
+
+    def _numbered(self, case: Case) -> str | None:
+        """The id of the message that was written for the case, if it is there and bears its key."""
+        if not case.number:
+            return None
+        answer = self.session.ask("GET", f"{self._messages}/{quote(case.number, safe='')}", accept=GONE)
+        return case.number if isinstance(answer.body, dict) and self._key(answer.body) == case.key else None
 
     def _read(self, case: Case) -> str | None:
         """The id of the oldest message with our key, or None; the newest of a channel come first."""
@@ -122,14 +137,23 @@ class Teams:
             if not after or all(_older(message, case.opened_at - SLACK) for message in page):
                 break
             url, params = urljoin(self._messages, str(after)), {}
+        else:  # what was not looked at may hold it
+            words = f"{self.session.shown}: more than {MOST} pages of messages since the case was decided on, and not looked through"
+            raise SourceError(words, permanent=True, fault="unreadable")
         return min(found)[1] if found else None
 
     def _key(self, message: dict[str, Any]) -> str:
-        return self._letters.key(str(answers.reached(message, "body.content") or ""))
+        """The key of a message of ours, or ''."""
+        ours = self._user and answers.reached(message, "from.user.id") == self._user
+        return self._letters.key(str(answers.reached(message, "body.content") or "")) if ours else ""
 
 
 def _written(case: Case) -> dict[str, Any]:
     return {"subject": case.subject, "body": {"contentType": "html", "content": letter(case)}}
+
+
+def _lacks(message: dict[str, Any]) -> bool:
+    return "@removed" not in message and any(name not in message for name in NEEDED)
 
 
 def _older(message: dict[str, Any], time: datetime) -> bool:

@@ -22,6 +22,7 @@ from connectors.desks.teams import Teams
 from connectors.desks.webpage import Webpage
 from connectors.fields import Fields
 from connectors.kinds import load_source, tools
+from connectors.letters import letter
 from tests.fake_api import Asked, Said
 from tests.fakes import bizagi, dataverse, helix, outlook, pair, salesforce, sharepoint, teams, webpage
 from tests.fakes.server import Tool
@@ -164,6 +165,25 @@ def test_times_are_asked_for_as_the_users_locale_writes_them(bench: Bench) -> No
     desk = bench.made(zone="America/Bogota")
     desk.poll(None, NOW, NOW)
     assert bench.fake.asked[-1].query["q"] == "'Last Modified Date' >= \"03/02/2026 09:00:00\""
+
+
+NEW = "'Status' = \"New\" OR 'Status' = \"Assigned\""
+
+
+@of(Helix)
+@pytest.mark.parametrize("since", [None, NOW - timedelta(days=1)])
+def test_an_incident_that_falls_out_of_what_counts_hides_no_other(bench: Bench, since: datetime | None) -> None:
+    bench.tool.add(list(range(10)))
+    bench.tool.change(9, "Closed")
+    desk = bench.made(where=NEW, page_size=4)
+    batch = desk.poll(None, NOW, since)
+    rows = batch.table.to_pylist()
+    bench.tool.change(1, "Resolved")
+    more, batch = drained(desk, batch.cursor, since=since)
+    assert [bench.tool.number(row["case_id"]) for row in rows + more] == list(range(9))
+    bench.tool.change(4, "Assigned")
+    (row,), _ = drained(desk, batch.cursor)
+    assert (bench.tool.number(row["case_id"]), row["status"]) == (4, "Assigned")
 
 
 @of(Helix)
@@ -340,6 +360,56 @@ def test_signs_that_no_address_takes_do_not_keep_a_key_from_being_found(bench: B
     assert [row["statecode"] for row in bench.fake.rows.values()] == [2]
 
 
+@of(Outlook, Teams, Sharepoint)
+def test_what_is_told_only_in_part_is_read_whole(bench: Bench) -> None:
+    bench.tool.add([0, 1])
+    rows, batch = drained(bench.made())
+    bench.tool.change(1, "en curso")
+    (row,), batch = drained(bench.made(), batch.cursor)
+    assert row == rows[1] | {"status": "en curso", "updated_at": row["updated_at"]}
+    assert row["updated_at"] > rows[1]["updated_at"]
+    if bench.cls is Outlook:
+        assert not batch.rejects
+    right = bench.fake.right
+    for status, told in ((404, 0), (403, 1)):  # gone meanwhile; not for our eyes
+        bench.tool.change(1, "resuelto")
+        bench.fake.right = lambda asked, status=status: right(asked) if asked.path.endswith("delta") else Said(status)
+        rows, batch = drained(bench.made(), batch.cursor)
+        assert (rows, len(batch.rejects)) == ([], told)
+        bench.fake.right = right
+
+
+@of(Outlook, Teams)
+def test_whoever_quotes_ours_speaks_for_themselves(bench: Bench) -> None:
+    number = bench.made().open(CASE)
+    quoted = f"<p>Sigue fallando. NIT: 900123456</p><hr>{letter(CASE)}"
+    if bench.cls is Teams:
+        bench.fake.made("RV", quoted)
+    else:
+        theirs = {"internetMessageId": "<c@x>", "subject": "RV", "conversationIndex": None, "body": {"content": quoted}}
+        bench.fake.arrives(outlook.DESK, theirs)
+    rows, batch = drained(bench.made())
+    assert [(row["case_id"] == number, row.get("reported_by")) for row in rows] == [(True, "monitor"), (False, None)]
+    assert bench.made().open(CASE) == number
+    if bench.cls is Outlook:  # where the page does not say by what ours is proven, the mail does
+        held = bench.fake.boxes[outlook.DESK]
+        bench.fake.changes.told = _without_headers(bench.fake.changes.told)
+        for name in list(held):
+            bench.fake.changes.note(name)
+        rows, _ = drained(bench.made(), batch.cursor)
+        assert [row.get("reported_by") for row in rows] == ["monitor", None]
+
+
+def _without_headers(told: Any) -> Any:
+    def part(*given: Any) -> Said:
+        said: Said = told(*given)
+        for row in said.body["value"]:
+            said.body["value"][said.body["value"].index(row)] = {k: v for k, v in row.items() if k != outlook.HEADERS}
+        return said
+
+    return part
+
+
 # ---- outlook -----------------------------------------------------------------------------------------------------------
 
 
@@ -397,6 +467,19 @@ def test_a_mail_that_has_not_arrived_yet_is_withdrawn_later(bench: Bench) -> Non
 
 
 @of(Outlook)
+def test_a_withdrawal_leaves_peoples_categories(bench: Bench) -> None:
+    bench.made().open(CASE)
+    (mail,) = bench.fake.boxes[outlook.DESK].values()
+    bench.fake.write(mail["id"], {"categories": ["Ana", "VIP"]})
+    for _ in range(2):
+        bench.made().update(replace(CASE, status="retirado"))
+    assert bench.fake.boxes[outlook.DESK][mail["id"]]["categories"] == ["retirado", "Ana", "VIP"]
+    bench.fake.write(mail["id"], {"categories": ["Ana", "retirado"]})
+    (row,), _ = drained(bench.made())
+    assert row["status"] == "retirado"
+
+
+@of(Outlook)
 def test_a_message_says_whose_it_is_and_its_flag_when_it_was_resolved(bench: Bench) -> None:
     bench.tool.add([7])
     (message,) = bench.fake.boxes[outlook.DESK].values()
@@ -421,6 +504,36 @@ def test_our_message_is_found_behind_many_newer_ones(bench: Bench) -> None:
     asked = len(bench.fake.asked)
     bench.made().open(replace(CASE, key="VG-2", opened_at=NOW + timedelta(days=1)))
     assert len(bench.fake.asked) == asked + 2  # one page, whose messages are all older than that case, and the writing
+
+
+@of(Teams)
+def test_who_has_not_looked_at_all_messages_writes_no_second(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("connectors.desks.teams.MOST", 3)
+    bench.fake.now = NOW
+    number = bench.made().open(CASE)
+    for n in range(149):
+        bench.fake.made(None, f"<p>hola {n}</p>")
+    assert bench.made().open(CASE) == number  # on the third page
+    bench.fake.made(None, "<p>hola</p>")
+    for act in (bench.made().open, bench.made().update):
+        error = fault(act, CASE)
+        assert (error.permanent, "more than 3 pages" in str(error)) == (True, True)
+    assert bench.tool.count(CASE.key) == 1
+
+
+@of(Teams)
+def test_a_message_is_known_by_its_id(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.fake.now = NOW
+    number = bench.made().open(CASE)
+    for n in range(60):
+        bench.fake.made(None, f"<p>hola {n}</p>")
+    monkeypatch.setattr("connectors.desks.teams.MOST", 1)
+    bench.made().update(replace(CASE, number=number, status="retirado"))
+    assert bench.tool.read(CASE.key)["status"] == "retirado"
+    monkeypatch.undo()
+    for other in ("1", next(name for name in bench.fake.messages if name != number)):  # gone, or somebody else's
+        bench.made().update(replace(CASE, number=other, status="abierto"))
+    assert bench.tool.read(CASE.key)["status"] == "abierto"
 
 
 @of(Teams)
@@ -562,9 +675,28 @@ def both(bench: Bench) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     return list(bench.fake.records.values()), list(bench.fake.incidents.incidents.values())
 
 
+class Sides:
+    """A pair made anew, of which both sides are told, one after the other, as the outbox tells them."""
+
+    def __init__(self, bench: Bench, **options: Any) -> None:
+        self.pair = bench.made(**options)
+
+    def open(self, case: Case) -> str:
+        number = str(self.pair.open(case))
+        self.pair.then.open(replace(case, number=number))
+        return number
+
+    def update(self, case: Case) -> None:
+        self.pair.update(case)
+        self.pair.then.update(case)
+
+    def promote(self, case: Case) -> None:
+        self.pair.then.promote(case)
+
+
 @of(Pair)
 def test_cases_and_their_one_incident_carry_each_others_number(bench: Bench) -> None:
-    numbers = [bench.made().open(case) for case in (CASE, OTHER, CASE)]
+    numbers = [Sides(bench).open(case) for case in (CASE, OTHER, CASE)]
     cases, (incident,) = both(bench)
     assert [case["CaseNumber"] for case in cases] == numbers[:2]
     assert {case[pair.INCIDENT_NUMBER] for case in cases} == {incident["Incident Number"]}
@@ -580,8 +712,8 @@ def test_cases_and_their_one_incident_carry_each_others_number(bench: Bench) -> 
 @pytest.mark.parametrize("after", range(3))
 def test_an_answer_lost_on_the_way_leaves_one_incident_tied(bench: Bench, after: int) -> None:
     bench.fake.incidents.after = [None] * after + [Said(500)]  # made, written to, noted
-    fault(bench.made().open, CASE)
-    number = bench.made().open(CASE)
+    fault(Sides(bench).open, CASE)
+    number = Sides(bench).open(CASE)
     (case,), (incident,) = both(bench)
     assert (incident[pair.CASE_NUMBER], case[pair.INCIDENT_NUMBER]) == (number, incident["Incident Number"])
     assert len(bench.fake.incidents.log) == 1
@@ -590,9 +722,9 @@ def test_an_answer_lost_on_the_way_leaves_one_incident_tied(bench: Bench, after:
 @of(Pair)
 def test_the_incident_is_told_once_that_it_is_over(bench: Bench) -> None:
     for case in (CASE, OTHER):
-        bench.made().open(case)
+        Sides(bench).open(case)
     for case in (CASE, OTHER):
-        bench.made().update(replace(case, status="afectación superada", note=f"Terminó para {case.client_id}"))
+        Sides(bench).update(replace(case, status="afectación superada", note=f"Terminó para {case.client_id}"))
     assert [one["values"]["Detailed Description"] for one in bench.fake.incidents.log][2:] == [
         "Afectación AF-1: afectación superada"
     ]
@@ -601,22 +733,22 @@ def test_the_incident_is_told_once_that_it_is_over(bench: Bench) -> None:
 
 @of(Pair)
 def test_an_incident_whose_affectation_was_merged_is_told_that_it_is_over(bench: Bench) -> None:
-    bench.made().open(CASE)
+    Sides(bench).open(CASE)
     for _ in range(2):
-        bench.made().update(replace(CASE, incident_id="AF-2", status="afectación superada", note="Terminó"))
+        Sides(bench).update(replace(CASE, incident_id="AF-2", status="afectación superada", note="Terminó"))
     notes = [one["values"]["Detailed Description"] for one in bench.fake.incidents.log]
     assert notes[1:] == ["Afectación AF-1: afectación superada"]
     late = replace(OTHER, incident_id="AF-2")  # opened once it had been merged
-    bench.made().open(late)
-    bench.made().update(replace(late, status="afectación superada", note="Terminó"))
+    Sides(bench).open(late)
+    Sides(bench).update(replace(late, status="afectación superada", note="Terminó"))
     notes = [one["values"]["Detailed Description"] for one in bench.fake.incidents.log]
     assert notes[3:] == ["Afectación AF-2: afectación superada"]
 
 
 @of(Pair)
 def test_an_incident_that_is_not_there_is_told_where_nothing_was_merged(bench: Bench) -> None:
-    bench.made().case.open(CASE)
-    error = fault(bench.made().update, replace(CASE, status="afectación superada"))
+    bench.made().open(CASE)
+    error = fault(Sides(bench).update, replace(CASE, status="afectación superada"))
     assert (error.permanent, "no case with key AF-1" in str(error)) == (True, True)
 
 
@@ -631,7 +763,7 @@ def test_an_incident_is_taken_back_with_the_last_of_its_cases(
     left: list[str] | None,
     over: bool,  # noqa: FBT001 - a table
 ) -> None:
-    desk, case = bench.made(promoted_only=promoted_only), replace(CASE, kind="incidente")
+    desk, case = Sides(bench, promoted_only=promoted_only), replace(CASE, kind="incidente")
     desk.open(case)
     for _ in range(2):
         desk.update(replace(case, incident_id="AF-2", status="retirado", note="Vigía retira este caso.", left=left))
@@ -643,7 +775,7 @@ def test_an_incident_is_taken_back_with_the_last_of_its_cases(
 
 @of(Pair)
 def test_an_incident_may_wait_until_a_case_is_promoted(bench: Bench) -> None:
-    waiting = bench.made(promoted_only=True)
+    waiting = Sides(bench, promoted_only=True)
     for case in (CASE, OTHER):
         waiting.open(case)
         waiting.update(replace(case, status="afectación superada", note="Terminó"))
@@ -658,9 +790,9 @@ def test_an_incident_may_wait_until_a_case_is_promoted(bench: Bench) -> None:
 
 @of(Pair)
 def test_one_that_was_promoted_after_the_end_is_told_that_it_is_over(bench: Bench) -> None:
-    bench.made(promoted_only=True).open(CASE)
+    Sides(bench, promoted_only=True).open(CASE)
     for _ in range(2):
-        bench.made(promoted_only=True).promote(replace(CASE, kind="incidente", status="afectación superada"))
+        Sides(bench, promoted_only=True).promote(replace(CASE, kind="incidente", status="afectación superada"))
     assert [one["values"]["Detailed Description"] for one in bench.fake.incidents.log][1:] == [
         "Afectación AF-1: afectación superada"
     ]
@@ -697,6 +829,11 @@ def test_what_is_wrong_in_an_inner_block_is_told_with_its_key(bench: Bench) -> N
                 "extract": {"client_id": "NIT"},
             },
             "extract.client_id: must have one group",
+        ),
+        (
+            Teams,
+            {"team": "t", "channel": "c", "client_id": "a", "client_secret": "b", "refresh_token": "r"},
+            "user: must be the id",
         ),
         (Helix, {"username": "a", "password": "b", "zone": "Bogota"}, "zone: 'Bogota' is not a time zone"),
         (

@@ -240,6 +240,14 @@ def test_a_token_withdrawn_in_the_middle_is_renewed_once(api: FakeApi) -> None:
     assert len(api.asked) == 5 + 2 + 2
 
 
+def test_a_login_that_is_refused_is_sent_once(api: FakeApi) -> None:
+    sent, login = [], api._login
+    api._login = lambda asked: sent.append(asked) or login(asked)  # type: ignore[method-assign, func-returns-value]
+    patient = Patient(api, **oauth(api, client_secret="wr0ng"))
+    error = fault(patient)
+    assert (error.whole, error.fault, len(sent)) == (True, "login", 1)
+
+
 def test_threads_share_a_token_and_its_renewal(api: FakeApi) -> None:
     patient = Patient(api, **oauth(api))
     with ThreadPoolExecutor(8) as pool:

@@ -13,15 +13,20 @@ from tests.fake_api import Asked, Said
 class Changes:
     """The changes of a list.
 
-    log: the id of each; since: tokens from before this are gone; twice: whether a page has the former state of its first row before it,
-    as Graph may.
+    log: the id of each; what: by id and place in the log, which properties changed, where it was not all; since: tokens from before this
+    are gone; twice: whether a page has the former state of its first row before it, as Graph may.
+
+    After a token a row that was there before has its id and what has changed, as the overview of delta queries has it.
     """
 
     log: list[str] = field(default_factory=list)
+    what: dict[int, frozenset[str]] = field(default_factory=dict)
     since: int = 0
     twice: bool = False
 
-    def note(self, name: str) -> None:
+    def note(self, name: str, *changed: str) -> None:
+        if changed:
+            self.what[len(self.log)] = frozenset(changed)
         self.log.append(name)
 
     def forget(self) -> None:
@@ -42,7 +47,10 @@ class Changes:
         names = [name for name in dict.fromkeys(reversed(self.log[start:stop])) if name][::-1]
         if not start:
             names = [name for name in names if name in rows]  # at first, what is there
-        page = [rows[name] if name in rows else gone(name) for name in names[first : first + size]]
+        page = [
+            self._part(rows[name], name, start, stop) if name in rows else gone(name)
+            for name in names[first : first + size]
+        ]
         if self.twice and page:
             page = [{**page[0], "fields": {"Title": "antes"}}, *page]
         if first + size < len(names):
@@ -50,3 +58,10 @@ class Changes:
         else:
             link = {"@odata.deltaLink": f"{address}?{urlencode({'$deltatoken': stop})}"}
         return Said(body={"@odata.context": "...", "value": page, **link})
+
+    def _part(self, row: dict[str, Any], name: str, start: int, stop: int) -> dict[str, Any]:
+        places = [n for n in range(start, stop) if self.log[n] == name]
+        if not start or any(n not in self.what for n in places):
+            return row
+        changed = frozenset({"id"}).union(*(self.what[n] for n in places))
+        return {key: value for key, value in row.items() if key in changed}

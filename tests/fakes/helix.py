@@ -1,6 +1,6 @@
 """The REST API of BMC Helix ITSM over the interface forms of incidents.
 
-After its documentation: /api/jwt/login answers a bare token; entries by qualification, sort, offset and limit; errors as a list with
+After its documentation: /api/jwt/login answers a bare token; entries by qualification, sort and limit; errors as a list with
 messageNumber; the form that creates answers 201 with what was asked of its own entry, which is not the incident's.
 """
 
@@ -79,12 +79,9 @@ class Helix(Fake):
         name, _, way = asked.query["sort"].rpartition(".")
         assert way == "asc"
         found.sort(key=lambda entry: entry["values"][name])
-        first, limit = int(asked.query.get("offset", 0)), int(asked.query.get("limit", 1000))
+        limit = int(asked.query.get("limit", 1000))
         names = re.fullmatch(r"values\((.+)\)", asked.query["fields"])[1].split(",")
-        page = [
-            entry | {"values": {name: entry["values"].get(name) for name in names}}
-            for entry in found[first : first + limit]
-        ]
+        page = [entry | {"values": {name: entry["values"].get(name) for name in names}} for entry in found[:limit]]
         return Said(body={"entries": page, "_links": {}})
 
     def made(self, values: dict[str, Any]) -> dict[str, Any]:
@@ -101,21 +98,29 @@ class Helix(Fake):
         return Said(status, [{"messageType": "ERROR", "messageText": "of 900123456", "messageNumber": number}])
 
 
+TOKEN = re.compile(r"""\s*(?:(\(|\)|AND\b|OR\b)|'([^']+)' (=|>=|>) "((?:[^"]|"")*)")""")
+
+
 def qualified(q: str, values: dict[str, Any]) -> bool:
-    """Whether the entry is meant: `'field' = "text"` or `'field' >= "date"`, joined by AND."""
-    for part in q.split(" AND ") if q else ():
-        found = re.fullmatch(r"'([^']+)' (=|>=) \"((?:[^\"]|\"\")*)\"", part)
-        if not found:
-            raise ValueError(part)
-        name, sign, text = found.groups()
-        text = text.replace('""', '"')
-        if sign == "=" and values.get(name) != text:
-            return False
-        if sign == ">=":
-            bound = datetime.strptime(text, "%m/%d/%Y %H:%M:%S").replace(tzinfo=UTC)
-            if datetime.fromisoformat(values[name]) < bound:
-                return False
-    return True
+    """Whether the entry is meant: `'field' = "text"`, `> "text"` or `>= "date"`, joined by AND and OR, in parentheses or not."""
+    at, said = 0, []
+    while at < len(q.rstrip()):
+        if not (found := TOKEN.match(q, at)):
+            raise ValueError(q[at:])
+        at = found.end()
+        sign, name, how, text = found.groups()
+        said.append(sign.lower() if sign else str(_holds(values.get(name), how, text.replace('""', '"'))))
+    try:
+        return bool(eval(" ".join(said) or "True", {"__builtins__": {}}))  # noqa: S307 - True, False, and, or and parentheses
+    except SyntaxError:
+        raise ValueError(q) from None
+
+
+def _holds(value: Any, how: str, text: str) -> bool:
+    if how == ">=":
+        bound = datetime.strptime(text, "%m/%d/%Y %H:%M:%S").replace(tzinfo=UTC)
+        return datetime.fromisoformat(value) >= bound
+    return bool(value == text) if how == "=" else str(value) > text
 
 
 def stamp(at: datetime) -> str:

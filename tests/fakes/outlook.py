@@ -17,6 +17,7 @@ from tests.fakes.changes import Changes
 from tests.fakes.server import SECRET, START, Fake, Tool
 
 DESK, SENDER = "pasarela@banco.example", "vigia@banco.example"
+HEADERS = "internetMessageHeaders"
 DELTA = f"/v1.0/users/{DESK}/mailFolders/inbox/messages/delta"
 
 
@@ -69,7 +70,8 @@ class Outlook(Fake):
             return Said(202)
         if asked.method == "PATCH" and user == DESK:
             self.write(name, asked.body)
-        return Said(body=box[name])
+        wanted = asked.query.get("$select", "").split(",")
+        return Said(body={key: value for key, value in box[name].items() if key != HEADERS or key in wanted})
 
     def draft(self, box: dict[str, dict[str, Any]], sent: dict[str, Any], after: str = "") -> dict[str, Any]:
         number = sum(map(len, self.boxes.values())) + 1
@@ -89,13 +91,18 @@ class Outlook(Fake):
         at = f"{self.tick():%Y-%m-%dT%H:%M:%SZ}"
         message = {name: value for name, value in sent.items() if name != "singleValueExtendedProperties"}
         message |= {"id": f"AAMk{number}", "receivedDateTime": at, "lastModifiedDateTime": at, "isDraft": False}
-        self.boxes[user][message["id"]] = {**message, "categories": [], "flag": {"flagStatus": "notFlagged"}}
+        self.boxes[user][message["id"]] = {
+            HEADERS: [],
+            **message,
+            "categories": [],
+            "flag": {"flagStatus": "notFlagged"},
+        }
         self.changes.note(message["id"])
 
     def write(self, name: str, values: dict[str, Any]) -> None:
         at = f"{self.tick():%Y-%m-%dT%H:%M:%SZ}"
         self.boxes[DESK][name] = {**self.boxes[DESK][name], **values, "lastModifiedDateTime": at}
-        self.changes.note(name)
+        self.changes.note(name, *values)
 
 
 def gone(name: str) -> dict[str, Any]:

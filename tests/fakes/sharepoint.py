@@ -37,6 +37,9 @@ class Sharepoint(Fake):
         if asked.path == ITEMS:
             return self.filtered(asked)
         found = re.fullmatch(re.escape(ITEMS) + r"/(\d+)/fields", asked.path)
+        if (one := asked.path.removeprefix(f"{ITEMS}/")) in self.items and asked.method == "GET":
+            assert asked.query == {"$expand": "fields"}
+            return Said(body=self.items[one])
         if found and found[1] in self.items and asked.method == "PATCH":
             self.write(found[1], asked.body)
             return Said(body=self.items[found[1]]["fields"])
@@ -60,7 +63,7 @@ class Sharepoint(Fake):
         self.items[name] = {
             **item, "lastModifiedDateTime": f"{self.tick():%Y-%m-%dT%H:%M:%SZ}", "fields": item["fields"] | fields,
         }  # fmt: skip
-        self.changes.note(name)
+        self.changes.note(name, "fields")
 
 
 def gone(name: str) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from tests.fake_api import Asked, Said
 from tests.fakes.changes import Changes
 from tests.fakes.server import REFRESH, SECRET, START, Fake, Tool
 
+USER = "0f0e0d0c-6666-4666-8666-000000000006"
 MESSAGES = "/v1.0/teams/T1/channels/19:abc@thread.tacv2/messages"
 
 
@@ -41,14 +42,14 @@ class Teams(Fake):
         if asked.method != "GET" and asked.headers["authorization"].removeprefix("Bearer ") not in self.users:
             return Said(403, {"error": {"code": "Forbidden", "message": "900123456"}})
         if asked.path == MESSAGES and asked.method == "POST":
-            return Said(201, self.made(asked.body["subject"], asked.body["body"]["content"]))
+            mine = {"application": None, "user": {"id": USER, "userIdentityType": "aadUser"}}
+            return Said(201, self.made(asked.body["subject"], asked.body["body"]["content"], **{"from": mine}))
         if asked.path == MESSAGES:
             return self.listed(asked)
         name = asked.path.removeprefix(f"{MESSAGES}/")
-        if name not in self.messages or asked.method != "PATCH":
+        if name not in self.messages or asked.method not in ("GET", "PATCH"):
             return Said(404, {"error": {"code": "NotFound", "message": "900123456"}})
-        self.write(name, asked.body)
-        return Said(204)
+        return Said(body=self.messages[name]) if asked.method == "GET" else self.write(name, asked.body)
 
     def listed(self, asked: Asked) -> Said:
         found = sorted(self.messages.values(), key=lambda m: m["lastModifiedDateTime"], reverse=True)
@@ -63,21 +64,23 @@ class Teams(Fake):
         name, told = f"{1_700_000_000_000 + len(self.messages)}", f"{at:%Y-%m-%dT%H:%M:%S.000Z}"
         self.messages[name] = {
             "id": name, "messageType": "message", "createdDateTime": told, "lastModifiedDateTime": told, "deletedDateTime": None,
-            "replyToId": None, "subject": subject, "body": {"contentType": "html", "content": content}, "reactions": [], **about,
+            "replyToId": None, "from": {"user": {"id": "somebody"}},
+            "subject": subject, "body": {"contentType": "html", "content": content}, "reactions": [], **about,
         }  # fmt: skip
         self.changes.note(name)
         return self.messages[name]
 
-    def write(self, name: str, values: dict[str, Any]) -> None:
+    def write(self, name: str, values: dict[str, Any]) -> Said:
         told = f"{self.tick():%Y-%m-%dT%H:%M:%S.000Z}"
         self.messages[name] = {**self.messages[name], **values, "lastModifiedDateTime": told}
-        self.changes.note(name)
+        self.changes.note(name, *values)
+        return Said(204)
 
 
 def tool(_: Path) -> Tool:
     fake = Teams()
     options = {"team": "T1", "channel": "19:abc@thread.tacv2", "client_id": "vigia", "client_secret": SECRET}
-    options |= {"token_url": f"{fake.url}/t/token", "url": f"{fake.url}/v1.0"}
+    options |= {"token_url": f"{fake.url}/t/token", "url": f"{fake.url}/v1.0", "user": USER}
 
     def add(ids: list[int]) -> None:
         for n in ids:

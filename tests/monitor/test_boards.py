@@ -264,6 +264,26 @@ def test_what_refuses_everything_is_not_asked_for_ever(bank: Bank, monkeypatch: 
     assert bank.round() == 510
 
 
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_a_board_that_takes_nothing_blames_no_row(bank: Bank, status: int) -> None:
+    """No right, or no model: one push, and all of it again as soon as that is mended."""
+    right, posts = bank.tool.right, []
+
+    def shut(asked: Any) -> Said:
+        if not asked.path.endswith("/rows"):
+            return right(asked)
+        posts.append(asked)
+        return Said(status)
+
+    bank.tool.right = shut  # type: ignore[method-assign]
+    assert bank.round() == 0
+    assert len(posts) == (2 if status == 401 else 1), "a token is renewed once"
+    assert "left out" not in bank.errors["board tablero"]
+    bank.tool.right = right  # type: ignore[method-assign]
+    assert bank.round() == 10
+    assert bank.errors == {}
+
+
 def test_a_segment_that_changes_is_told(bank: Bank) -> None:
     bank.round()
     (client,) = (one for one in bank.store.clients() if one.client_id == ACEROS)

@@ -377,3 +377,18 @@ def test_what_a_source_tells_of_its_dark_time_becomes_known_bit_by_bit():
         for m, n in zip(*(counted.cells[c].to_pylist() for c in ("minute", "known")), strict=True)
     }
     assert [known[minute("10:00") + m] for m in (0, 4, 5, 29, 30, 31)] == [0, 0, 1, 5, 0, 1]
+
+
+@pytest.mark.parametrize("amount", [None, Decimal(0)])
+def test_a_group_that_the_database_counts_as_empty_takes_back_what_it_said(amount: Decimal | None) -> None:
+    """Three were pending; two fail and one is left, then none: each of the groups has an id of its own."""
+    bank = Counting()
+    bank.close("10:00")
+    for left, failed in ((3, 0), (1, 2), (0, 3), (0, 3)):
+        groups = (("pending", left), ("failed", failed))
+        bank.arrive(
+            *(CAFE.sends("10:00", id=s, status=s, count=n, amount=amount if n == 0 else Decimal(n)) for s, n in groups)
+        )
+        assert [bank.said("10:00", what) for what in ("total", "pending", "failed")] == [3, left, failed]
+    assert total(bank.kept[-1].cells) == 0
+    assert bank.restarted().said("10:00", "failed") == 3

@@ -13,6 +13,7 @@ import requests
 from alerts.causes import Escalating
 from monitor.causes import causes
 from monitor.config import read_config
+from monitor.housekeeping import watch_promises
 from monitor.jobs import scheduled
 from monitor.metrics import Metrics
 from monitor.service import Service
@@ -84,7 +85,7 @@ def test_the_service_looks_at_the_promises_by_itself(tmp_path: Path):
     late = replace(THEIRS[0], opened_at=ago(40), reported_at=ago(40))
     store.commit(Step(cases=[late, replace(THEIRS[1], opened_at=ago(25), reported_at=ago(25))]), NOW)
     service = Service(config, store, clock=lambda: NOW)
-    service.watch_promises()
+    watch_promises(service)
     text = service.metrics.exposition().decode()
     assert 'vigia_cases_at_risk{product="pagos",segment=""} 1.0' in text
     assert 'vigia_cases_breached{product="pagos",segment=""} 1.0' in text

@@ -47,6 +47,10 @@ def rules() -> list[Rule]:
     return [
         Limit(Spec(name="fallas", grain=pairs, severity=Severity.CRITICAL, **few, **quick), when="failed_rate > 0.2"),
         Limit(Spec(name="lentas", grain=pairs, **few, **quick), when="latency_p95 > 3000 or pending > 15"),
+        Limit(
+            Spec(name="largas", grain=Grain(), for_=timedelta(minutes=15), keep_firing_for=timedelta(minutes=5), **few),
+            when="failed_rate > 0.05",
+        ),
         Limit(Spec(name="codigos", grain=pairs, **quick), when="new_error_codes > 0"),
         Limit(Spec(name="varios", grain=Grain((), 3), **quick), when="clients_failing >= 3 and failed_amount > 500"),
         Limit(Spec(name="un_cliente", grain=by_client, **quick), when="failed >= 4"),
