@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import structlog
 
 from monitor import tables as t
+from monitor.kept_clocks import keep_clocks
 from monitor.leading import reported
 from monitor.months import keep_months
 from monitor.retention import compact, prune
-from monitor.sla import LATELY, keep_clocks
+from monitor.sla import LATELY
 from monitor.trail import HEAD
 
 if TYPE_CHECKING:

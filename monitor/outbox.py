@@ -38,7 +38,7 @@ DOUBLINGS = 16
 NOTIFY = "notify"
 """The action of a message to a receiver."""
 TIED = ".incident"
-"""What follows a desk's name, a message's key and a case's for the desk's other side (see `connectors.desks.pair`)."""
+"""What follows a desk's name, a message's key and action and a case's key for the desk's other side (see `connectors.desks.pair`)."""
 PROMOTE = "promote"
 """The action of a message that a case is an incidente by now."""
 Tell = Callable[[Mapping[str, Any]], str]
@@ -196,7 +196,7 @@ def deliver(
             young = clock() - message["created_at"] < PATIENCE
             often = message["attempts"] + 1 < A_DAY
             patient = {"open": True, PROMOTE: True, NOTIFY: young or lacks, "update": often or lacks, "withdraw": often}
-            dead = permanent and not whole and not patient.get(message["action"], lacks)
+            dead = permanent and not whole and not patient.get(message["action"].removesuffix(TIED), lacks)
             # After a rest another one's turn comes first: one that alone is refused so may not keep all others waiting.
             pause = LONGEST_WAIT + FIRST_WAIT if whole else LONGEST_WAIT if permanent else wait
             put_off(store, message["id"], why, clock() + pause, dead=dead)
@@ -238,8 +238,8 @@ def _shut(desk: CaseDesk | None) -> bool:
 
 def _then(desks: Mapping[str, CaseDesk], message: Mapping[str, Any]) -> list[Message]:
     """The same to the desk's other side, which waits for it and holds up nothing of its own."""
-    key, case_key, desk = (f"{message[name]}{TIED}" for name in ("key", "case_key", "desk"))
-    return [Message(key, case_key, desk, message["action"], dict(message["payload"]))] if desk in desks else []
+    key, case_key, desk, action = (f"{message[name]}{TIED}" for name in ("key", "case_key", "desk", "action"))
+    return [Message(key, case_key, desk, action, dict(message["payload"]))] if desk in desks else []
 
 
 def _send(
@@ -258,9 +258,10 @@ def _send(
     opened_at = datetime.fromisoformat(payload["opened_at"]).astimezone(UTC)
     number = number_of(store, message["case_key"].removesuffix(TIED))
     case = Case(**payload | {"opened_at": opened_at, "number": number})
-    if message["action"] == "open":
+    action = message["action"].removesuffix(TIED)
+    if action == "open":
         return desk.open(case)
-    if message["action"] != PROMOTE:
+    if action != PROMOTE:
         desk.update(case)
     elif promote := getattr(desk, PROMOTE, None):
         promote(case)

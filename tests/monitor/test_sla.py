@@ -13,8 +13,9 @@ from monitor import listing, tallies
 from monitor.business import ServiceHours
 from monitor.calendar import Calendar
 from monitor.clocks import first_words
+from monitor.kept_clocks import keep_clocks
 from monitor.metrics import Metrics
-from monitor.sla import keep_clocks, standing
+from monitor.sla import standing
 from monitor.store import Step, Store
 from tests.monitor.conftest import ACEROS, DECISIONS, INCIDENTS, MOLINOS, NOW, NUBE, SLOW, THEIRS, ago
 
