@@ -147,6 +147,7 @@ def test_since_when_something_is_wrong_is_carried_over(bank: Bank) -> None:
         ("vigia.db", "other.db", "monitor.database"),
         ("[monitor]", '[monitor]\nlisten = "127.0.0.1:9999"', "monitor.listen"),
         ("[sources.crm]", '[demo]\ndatabase = "bank.db"\n[sources.crm]', "demo"),
+        ("[sources.crm]", '[users.ana]\ntoken = "0123456789abcdef"\n[sources.crm]', "users.ana.token"),
     ],
 )
 def test_what_cannot_change_while_it_runs_is_refused(bank: Bank, old: str, new: str, key: str) -> None:
