@@ -99,18 +99,20 @@ def made(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Config:
     return read_config(tmp_path / "config.toml")
 
 
+def leading(monkeypatch: pytest.MonkeyPatch, port: int) -> None:
+    """All names lead to a port of ours."""
+    there = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: there)
+
+
 def nobody(monkeypatch: pytest.MonkeyPatch) -> None:
-    """All names lead to a port where nobody listens."""
-    port = free_port()
-    monkeypatch.setattr(
-        socket, "getaddrinfo", lambda *_, **__: [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
-    )
+    """Nobody listens."""
+    leading(monkeypatch, free_port())
 
 
-def no_tls(monkeypatch: pytest.MonkeyPatch) -> None:
-    """All names lead to one who speaks no TLS, and says what was sent."""
-    server = socket.create_server(("127.0.0.1", 0))
-    address = server.getsockname()
+@pytest.fixture(scope="module")
+def plain() -> Iterator[int]:
+    """The port of one who speaks no TLS, and says what was sent."""
 
     def answer() -> None:
         with suppress(OSError):
@@ -120,9 +122,20 @@ def no_tls(monkeypatch: pytest.MonkeyPatch) -> None:
                     asked.settimeout(0.5)
                     asked.sendall(b"220 " + asked.recv(4096) + b"\r\n")
 
-    Thread(target=answer, daemon=True).start()
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [(socket.AF_INET, socket.SOCK_STREAM, 6, "", address)])
-    monkeypatch.setattr("connectors.exchange.CONNECT", 1.0)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = Thread(target=answer, daemon=True)
+        thread.start()
+        yield server.getsockname()[1]
+        server.shutdown(socket.SHUT_RDWR)
+        thread.join()
+
+
+def no_tls(port: int) -> Callable[[pytest.MonkeyPatch], None]:
+    def leads(monkeypatch: pytest.MonkeyPatch) -> None:
+        leading(monkeypatch, port)
+        monkeypatch.setattr("connectors.exchange.CONNECT", 1.0)
+
+    return leads
 
 
 def echo(status: int) -> Callable[[pytest.MonkeyPatch], None]:
@@ -151,7 +164,7 @@ class Raw(io.BytesIO):
 
 
 WAYS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
-    "nobody": nobody, "no TLS": no_tls, "200": echo(200), "302": echo(302), "401": echo(401), "403": echo(403), "500": echo(500),
+    "nobody": nobody, "200": echo(200), "302": echo(302), "401": echo(401), "403": echo(403), "500": echo(500),
 }  # fmt: skip
 
 
@@ -195,6 +208,7 @@ def asked(config: Config) -> Iterator[tuple[Any, Callable[[], Any]]]:
 def test_no_error_and_no_repr_shows_one(
     made: Config,
     name: str,
+    plain: int,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
     capfd: pytest.CaptureFixture[str],
@@ -202,7 +216,7 @@ def test_no_error_and_no_repr_shows_one(
     caplog.set_level("INFO")  # as the daemon at its most talkative
     assert MARK not in repr(made), "the configuration as pydantic and dataclasses show it"
     failed, told = 0, []
-    for how, way in WAYS.items():
+    for how, way in (WAYS | {"no TLS": no_tls(plain)}).items():
         with monkeypatch.context() as patched:
             way(patched)
             for thing, call in asked(made):
