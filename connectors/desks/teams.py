@@ -62,6 +62,7 @@ class Teams:
         self._messages = f"{url}/teams/{team}/channels/{channel}/messages"
         self.session = Session(self._messages, login=login, timeout=timeout)
         self._letters, self._done, self._user = Letters(extract), done or ["✅"], user
+        self.reads_only = "" if refresh_token else "the block has no `refresh_token`"
         self._delta = Delta(
             self.session, f"{self._messages}/delta", changed="lastModifiedDateTime", shape=self._row, lacks=_lacks,
             one=self._messages,

@@ -332,6 +332,18 @@ def test_vigia_check_says_why_it_cannot_be_used(tool: Tool, tmp_path: Path) -> N
     assert len(line) > len(f"desk tool: {tool.fake.url}")
 
 
+@pytest.mark.parametrize(
+    ("tool", "without"), [("webpage", "form"), ("teams", "refresh_token"), ("imap", "sender")], indirect=["tool"]
+)
+def test_vigia_check_fails_for_a_desk_that_opens_nothing(tool: Tool, without: str, tmp_path: Path) -> None:
+    tool.add([0])
+    code, said = checked(tool, tmp_path, {name: value for name, value in tool.desk.items() if name != without})
+    assert code == 1, said
+    (line,) = (line for line in said.splitlines() if line.startswith("desk tool: "))
+    assert line.endswith(f"; reads only, opens no cases: the block has no `{without}`")
+    assert "; 1 rows can be used\n" in said, "as a source it serves"
+
+
 def _open_all(kind: str, options: dict[str, Any], keys: list[str], both: Any) -> dict[str, str]:
     opened, found = load("desks", kind)(**options), {}
     for key in keys:
