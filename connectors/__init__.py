@@ -120,7 +120,8 @@ class Source(Protocol):
 class Case:
     """A case as a desk is asked to open or to change it: `key` is ours, and the same key is the same case for ever.
 
-    left: of one that is taken back, the kinds of those that still stand for the affectation for which it was opened (None: not told).
+    number: the desk's own for it, where it has told one; left: of one that is taken back, the kinds of those that still stand for the
+    affectation for which it was opened (None: not told).
     """
 
     key: str
@@ -136,6 +137,7 @@ class Case:
     status: str = "abierto"
     note: str = ""
     left: Collection[str] | None = None
+    number: str = ""
 
 
 @runtime_checkable

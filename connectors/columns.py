@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Literal
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Literal
 
 import duckdb
 import pyarrow as pa
@@ -14,8 +16,13 @@ import pyarrow.compute as pc
 from connectors import SourceError
 from connectors.roles import TIME
 
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
 _PROBE = "TIMESTAMPTZ '2026-11-21 13:02:00'"
 """A time whose every part is another number."""
+FAR = datetime(2200, 1, 1, tzinfo=UTC)
+"""What is later is a sentinel."""
 _NUMBER = r"[+-]?([0-9]{1,3}(\.[0-9]{3})+|[0-9]+)(,[0-9]+)?"
 """With a decimal comma, dots between thousands or none."""
 _EPOCH = """CASE WHEN {0} BETWEEN 631152000 AND 7258118400 THEN to_timestamp({0})
@@ -32,10 +39,9 @@ class Read:
 
 
 def text(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """A column as trimmed text, '' for null; whole numbers without a point: 900123456.0 is '900123456'."""
+    """A column as trimmed text, '' for null; whole numbers without a point: 900123456.0 is '900123456'; a list as JSON."""
+    column = _plain(column)
     kind = column.type
-    if pa.types.is_dictionary(kind):
-        column = column.cast(kind.value_type)
     if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
         with suppress(pa.ArrowInvalid):  # not all of them are whole
             column = pc.if_else(pc.is_null(column, nan_is_null=True), None, column).cast(pa.int64())
@@ -83,9 +89,17 @@ class Reader:
             )
 
     def read(
-        self, columns: dict[str, pa.ChunkedArray], kinds: dict[str, pa.DataType], *, plain: bool = False
+        self,
+        columns: dict[str, pa.ChunkedArray],
+        kinds: dict[str, pa.DataType],
+        *,
+        plain: bool = False,
+        endless: Collection[str] = (),
     ) -> dict[str, Read]:
-        """Each column in its kind: a timestamp, a decimal, float64 or int64. plain: as if neither format nor comma were given."""
+        """Each column in its kind: a timestamp, a decimal, float64 or int64. plain: as if neither format nor comma were given.
+
+        endless: those of which a time past FAR (`infinity`, 31 December 9999) means that there is none: they are null.
+        """
         if not columns:
             return {}
         columns = {name: _plain(column) for name, column in columns.items()}
@@ -102,7 +116,10 @@ class Reader:
                 if comma and want != TIME and _textual(kind)
             ]
             cells = f"(SELECT * REPLACE ({', '.join(points)}) FROM cells)" if points else "cells"
-            found = ", ".join(f"{_expression(*one, form)} AS {one[0]}" for one in wanted)
+            found = ", ".join(
+                f"{_expression(*one, form, endless=n in endless)} AS {one[0]}"
+                for n, one in zip(names, wanted, strict=True)
+            )
             read = self._duck.sql(f"SELECT {found} FROM (SELECT *{times} FROM {cells})").to_arrow_table()
         except duckdb.Error as error:
             raise SourceError(
@@ -111,15 +128,25 @@ class Reader:
         finally:
             self._duck.unregister("cells")
         return {
-            name: Read(values := read.column(i).cast(kinds[name]), _unreadable(columns[name], values))
+            name: _found(read.column(i).cast(kinds[name]), columns[name], endless=name in endless)
             for i, name in enumerate(names)
         }
 
 
 def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Without a dictionary; a list or an object in a cell as JSON text."""
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
+    if pa.types.is_nested(column.type):
+        cells = column.to_pylist()
+        written = [None if cell is None else json.dumps(cell, ensure_ascii=False, default=str) for cell in cells]
+        column = pa.chunked_array([pa.array(written, pa.string())])
     return column.cast(pa.string()) if pa.types.is_null(column.type) else column
+
+
+def _found(values: pa.ChunkedArray, cells: pa.ChunkedArray, *, endless: bool) -> Read:
+    wrong = _unreadable(cells, values)
+    return Read(pc.if_else(pc.equal(values, FAR), None, values) if endless else values, wrong)
 
 
 def _unreadable(cells: pa.ChunkedArray, values: pa.ChunkedArray) -> pa.ChunkedArray | None:
@@ -159,13 +186,15 @@ def _time(cell: str, kind: pa.DataType, form: str) -> str:
     return f"TRY_CAST({cell} AS TIMESTAMPTZ)" if _dated(kind) or _textual(kind) else "NULL::TIMESTAMPTZ"
 
 
-def _expression(cell: str, kind: pa.DataType, wanted: pa.DataType, form: str) -> str:
+def _expression(cell: str, kind: pa.DataType, wanted: pa.DataType, form: str, *, endless: bool) -> str:
     number = f"TRY_CAST({cell} AS DOUBLE)"
     if wanted == TIME:
         counted = not form and not _dated(kind)
         epoch = f" WHEN t_{cell} IS NULL THEN {_EPOCH.format(number)}" if counted else ""
-        near = f"t_{cell} BETWEEN TIMESTAMPTZ '1900-01-01' AND TIMESTAMPTZ '2200-01-01'"
-        return f"CASE WHEN {near} THEN t_{cell}{epoch} END"
+        far = f"TIMESTAMPTZ '{FAR.isoformat()}'"
+        near = f"t_{cell} BETWEEN TIMESTAMPTZ '1900-01-01' AND {far}"
+        later = f" WHEN t_{cell} > {far} THEN {far}" if endless else ""
+        return f"CASE WHEN {near} THEN t_{cell}{later}{epoch} END"
     if pa.types.is_decimal(wanted):
         return f"TRY_CAST({cell} AS DECIMAL({wanted.precision}, {wanted.scale}))"
     if pa.types.is_integer(wanted):

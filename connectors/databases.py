@@ -13,7 +13,7 @@ from urllib.parse import quote
 import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
-from connectors import SourceError
+from connectors import SourceError, beyond
 from connectors.broken import hushed
 from connectors.frozen import Watch
 from connectors.sqlstates import meaning
@@ -60,6 +60,8 @@ class Database:
         made: Any = dialect.connect(*args, **options)
         if self.backend == "postgresql" and hasattr(made, "fileno"):
             self._thread.watch.hold(made.fileno())
+        if dialect.driver == "psycopg":
+            beyond.bear(made, dialect.loaded_dbapi.DataError)
         return made
 
     @contextmanager
@@ -126,6 +128,7 @@ class Database:
                 connection.execute(sa.text(f"SET SESSION {name} = {shorter}"))
             case "sqlite":
                 end = monotonic() + self._timeout
+                held.text_factory = lambda text: text.decode(errors="replace")  # a byte that is none stops no other row
                 held.set_progress_handler(lambda: monotonic() > end, 100_000)
             case "oracle" if self.address.get_driver_name() == "oracledb":
                 held.call_timeout = int(self._timeout * 1000)

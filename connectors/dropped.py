@@ -45,6 +45,7 @@ class Dropped:
         self._settled, self._lag, self._repeats = 0.0 if folder.whole else settled.total_seconds(), lag, repeats
         self._bad: dict[bytes, SourceError] = {}
         self._looked: dict[str, Waiting] = {}
+        self._owed = False
 
     def poll(self, cursor: Cursor | None, now: datetime) -> Batch:
         """What was dropped since `cursor`; at most about 128 MB or 500 files."""
@@ -79,19 +80,24 @@ class Dropped:
                 else f"1 file waits until it lies still {still}"
             )
             taken.notes.append(Reject(self.folder.shown, words))
-        fault = self._read(ready, marks, state, taken, now.timestamp())
-        untold = [f for f in ready if marks[f.name] in self._bad and state.bad.get(f.name) != text(marks[f.name])]
-        if untold and taken.some:
-            taken.drained = False
-        elif untold and taken.drained:
-            # In a batch of their own: what they hold is lost until they are mended, and the time is told as unknown.
+        owed = self._owed and bool(self._untold(ready, marks, state))
+        fault = None if owed else self._read(ready, marks, state, taken, now.timestamp())
+        untold = self._untold(ready, marks, state)
+        # In a batch of their own: what they hold is lost until they are mended, and the time is told as unknown. The next one, whatever
+        # else has come by then.
+        self._owed = bool(untold) and taken.some and taken.drained
+        if untold and taken.drained and not taken.some:
             state.bad |= {file.name: text(marks[file.name]) for file in untold}
             taken.rejects = [Reject(file.called, str(self._bad[marks[file.name]]), "file") for file in untold]
         if fault and not taken.some and not taken.notes:
             raise fault
         state.polled = now.timestamp()
-        taken.drained = taken.drained and fault is None
+        taken.drained = taken.drained and fault is None and not owed and not self._owed
         return taken.batch(state.cursor(), self._vouched(state, now))
+
+    def _untold(self, ready: Sequence[Found], marks: dict[str, bytes], state: State) -> list[Found]:
+        """Those that could not be read, of which nothing was said yet."""
+        return [f for f in ready if marks[f.name] in self._bad and state.bad.get(f.name) != text(marks[f.name])]
 
     def _vouched(self, state: State, now: datetime) -> datetime | None:
         """Until when all has come: what waits may hold rows from when it was not there yet, and none from before that."""

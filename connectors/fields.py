@@ -11,7 +11,7 @@ from typing import Any
 from connectors import Case, SourceError, answers
 from connectors.roles import ROLES
 
-WRITTEN = (*(field.name for field in fields(Case) if field.name != "left"), "reported_by")
+WRITTEN = (*(field.name for field in fields(Case) if field.name not in ("left", "number")), "reported_by")
 """What a tool can be sent of a case. `reported_by` is always `monitor`: read back, ours are not the client's own."""
 READ = (*ROLES["cases"].names, "id_type")
 PRESENT = ("status", "note")

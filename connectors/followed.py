@@ -42,6 +42,7 @@ class Followed:
 
     def __init__(self, path: str, records: Records, lag: timedelta) -> None:
         self.path, self._records, self._lag = path, records, lag
+        self._owed: list[str] = []
 
     def poll(self, cursor: Cursor | None, now: datetime) -> Batch:
         """What was added since `cursor`; at most about 128 MB."""
@@ -57,17 +58,19 @@ class Followed:
         order = sorted(paths, key=lambda path: path not in places)
         known = {**{name: place for name, (_, place) in gone.items()}, **before, **places}
         bad = {name: told for name, told in (cursor or {}).get("bad", {}).items() if name in paths}
-        taken = self._read(order, places, known, bad, now)
-        if taken.aside and not taken.read and not taken.tables:
+        owed = [name for name in order if name in self._owed]
+        taken = self._read(owed or order, places, known, bad, now)
+        if taken.aside and not taken.read and not owed:
             raise next(iter(taken.aside.values()))
-        bad = {name: told for name, told in bad.items() if name in taken.aside or not taken.drained}
+        bad = {name: told for name, told in bad.items() if name in taken.aside or owed or not taken.drained}
         untold = [name for name in taken.aside if name not in bad]
-        if untold and taken.some:
-            taken.drained = False
-        elif untold and taken.drained:
-            # In a batch of their own: what they hold is lost until they are mended, and the time is told as unknown.
+        # In a batch of their own: what they hold is lost until they are mended, and the time is told as unknown. The next one, whatever
+        # else has come by then.
+        self._owed = untold if taken.some and taken.drained else []
+        if untold and taken.drained and not taken.some:
             bad |= {name: [_told(name, fault), str(fault)] for name, fault in taken.aside.items() if name in untold}
             taken.rejects = [Reject(Path(name).name, str(taken.aside[name])) for name in untold]
+        taken.drained = taken.drained and not owed and not self._owed
         if cursor and paths and not (before.keys() & set(paths)) and not any(fnmatch(n, self.path) for n in before):
             taken.notes = [Reject(self.path, "read from the beginning: what was read before lay elsewhere")]
         after: Cursor = {"files": places}

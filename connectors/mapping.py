@@ -170,7 +170,8 @@ class Mapping:
         found = {
             name: table.column(self._theirs(name)) for name in self._types if self._theirs(name) in table.column_names
         }
-        read = self._reader.read({n: c for n, c in found.items() if self._types[n] != pa.string()}, self._types)
+        typed = {n: c for n, c in found.items() if self._types[n] != pa.string()}
+        read = self._reader.read(typed, self._types, endless=("until",))
         texts = [name for name in found if name not in read]
         with ThreadPoolExecutor(4) as pool:  # Arrow trims without the interpreter's lock
             trimmed = dict(zip(texts, pool.map(text, [found[name] for name in texts]), strict=True))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import re
 import tempfile
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 SHORTEST = 4
 """Signs of a secret: what is shorter is everywhere in the words around it, too."""
+_SIGNED = re.compile(r"(https?://[^\s?]*)\?\S*")
+"""An address of the web with what stands behind it: a library may have written its signature in another way than we."""
 _LOGIN = {
     "AuthenticationException",
     "PasswordRequiredException",
@@ -40,7 +43,8 @@ def told(place: str, error: BaseException, secrets: Sequence[str], seconds: floa
     names = {cls.__name__ for one in chain for cls in type(one).__mro__}
     answers = [answer for one in chain if isinstance(answer := getattr(one, "response", None), dict)]
     codes = {str(answer.get("Error", {}).get("Code")) for answer in answers}
-    words = hushed(" ".join(str(error).split()) or type(error).__name__, secrets)
+    words = _SIGNED.sub(r"\1?***", " ".join(str(error).split()) or type(error).__name__)
+    words = hushed(words, secrets)
     kind: Fault = "other"
     lasting = False
     if names & _LOGIN or codes & _NOT_LET_IN or "No authentication methods" in words:

@@ -30,6 +30,7 @@ class Taken:
     left: int = field(default_factory=lambda: LIMIT)
     drained: bool = True
     _standing: list[tuple[int, Where]] = field(default_factory=list)
+    _kinds: dict[str, pa.DataType] = field(default_factory=dict)
 
     @property
     def some(self) -> bool:
@@ -39,8 +40,10 @@ class Taken:
     def add(self, piece: Piece) -> bool:
         """A file's rows under those of the others; False, and they are left, if their columns are of other kinds."""
         if piece.table.num_rows:
-            if self.tables and not alike(self.tables[0].schema, piece.table.schema):
+            kinds = {column.name: column.type for column in piece.table.schema}
+            if any(self._kinds.get(name, kind) != kind for name, kind in kinds.items()):
                 return False
+            self._kinds |= kinds
             if piece.where:
                 self._standing.append((piece.table.num_rows, piece.where))
             self.tables.append(piece.table)
@@ -57,8 +60,3 @@ class Taken:
             table, cursor, self.drained, until if self.drained else None, tuple(self.rejects), where, tuple(self.notes),
             rejected=self.rejected,
         )  # fmt: skip
-
-
-def alike(one: pa.Schema, other: pa.Schema) -> bool:
-    """Whether tables of these columns can stand one under the other."""
-    return all(one.field(name).type == other.field(name).type for name in set(one.names) & set(other.names))

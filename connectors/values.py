@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from datetime import date, datetime
 from decimal import Decimal
 from hashlib import blake2b
@@ -93,14 +94,31 @@ def lies_ahead(value: Any, now: datetime) -> bool:
     if isinstance(value, str) and re.match(r"\d{4}-\d\d-\d\d", value):
         try:
             value = datetime.fromisoformat(value)
-        except ValueError:
-            return False
+        except ValueError:  # 2026-13-45
+            return bool(value[:10] > (now + AHEAD).date().isoformat())
     if not isinstance(value, date):
         return False
     limit = now + AHEAD
     if not isinstance(value, datetime):
         return value > limit.date()
     return value > (limit if value.tzinfo else limit.replace(tzinfo=None))
+
+
+def kind(value: Any) -> str:
+    """What order it stands in: of times, texts that begin as one among them, of numbers, or of others."""
+    if isinstance(value, date) or (isinstance(value, str) and re.match(r"\d{4}-\d\d-\d\d", value)):
+        return "time"
+    return "number" if isinstance(value, int | float | Decimal) else type(value).__name__
+
+
+def strangers(values: Sequence[Any], before: Any) -> int:
+    """How many of the last, of values in their order, are of another kind than `before` is; where that tells nothing, than most are."""
+    own = kind(before)
+    if not values or kind(values[-1]) == own or (before is None and kind(values[0]) == kind(values[-1])):
+        return 0
+    kinds = [kind(value) for value in values]
+    known = own if own in ("time", "number") else Counter(kinds).most_common(1)[0][0]
+    return next((n for n, one in enumerate(reversed(kinds)) if one == known), len(kinds))
 
 
 def digest(row: Sequence[Any]) -> str:

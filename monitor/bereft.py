@@ -16,6 +16,7 @@ from monitor.claims import LEFT
 from monitor.config import Config
 from monitor.database import StoreError
 from monitor.faults import Fault
+from monitor.outbox import TIED
 from monitor.standing import Row, only, rows
 from monitor.store import Store
 
@@ -25,6 +26,7 @@ log = structlog.get_logger()
 def bereft(store: Store, desks: Collection[str]) -> dict[str, set[str]]:
     """By desk that is none of these, the keys of the open cases that it holds."""
     d, o, i = t.decisions.c, t.outbox.c, t.incidents.c
+    desks = [*desks, *(f"{name}{TIED}" for name in desks)]
     firing = only(t.incidents, "id", i.state == IncidentState.FIRING)
     opened = (d.action == Action.OPEN, d.withdrawn_at.is_(None), d.desk.not_in(["", *desks]), d.incident_id.in_(firing))
     waits = (o.state.in_(LEFT), o.action != "notify", o.desk.not_in(desks))

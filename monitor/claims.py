@@ -53,11 +53,12 @@ def claim(
         return dict(row) if taken.rowcount else None
 
 
-def confirm(store: Database, message_id: int, reference: str, now: datetime) -> None:
-    """It was sent; `reference` is the other side's number."""
+def confirm(store: Database, message_id: int, reference: str, now: datetime, then: Iterable[Message] = ()) -> None:
+    """It was sent; `reference` is the other side's number. then: what is to be sent now that it was."""
     values = {"state": "sent", "sent_at": now, "reference": reference, "error": ""}
     with store.writing() as c:
         c.execute(t.outbox.update().where(t.outbox.c.id == message_id).values(values))
+        post(c, then, now)
 
 
 def put_off(store: Database, message_id: int, error: str, due_at: datetime, *, dead: bool) -> None:
@@ -92,6 +93,14 @@ def opened_as(store: Database, numbers: Collection[str]) -> list[tuple[str, str]
 def whose(client_id: str, found: Iterable[Decision]) -> Decision | None:
     """Of ours with one number, the one of the client for whom a tool has that number; a tool that names no client means the first."""
     return next((one for one in found if client_id in ("", one.client_id)), None)
+
+
+def number_of(store: Database, case_key: str) -> str:
+    """What its desk called the case when it was opened; '' while it has not answered."""
+    o = t.outbox.c
+    opened = t.outbox.select().with_only_columns(o.reference).where(o.case_key == case_key, o.action == "open")
+    with store.reading() as c:
+        return str(c.execute(opened).scalar() or "")
 
 
 def waiting(store: Database) -> list[tuple[str, datetime]]:

@@ -6,8 +6,7 @@ known, what was not is polled again from the committed cursors.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 
@@ -28,7 +27,7 @@ from monitor.first_reading import unknown
 from monitor.intake import Rows, cases_of, clients_of, holdings_of, stories_of
 from monitor.lateness import EVENTS
 from monitor.mending import Promotions, remember, take
-from monitor.patience import Standing
+from monitor.patience import Standing, Standings
 from monitor.pipeline import Pipeline, Status
 from monitor.portfolio import Portfolio
 from monitor.standing import only, tuples
@@ -112,10 +111,11 @@ class Judge:
         )
         self._promotions = Promotions()
         self._traces = Traces(self.windows, calendar)
-        self.sources = {name: Standing() for name, source in config.sources.items() if source.block.role in EVENTS}
+        events = [name for name, source in config.sources.items() if source.block.role in EVENTS]
+        self.sources = Standings(events, monitor.patience, monitor.lateness)
         self._began = clock()
         self._unheard = set(config.sources)
-        self._said: list[Said] | None = None
+        self.said: list[Said] | None = None
         self.words: list[Status] = []
         """What the rules say now, of each scope: for the board, the API and metrics alike."""
         self._restore()
@@ -129,7 +129,9 @@ class Judge:
         for name, (_, until) in self.store.cursors().items():
             if name in self.sources:
                 self.sources[name].complete_until = until
-        self._gaps(json.loads(marks.get("dark", "null")))
+        self.sources.recall(marks, gaps := self.store.gaps())
+        for gap in gaps:
+            self.windows.gap(*gap)
         since = 0 if self.judged_until is None else self.judged_until - 2 * self.windows.hold
         dark = [one.dark_from for one in self.sources.values() if one.dark_from is not None]
         since = min([since, *(first - self.windows.hold for first in dark)])
@@ -158,16 +160,6 @@ class Judge:
     def _go_on(self) -> None:
         if self._ending():
             raise Stopped
-
-    def _gaps(self, dark: Mapping[str, tuple[int, int]] | None) -> None:
-        """When a source was not known; dark: those that had not caught up (None: what is stored does not say so)."""
-        for source, start, stop in self.store.gaps():
-            self.windows.gap(source, start, stop)
-            standing = self.sources.get(source)
-            if dark is None and standing and standing.complete_until and stop > minute_of(standing.complete_until):
-                standing.dark_from = min(start, standing.dark_from or start)
-        for source in self.sources.keys() & (dark or {}):
-            self.sources[source].dark_from, self.sources[source].played = (dark or {})[source]
 
     def _train(self, end: int, stored: Iterator[int]) -> None:
         """Let the models learn, a day at a time, of what is held or still `stored`: that is read as its day comes."""
@@ -230,7 +222,7 @@ class Judge:
                 self._take(item, step, done)
         if fresh := [cells for kind, cells in step.cells if kind == "cells"]:
             self.windows.hold_cells(pa.concat_tables(fresh))  # once for all sources
-        until = self._closed(now)
+        until = None if self._waits(now) else self.sources.closed(now, watching=self.judged_until is not None)
         if until is not None and self.judged_until is None:
             self._train(until, iter(()))
             self.judged_until = until
@@ -239,9 +231,7 @@ class Judge:
         if until is not None and self.judged_until is not None and until > self.judged_until:
             self._judge(until, now, step, done)
         step.judged_until = self.judged_until
-        step.marks["last_act"] = str(self._last_act)
-        dark = {name: (s.dark_from, s.played) for name, s in self.sources.items() if s.dark_from is not None}
-        step.marks["dark"] = json.dumps(dark)
+        step.marks |= {"last_act": str(self._last_act), **self.sources.marks()}
         step.messages += messages(self.pipeline, self.store, step.changes, now)
         self.store.commit(step, now)
         done.changes = step.changes
@@ -295,7 +285,7 @@ class Judge:
             if unread and standing.complete_until and self.judged_until is not None:
                 done.untrained = True
         dark = self._played(standing, table, closing)
-        if not rows.wrong and (rows.drained or self._answered(standing) >= (self.judged_until or ENDLESS)):
+        if not rows.wrong and (rows.drained or self.sources.answered(rows.source) >= (self.judged_until or ENDLESS)):
             standing.caught_up()
         if rows.role == "metrics":
             placed, late = self.windows.place_metrics(table, source=rows.source, closing=closing)
@@ -310,10 +300,6 @@ class Judge:
         step.cells += [("cells", counted.cells), ("ledger", counted.ledger), ("doubtful", counted.doubtful)]
         done.counted[rows.source] = counted
 
-    def _answered(self, standing: Standing) -> int:
-        """The first minute that it does not vouch for."""
-        return minute_of(standing.complete_until - self.config.monitor.lateness) if standing.complete_until else 0
-
     @staticmethod
     def _played(standing: Standing, table: pa.Table, closing: int | None) -> tuple[int, int] | None:
         """Where what it tells of its dark minutes is known, as `monitor.cells.count` takes it."""
@@ -323,28 +309,15 @@ class Judge:
         standing.play(pc.quantile(times, BEGINS, interpolation="lower")[0].as_py() // MINUTE, closing)
         return standing.dark_from, standing.played
 
-    def _closed(self, now: datetime) -> int | None:
-        """The first minute that is still open, by the sources' own word; None until each has been read once."""
-        patience = self.config.monitor.patience
-        if self._unheard and now - self._began <= patience:
-            return None  # a client's own case may be waiting there
-        known = {name: s.complete_until for name, s in self.sources.items() if s.complete_until}
-        unread = [s for name, s in self.sources.items() if name not in known and s.waited_for(now, patience)]
-        if unread or not known:
-            return None
-        waited = {n: until for n, until in known.items() if self.sources[n].waited_for(now, patience)}
-        return minute_of(min((waited or known).values()) - self.config.monitor.lateness)
+    def _waits(self, now: datetime) -> bool:
+        """For the first word of each source: a client's own case may be waiting there."""
+        return bool(self._unheard) and now - self._began <= self.config.monitor.patience
 
     def _judge(self, until: int, now: datetime, step: Step, done: Done) -> None:
         start = self.judged_until or 0
-        for name, standing in self.sources.items():
-            answered = self._answered(standing)
-            if answered < until:
-                # Past our patience the others are judged without it: what it feeds is unknown, not zero.
-                dark = (name, max(answered, start), until)
-                standing.dark_from = dark[1] if standing.dark_from is None else standing.dark_from
-                self.windows.gap(*dark)
-                step.gaps.append(dark)
+        for dark in self.sources.left_out(start, until):
+            self.windows.gap(*dark)
+            step.gaps.append(dark)
         # A day more than base rates need: what begins now may turn out to have begun some time ago.
         self.windows.prune(start - HISTORY - DAY - self._longest())
         changes = self.pipeline.judge(start, until, now=now)
@@ -357,8 +330,8 @@ class Judge:
         ways = {rule.spec.name: rule.ways for rule in self.pipeline.rules}
         self.words = valid(self.pipeline.status.values(), until, self.windows.dark(until))
         said = summed(self.words, ways)
-        if said != self._said:
-            step.verdicts, self._said = [asdict(one) for one in said], said
+        if said != self.said:
+            step.verdicts, self.said = [asdict(one) for one in said], said
         done.judged = (start, until)
 
     def _longest(self) -> int:

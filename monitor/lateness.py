@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from monitor.languages import words
-from monitor.windows import minute_of, time_of
+from monitor.windows import time_of
 
 if TYPE_CHECKING:
     from monitor.config import Config
@@ -38,8 +38,7 @@ def behind(service: Service) -> Behind | None:
     held = [
         name
         for name, standing in service.judge.sources.items()
-        if not standing.given_up(now, monitor.patience)
-        and (not standing.complete_until or minute_of(standing.complete_until - monitor.lateness) <= judged)
+        if standing.waited_for(now, monitor.patience) and service.judge.sources.answered(name) <= judged
     ]
     return Behind(time_of(judged), tuple(sorted(held)))
 

@@ -89,6 +89,9 @@ NAMES: dict[str, Named] = {
     "rule_lower": _gauge("Lower end of the band in which it expected it, in the same unit.", *RULE),
     "rule_upper": _gauge("Upper end of that band.", *RULE),
     "rule_score_ratio": _gauge("How unusual, 0 to 1.", *RULE, unit="ratio"),
+    "place_verdict": _gauge(
+        "All its rules together, as the board has it: 2 in breach, 1 nobody can tell, 0 healthy in most ways.", *PLACE
+    ),
     "rule_alerts_pending": _gauge("Scopes in which the rule is in breach, not yet for long enough to fire.", "rule"),
     "rule_alerts_firing": _gauge("Scopes in which the rule fires.", "rule"),
     # ---- incidents, clients, cases

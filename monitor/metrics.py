@@ -31,6 +31,7 @@ from monitor.outside_metrics import OutsideMetrics
 from monitor.pipeline import Status
 from monitor.places import Places, segment
 from monitor.standing_metrics import Open, Standing
+from monitor.verdicts import Said
 from rules import CLASSES, Floats, Severity, Verdict
 
 metrics.disable_created_metrics()  # type: ignore[no-untyped-call]  # `_created` series help nobody; one switch for all
@@ -199,9 +200,10 @@ class Metrics:
         """Whether nothing was judged lately: asked whenever it is read what the rules say, for then nobody can tell."""
         self._now.stale = asked
 
-    def statuses(self, found: Iterable[Status], alerts: Iterable[Alert] = ()) -> None:
-        """What every rule says now of every scope, and its alerts, pending and firing."""
+    def statuses(self, found: Iterable[Status], alerts: Iterable[Alert] = (), said: Iterable[Said] = ()) -> None:
+        """What every rule says now of every scope, its alerts, pending and firing, and what all say of each place (`summed`)."""
         self._now.said(found)
+        self._now.placed(said)
         self._now.raised(alerts)
 
     def held(self, cells: int) -> None:

@@ -17,7 +17,7 @@ from alerts.messages import Words, case_text, end_text, return_text, withdrawn_t
 from alerts.rows import plain
 from connectors import Case, CaseDesk, Fault, SourceError
 from monitor import spanish
-from monitor.claims import claim, confirm, put_off
+from monitor.claims import claim, confirm, number_of, put_off
 from monitor.logs import kind_and_place
 from monitor.store import Message, Store
 
@@ -37,6 +37,8 @@ DOUBLINGS = 16
 
 NOTIFY = "notify"
 """The action of a message to a receiver."""
+TIED = ".incident"
+"""What follows a desk's name, a message's key and action and a case's key for the desk's other side (see `connectors.desks.pair`)."""
 PROMOTE = "promote"
 """The action of a message that a case is an incidente by now."""
 Tell = Callable[[Mapping[str, Any]], str]
@@ -49,6 +51,16 @@ log = structlog.get_logger()
 def receiver_name(name: str) -> str:
     """What stands for a receiver where a desk's name would: no desk is called so."""
     return f"receivers.{name}"
+
+
+def with_tied(desks: Mapping[str, CaseDesk]) -> dict[str, CaseDesk]:
+    """The desks, and of each that has one what is told after it has taken a message: no other desk is called so."""
+    found: dict[str, CaseDesk] = {}
+    for name, desk in desks.items():
+        found[name] = desk
+        if then := getattr(desk, "then", None):
+            found[f"{name}{TIED}"] = then
+    return found
 
 
 def to_open(decision: Decision, incident: Incident, client: Client, zone: tzinfo) -> Message:
@@ -166,7 +178,7 @@ def deliver(
     while not stop() and (only not in paused) and (message := claim(store, clock(), LEASE, only=only, but=paused)):
         desk = message["desk"]
         try:
-            reference = _send(desks, receivers, message)
+            reference = _send(store, desks, receivers, message)
         except Exception as error:  # noqa: BLE001 - whatever a desk raises, it is that desk's trouble alone
             why = str(error) if isinstance(error, SourceError) else f"{type(error).__name__}: {error}"
             permanent = isinstance(error, SourceError) and error.permanent
@@ -184,7 +196,7 @@ def deliver(
             young = clock() - message["created_at"] < PATIENCE
             often = message["attempts"] + 1 < A_DAY
             patient = {"open": True, PROMOTE: True, NOTIFY: young or lacks, "update": often or lacks, "withdraw": often}
-            dead = permanent and not whole and not patient.get(message["action"], lacks)
+            dead = permanent and not whole and not patient.get(message["action"].removesuffix(TIED), lacks)
             # After a rest another one's turn comes first: one that alone is refused so may not keep all others waiting.
             pause = LONGEST_WAIT + FIRST_WAIT if whole else LONGEST_WAIT if permanent else wait
             put_off(store, message["id"], why, clock() + pause, dead=dead)
@@ -206,7 +218,7 @@ def deliver(
             if whole or not permanent:
                 paused.add(desk)
         else:
-            confirm(store, message["id"], reference, clock())
+            confirm(store, message["id"], reference, clock(), _then(desks, message))
             sent(desk, "", "other")
             denied.pop(desk, None)
             done += 1
@@ -224,7 +236,15 @@ def _shut(desk: CaseDesk | None) -> bool:
     return False
 
 
-def _send(desks: Mapping[str, CaseDesk], receivers: Mapping[str, Tell], message: Mapping[str, Any]) -> str:
+def _then(desks: Mapping[str, CaseDesk], message: Mapping[str, Any]) -> list[Message]:
+    """The same to the desk's other side, which waits for it and holds up nothing of its own."""
+    key, case_key, desk, action = (f"{message[name]}{TIED}" for name in ("key", "case_key", "desk", "action"))
+    return [Message(key, case_key, desk, action, dict(message["payload"]))] if desk in desks else []
+
+
+def _send(
+    store: Store, desks: Mapping[str, CaseDesk], receivers: Mapping[str, Tell], message: Mapping[str, Any]
+) -> str:
     if message["action"] == NOTIFY:
         tell = receivers.get(message["desk"])
         if tell is None:
@@ -235,10 +255,13 @@ def _send(desks: Mapping[str, CaseDesk], receivers: Mapping[str, Tell], message:
         # Whoever takes a desk out of the configuration may put it back: its cases wait.
         raise SourceError(f"there is no desk {message['desk']!r} any more", permanent=True, whole=True)
     payload = message["payload"]
-    case = Case(**payload | {"opened_at": datetime.fromisoformat(payload["opened_at"]).astimezone(UTC)})
-    if message["action"] == "open":
+    opened_at = datetime.fromisoformat(payload["opened_at"]).astimezone(UTC)
+    number = number_of(store, message["case_key"].removesuffix(TIED))
+    case = Case(**payload | {"opened_at": opened_at, "number": number})
+    action = message["action"].removesuffix(TIED)
+    if action == "open":
         return desk.open(case)
-    if message["action"] != PROMOTE:
+    if action != PROMOTE:
         desk.update(case)
     elif promote := getattr(desk, PROMOTE, None):
         promote(case)

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from monitor.cells import PLAYED
+from monitor.windows import minute_of
 
 UNMOVED = timedelta(minutes=15)
 """For so long a source may answer, and have no more, without vouching for any more of the time: longer than a folder waits for a file."""
 UNREAD = timedelta(hours=1)
 """For so long a source may have more and more to give without coming near to now, before the others go on without it."""
+KEPT = ("down_since", "failed_at", "unmoved_since", "unmoved_at", "newest", "lost_from")
+"""What of a Standing is kept from one process to the next. `behind_since` is not: while nobody reads, no source is slow."""
+DARK, SINCE = "dark", "standings"
+"""The marks that keep it."""
 
 
 @dataclass(slots=True)
@@ -84,3 +91,56 @@ class Standing:
         if not self.unmoved_since or not self.unmoved_at:
             return False
         return self.unmoved_at - self.unmoved_since > (UNMOVED if self.complete_until else patience)
+
+
+class Standings(dict[str, Standing]):
+    """Of the sources that close minutes, by name."""
+
+    def __init__(self, names: Iterable[str], patience: timedelta, lateness: timedelta) -> None:
+        super().__init__((name, Standing()) for name in names)
+        self._patience, self._lateness = patience, lateness
+
+    def marks(self) -> dict[str, str]:
+        """What `recall` takes, committed with every step: a process that lives for one cycle is as patient as one that stays."""
+        dark = {name: (one.dark_from, one.played) for name, one in self.items() if one.dark_from is not None}
+        since = {name: {key: at.isoformat() for key in KEPT if (at := getattr(one, key))} for name, one in self.items()}
+        return {DARK: json.dumps(dark), SINCE: json.dumps({name: kept for name, kept in since.items() if kept})}
+
+    def recall(self, marks: Mapping[str, str], gaps: Iterable[tuple[str, int, int]]) -> None:
+        """As it was committed; `complete_until` is set before. gaps: they tell who was judged without, where the marks do not yet."""
+        for name, kept in json.loads(marks.get(SINCE, "{}")).items():
+            for key, at in kept.items() if name in self else ():
+                setattr(self[name], key, datetime.fromisoformat(at))
+        if DARK in marks:
+            for name, (first, played) in json.loads(marks[DARK]).items():
+                if name in self:
+                    self[name].dark_from, self[name].played = first, played
+            return
+        for name, start, stop in gaps:
+            one = self.get(name)
+            if one and one.complete_until and stop > minute_of(one.complete_until):
+                one.dark_from = min(start, one.dark_from or start)
+
+    def answered(self, name: str) -> int:
+        """The first minute that it does not vouch for."""
+        until = self[name].complete_until
+        return minute_of(until - self._lateness) if until else 0
+
+    def closed(self, now: datetime, *, watching: bool) -> int | None:
+        """The first minute that is still open, by their own word; None where none has said.
+
+        watching: something has been judged already. Then one whose first reading goes on is left out, and else waited for.
+        """
+        known = {name: one.complete_until for name, one in self.items() if one.complete_until}
+        waited = {name for name, one in self.items() if one.waited_for(now, self._patience)}
+        if not known or (not watching and waited - known.keys()):
+            return None
+        return minute_of(min(known[name] for name in (waited & known.keys() or known)) - self._lateness)
+
+    def left_out(self, start: int, until: int) -> Iterator[tuple[str, int, int]]:
+        """Of [start, until), which is judged now, the minutes that are judged without one: unknown, not zero."""
+        for name, one in self.items():
+            if (answered := self.answered(name)) < until:
+                first = max(answered, start)
+                one.dark_from = first if one.dark_from is None else one.dark_from
+                yield name, first, until

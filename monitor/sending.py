@@ -16,7 +16,7 @@ from connectors.turns import heeding
 from monitor.claims import waiting
 from monitor.config import Config
 from monitor.metrics import Metrics
-from monitor.outbox import Tell, deliver
+from monitor.outbox import Tell, deliver, with_tied
 from monitor.store import Store
 
 log = structlog.get_logger()
@@ -36,7 +36,7 @@ class Sending:
     ) -> None:
         """receivers: as `monitor.outbox.deliver` has them."""
         self.store, self.clock, self.metrics, self.errors, self.receivers = store, clock, metrics, errors, receivers
-        self.desks = {name: desk.make() for name, desk in config.desks.items()}
+        self.desks = with_tied({name: desk.make() for name, desk in config.desks.items()})
         self._resting: dict[str | None, dict[str, datetime]] = {}
         self._oldest: dict[str, datetime] = {}
         for name in (*self.desks, *receivers):

@@ -224,7 +224,7 @@ class Service:
             start, end = done.judged
             self.metrics.judged(end - start, (now - time_of(end)).total_seconds(), seconds)
             pipeline = self.judge.pipeline
-            self.metrics.statuses(self.judge.words, pipeline.incidents.alerts.values())
+            self.metrics.statuses(self.judge.words, pipeline.incidents.alerts.values(), self.judge.said or ())
             self.metrics.held(pipeline.windows.held)
         self.metrics.decided(done.changes, self.judge.pipeline.portfolio.clients)
         self.metrics.stepped(now)
@@ -285,19 +285,20 @@ class Service:
         """Poll a source until it is drained, and hand what it brings to the judging thread."""
         self._asking.add(name)
         try:
-            self._drain(self._intakes[name], name)
+            self._drain(name)
         finally:
             self._asking.discard(name)
 
-    def _drain(self, intake: Intake, name: str) -> None:
+    def _drain(self, name: str) -> None:
         before: Fetched | None = None
         while not self._ending.is_set():
+            intake = self._intakes[name]  # all may be built anew meanwhile: then it is read on from what is committed
             fetched = Fetched(intake, self._poll(intake), perf_counter())
             with self.hearing.waits(name):
                 while not self._ending.is_set() and intake is self._intakes[name]:
                     if fetched.handed(self._queue, before):
                         break
-            if fetched.arrived.drained:
+            if fetched.arrived.drained and intake is self._intakes[name]:
                 return
             before = fetched
 

@@ -16,7 +16,7 @@ from alerts.priority import SEGMENTS
 from monitor.metric_names import LATENCY, LEAD, spread, standing
 from monitor.pipeline import Status
 from monitor.places import Places, segment
-from monitor.verdicts import blind
+from monitor.verdicts import Said, blind
 from rules import Floats, Severity, Verdict
 
 _WORST = (Verdict.HEALTHY, Verdict.UNKNOWN, Verdict.BREACH)
@@ -46,6 +46,7 @@ class Standing:
     def __init__(self, places: Places, rules: Iterable[str] = ()) -> None:
         self.places, self.rules = places, tuple(rules)
         self.statuses: Mapping[tuple[str, str, str], Status] = {}
+        self.verdicts: Mapping[tuple[str, str], Verdict] = {}
         self.stale: Callable[[], bool] = lambda: False
         self.alerts: Mapping[str, tuple[int, int]] = {}
         self.open: Mapping[str, Open] = {}
@@ -63,6 +64,14 @@ class Standing:
             if old is None or _WORST.index(status.verdict) > _WORST.index(old.verdict):
                 worst[key] = status
         self.statuses = worst
+
+    def placed(self, said: Iterable[Said]) -> None:
+        """The verdict on each place; on those that are counted as one, the worst."""
+        worst: dict[tuple[str, str], Verdict] = {}
+        for one in said:
+            place = self.places.place(one.product, one.channel)
+            worst[place] = max(one.verdict, worst.get(place, one.verdict), key=_WORST.index)
+        self.verdicts = worst
 
     @property
     def words(self) -> Mapping[tuple[str, str, str], Status]:
@@ -123,10 +132,14 @@ class Standing:
         statuses = self.words
         for name, of in _SHOWN.items():
             family = standing(f"rule_{name}")
-            for labels, status in statuses.items():
+            for scope, status in statuses.items():
                 if not isnan(value := float(of(status))):
-                    family.add_metric(labels, value)
+                    family.add_metric(scope, value)
             yield family
+        family, stale = standing("place_verdict"), self.stale()
+        for labels, verdict in self.verdicts.items():
+            family.add_metric(labels, _WORST.index(Verdict.UNKNOWN if stale else verdict))
+        yield family
         for place, state in enumerate(AlertState):
             counts = dict.fromkeys(self.rules, 0) | {rule: found[place] for rule, found in self.alerts.items()}
             yield self._counts(f"rule_alerts_{state}", counts)

@@ -23,6 +23,8 @@ FRESH = timedelta(minutes=5)
 """For how long what was judged last is told as present where the configuration says nothing else."""
 STANDS = 120
 """Minutes for which a rule's word on a place stands where it has nothing new to say: some speak only of minutes with rows."""
+SERIES_STANDS = 48 * 60
+"""The same on an indicator: a day's figure that comes the day after is nearly two days old before the next one does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +51,12 @@ class Said:
 def valid(statuses: Iterable[Status], until: int, dark: Mapping[Scope, int]) -> list[Status]:
     """What each rule's last word is worth at the end of minute `until` - 1: UNKNOWN where it says nothing of now.
 
-    dark: when a source that feeds a scope was last not known. What was said before is no word on now; nor is, of a place, what was said
-    longer than STANDS ago: an indicator may be told once a day.
+    dark: when a source that feeds a scope was last not known. What was said before is no word on now; nor is what was said
+    longer than STANDS ago, of an indicator SERIES_STANDS.
     """
     found = []
     for status in statuses:
-        since = max(dark.get(status.scope, 0), 0 if status.scope.series else until - STANDS)
+        since = max(dark.get(status.scope, 0), until - (SERIES_STANDS if status.scope.series else STANDS))
         found.append(status if status.until > since else blind(status))
     return found
 

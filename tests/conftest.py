@@ -1,4 +1,8 @@
-"""A real PostgreSQL and a real MariaDB for the tests that need one; no example has a time in which it must end."""
+"""A real PostgreSQL and a real MariaDB for the tests that need one; property tests without a time limit an example.
+
+The whole run on a clean checkout (VIGIA_TEST_ALL=1) takes the same examples each time, so that what it says is said of the change; any
+other run looks for new ones.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +21,9 @@ from tests.postgres import Postgres
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-settings.register_profile("untimed", deadline=None)
-settings.load_profile("untimed")
+settings.register_profile("searching", deadline=None)
+settings.register_profile("the same", deadline=None, derandomize=True)
+settings.load_profile("the same" if os.environ.get("VIGIA_TEST_ALL") == "1" else "searching")
 
 
 @contextmanager

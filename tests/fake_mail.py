@@ -6,21 +6,26 @@ import asyncio
 import socket
 import ssl
 import threading
+from contextlib import suppress
 from email import message_from_bytes, policy
 from email.message import EmailMessage
+from random import SystemRandom
 from typing import Any, Self
 
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
 
 USER, PASSWORD = "vigia", "s3cret-of-the-mailbox"
+_draw = SystemRandom()
 
 
 def free_port() -> int:
-    """One that nobody listens on, for a moment."""
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))
-        return int(held.getsockname()[1])
+    """One that nobody listens on, nor will by chance: below those that a system gives out by itself, to servers and callers alike."""
+    while True:
+        port = _draw.randrange(15_000, 32_000)
+        with socket.socket() as held, suppress(OSError):
+            held.bind(("127.0.0.1", port))
+            return port
 
 
 class FakeMail:

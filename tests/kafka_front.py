@@ -21,6 +21,7 @@ from typing import Any, Self
 
 from confluent_kafka import Consumer, TopicPartition
 
+from tests.fake_mail import free_port
 from tests.kafka import Cluster
 from tests.scram import MECHANISMS, DeniedError, Talk
 
@@ -31,6 +32,8 @@ LARGEST = 100 << 20
 """Bytes of a request; a greeting of TLS, read as one, is more, and a broker cuts it off."""
 PRODUCER = 4711
 """The number of the one that makes the transactions."""
+GRACE = 5.0
+"""Seconds before it is cut off: it is to log in again in time, which on a busy machine is a little later."""
 
 
 @dataclass
@@ -38,9 +41,9 @@ class Front:
     """Doors of the cluster's brokers, until `close`.
 
     tls: the server's side (None: plain); passwords: by user (None: no log-in); mechanisms: those that are let in by; host: by which name
-    the brokers are told; life: milliseconds after which whoever has not logged in again is cut off (0: never).
+    the brokers are told; life: milliseconds after which whoever has not logged in again is cut off, with a grace (0: never).
     mute: 'hello' (it accepts and says nothing) or 'log-in' (nor to what comes after the log-in). log_ins: which
-    mechanism was tried, and whether the client was let in.
+    mechanism was tried, and whether the client was let in; visits: connections so far.
     """
 
     cluster: Cluster
@@ -63,7 +66,8 @@ class Front:
     def __post_init__(self) -> None:
         self.ended, self.lock = Event(), Lock()
         self.connections: set[socket.socket] = set()
-        self.doors = {place: _Door(self, place) for place in self.cluster.servers.split(",")}
+        self.visits = 0
+        self.doors = {place: _Door(self, place, free_port()) for place in self.cluster.servers.split(",")}
         self.servers = ",".join(f"{self.host}:{door.server_address[1]}" for door in self.doors.values())
 
     def __enter__(self) -> Self:
@@ -146,7 +150,7 @@ class _Door(ThreadingTCPServer):
     daemon_threads = allow_reuse_address = True
     request_queue_size = 64
 
-    def __init__(self, front: Front, place: str, port: int = 0) -> None:
+    def __init__(self, front: Front, place: str, port: int) -> None:
         self.front, self.place = front, place
         super().__init__(("127.0.0.1", port), _Visit)
         Thread(target=self.serve_forever, args=[0.01], daemon=True).start()
@@ -167,6 +171,7 @@ class _Visit(BaseRequestHandler):
             host, port = self.server.place.split(":")
             with front.lock:
                 front.connections.add(self.request)
+                front.visits += 1
             client = front.tls.wrap_socket(self.request, server_side=True) if front.tls else self.request
             with client, socket.create_connection((host, int(port))) as broker:
                 with front.lock:
@@ -201,7 +206,7 @@ class _Visit(BaseRequestHandler):
                     return
                 inside = mechanism == "PLAIN" or answer.startswith(b"v=")
                 if inside:
-                    until = monotonic() + front.life / 1000 if front.life else inf
+                    until = monotonic() + front.life / 1000 + GRACE if front.life else inf
                     front.log_ins.append((mechanism, True))
                 answer = _said("hhi", 0, -1, len(answer)) + answer + life
             elif not inside or monotonic() > until:

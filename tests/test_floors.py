@@ -67,6 +67,8 @@ TOUCHES = {
 }
 """Names whose call, on anything, is a file, a clock or the environment."""
 LONGEST = 400
+DESK = 200
+"""Lines: a desk is one file, and shorter."""
 
 Tree = dict[str, ast.Module]
 
@@ -208,6 +210,13 @@ def test_no_error_is_swallowed() -> None:
 def test_modules_are_short() -> None:
     lengths = {path: len((ROOT / path).read_text(encoding="utf-8").splitlines()) for path in application()}
     assert {path: length for path, length in lengths.items() if length > LONGEST} == {}
+
+
+def test_a_desk_is_one_file_of_less_than_200_lines() -> None:
+    desks = {
+        file.name: file.read_text(encoding="utf-8").count("\n") for file in (ROOT / "connectors/desks").glob("*.py")
+    }
+    assert {name: lines for name, lines in desks.items() if lines >= DESK} == {}
 
 
 def test_every_module_says_what_it_is() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import fcntl
-import io
 import os
 import re
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from zoneinfo import ZoneInfo
 from connectors import Batch, Case, Cursor, Reject, SourceError, delimited
 from connectors.changed import changed
 from connectors.fields import OURS, no_case
+from connectors.spreadsheet import BOM, append, last, read, rewrite, written
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,9 +42,6 @@ _READS = {
     "case_id": "caso", "client_id": "cliente", "product": "producto", "channel": "canal", "opened_at": "abierto",
     "kind": "tipo", "status": "estado", "subject": "asunto",
 }  # fmt: skip
-_BOM = b"\xef\xbb\xbf"  # without it a spreadsheet takes the accents for something else
-_ACTIVE = ("=", "+", "-", "@", "\t", "\r", "'")
-"""First characters by which a spreadsheet takes a cell for a formula; the apostrophe, because it makes them text."""
 _NUMBER = re.compile(r"C-(\d+)", re.ASCII)
 
 
@@ -78,7 +75,8 @@ class Local:
             self._catch_up(write=True)
             if case.key not in self._rows:
                 row = _row(case, self._zone, f"C-{self._last + 1:06d}")
-                self._append(_written(row) if self._text else _TOP + _written(row))
+                append(self.path, written(row) if self._text else _TOP + written(row))
+                self._catch_up()
             elif len(row := self._rows[case.key]) < len(_HEADER):
                 self._replace(row, _row(case, self._zone, row[1]))
             return self._rows[case.key][1]
@@ -137,14 +135,14 @@ class Local:
         text, torn = text[:end], text[end:]
         if _closed(torn) if text else not _HEAD.startswith(torn) or torn == _HEAD:
             text, torn = text + torn, b""
-        if text and not self._text and tuple(next(_read(text), (1, []))[1][: len(_HEADER)]) != _HEADER:
+        if text and not self._text and tuple(next(read(text), (1, []))[1][: len(_HEADER)]) != _HEADER:
             raise SourceError(f"{self.path}: its first line is not {','.join(_HEADER)}", whole=True, fault="unreadable")
         if write and torn:
             os.truncate(self.path, len(text))
         if write and text and not text.endswith(b"\n"):
-            text += self._add(b"\n" if text.endswith(b"\r") else b"\r\n")
+            text += append(self.path, b"\n" if text.endswith(b"\r") else b"\r\n")
         before = self._text.count(b"\n")
-        for line, row in islice(_read(text[len(self._text) :]), 0 if self._text else 1, None):
+        for line, row in islice(read(text[len(self._text) :]), 0 if self._text else 1, None):
             self._learn(before + line, row)
         self._text = text
 
@@ -158,42 +156,15 @@ class Local:
         if not short or _NUMBER.fullmatch("".join(row[1:2])):
             self._rows[row[0]] = row
 
-    def _append(self, line: bytes) -> None:
-        self._add(line)
-        self._catch_up()
-
-    def _add(self, line: bytes) -> bytes:
-        with self.path.open("ab") as out:
-            out.write(line)
-            out.flush()
-            os.fsync(out.fileno())
-        return line
-
     def _replace(self, row: list[str], wanted: list[str]) -> None:
         """All other rows stay as they are, also those that are no cases."""
-        beside = self.path.with_name(f".{self.path.name}.new")
-        with beside.open("wb") as out:
-            out.write(_BOM + b"".join(_written(wanted if one == row else one) for _, one in _read(self._text)))
-            out.flush()
-            os.fsync(out.fileno())
-        beside.replace(self.path)
-        folder = os.open(self.path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        rows = (written(wanted if one == row else one) for _, one in read(self._text))
+        rewrite(self.path, BOM + b"".join(rows))
 
 
 def _closed(text: bytes) -> bool:
-    """Whether a last line without its end is a row with a key and a number, and not one that broke off within a cell's quotes."""
-    try:
-        (row,) = csv.reader(io.StringIO(text.decode(), newline=""), strict=True)
-    except UnicodeDecodeError as error:
-        if error.reason != "unexpected end of data":
-            raise
-        return False
-    except (ValueError, csv.Error):
-        return False
+    """Whether a last line without its end is a row with a key and a number, and not one that broke off."""
+    row = last(text)
     return len(row) > len(_HEADER[:2]) and bool(_NUMBER.fullmatch(row[1]))
 
 
@@ -203,21 +174,5 @@ def _row(case: Case, zone: ZoneInfo, number: str) -> list[str]:
     return [*about, case.kind, case.status, case.subject, case.body, case.note]
 
 
-def _written(row: list[str]) -> bytes:
-    line = io.StringIO()
-    csv.writer(line, lineterminator="\r\n").writerow([f"'{cell}" if cell.startswith(_ACTIVE) else cell for cell in row])
-    return line.getvalue().encode()
-
-
-def _read(text: bytes) -> Iterator[tuple[int, list[str]]]:
-    """The rows, each with the line that it begins in, from 1."""
-    rows = csv.reader(io.StringIO(text.removeprefix(_BOM).decode(), newline=""))
-    line = 1
-    for row in rows:
-        if row:
-            yield line, [cell[1:] if cell.startswith("'") and cell[1:].startswith(_ACTIVE) else cell for cell in row]
-        line = rows.line_num + 1
-
-
-_TOP = _BOM + _written(list(_HEADER))
+_TOP = BOM + written(list(_HEADER))
 _HEAD = _TOP.rstrip()

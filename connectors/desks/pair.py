@@ -21,46 +21,71 @@ class Pair:
     (salesforce, helix). promoted_only: whether the incident waits until N2 makes an `incidente` of one of its cases, and is tied to
     those alone; else it is opened with the first.
 
+    This desk is the client's case alone, and stands by itself, however the other one is; what it took is then told to `then`, the
+    incident's side, as a message with a patience of its own.
+    """
+
+    def __init__(self, *, case: dict[str, Any], incident: dict[str, Any], promoted_only: bool = False) -> None:
+        self.case = _made("case", case)
+        self.then = _Incident(self.case, _made("incident", incident), promoted_only=promoted_only)
+        self.session = self.case.session
+
+    def open(self, case: Case) -> str:
+        """The number of the client's case."""
+        return str(self.case.open(case))
+
+    def update(self, case: Case) -> None:
+        """Tell the client's case."""
+        self.case.update(case)
+
+    def check(self) -> str:
+        """Whether both answer."""
+        return f"{self.case.check()}; {self.then.check()}"
+
+
+class _Incident:
+    """The incident of an affectation, told of each of its cases once that is in its own tool.
+
     The incident's key is the affectation's id, and it says nothing of a client: what fails and where. Each case bears its number; the
     incident bears the first case's, and all of them in its log. Opened, tied and told again after a crash, nothing comes twice. It is
     told that it is over with its cases, also where the affectation was merged into another since; and it is taken back with the last
     of them.
     """
 
-    def __init__(self, *, case: dict[str, Any], incident: dict[str, Any], promoted_only: bool = False) -> None:
-        self.case, self.incident = _made("case", case), _made("incident", incident)
-        self.session, self._promoted_only = self.case.session, promoted_only
+    def __init__(self, case: Any, incident: Any, *, promoted_only: bool) -> None:
+        self.case, self.incident, self._promoted_only = case, incident, promoted_only
+        self.session = incident.session
 
     def open(self, case: Case) -> str:
-        """The number of the client's case, tied to the incident."""
-        number = str(self.case.open(case))
-        self._tied(case, number)
-        return number
+        """The number of the incident, tied to the case; '' while it waits for a promotion."""
+        if not self._due(case):
+            return ""
+        other = str(self.incident.open(_of_all(case)))
+        number = case.number or str(self.case.open(case))
+        self.case.tie(case.key, other)
+        self.incident.tie(case.incident_id, number)
+        return other
 
     def update(self, case: Case) -> None:
-        """Tell the client's case; the incident, once, that it is over, or that no case of it is left."""
-        self.case.update(case)
-        self._ended(case)
-
-    def promote(self, case: Case) -> None:
-        """The case is an `incidente` by now: an incident that waited for it is opened, and tied to it."""
-        if self._promoted_only:
-            self._tied(case, str(self.case.open(case)))
-            self._ended(case)
-
-    def check(self) -> str:
-        """Whether both answer."""
-        return f"{self.case.check()}; {self.incident.check()}"
-
-    def _due(self, case: Case) -> bool:
-        return not self._promoted_only or case.kind == INCIDENT
-
-    def _ended(self, case: Case) -> None:
+        """Tell the incident, once, that it is over, or that no case of it is left."""
         first = opened_for(case)
         if self._due(case) and case.status == ENDED:
             self._tell(case, ENDED, ENDED, *{first: 0, case.incident_id: 0})
         elif self._due(case) and case.status == WITHDRAWN and self._last(case):
             self._tell(case, WITHDRAWN, "todos sus casos fueron retirados", first)
+
+    def promote(self, case: Case) -> None:
+        """The case is an `incidente` by now: an incident that waited for it is opened, and tied to it."""
+        if self._promoted_only:
+            self.open(case)
+            self.update(case)
+
+    def check(self) -> str:
+        """Whether it answers."""
+        return str(self.incident.check())
+
+    def _due(self, case: Case) -> bool:
+        return not self._promoted_only or case.kind == INCIDENT
 
     def _last(self, case: Case) -> bool:
         return case.left is not None and not (INCIDENT in case.left if self._promoted_only else case.left)
@@ -75,12 +100,6 @@ class Pair:
                 merged = opened_for(case) != case.incident_id
                 if not (merged and error.permanent and f"no case with key {one}" in str(error)):
                     raise
-
-    def _tied(self, case: Case, number: str) -> None:
-        if self._due(case):
-            other = str(self.incident.open(_of_all(case)))
-            self.case.tie(case.key, other)
-            self.incident.tie(case.incident_id, number)
 
 
 def opened_for(case: Case) -> str:

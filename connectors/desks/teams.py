@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import urljoin
+from urllib.parse import quote, urljoin
 
 from connectors import Batch, Case, Cursor, SourceError, answers
 from connectors.delta import NEXT, Delta
@@ -16,6 +16,7 @@ from connectors.markup import Markup
 from connectors.session import Session
 from connectors.turns import turn
 
+GONE = (404, 410)
 SLACK = timedelta(hours=1)
 """How long before a case was decided on its message is looked for, lest the clocks differ."""
 NEEDED = ("createdDateTime", "body", "from")
@@ -33,8 +34,9 @@ class Teams:
     subject and text where no line says it (`NIT: 900123456`, Producto, Canal, Tipo, Estado): ours = a regular expression with one group;
     done: the reactions that say that a case is resolved. url: of Graph, for national clouds.
 
-    Read by delta. A channel cannot be searched: our message is looked for among those since the case was decided on, by one process of
-    this machine at a time, and the oldest is the case. Changed by editing it: it always says how the case stands. timeout: of one answer.
+    Read by delta. A channel cannot be searched: our message is looked for by its id and, where that is not known, among those since the
+    case was decided on (MOST pages, and no further), by one process of this machine at a time, and the oldest is the case. Changed by
+    editing it: it always says how the case stands. timeout: of one answer.
     """
 
     def __init__(
@@ -85,7 +87,7 @@ class Teams:
 
     def update(self, case: Case) -> None:
         """Write the case's present state and note into its message."""
-        found = self._read(case)
+        found = self._numbered(case) or self._read(case)
         if found is None:
             raise no_case(self.session.shown, case.key)
         self.session.ask("PATCH", f"{self._messages}/{found}", body=_written(case))
@@ -113,6 +115,13 @@ class Teams:
         about["resolved_at"] = min((str(one["createdDateTime"]) for one in reactions), default=None)
         return self._letters.read(subject, content) | about | ({"reported_by": OURS} if self._key(message) else {})
 
+    def _numbered(self, case: Case) -> str | None:
+        """The id of the message that was written for the case, if it is there and bears its key."""
+        if not case.number:
+            return None
+        answer = self.session.ask("GET", f"{self._messages}/{quote(case.number, safe='')}", accept=GONE)
+        return case.number if isinstance(answer.body, dict) and self._key(answer.body) == case.key else None
+
     def _read(self, case: Case) -> str | None:
         """The id of the oldest message with our key, or None; the newest of a channel come first."""
         found: list[tuple[str, str]] = []
@@ -129,6 +138,9 @@ class Teams:
             if not after or all(_older(message, case.opened_at - SLACK) for message in page):
                 break
             url, params = urljoin(self._messages, str(after)), {}
+        else:  # what was not looked at may hold it
+            words = f"{self.session.shown}: more than {MOST} pages of messages since the case was decided on, and not looked through"
+            raise SourceError(words, permanent=True, fault="unreadable")
         return min(found)[1] if found else None
 
     def _key(self, message: dict[str, Any]) -> str:

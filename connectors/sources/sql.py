@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ import sqlalchemy as sa
 from connectors import Batch, Cursor, Reject, SourceError
 from connectors.databases import Database
 from connectors.selects import Asked, bound
-from connectors.values import column, decoded, digest, encoded, lies_ahead, newest_time, together
+from connectors.values import column, decoded, digest, encoded, kind, lies_ahead, newest_time, strangers, together
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,7 +55,8 @@ class Sql:
     the whole of it is read at each poll, and given if anything in it changed: for clients and holdings.
 
     Rows whose cursor column is NULL are not read. Those whose time there lies ahead of now are rejected, told once, and
-    read when their time has come: nothing else waits for them.
+    read when their time has come: nothing else waits for them. So is a row with a text where others have a time or a number
+    (SQLite). A time that Python knows none of (`infinity` of PostgreSQL, a year past 9999) is the end of 9999, or the beginning of 1.
     """
 
     def __init__(
@@ -105,10 +107,12 @@ class Sql:
         rejects = [
             Reject(
                 f"{name} = {row[names.index(name)]}",
-                f"{self.cursor} {row[names.index(self.cursor)]} lies ahead of now",
-                ahead=True,
+                f"{self.cursor} {at} {'lies ahead of now' if ahead else 'is of another kind than those before'}",
+                ahead=ahead,
             )
             for row in fresh.values()
+            for at in [row[names.index(self.cursor)]]
+            for ahead in [lies_ahead(at, now)]
         ]
         return replace(batch, cursor={**batch.cursor, "ahead": [*told, *fresh][-TOLD:]}, rejects=tuple(rejects))
 
@@ -145,7 +149,7 @@ class Sql:
         names, found = self._fetch(connection, select.order_by(by, tie).limit(self.batch))
         if any(row[names.index(key)] is None for row in found):
             raise self._error(f"key: {key!r} is NULL in a row, and cannot tell it from others", "unreadable")
-        rows, ahead = _until(found, names.index(cursor), now)
+        rows, ahead = _until(found, names.index(cursor), now, decoded(last["at"]) if last else None)
         drained = len(found) < self.batch or bool(ahead)
         here = dict(last or {})
         if rows:
@@ -163,7 +167,7 @@ class Sql:
         select = self._from(by, at) if last else self._first(connection, by, since)
         names, found = self._fetch(connection, select.order_by(by).limit(limit))
         place = names.index(cursor)
-        rows, ahead = _until(found, place, now)
+        rows, ahead = _until(found, place, now, at)
         drained = len(found) < limit or bool(ahead)
         if not drained:  # the last value may go on past the page: leave it to the next, unless it is all there is
             newest = rows[-1][place]
@@ -210,11 +214,14 @@ class Sql:
 
     def _back(self, at: Any) -> Any:
         """A time that lies the overlap before, written as it is."""
-        if isinstance(at, datetime):
-            return at - self._overlap
-        if isinstance(at, str) and re.match(r"\d{4}-\d\d-\d\d[ T]", at):
-            back = (datetime.fromisoformat(at) - self._overlap).isoformat(sep=at[10])
-            return back[: len(at)] if len(at) < len("2026-03-03 10:00:00") else back
+        with suppress(ValueError, OverflowError):  # as of 0000-00-00
+            if isinstance(at, datetime):
+                return at - self._overlap
+            if isinstance(at, str) and re.match(r"\d{4}-\d\d-\d\d[ T]", at):
+                back = (datetime.fromisoformat(at) - self._overlap).isoformat(sep=at[10])
+                return back[: len(at)] if len(at) < len("2026-03-03 10:00:00") else back
+        if kind(at) == "time":
+            return at
         raise self._error(f"overlap: {self.cursor} holds no times but {at!r}", "refused")
 
     def _fetch(self, connection: sa.Connection, select: sa.Select[Any]) -> tuple[list[str], Rows]:
@@ -231,12 +238,15 @@ class Sql:
         return SourceError(f"{self._shown}: {what}", permanent=True, fault=fault)
 
 
-def _until(rows: Rows, place: int, now: datetime) -> tuple[Rows, Rows]:
-    """The rows up to now, and those that lie ahead of it, which are the last, in their order."""
-    if not rows or not lies_ahead(rows[-1][place], now):
-        return rows, []
-    first = bisect_left(rows, 1, key=lambda row: lies_ahead(row[place], now))
-    return rows[:first], rows[first:]
+def _until(rows: Rows, place: int, now: datetime, at: Any) -> tuple[Rows, Rows]:
+    """The rows up to now, and the last ones, in their order: those that lie ahead of it, or are of another kind than what stood before.
+
+    at: where the last page ended, or None. A text among times, behind which no time would ever come, is not moved on to.
+    """
+    last = len(rows) - strangers([row[place] for row in rows], at)
+    if last and lies_ahead(rows[last - 1][place], now):
+        last = bisect_left(rows[:last], 1, key=lambda row: lies_ahead(row[place], now))
+    return rows[:last], rows[last:]
 
 
 def _table(names: list[str], rows: Rows) -> pa.Table:

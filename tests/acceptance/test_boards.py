@@ -15,7 +15,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from socket import socket
 from time import monotonic, sleep, time
 
 import pytest
@@ -24,6 +23,7 @@ import sqlalchemy as sa
 
 from monitor.store import Act, Store
 from tests.boards import DEPLOY, Query, boards, queries, variables
+from tests.fake_mail import free_port
 from tests.postgres import Postgres
 from tests.programs import needed
 
@@ -77,14 +77,6 @@ class Tower:
             sleep(0.2)
 
 
-def ports(many: int) -> list[int]:
-    with ExitStack() as held:
-        sockets = [held.enter_context(socket()) for _ in range(many)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
-
-
 def shipped(folder: Path, database: str, listen: int, cases: int) -> Path:
     """The shipped configuration on ports and a state of this test's own, asked more often; and a tool that tells of levels and returns."""
     text = (ROOT / "config.toml").read_text(encoding="utf-8")
@@ -123,7 +115,7 @@ def tower(postgres_server: Postgres, tmp_path_factory: pytest.TempPathFactory) -
     prometheus = needed("prometheus")
     folder = tmp_path_factory.mktemp("tower")
     url = postgres_server.database()
-    listen, cases, scraping = ports(3)
+    listen, cases, scraping = free_port(), free_port(), free_port()
     config = shipped(folder, url, listen, cases)
     rules(folder)
     text = (DEPLOY / "prometheus" / "prometheus.yml").read_text(encoding="utf-8")

@@ -16,8 +16,9 @@ from typing import Any, cast
 import pytest
 import requests
 
-from tests.acceptance.listeners import Address, address, free_port
+from tests.acceptance.listeners import Address, address
 from tests.acceptance.test_told import HISTORY, RULES, Evening, of
+from tests.fake_mail import free_port
 from tests.monitor.served import Browser
 
 ANA, BETO = "token-de-ana-0123456789", "token-de-beto-0123456789"

@@ -507,6 +507,36 @@ def test_our_message_is_found_behind_many_newer_ones(bench: Bench) -> None:
 
 
 @of(Teams)
+def test_who_has_not_looked_at_all_messages_writes_no_second(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("connectors.desks.teams.MOST", 3)
+    bench.fake.now = NOW
+    number = bench.made().open(CASE)
+    for n in range(149):
+        bench.fake.made(None, f"<p>hola {n}</p>")
+    assert bench.made().open(CASE) == number  # on the third page
+    bench.fake.made(None, "<p>hola</p>")
+    for act in (bench.made().open, bench.made().update):
+        error = fault(act, CASE)
+        assert (error.permanent, "more than 3 pages" in str(error)) == (True, True)
+    assert bench.tool.count(CASE.key) == 1
+
+
+@of(Teams)
+def test_a_message_is_known_by_its_id(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.fake.now = NOW
+    number = bench.made().open(CASE)
+    for n in range(60):
+        bench.fake.made(None, f"<p>hola {n}</p>")
+    monkeypatch.setattr("connectors.desks.teams.MOST", 1)
+    bench.made().update(replace(CASE, number=number, status="retirado"))
+    assert bench.tool.read(CASE.key)["status"] == "retirado"
+    monkeypatch.undo()
+    for other in ("1", next(name for name in bench.fake.messages if name != number)):  # gone, or somebody else's
+        bench.made().update(replace(CASE, number=other, status="abierto"))
+    assert bench.tool.read(CASE.key)["status"] == "abierto"
+
+
+@of(Teams)
 def test_without_a_user_the_channel_is_read_only(bench: Bench) -> None:
     error = fault(bench.made(refresh_token="").open, CASE)
     assert (error.permanent, "403" in str(error)) == (True, True)
@@ -645,9 +675,28 @@ def both(bench: Bench) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     return list(bench.fake.records.values()), list(bench.fake.incidents.incidents.values())
 
 
+class Sides:
+    """A pair made anew, of which both sides are told, one after the other, as the outbox tells them."""
+
+    def __init__(self, bench: Bench, **options: Any) -> None:
+        self.pair = bench.made(**options)
+
+    def open(self, case: Case) -> str:
+        number = str(self.pair.open(case))
+        self.pair.then.open(replace(case, number=number))
+        return number
+
+    def update(self, case: Case) -> None:
+        self.pair.update(case)
+        self.pair.then.update(case)
+
+    def promote(self, case: Case) -> None:
+        self.pair.then.promote(case)
+
+
 @of(Pair)
 def test_cases_and_their_one_incident_carry_each_others_number(bench: Bench) -> None:
-    numbers = [bench.made().open(case) for case in (CASE, OTHER, CASE)]
+    numbers = [Sides(bench).open(case) for case in (CASE, OTHER, CASE)]
     cases, (incident,) = both(bench)
     assert [case["CaseNumber"] for case in cases] == numbers[:2]
     assert {case[pair.INCIDENT_NUMBER] for case in cases} == {incident["Incident Number"]}
@@ -663,8 +712,8 @@ def test_cases_and_their_one_incident_carry_each_others_number(bench: Bench) -> 
 @pytest.mark.parametrize("after", range(3))
 def test_an_answer_lost_on_the_way_leaves_one_incident_tied(bench: Bench, after: int) -> None:
     bench.fake.incidents.after = [None] * after + [Said(500)]  # made, written to, noted
-    fault(bench.made().open, CASE)
-    number = bench.made().open(CASE)
+    fault(Sides(bench).open, CASE)
+    number = Sides(bench).open(CASE)
     (case,), (incident,) = both(bench)
     assert (incident[pair.CASE_NUMBER], case[pair.INCIDENT_NUMBER]) == (number, incident["Incident Number"])
     assert len(bench.fake.incidents.log) == 1
@@ -673,9 +722,9 @@ def test_an_answer_lost_on_the_way_leaves_one_incident_tied(bench: Bench, after:
 @of(Pair)
 def test_the_incident_is_told_once_that_it_is_over(bench: Bench) -> None:
     for case in (CASE, OTHER):
-        bench.made().open(case)
+        Sides(bench).open(case)
     for case in (CASE, OTHER):
-        bench.made().update(replace(case, status="afectación superada", note=f"Terminó para {case.client_id}"))
+        Sides(bench).update(replace(case, status="afectación superada", note=f"Terminó para {case.client_id}"))
     assert [one["values"]["Detailed Description"] for one in bench.fake.incidents.log][2:] == [
         "Afectación AF-1: afectación superada"
     ]
@@ -684,22 +733,22 @@ def test_the_incident_is_told_once_that_it_is_over(bench: Bench) -> None:
 
 @of(Pair)
 def test_an_incident_whose_affectation_was_merged_is_told_that_it_is_over(bench: Bench) -> None:
-    bench.made().open(CASE)
+    Sides(bench).open(CASE)
     for _ in range(2):
-        bench.made().update(replace(CASE, incident_id="AF-2", status="afectación superada", note="Terminó"))
+        Sides(bench).update(replace(CASE, incident_id="AF-2", status="afectación superada", note="Terminó"))
     notes = [one["values"]["Detailed Description"] for one in bench.fake.incidents.log]
     assert notes[1:] == ["Afectación AF-1: afectación superada"]
     late = replace(OTHER, incident_id="AF-2")  # opened once it had been merged
-    bench.made().open(late)
-    bench.made().update(replace(late, status="afectación superada", note="Terminó"))
+    Sides(bench).open(late)
+    Sides(bench).update(replace(late, status="afectación superada", note="Terminó"))
     notes = [one["values"]["Detailed Description"] for one in bench.fake.incidents.log]
     assert notes[3:] == ["Afectación AF-2: afectación superada"]
 
 
 @of(Pair)
 def test_an_incident_that_is_not_there_is_told_where_nothing_was_merged(bench: Bench) -> None:
-    bench.made().case.open(CASE)
-    error = fault(bench.made().update, replace(CASE, status="afectación superada"))
+    bench.made().open(CASE)
+    error = fault(Sides(bench).update, replace(CASE, status="afectación superada"))
     assert (error.permanent, "no case with key AF-1" in str(error)) == (True, True)
 
 
@@ -714,7 +763,7 @@ def test_an_incident_is_taken_back_with_the_last_of_its_cases(
     left: list[str] | None,
     over: bool,  # noqa: FBT001 - a table
 ) -> None:
-    desk, case = bench.made(promoted_only=promoted_only), replace(CASE, kind="incidente")
+    desk, case = Sides(bench, promoted_only=promoted_only), replace(CASE, kind="incidente")
     desk.open(case)
     for _ in range(2):
         desk.update(replace(case, incident_id="AF-2", status="retirado", note="Vigía retira este caso.", left=left))
@@ -726,7 +775,7 @@ def test_an_incident_is_taken_back_with_the_last_of_its_cases(
 
 @of(Pair)
 def test_an_incident_may_wait_until_a_case_is_promoted(bench: Bench) -> None:
-    waiting = bench.made(promoted_only=True)
+    waiting = Sides(bench, promoted_only=True)
     for case in (CASE, OTHER):
         waiting.open(case)
         waiting.update(replace(case, status="afectación superada", note="Terminó"))
@@ -741,9 +790,9 @@ def test_an_incident_may_wait_until_a_case_is_promoted(bench: Bench) -> None:
 
 @of(Pair)
 def test_one_that_was_promoted_after_the_end_is_told_that_it_is_over(bench: Bench) -> None:
-    bench.made(promoted_only=True).open(CASE)
+    Sides(bench, promoted_only=True).open(CASE)
     for _ in range(2):
-        bench.made(promoted_only=True).promote(replace(CASE, kind="incidente", status="afectación superada"))
+        Sides(bench, promoted_only=True).promote(replace(CASE, kind="incidente", status="afectación superada"))
     assert [one["values"]["Detailed Description"] for one in bench.fake.incidents.log][1:] == [
         "Afectación AF-1: afectación superada"
     ]

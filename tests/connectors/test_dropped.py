@@ -229,6 +229,20 @@ def test_a_bad_file_is_told_once_holds_up_nothing_and_comes_when_it_is_mended(
     assert partner.poll() == ["7"]
 
 
+def test_a_bad_file_is_told_though_others_come_all_the_time(partner: Partner) -> None:
+    partner.drop("bad.csv.gz", b"no gzip")
+    source, cursor, drained, told = File(**partner.options), None, 0, []
+    seen = []
+    for n in range(9):
+        partner.drop(f"{n}.csv", f"{HEADER}{n},ok\n")
+        batch = source.poll(cursor, NOW, None)
+        cursor, drained = batch.cursor, drained + batch.drained
+        told += [one.where for one in batch.rejects]
+        assert not (batch.rejects and batch.table.num_rows)
+        seen += batch.table["id"].to_pylist() if batch.table.num_rows else []
+    assert (told, drained, sorted(seen)) == (["bad.csv.gz"], 7, [str(n) for n in range(9)])
+
+
 def test_a_bad_file_is_fetched_once(partner: Partner, monkeypatch: pytest.MonkeyPatch) -> None:
     partner.drop("a.parquet", b"PAR1 half written")
     source = File(**partner.options)
@@ -309,6 +323,16 @@ def test_files_of_unlike_columns_come_in_batches_of_their_own(partner: Partner) 
     partner.drop("b.jsonl", '{"id": "b", "count": "2"}\n')
     assert partner.poll() == ["a"]
     assert partner.drained() == ["b"]
+
+
+@pytest.mark.parametrize("growing", [True, False])
+def test_a_column_may_be_missing_first_then_text_then_a_number(partner: Partner, growing: bool) -> None:  # noqa: FBT001
+    for n, more in enumerate(("", ', "code": "E1"', ', "code": 17', ', "code": ["E2"]')):
+        partner.drop(f"{n}.jsonl", f'{{"id": "{n}"{more}}}\n', at=NOW + timedelta(seconds=n))
+    if growing:
+        partner.options["path"] += "/*"
+    assert partner.poll() == ["0", "1"]
+    assert partner.drained() == ["2", "3"]
 
 
 def test_many_files_make_a_small_cursor(partner: Partner, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from connectors import SourceError, followed
+from connectors.sources.file import File
 from tests.connectors.test_dropped import HEADER, NOW
 from tests.connectors.test_file import Reader
 
@@ -159,6 +160,22 @@ def test_a_bad_file_is_told_once_and_read_when_it_is_mended(tmp_path: Path) -> N
         assert log.said == ([], NOW)
     (tmp_path / "a.csv.gz").write_bytes(gzip.compress((HEADER + rows(7, 8)).encode()))
     assert log.ids() == ids(7, 8)
+
+
+def test_a_bad_file_is_told_beside_one_that_always_grows(tmp_path: Path) -> None:
+    (tmp_path / "old.csv.gz").write_bytes(b"no gzip")
+    source, cursor, drained, told = File(path=str(tmp_path / "*.csv*")), None, 0, []
+    seen = []
+    for n in range(9):
+        with (tmp_path / "a.csv").open("a") as out:
+            out.write(rows(n, n + 1) if n else HEADER + rows(0, 1))
+        batch = source.poll(cursor, NOW, None)
+        cursor, drained = batch.cursor, drained + batch.drained
+        told += [one.where for one in batch.rejects]
+        assert (batch.complete_until == NOW) == batch.drained
+        assert not (batch.rejects and batch.table.num_rows)  # a batch in which nothing can be used
+        seen += batch.table["id"].to_pylist() if batch.table.num_rows else []
+    assert (told, drained, seen) == (["old.csv.gz"], 7, ids(0, 9))
 
 
 def test_parquet_written_anew_comes_whole_and_renamed_not_again(tmp_path: Path) -> None:

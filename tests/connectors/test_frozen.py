@@ -32,7 +32,7 @@ def given_up(url: sa.URL) -> str:
     began = monotonic()
     with pytest.raises(SourceError) as error:
         source.poll(None, NOW, None)
-    assert 0.8 < monotonic() - began < 4
+    assert 0.8 < monotonic() - began < 20
     assert (error.value.fault, error.value.permanent) == ("timeout", False)
     assert "watch" not in [thread.name for thread in threading.enumerate()]
     return str(error.value)
@@ -68,11 +68,11 @@ def test_who_answers_is_let_go_of(postgres: str) -> None:
 
 def test_a_line_is_shut_while_it_is_asked_and_at_no_other_time() -> None:
     ours, theirs = socket.socketpair()
-    watch = Watch(0.1)
+    watch = Watch(0.4)
     with ours, theirs:
         watch.hold(ours.fileno())
         watch.rest()
-        ours.settimeout(0.3)
+        ours.settimeout(0.8)
         with pytest.raises(TimeoutError):
             ours.recv(1)
         watch.again()

@@ -402,7 +402,7 @@ def test_a_server_that_speaks_otherwise_is_told_in_words(said: list[bytes], word
             "user": "x",
             "password": "s3cret",
         }
-        line = Mailbox(**options, ca_file="", timeout=timedelta(seconds=0.5))
+        line = Mailbox(**options, ca_file="", timeout=timedelta(seconds=0.5 if fault == "timeout" else 20))
         with pytest.raises(SourceError, match=words) as error, line.opened():
             pass
     assert (error.value.fault, error.value.permanent) == (fault, False)

@@ -87,11 +87,11 @@ def ids(batch: Any) -> list[int]:
     return sorted(batch.table["id"].to_pylist()) if batch.table.num_rows else []
 
 
-def refused(ask: Callable[[], object], *, within: float = 2.0) -> SourceError:
+def refused(ask: Callable[[], object]) -> SourceError:
     began = monotonic()
     with pytest.raises(SourceError) as error:
         ask()
-    assert monotonic() - began < within
+    assert monotonic() - began < 20
     assert "\n" not in str(error.value)
     return error.value
 
@@ -143,16 +143,16 @@ def test_with_a_certificate_of_its_own_it_is_let_in_without_a_log_in(cluster: Cl
 
 def test_whoever_must_log_in_again_does_so_and_goes_on(other: Cluster) -> None:
     with Front(other, serving(), PASSWORDS, life=1000) as front:
-        reader, cursor, seen, began = source(front), None, [], monotonic()
+        reader, cursor, seen, until = source(front), None, [], monotonic() + 60
         for n in count():
             other.send({"id": n})
             batch = reader.poll(cursor, NOW, None)
             cursor, seen = batch.cursor, seen + ids(batch)
-            if monotonic() - began > 2.5:
+            if len(front.log_ins) > 2 * front.visits or monotonic() > until:
                 break
         assert seen == list(range(n + 1))
         assert all(good for _, good in front.log_ins)
-        assert len(front.log_ins) > 4
+        assert len(front.log_ins) > 2 * front.visits, "again and again, each on its connection"
 
 
 # ---- kept out ------------------------------------------------------------------------------------------------------
@@ -261,9 +261,7 @@ def test_no_tls_where_we_speak_it_is_told_as_such(cluster: Cluster) -> None:
 
 
 def test_no_log_in_where_there_must_be_one_is_told_as_such(front: Front) -> None:
-    said = refused(
-        source(front, security="ssl", username="", password="", timeout=timedelta(seconds=1)).check, within=4
-    )
+    said = refused(source(front, security="ssl", username="", password="", timeout=timedelta(seconds=1)).check)
     assert (said.fault, said.permanent) == ("unreachable", False)
     assert "(is security = ssl what they speak there?)" in str(said)
 

@@ -149,6 +149,33 @@ def test_numbers_as_text_keep_no_point() -> None:
     ]
 
 
+def test_a_list_or_an_object_in_a_cell_is_its_json() -> None:
+    cells = {
+        "product": [["TR", "Ñ"], None],
+        "latency_ms": [{"p50": 1}, None],
+        "timestamp": [T, T],
+        "status": ["ok", "ok"],
+    }
+    mapped = Mapping(role="transactions").apply(pa.table(cells))
+    assert [one.why for one in mapped.rejects] == ["latency_ms {'p50': 1} is not a number"]
+    assert mapped.table["product"].to_pylist() == [""]
+    del cells["latency_ms"]
+    assert Mapping(role="transactions").apply(pa.table(cells)).table["product"].to_pylist() == ['["TR", "Ñ"]', ""]
+
+
+@pytest.mark.parametrize(
+    "end", ["infinity", "9999-12-31", datetime(9999, 12, 31, tzinfo=UTC), date(9999, 12, 31), None]
+)
+def test_a_holding_until_the_end_of_time_has_no_end(end: Any) -> None:
+    cells = {"client_id": ["900"] * 2, "product": ["TR"] * 2, "until": [end, T0 if isinstance(end, datetime) else None]}
+    mapped = Mapping(role="holdings").apply(pa.table(cells))
+    assert (mapped.rejects, mapped.table["until"].to_pylist()) == ((), [None, cells["until"][1]])
+    told = Mapping(role="holdings").apply(pa.table({**cells, "until": ["mañana", "1066-10-14"]})).rejects
+    assert [one.why for one in told] == [
+        f"until '{cell}' is not a time; see time_format" for cell in ("mañana", "1066-10-14")
+    ]
+
+
 def test_identities_by_declared_form_and_by_row() -> None:
     table = pa.table({"client_id": ["9001234568", "9001234567", "900123456-8"]})
     mapped = Mapping(role="clients", client_form="nit_dv").apply(table)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -201,3 +202,105 @@ def test_postgresqls_own_columns(postgres: str, batch: int) -> None:
         '{"a": 1}',
     )
     assert row["timestamp"] == datetime(2026, 3, 3, 12, tzinfo=UTC)
+
+
+BEYOND = ["infinity", "-infinity", "20261-01-01", "0044-03-15 BC"]
+
+
+@pytest.mark.parametrize("kind", ["timestamptz", "timestamp", "date"])
+@pytest.mark.parametrize("beyond", BEYOND)
+@pytest.mark.parametrize("key", ["id", None])
+def test_a_time_that_python_knows_none_of_stops_no_other_row(
+    postgres: str, kind: str, beyond: str, key: str | None
+) -> None:
+    bank = Bank(postgres)
+    rows = [{"id": n, "at": when(bank, n), "until": beyond if n == 3 else "2027-01-01"} for n in range(5)]
+    make(bank, "far", f"id integer, at timestamptz, until {kind}", *rows)
+    reader = Reader(bank, table="far", key=key, batch=2)
+    assert sorted(reader.drain()) == list(range(5))
+    bank.run(f"UPDATE far SET until = CAST('{beyond}' AS {kind})")
+    batch = Sql(url=postgres, query="SELECT '900' AS client_id, 'TR' AS product, until FROM far").poll(None, NOW, None)
+    mapped = Mapping(role="holdings").apply(batch.table)
+    later = beyond in (BEYOND[0], BEYOND[2])
+    assert (mapped.table["until"].to_pylist(), mapped.rejected) == (([None] * 5, 0) if later else ([], 5))
+
+
+@pytest.mark.parametrize("key", ["id", None])
+def test_the_column_that_grows_may_hold_infinity(postgres: str, key: str | None) -> None:
+    bank = Bank(postgres)
+    times = ["-infinity", "2026-03-03 11:00Z", "2026-03-03 11:30Z", "infinity", "20261-01-01"]
+    make(bank, "far", "id integer, at timestamptz", *({"id": n, "at": at} for n, at in enumerate(times)))
+    reader = Reader(bank, table="far", key=key, batch=2, overlap=timedelta(days=3) if key else timedelta(0))
+    assert reader.drain() == [0, 1, 2]
+    assert reader.last is not None
+    assert {(one.where.partition(" = ")[0], one.ahead) for one in reader.last.rejects} == {(key or "at", True)}
+    bank.run("DELETE FROM far WHERE id IN (1, 2)")
+    late = Reader(bank, table="far", key=key, overlap=timedelta(days=3) if key else timedelta(0))
+    late.drain()
+    bank.run("INSERT INTO far VALUES (9, '2026-03-03 11:45Z')")
+    assert late.poll()[-1:] == [9]
+    assert late.last is not None
+    assert late.last.complete_until == NOW
+
+
+def test_a_time_of_24_and_an_interval_without_end_are_text(postgres: str) -> None:
+    query = "SELECT time '24:00' AS a, timetz '24:00+00' AS b, interval '99999999 years' AS c UNION SELECT '10:00', '10:00+00', '1 s'"
+    table = Sql(url=postgres, query=query).poll(None, NOW, None).table
+    assert sorted(table["a"].to_pylist()) == ["10:00:00", "24:00:00"]
+    assert "24:00:00+00" in table["b"].to_pylist()
+    assert "99999999 years" in table["c"].to_pylist()
+
+
+@pytest.mark.parametrize("key", ["id", None])
+def test_a_zero_date_alone_is_no_end_of_reading(mariadb: MariaDB, key: str | None) -> None:
+    bank = Bank(mariadb.url)
+    make(bank, "zeros", "id integer, at datetime, day date")
+    bank.run("INSERT IGNORE INTO zeros VALUES (1, '0000-00-00 00:00:00', '0000-00-00')")
+    reader = Reader(bank, table="zeros", key=key, overlap=timedelta(minutes=1) if key else timedelta(0))
+    for day in (1, 2, 3):
+        reader.poll()
+        bank.run("INSERT INTO zeros VALUES (:id, :at, '2026-03-01')", id=day + 1, at=datetime(2026, 3, day))  # noqa: DTZ001
+    assert reader.poll()[-1] == 4
+
+
+@pytest.mark.parametrize("key", ["id", None])
+@pytest.mark.parametrize("odd", ["n/a", "", b"\x00\xff", 17, "2026-13-45 99:00:00"])
+def test_a_text_among_times_stops_none_that_comes_later(tmp_path: Path, key: str | None, odd: Any) -> None:
+    bank = Bank(f"sqlite:///{tmp_path / 'bank.db'}")
+    make(
+        bank,
+        "odd",
+        "id integer, at",
+        {"id": 1, "at": when(bank, 1)},
+        {"id": 2, "at": odd},
+        {"id": 3, "at": when(bank, 3)},
+    )
+    reader = Reader(bank, table="odd", key=key, overlap=timedelta(seconds=1) if key else timedelta(0))
+    seen, told = reader.poll(), list(reader.last.rejects if reader.last else ())
+    for number in (4, 5):
+        bank.run("INSERT INTO odd VALUES (:id, :at)", id=number, at=when(bank, number))
+        seen += reader.poll()
+        told += reader.last.rejects if reader.last else ()
+    assert {1, 3, 4, 5} <= set(seen)
+    assert (2 in seen) != bool(told)
+    assert len(told) < 2
+
+
+def test_a_number_that_grows_is_not_stopped_by_a_text(tmp_path: Path) -> None:
+    bank = Bank(f"sqlite:///{tmp_path / 'bank.db'}")
+    make(bank, "odd", "id integer, at", {"id": 1, "at": 1}, {"id": 2, "at": "x"})
+    reader = Reader(bank, table="odd", key="id")
+    assert reader.poll() == [1]
+    assert reader.last is not None
+    assert [(one.where, one.why, one.ahead) for one in reader.last.rejects] == [
+        ("id = 2", "at x is of another kind than those before", False)
+    ]
+    bank.run("INSERT INTO odd VALUES (3, 2.5)")
+    assert (reader.poll(), reader.last.rejects) == ([3], ())
+
+
+def test_bytes_that_are_no_text_stop_no_other_row(tmp_path: Path) -> None:
+    bank = Bank(f"sqlite:///{tmp_path / 'bank.db'}")
+    bank.run("INSERT INTO orders VALUES (1, '2026-03-03', CAST(X'50F161' AS TEXT), 1), (2, '2026-03-03', 'Ñ', 1)")
+    assert Reader(bank).poll() == [1, 2]
+    assert Sql(url=bank.url, table="orders").poll(None, NOW, None).table["product"].to_pylist() == ["P\ufffda", "Ñ"]

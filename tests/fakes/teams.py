@@ -49,9 +49,7 @@ class Teams(Fake):
         name = asked.path.removeprefix(f"{MESSAGES}/")
         if name not in self.messages or asked.method not in ("GET", "PATCH"):
             return Said(404, {"error": {"code": "NotFound", "message": "900123456"}})
-        if asked.method == "PATCH":
-            self.write(name, asked.body)
-        return Said(204) if asked.method == "PATCH" else Said(body=self.messages[name])
+        return Said(body=self.messages[name]) if asked.method == "GET" else self.write(name, asked.body)
 
     def listed(self, asked: Asked) -> Said:
         found = sorted(self.messages.values(), key=lambda m: m["lastModifiedDateTime"], reverse=True)
@@ -72,10 +70,11 @@ class Teams(Fake):
         self.changes.note(name)
         return self.messages[name]
 
-    def write(self, name: str, values: dict[str, Any]) -> None:
+    def write(self, name: str, values: dict[str, Any]) -> Said:
         told = f"{self.tick():%Y-%m-%dT%H:%M:%S.000Z}"
         self.messages[name] = {**self.messages[name], **values, "lastModifiedDateTime": told}
         self.changes.note(name, *values)
+        return Said(204)
 
 
 def tool(_: Path) -> Tool:

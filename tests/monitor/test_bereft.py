@@ -219,7 +219,7 @@ def test_who_reads_the_configuration_anew_is_told(bank: Bank) -> None:
     web.include_router(routes(live.reload))
     web.add_exception_handler(Conflict, lambda *_: PlainTextResponse("", 409))  # it begins
     bank.write(MAIL)
-    server, deadline = serve(web, "127.0.0.1:0"), monotonic() + 10
+    server, deadline = serve(web, "127.0.0.1:0"), monotonic() + 60
     try:
         with working(live):
             while (answer := requests.post(f"{server.address}/-/reload", timeout=10)).status_code != HTTPStatus.OK:

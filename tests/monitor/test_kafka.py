@@ -247,7 +247,7 @@ def daemon(service: Service, done: Callable[[], bool]) -> None:
     thread = Thread(target=service.run, args=[stop])
     thread.start()
     try:
-        assert any(done() or pause.wait(0.02) for _ in range(1000))
+        assert any(done() or pause.wait(0.02) for _ in range(3000))
     finally:
         stop.set()
         thread.join(timeout=30)

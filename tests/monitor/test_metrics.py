@@ -17,6 +17,7 @@ from monitor.metric_names import LATENCY
 from monitor.metric_names import NAMES as EVERY
 from monitor.metrics import Metrics
 from monitor.pipeline import Status
+from monitor.verdicts import Said
 from rules import Scope, Severity, Verdict
 from tests.monitor.conftest import ACEROS, CLIENTS, DECISIONS, IMPACTS, INCIDENTS, NOW, PAYMENTS, ago
 
@@ -150,6 +151,25 @@ def test_rules_show_the_worst_of_a_place_and_forget_what_is_gone(metrics: Metric
     assert found["vigia_rule_breach", "fallas", "pagos", "web"] == 0
     metrics.statuses([])
     assert ("vigia_rule_breach", "cpu", "", "") not in read(metrics)
+
+
+def test_a_place_is_told_as_the_board_has_it_and_where_several_are_one_the_worst(metrics: Metrics) -> None:
+    one_way_healthy = Said("pagos", "web", healthy=1, unknown=2)
+    metrics.statuses(
+        [], (), [one_way_healthy, Said("swift", "web", healthy=2, unknown=1), Said("pse", "", breach=1, healthy=3)]
+    )
+    places = (("pagos", "web"), ("swift", "web"), ("pse", ""))
+    assert one_way_healthy.verdict is Verdict.UNKNOWN
+    assert [read(metrics)["vigia_place_verdict", *place] for place in places] == [1, 0, 2]
+    metrics.stale(lambda: True)
+    assert [read(metrics)["vigia_place_verdict", *place] for place in places] == [1, 1, 1]
+    metrics.stale(lambda: False)
+    many = [Said(f"p{n:03}", "web", healthy=1) for n in range(300)]
+    metrics.statuses([], (), [*many, one_way_healthy, *many])
+    assert read(metrics)["vigia_place_verdict", "other", "other"] == 0
+    metrics.statuses([], (), [*many, Said("p300", "web", unknown=1), *many])
+    assert read(metrics)["vigia_place_verdict", "other", "other"] == 1
+    assert ("vigia_place_verdict", "pagos", "web") not in read(metrics), "a place that is gone is forgotten"
 
 
 def test_incidents_and_cases_are_counted_once_however_often_they_change(metrics: Metrics) -> None:

@@ -165,6 +165,14 @@ def test_what_was_decided_reaches_the_desk_as_it_was(store: Store) -> None:
     assert opened.kind == "soporte"
 
 
+def test_what_follows_on_a_case_bears_the_number_that_its_desk_gave_it(store: Store) -> None:
+    told: list[tuple[str, str]] = []
+    desk = Desk(before=lambda case: told.append((case.key, case.number)))
+    put(store, message("VG-1"), message("VG-2"), message("VG-1", "update"), message("VG-3", "update"))
+    deliver(store, {"local": desk}, lambda: NOW)
+    assert told == [("VG-1", ""), ("VG-2", ""), ("VG-1", "C-1"), ("VG-3", "")]
+
+
 def test_a_withdrawal_goes_out_once_after_the_opening_with_a_plain_text(store: Store) -> None:
     incident = Incident(
         "AF-1", Scope("pagos", "app"), "failed", Severity.MAJOR, IncidentState.FIRING, NOW - 9 * LEASE, NOW - 8 * LEASE,

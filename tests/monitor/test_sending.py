@@ -43,10 +43,10 @@ def test_the_end_waits_once_for_all_that_hang_and_what_they_did_not_take_stays(t
     ending = sending(made, dict.fromkeys(HANGING, hang) | {"receivers.torre": take})
     began = monotonic()
     try:
-        ending.rest(0.5)
+        ending.rest(2)
         took = monotonic() - began
         assert taken == ["receivers.torre:0", "receivers.torre:1"]
-        assert took < 1.4, "three that hang are waited for as long as one"
+        assert took < 5, "three that hang are waited for as long as one"
         assert ending.hanging == [f"desk {name}" for name in HANGING]
         states = {row["key"]: row["state"] for row in made.outbox() if row["desk"] in HANGING}
         assert sorted(states.values()) == ["due"] * 3 + ["sending"] * 3

@@ -297,7 +297,7 @@ def test_the_daemon_ends_with_what_it_has_fetched_judged_and_delivered(bank: Ban
 def test_the_polls_that_gather_while_others_are_judged_are_told(bank: Bank, monkeypatch: pytest.MonkeyPatch):
     bank.pay("10:00", "12:00")
     service, go = bank.start(), Event()
-    monkeypatch.setattr(service, "_step", lambda _: go.wait(20))
+    monkeypatch.setattr(service, "_step", lambda _: go.wait(60))
 
     def told() -> bool:
         shown = service.metrics.exposition().decode()
@@ -524,7 +524,7 @@ def daemon(service: Service, done: Callable[[], bool]) -> None:
     thread = Thread(target=service.run, args=[stop])
     thread.start()
     try:
-        waited: Any = next((n for n in range(1000) if done() or pause.wait(0.02)), None)
+        waited: Any = next((n for n in range(3000) if done() or pause.wait(0.02)), None)
         assert waited is not None
     finally:
         stop.set()

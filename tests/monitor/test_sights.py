@@ -76,7 +76,7 @@ def test_many_at_once_read_it_once(read: Read) -> None:
     together = Barrier(8)
 
     def ask(_: int) -> frozenset[str] | None:
-        together.wait(10)
+        together.wait(60)
         return read.sights.of(SMALL).clients
 
     with ThreadPoolExecutor(8) as pool:

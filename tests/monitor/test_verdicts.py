@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from monitor import portrait
 from monitor.pipeline import Status
 from monitor.reads import Reader
-from monitor.verdicts import STANDS, Said, present, summed, valid
+from monitor.verdicts import SERIES_STANDS, STANDS, Said, present, summed, valid
 from rules import Scope, Verdict
 from tests.characters import TEXTILES, at
 from tests.monitor.test_service import CONFIG, OTHER, Bank
@@ -67,6 +67,12 @@ def test_an_old_word_is_no_word(age: int, verdict: Verdict) -> None:
 @pytest.mark.parametrize(("dark", "verdict"), [(NOW - 6, HEALTHY), (NOW - 5, UNKNOWN), (NOW, UNKNOWN)])
 def test_what_was_said_before_its_source_was_dark_is_no_word_on_now(dark: int, verdict: Verdict) -> None:
     (found,) = said(word("fallas", HEALTHY, until=NOW - 5), dark={("pagos", "web"): dark, ("swift", "web"): NOW})
+    assert found.verdict is verdict
+
+
+@pytest.mark.parametrize(("age", "verdict"), [(SERIES_STANDS - 1, HEALTHY), (SERIES_STANDS, UNKNOWN)])
+def test_an_indicator_that_no_longer_comes_is_no_word_either(age: int, verdict: Verdict) -> None:
+    (found,) = valid([word("cpu", HEALTHY, Scope("pagos", series="cpu"), NOW - age)], NOW, {})
     assert found.verdict is verdict
 
 
@@ -154,11 +160,21 @@ def test_the_state_tells_what_the_rules_say_of_each_place(bank: Bank) -> None:
     assert of(bank, "pagos") == (HEALTHY, "")
 
 
+def shown(bank: Bank, product: str) -> Verdict:
+    """As Grafana draws it."""
+    said = f'vigia_place_verdict{{channel="web",product="{product}"}} '
+    told = bank.services[-1].metrics.exposition().decode().splitlines()
+    (value,) = [line.removeprefix(said) for line in told if line.startswith(said)]
+    return (HEALTHY, UNKNOWN, BREACH)[int(float(value))]
+
+
 def test_a_dark_source_is_not_well_while_the_other_is(bank: Bank) -> None:
     go_on(bank, 0, 2)
+    assert shown(bank, "pagos") is HEALTHY
     go_on(bank, 2, 8, silent=True)
     assert of(bank, "pagos") == (UNKNOWN, "undecided")
     assert of(bank, "swift") == (HEALTHY, "")
+    assert (shown(bank, "pagos"), shown(bank, "swift")) == (UNKNOWN, HEALTHY)
     go_on(bank, 8, 10)
     assert of(bank, "pagos") == (HEALTHY, "")
 

@@ -116,10 +116,10 @@ class Slow:
         return code != "" and hour - first >= 24 and len(before) < 0.05 * min(168, hour - first)
 
     def duplicated(self, rows: list[dict]) -> int:
-        """Ids beyond the first that a client paid the same with, by the same way in the same minute."""
+        """Ids beyond the first that a client paid the same with, by the same way in the same minute; a row that stands for many is none."""
         same: dict[tuple, set[str]] = {}
         for row in rows:
-            if row["id"] and row["client_id"] and row["amount"] > 0:
+            if row["id"] and row["client_id"] and row["amount"] > 0 and row["count"] == 1:
                 key = minute_of(row["timestamp"]), row["product"], row["channel"], row["client_id"], row["amount"]
                 same.setdefault(key, set()).add(row["id"])
         return sum(len(ids) - 1 for ids in same.values())

@@ -101,9 +101,9 @@ def _now() -> list[Any]:
             steps=((None, GREEN), (1, YELLOW)), area=True,
         ),
         number(
-            "Lugares sin veredicto", "Producto y canal de los que ninguna regla puede decir nada: sin historia, sin volumen o sin fuente."
+            "Lugares sin veredicto", "Producto y canal de los que no se sabe en la mayoría de lo que se vigila, o si fallan: sin historia, sin volumen o sin fuente."
             " No es lo mismo que sano.",
-            "count(min by (product, channel) (vigia_rule_unknown) == 1) or vector(0)", steps=((None, GREEN), (1, YELLOW)),
+            "count(max by (product, channel) (vigia_place_verdict) == 1) or vector(0)", steps=((None, GREEN), (1, YELLOW)),
         ),
         number(
             "Fuentes caídas", "Fuentes cuya última consulta no respondió.", "count(vigia_source_up == 0) or vector(0)", steps=NONE_IS_WELL,
@@ -120,8 +120,8 @@ def _now() -> list[Any]:
 def _what(seen: dict[str, str]) -> list[Any]:
     return [
         states(
-            "Estado de cada lugar", "Por producto y canal: en falla si una regla lo dice; sin veredicto si ninguna puede decir nada.",
-            f"2 * max by (product, channel) (vigia_rule_breach{{{PLACE}}}) + min by (product, channel) (vigia_rule_unknown{{{PLACE}}})",
+            "Estado de cada lugar", "Por producto y canal, como en el tablero: en falla si una regla lo dice; sano si lo está en la mayoría de lo que se vigila.",
+            f"max by (product, channel) (vigia_place_verdict{{{PLACE}}})",
             NAME, {"0": ("Sano", GREEN), "1": ("Sin veredicto", "#8e8e8e"), "2": ("En falla", RED)},
         ),
         lines(
