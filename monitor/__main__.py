@@ -75,8 +75,8 @@ def once(config: ConfigPath = CONFIG) -> None:
     from monitor.logs import log_to_stderr
     from monitor.service import Service
 
-    log_to_stderr()
     with stored(config, people=False) as (settings, store), store.alone():
+        log_to_stderr()
         store.migrate()
         service = Service(settings, store)
         went_well = service.cycle()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from monitor import tables as t
+from monitor.claims import give_up
 from monitor.kept_clocks import keep_clocks
 from monitor.leading import reported
 from monitor.months import keep_months
@@ -46,7 +47,10 @@ def housekeep(service: Service) -> None:
         "cells": now - kept.cells, "ledger": now - 3 * service.config.monitor.hold - timedelta(hours=1),
         "incidents": now - kept.incidents, "clients": now - kept.clients, "outbox": now - kept.outbox,
     }  # fmt: skip
-    dropped = prune(store, limits, desks=service.sending.desks)
+    for desk, many in give_up(store, service.sending.desks, limits["outbox"], now).items():
+        service.metrics.given_up(desk, many)
+        log.error("a desk is gone, and what waited for it is given up", desk=desk, messages=many)
+    dropped = prune(store, limits)
     joined = compact(store, now - timedelta(days=1))
     log.info("housekeeping", dropped=dropped, joined=joined, acts_head=store.marks().get(HEAD, ""))
 

@@ -371,7 +371,7 @@ def test_what_is_past_its_limit_is_dropped_and_nothing_else(store: Store) -> Non
     for days in (731, 1):
         store.act(Act("AF-open", ago(days=days), "ana", "note"))
 
-    assert prune(store, LIMITS, step=1) == 19
+    assert prune(store, LIMITS, step=1) == 18
     assert {i.id for i in store.incidents()} == {i.id for i in kept}
     assert {i.incident_id for i in store.impacts()} == {"AF-new", "AF-open"}
     assert {d.incident_id for d in store.decisions()} == {"AF-new", "AF-open"}
@@ -383,8 +383,10 @@ def test_what_is_past_its_limit_is_dropped_and_nothing_else(store: Store) -> Non
     assert [act.at for act in store.acts()] == [ago(days=1)]
     assert (len(store.clients()), len(store.holdings())) == (1, 1)
     with store.reading() as c:
-        assert set(c.execute(sa.select(t.outbox.c.key)).scalars()) == {"due", "fresh"}
+        assert set(c.execute(sa.select(t.outbox.c.key)).scalars()) == {"due", "fresh", "dead"}
     assert prune(store, LIMITS) == 0
+    assert prune(store, LIMITS | {"outbox": NOW}) == 1, "fresh"
+    assert prune(store, LIMITS | {"outbox": NOW + timedelta(minutes=1)}) == 1, "what was given up, as long after that"
 
 
 def test_the_changes_of_a_cases_status_are_kept_as_they_come(store: Store) -> None:
