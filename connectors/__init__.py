@@ -142,7 +142,10 @@ class Case:
 
 @runtime_checkable
 class CaseDesk(Protocol):
-    """Where cases are opened. `open` and `update` may be called again with the same case after a crash: no harm."""
+    """Where cases are opened. `open` and `update` may be called again with the same case after a crash: no harm.
+
+    One that opens none, because its block lacks what that takes, also has `reads_only`: what is missing ('': it opens them).
+    """
 
     def open(self, case: Case) -> str:
         """Open the case unless one with its key exists; the desk's own number for it. Raises SourceError."""

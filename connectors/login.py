@@ -108,18 +108,14 @@ def microsoft(
     resource: str,
     token_url: str = "",
     *,
-    refresh_token: str = "",
     scope: str = "",
 ) -> Login:
     """An application of Microsoft Entra, for what lies at `resource`; token_url: in place of the tenant's.
 
-    refresh_token: of the user for whom it acts, where no application may. scope: where it is not the resource's own address.
+    scope: where it is not the resource's own address.
     """
     if not tenant and not token_url:
         raise ValueError("tenant: must be the directory's id or domain")
     address = token_url or f"https://login.microsoftonline.com/{tenant}/oauth2/v2.0/token"
     server = urlsplit(resource)
-    login = credentials(address, client_id, client_secret, scope or f"{server.scheme}://{server.netloc}/.default")
-    if refresh_token:
-        login.form = {**login.form, "grant_type": "refresh_token", "refresh_token": refresh_token}
-    return login
+    return credentials(address, client_id, client_secret, scope or f"{server.scheme}://{server.netloc}/.default")

@@ -6,11 +6,12 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
+from alerts import Decision
 from alerts.promises import ClockState
 from alerts.routing import ROLES, Addressee, Hit, Route, addressed, concerns, joined
 from alerts.threads import GAP, LONG_AGO
 from monitor import tables as t
-from monitor.claims import opened_as
+from monitor.claims import opened_as, whose
 from monitor.config import Config
 from monitor.facts import breach_facts
 from monitor.kept_clocks import urgent_now
@@ -104,17 +105,19 @@ class Breaches:
     def _tied(self, cases: Sequence[Row]) -> list[Row]:
         """With the incident that each is tied to ('' where there is none), and when post-sale told the client."""
         numbers = {case["case_id"] for case in cases}
-        ours = {number: key for key, number in opened_as(self.store, numbers)}
+        ours = opened_as(self.store, numbers)
         d = t.decisions.c
-        decided = self.store.decisions(d.linked_case_id.in_(numbers) | d.key.in_({*numbers, *ours.values()}))
-        by = {one.linked_case_id or one.key: one for one in decided} | {one.key: one for one in decided}
+        decided = self.store.decisions(d.linked_case_id.in_(numbers) | d.key.in_({*numbers, *(key for key, _ in ours)}))
+        by: dict[str, list[Decision]] = defaultdict(list)
+        for one in decided:
+            for number in {one.key, one.linked_case_id or one.key, *(number for key, number in ours if key == one.key)}:
+                by[number].append(one)
         tied = []
         for case in cases:
-            number = str(case["case_id"])
-            one = by.get(ours.get(number, number))
+            mine = whose(case["client_id"], by.get(str(case["case_id"]), ()))
             about = (
-                {"incident_id": one.incident_id, "informed_at": one.informed_at, "priority": one.priority}
-                if one
+                {"incident_id": mine.incident_id, "informed_at": mine.informed_at, "priority": mine.priority}
+                if mine
                 else {}
             )
             nothing = {"incident_id": "", "informed_at": None, "priority": None}

@@ -5,10 +5,12 @@ A message is due until somebody claims it, and sent once that is confirmed; whoe
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
+from alerts import Decision
 from monitor import tables as t
 from monitor.database import Database, insert
 from monitor.step import Message
@@ -17,6 +19,8 @@ LEFT = ("due", "sending")
 """States of what is still to be sent."""
 OVER = ("sent", "dead")
 """States of what is sent, or given up."""
+GONE = "its desk is no longer in the configuration, and it waited for as long as the outbox is kept"
+"""The error of what `give_up` gives up."""
 
 
 def post(c: Any, messages: Iterable[Message], now: datetime) -> None:
@@ -64,16 +68,21 @@ def put_off(store: Database, message_id: int, error: str, due_at: datetime, *, d
         c.execute(t.outbox.update().where(o.id == message_id, o.state == "sending").values(values))
 
 
-def give_up(store: Database, desks: Collection[str], before: datetime) -> None:
-    """What has waited since before then for a desk that is none of these; what is told to receivers is not meant."""
+def give_up(store: Database, desks: Collection[str], before: datetime, now: datetime) -> Counter[str]:
+    """Give up what has waited since before then for a desk that is none of these: how many messages of each such desk.
+
+    What is told to receivers is not meant. It is kept, as given up now, for a further term.
+    """
     o = t.outbox.c
     waits = (o.state.in_(LEFT), o.action != "notify", o.desk.not_in(desks), o.created_at < before)
     with store.writing() as c:
-        c.execute(t.outbox.update().where(*waits).values(state="dead"))
+        found = Counter(row.desk for row in c.execute(t.outbox.select().with_only_columns(o.desk).where(*waits)))
+        c.execute(t.outbox.update().where(*waits).values(state="dead", due_at=now, error=GONE))
+    return found
 
 
 def opened_as(store: Database, numbers: Collection[str]) -> list[tuple[str, str]]:
-    """Our keys of the cases to which the desks gave these numbers, each with its number."""
+    """Our keys of the cases to which the desks gave these numbers, each with its number: two desks may give the same (see `whose`)."""
     o = t.outbox.c
     opened = t.outbox.select().with_only_columns(o.case_key, o.reference).order_by(o.id)
     with store.reading() as c:
@@ -87,6 +96,11 @@ def number_of(store: Database, case_key: str) -> str:
     opened = t.outbox.select().with_only_columns(o.reference).where(o.case_key == case_key, o.action == "open")
     with store.reading() as c:
         return str(c.execute(opened).scalar() or "")
+
+
+def whose(client_id: str, found: Iterable[Decision]) -> Decision | None:
+    """Of ours with one number, the one of the client for whom a tool has that number; a tool that names no client means the first."""
+    return next((one for one in found if client_id in ("", one.client_id)), None)
 
 
 def waiting(store: Database) -> list[tuple[str, datetime]]:

@@ -26,7 +26,7 @@ def clocked(store: Store, rows: Sequence[Row], promises: Promises, now: datetime
         return [row | {"clock": "", "due_at": None} for row in rows]
     numbers = {number for row in rows for number in (row["linked_case_id"], row["reference"]) if number}
     held = {(case.source, case.case_id): case for case in store.their_cases(t.their_cases.c.case_id.in_(numbers))}
-    back = {case.case_id: case for case in held.values() if case.reported_by == "monitor"}
+    back = {(case.case_id, case.client_id): case for case in held.values() if case.reported_by == "monitor"}
     changes = store.case_changes(t.case_changes.c.case_id.in_(numbers))
     incidents = {i.id: i for i in store.incidents(t.incidents.c.id.in_({row["incident_id"] for row in rows}))}
     found = []
@@ -38,7 +38,8 @@ def clocked(store: Store, rows: Sequence[Row], promises: Promises, now: datetime
                 row["key"], "", row["client_id"], row["opened_at"], row["opened_at"], row["product"],
                 incident.scope.channel if incident else "", "soporte",
             )  # fmt: skip
-            there = back.get(row["reference"])
+            number = row["reference"]
+            there = back.get((number, row["client_id"])) or back.get((number, ""))
             ended = there.resolved_at or there.closed_at if there else incident.resolved_at if incident else None
             case = (
                 replace(ours, resolved_at=ended)

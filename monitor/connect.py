@@ -83,7 +83,11 @@ def _asked(ask: Callable[[], Said]) -> tuple[Thread, Future[Said]]:
 
 
 def _plug(plug: DeskConfig | ReceiverConfig | BoardConfig) -> Said:
-    return plug.make().check(), None
+    made = plug.make()
+    said = made.check()
+    if why := getattr(made, "reads_only", ""):  # a desk: its products lead to it, or those that no other takes
+        return f"{said}; reads only, opens no cases: {why}", "refused"
+    return said, None
 
 
 def _source(config: Config, name: str, now: datetime) -> Said:

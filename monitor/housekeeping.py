@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import structlog
 
+from monitor import tables as t
+from monitor.claims import give_up
 from monitor.kept_clocks import keep_clocks
 from monitor.leading import reported
+from monitor.months import keep_months
 from monitor.retention import compact, prune
 from monitor.sla import LATELY
 from monitor.trail import HEAD
@@ -19,6 +22,24 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 
+EVERY = timedelta(hours=1)
+"""How often the house is kept, and the months are counted."""
+KEPT_AT = "housekept_at"
+"""The mark of a Vigía that no scheduler works for: when it was last done."""
+
+
+def keep_house(service: Service) -> bool:
+    """All of it, where nobody else does it at its times: promises now, the rest where EVERY has passed; whether it had."""
+    watch_promises(service)
+    now, last = service.clock(), service.store.marks().get(KEPT_AT)
+    if last and now - datetime.fromisoformat(last) < EVERY:
+        return False
+    keep_months(service.store, service.config, service.clock)
+    housekeep(service)
+    service.store.put(t.meta, [{"key": KEPT_AT, "value": now.isoformat()}])
+    return True
+
+
 def housekeep(service: Service) -> None:
     """Drop what is past its retention, and join the small blobs of days gone by."""
     now, store, kept = service.clock(), service.store, service.config.retention
@@ -26,7 +47,10 @@ def housekeep(service: Service) -> None:
         "cells": now - kept.cells, "ledger": now - 3 * service.config.monitor.hold - timedelta(hours=1),
         "incidents": now - kept.incidents, "clients": now - kept.clients, "outbox": now - kept.outbox,
     }  # fmt: skip
-    dropped = prune(store, limits, desks=service.sending.desks)
+    for desk, many in give_up(store, service.sending.desks, limits["outbox"], now).items():
+        service.metrics.given_up(desk, many)
+        log.error("a desk is gone, and what waited for it is given up", desk=desk, messages=many)
+    dropped = prune(store, limits)
     joined = compact(store, now - timedelta(days=1))
     log.info("housekeeping", dropped=dropped, joined=joined, acts_head=store.marks().get(HEAD, ""))
 

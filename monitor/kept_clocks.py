@@ -204,7 +204,8 @@ def _wanted(now: datetime) -> Any:
         .outerjoin(t.outbox, sent)
     )
     back = t.their_cases.alias()
-    is_back = back.select().where(back.c.case_id == o.reference, back.c.reported_by == "monitor").exists()
+    same = (back.c.case_id == o.reference) & back.c.client_id.in_(["", d.client_id])  # two desks may give one number
+    is_back = back.select().where(same, back.c.reported_by == "monitor").exists()
     number, read = filled(o.reference, d.key), _text(decided, i.channel, i.resolved_at, segment)
     second = ours.select().with_only_columns(
         no_text().label("source"), number.label("case_id"), d.key, read.label("read")

@@ -151,6 +151,9 @@ NAMES: dict[str, Named] = {
     "outbox_pending": _gauge("Messages to desks and receivers that wait to be sent."),
     "outbox_oldest_age_seconds": _gauge("Age of the oldest message that waits to be sent.", unit="seconds"),
     "outbox_sent": _counter("Messages that a desk or receiver took, and rows' pushes that a board took.", *DESK),
+    "outbox_given_up": _counter(
+        "Messages given up because their desk was gone for as long as the outbox is kept.", *DESK
+    ),
     "outbox_errors": _counter("Deliveries that failed; most are tried again.", *DESK),
     **{f"desk_{fault}_errors": _counter(f"Deliveries that failed: {words}.", *DESK) for fault, words in FAULTS.items()},
     "desk_lag_seconds": _gauge("Age of the oldest message that waits for it; 0: none does.", *DESK, unit="seconds"),

@@ -107,6 +107,7 @@ class Metrics:
         self._escalated = counter(r, "causes_escalated")
         self._outbox, self._outbox_age = gauge(r, "outbox_pending"), gauge(r, "outbox_oldest_age_seconds")
         self._sent, self._send_errors = counter(r, "outbox_sent"), counter(r, "outbox_errors")
+        self._given_up = counter(r, "outbox_given_up")
         self._heartbeats, self._heartbeat_errors = counter(r, "heartbeats"), counter(r, "heartbeat_errors")
         self._cycle = gauge(r, "last_cycle_timestamp_seconds")
         self._reload_taken = gauge(r, "config_last_reload_successful")
@@ -308,6 +309,10 @@ class Metrics:
         """A desk or receiver did not take a message."""
         self._send_errors.labels(desk).inc()
         self.outside.failed("desk", desk, fault)
+
+    def given_up(self, desk: str, many: int) -> None:
+        """What waited for a desk that is gone was given up."""
+        self._given_up.labels(desk).inc(many)
 
     def reloaded(self, now: datetime, *, taken: bool) -> None:
         """The configuration was read, and taken or not."""

@@ -111,7 +111,7 @@ def absolute(value: str, base: Path) -> str:
 def _placed(options: Mapping[str, Any], base: Path) -> dict[str, Any]:
     """Paths, and SQLite's addresses, are relative to the config file."""
     placed = {k: absolute(v, base) if isinstance(v, str) else v for k, v in options.items()}
-    for name in ("path", "ca_file", "cert_file", "key_file", "known_hosts"):
+    for name in ("path", "ca_file", "cert_file", "key_file", "known_hosts", "token_file"):
         if isinstance(path := placed.get(name), str) and (path or name == "path") and "://" not in path:
             placed[name] = str(base / path)
     return placed

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 import pyarrow as pa
@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from monitor import tables as t
 from monitor.blobs import blob_row, unpacked
-from monitor.claims import OVER, give_up
+from monitor.claims import OVER
 from monitor.database import Database
 from monitor.trail import forget
 
@@ -18,15 +18,8 @@ DAY = 1440
 """Minutes."""
 
 
-def prune(
-    store: Database, limits: Mapping[str, datetime], *, desks: Collection[str] | None = None, step: int = 500
-) -> int:
-    """Drop what is older than its limit (cells, ledger, incidents, clients, outbox), `step` rows a transaction; how many.
-
-    desks: those that there are; what waits for another is given up at its limit.
-    """
-    if desks is not None:
-        give_up(store, desks, limits["outbox"])
+def prune(store: Database, limits: Mapping[str, datetime], *, step: int = 500) -> int:
+    """Drop what is older than its limit (cells, ledger, incidents, clients, outbox), `step` rows a transaction; how many."""
     dropped = 0
     for table, where in _old(limits):
         keys = list(table.primary_key)
@@ -84,7 +77,10 @@ def _old(limits: Mapping[str, datetime]) -> Iterator[tuple[sa.Table, sa.ColumnEl
     yield t.incidents, over < incidents
     yield t.escalations, t.escalations.c.last_at < incidents
     sent = t.outbox.c.state.in_(OVER) & t.outbox.c.key.not_in(t.still_told())
-    yield t.outbox, sent & (t.outbox.c.created_at < outbox)
+    kept_since = sa.case(
+        (t.outbox.c.state == "dead", t.outbox.c.due_at), else_=t.outbox.c.created_at
+    )  # or since it was given up
+    yield t.outbox, sent & (kept_since < outbox)
     yield t.outbox, sent & (t.outbox.c.action == "notify") & (t.outbox.c.created_at < clients)
 
 

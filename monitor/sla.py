@@ -15,6 +15,7 @@ from typing import Any
 from alerts import Action, Decision, IncidentState, TheirCase
 from alerts.promises import Clock, ClockState, Promises, ended, folded
 from monitor import tables as t
+from monitor.claims import whose
 from monitor.standing import Row, only, rows
 from monitor.store import Store
 
@@ -110,23 +111,21 @@ def stood(
         lately, ours_where = lately & c.case_id.in_(some.numbers), [*ours_where, d.key.in_(some.decisions)]
         sent = sent.where(o.key.in_(some.decisions) | o.reference.in_(some.numbers))
     number = {row["key"]: row["reference"] for row in rows(store, sent)}
-    by_number = {reference: key for key, reference in number.items()}
+    by_number: dict[str, list[str]] = defaultdict(list)  # two desks may give the same
+    for key, reference in number.items():
+        by_number[reference].append(key)
     theirs = store.their_cases(lately)
     opened = {decision.key: decision for decision in store.decisions(*ours_where)}
     # Ours that came back, whenever they ended there: they are the tool's to tell of.
     known = c.case_id.in_([number[key] for key in opened if key in number])
-    back = {case.case_id for case in store.their_cases(known) if case.reported_by == "monitor"}
+    back = {(case.case_id, case.client_id) for case in store.their_cases(known) if case.reported_by == "monitor"}
     priority, keys = _linked(store, only(t.their_cases, "case_id", lately)), set(by_number)
-    mine = {
-        x.key: x
-        for x in store.decisions(
-            d.action == Action.OPEN, d.key.in_([by_number[k.case_id] for k in theirs if k.case_id in keys])
-        )
-    }
+    numbered = [key for case in theirs if case.case_id in keys for key in by_number[case.case_id]]
+    mine = {x.key: x for x in store.decisions(d.action == Action.OPEN, d.key.in_(numbered))}
     changes = store.case_changes(t.case_changes.c.case_id.in_(only(t.their_cases, "case_id", lately)))
     concerned = only(t.their_cases, "client_id", lately), only(t.decisions, "client_id", *ours_where)
-    whose = [t.clients.c.client_id.in_(ids) for ids in concerned]
-    clients = {client.client_id: client for client in store.clients(whose[0] | whose[1])}
+    theirs_or_ours = [t.clients.c.client_id.in_(ids) for ids in concerned]
+    clients = {client.client_id: client for client in store.clients(theirs_or_ours[0] | theirs_or_ours[1])}
     channels = {
         x.id: (x.scope.channel, x.resolved_at)
         for x in store.incidents(i.id.in_({x.incident_id for x in opened.values()}))
@@ -141,14 +140,15 @@ def stood(
         return Standing(case, segment, client.name if client else "", clock, tool, key)
 
     for case in theirs:
-        decision = mine.get(by_number.get(case.case_id, "")) if case.reported_by == "monitor" else None
+        same = [mine[key] for key in by_number.get(case.case_id, ()) if key in mine]
+        decision = whose(case.client_id, same) if case.reported_by == "monitor" else None
         if decision:
             first = min(decision.opened_at, case.reported_at)
             yield one(replace(case, product=decision.product or case.product, reported_at=first), decision.priority)
         else:
             yield one(case, priority.get((case.source, case.case_id)))
     for key, decision in opened.items():
-        if number.get(key, "") not in back:
+        if not {(number.get(key, ""), who) for who in ("", decision.client_id)} & back:
             yield one(
                 _ours(decision, number.get(key, key), *channels.get(decision.incident_id, ("", None))),
                 decision.priority,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from monitor import tables as t
 from monitor.bereft import bereft, spanish
+from monitor.claims import GONE
 from monitor.lateness import EVENTS
 from monitor.outbox import NOTIFY
 from monitor.readiness import local, overdue
@@ -112,13 +113,19 @@ def _outbox(service: Service, now: datetime, since: Since) -> Found:
     for name in sorted(row["desk"] for row in waited if f"desk {row['desk']}" in errors and row["desk"] not in gone):
         key, who = _place(name)
         yield Trouble(key, "major", since(key), f"{who} no recibe: {errors[f'desk {name}']}"), SILENT
-    lost = (o.state == "dead") & (o.action == NOTIFY) & (o.due_at > now - TOLD)
+    unheard = (o.action == NOTIFY) | (o.error == GONE)
+    lost = (o.state == "dead") & unheard & (o.due_at > now - TOLD)
     given_up: dict[str, list[datetime]] = {}
     for row in rows(service.store, t.outbox.select().with_only_columns(o.desk, o.due_at).where(lost)):
         given_up.setdefault(row["desk"], []).append(row["due_at"])
     for name, times in sorted(given_up.items()):
         key, who = _place(name)
-        what = f"{who}: avisos que en un día no se pudieron entregar y ya no se envían: {len(times)}"
+        why = (
+            "avisos que en un día no se pudieron entregar"
+            if name.startswith(PREFIX)
+            else "mensajes que esperaban a que vuelva"
+        )
+        what = f"{who}: {why} y ya no se envían: {len(times)}"
         yield Trouble(f"undelivered:{key}", "major", since(key, min(*times, now)), what), timedelta(0)
     for name, error in dict(service.refreshing.errors).items():
         key, who = _place(f"{PREFIX}{name}")

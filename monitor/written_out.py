@@ -16,10 +16,16 @@ from typing import Any, get_args
 from connectors.kinds import Folder, load, load_source
 from monitor.faults import Fault
 
-NAMES = re.compile(r"(.*[_-])?(password|passwd|passphrase|token|secret|api[_-]?key|clave|contrasena)", re.IGNORECASE)
-WITHIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/@:?#\s]*:([^@\s]+)@", re.IGNORECASE)
+KEYS = r"(api|subscription|function|access|account|auth)[_-]?key"
+NAMES = re.compile(rf"(.*[_-])?(password|passwd|passphrase|token|secret|{KEYS}|clave|contrasena)", re.IGNORECASE)
+PARAMS = re.compile(r"key|code|sig(nature)?", re.IGNORECASE)
+"""Names that are a secret's where they are what a server is asked with, and elsewhere name a field."""
+WITHIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/@:?#\s]*:(?P<secret>[^@\s]+)@", re.IGNORECASE)
 """An address with a password."""
-ASKED = re.compile(r"[?&;](?:[\w-]*password|passwd|[\w-]*token|sig|secret|api[_-]?key)=([^&;\s]+)", re.IGNORECASE)
+ASKED = re.compile(
+    rf"[?&;](?:[\w-]*password|passwd|[\w-]*token|{PARAMS.pattern}|secret|[\w-]*{KEYS})=(?P<secret>[^&;\s{{]+)",
+    re.IGNORECASE,
+)
 """An address that asks with a secret."""
 THEIRS = ("columns", "fields", "status", "statuses", "defaults", "extract", "products", "labels")
 """Tables and lists that name what others have."""
@@ -67,7 +73,9 @@ def _found(value: Any, key: str, whole: frozenset[str]) -> Iterator[tuple[str, s
         text = _FILLED.sub(_STANDS, value)
         plain = re.sub(r"\[\d+\]$", "", key)
         here = (plain in whole or plain.rpartition(".")[0] in whole) and not _HERE.match(text)
-        if (here or NAMES.fullmatch(plain.rpartition(".")[2])) and _STANDS not in text:
+        table, _, name = plain.rpartition(".")
+        asked_with = table.endswith(".params") and PARAMS.fullmatch(name)
+        if (here or asked_with or NAMES.fullmatch(name)) and _STANDS not in text:
             yield key, WHAT
-        elif any(_STANDS not in found[1] for pattern in (WITHIN, ASKED) for found in pattern.finditer(text)):
+        elif any(_STANDS not in found["secret"] for pattern in (WITHIN, ASKED) for found in pattern.finditer(text)):
             yield key, INSIDE

@@ -76,6 +76,7 @@ class Imap:
         self.folder, self._letters = folder, Letters(extract)
         self._done = {word.casefold() for word in (["resuelto", "cerrado"] if done is None else done)}
         self._sent: Sent | None = None
+        self.reads_only = "" if sender else "the block has no `sender`"
         if sender:
             if smtp_password and not smtp_user:
                 raise ValueError("smtp_password: needs smtp_user")

@@ -13,6 +13,7 @@ from connectors.fields import OURS, no_case
 from connectors.letters import LONGEST, Letters, letter
 from connectors.login import GRAPH, microsoft
 from connectors.markup import Markup
+from connectors.refreshed import Refreshed
 from connectors.session import Session
 from connectors.turns import turn
 
@@ -30,9 +31,10 @@ class Teams:
 
     team, channel: their ids; tenant, client_id, client_secret: of an application with ChannelMessage.Read.All (token_url: where it logs
     in, if not at the tenant's); refresh_token: of a user with ChannelMessage.ReadWrite for whom it writes, for no application may: without
-    it the channel is read-only; user: that user's id, whose messages alone are ours, whoever quotes them. extract: what is read out of
-    subject and text where no line says it (`NIT: 900123456`, Producto, Canal, Tipo, Estado): ours = a regular expression with one group;
-    done: the reactions that say that a case is resolved. url: of Graph, for national clouds.
+    it the channel is read-only; token_file: where the newer tokens are kept for which it is exchanged, for it ends; user: that user's id,
+    whose messages alone are ours, whoever quotes them. extract: what is read out of subject and text where no line says it
+    (`NIT: 900123456`, Producto, Canal, Tipo, Estado): ours = a regular expression with one group; done: the reactions that say that a
+    case is resolved. url: of Graph, for national clouds.
 
     Read by delta. A channel cannot be searched: our message is looked for by its id and, where that is not known, among those since the
     case was decided on (MOST pages, and no further), by one process of this machine at a time, and the oldest is the case. Changed by
@@ -50,6 +52,7 @@ class Teams:
         token_url: str = "",
         refresh_token: str = "",
         user: str = "",
+        token_file: str = "",
         extract: dict[str, str] | None = None,
         done: list[str] | None = None,
         url: str = GRAPH,
@@ -58,10 +61,12 @@ class Teams:
         if refresh_token and not user:
             raise ValueError("user: must be the id of the user whose refresh_token it is")
         url = url.rstrip("/")
-        login = microsoft(tenant, client_id, client_secret, url, token_url, refresh_token=refresh_token)
+        login = microsoft(tenant, client_id, client_secret, url, token_url)
+        self._refreshed = Refreshed(login, refresh_token, token_file) if refresh_token else None
         self._messages = f"{url}/teams/{team}/channels/{channel}/messages"
         self.session = Session(self._messages, login=login, timeout=timeout)
         self._letters, self._done, self._user = Letters(extract), done or ["✅"], user
+        self.reads_only = "" if refresh_token else "the block has no `refresh_token`"
         self._delta = Delta(
             self.session, f"{self._messages}/delta", changed="lastModifiedDateTime", shape=self._row, lacks=_lacks,
             one=self._messages,
@@ -94,7 +99,8 @@ class Teams:
     def check(self) -> str:
         """Whether the channel answers."""
         self.session.ask("GET", self._messages, params={"$top": "1"})
-        return f"{self.session.shown}: answers"
+        warning = self._refreshed.check() if self._refreshed else ""
+        return f"{self.session.shown}: answers{'; ' * bool(warning)}{warning}"
 
     def _row(self, message: dict[str, Any]) -> dict[str, Any] | None:
         """A message as a case; None for what is none: what was deleted, an answer, what Teams itself says."""

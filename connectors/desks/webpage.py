@@ -60,6 +60,7 @@ class Webpage:
         if form and not (fields or {}).get("key"):
             raise ValueError("fields: must say which field of the form takes our key: fields.key")
         self.url, self._next, self._form, self._change = url, next, form, change
+        self.reads_only = "" if form else "the block has no `form`"
         way_in = Login(urljoin(url, login), {user_field: username}, (username, password)) if login else None
         self._browser = Browser(self.session, way_in)
         self.fields = Fields(reads={"case_id": number}, writes={}, given=columns, key=key, nested=False)

@@ -25,7 +25,7 @@ from connectors.kinds import load_source, tools
 from connectors.letters import letter
 from tests.fake_api import Asked, Said
 from tests.fakes import bizagi, dataverse, helix, outlook, pair, salesforce, sharepoint, teams, webpage
-from tests.fakes.server import Tool
+from tests.fakes.server import REFRESH, Tool
 
 NOW = datetime(2026, 3, 3, 14, tzinfo=UTC)
 CASE = Case("VG-AF-1-900123456", "AF-1", "900123456", "pagos", "", NOW, 80, "Afectación en pagos", "Fallan pagos.")
@@ -534,6 +534,36 @@ def test_a_message_is_known_by_its_id(bench: Bench, monkeypatch: pytest.MonkeyPa
     for other in ("1", next(name for name in bench.fake.messages if name != number)):  # gone, or somebody else's
         bench.made().update(replace(CASE, number=other, status="abierto"))
     assert bench.tool.read(CASE.key)["status"] == "abierto"
+
+
+@of(Teams)
+def test_a_refresh_token_is_replaced_by_the_newer_one_also_over_a_restart(bench: Bench, tmp_path: Path) -> None:
+    login, held = bench.fake.login, tmp_path / "var" / "teams.token"
+
+    def rotating(asked: Asked) -> Said | None:
+        said: Said | None = login(asked)
+        if said and said.status == 200:
+            bench.fake.refresh = said.body["refresh_token"] = (
+                f"s3cret-newer-{bench.fake.given}"  # the one before it ends
+            )
+        return said
+
+    bench.fake.login = rotating
+    for path in ("", str(held)):
+        bench.fake.refresh = REFRESH
+        desk = bench.made(token_file=path)
+        for _ in range(2):
+            desk.open(CASE)
+            bench.fake.expire()
+    assert held.stat().st_mode & 0o777 == 0o600
+    bench.made(token_file=str(held)).open(CASE)
+    assert fault(bench.made().open, CASE).whole, "in memory alone it is lost"
+    bench.fake.refresh = "given-anew"
+    bench.made(token_file=str(held), refresh_token="given-anew").open(CASE)
+    bench.fake.expire()
+    assert "token_file" not in bench.made(token_file=str(held), refresh_token="given-anew").check()
+    bench.fake.refresh = REFRESH
+    assert bench.made().check().endswith("give token_file")
 
 
 @of(Teams)

@@ -332,6 +332,18 @@ def test_vigia_check_says_why_it_cannot_be_used(tool: Tool, tmp_path: Path) -> N
     assert len(line) > len(f"desk tool: {tool.fake.url}")
 
 
+@pytest.mark.parametrize(
+    ("tool", "without"), [("webpage", "form"), ("teams", "refresh_token"), ("imap", "sender")], indirect=["tool"]
+)
+def test_vigia_check_fails_for_a_desk_that_opens_nothing(tool: Tool, without: str, tmp_path: Path) -> None:
+    tool.add([0])
+    code, said = checked(tool, tmp_path, {name: value for name, value in tool.desk.items() if name != without})
+    assert code == 1, said
+    (line,) = (line for line in said.splitlines() if line.startswith("desk tool: "))
+    assert line.endswith(f"; reads only, opens no cases: the block has no `{without}`")
+    assert "; 1 rows can be used\n" in said, "as a source it serves"
+
+
 def _open_all(kind: str, options: dict[str, Any], keys: list[str], both: Any) -> dict[str, str]:
     opened, found = load("desks", kind)(**options), {}
     for key in keys:
@@ -344,7 +356,7 @@ def _open_all(kind: str, options: dict[str, Any], keys: list[str], both: Any) ->
 def test_two_processes_open_each_case_once(tool: Tool, others: tuple[list[ProcessPoolExecutor], Any]) -> None:
     """Both begin at once with each case, and what a tool answers to who looks takes its time: without turns, both find none."""
     keys, (processes, shared) = [f"VG-{n}" for n in range(4)], others
-    both = shared.Barrier(2, timeout=10)
+    both = shared.Barrier(2, timeout=60)
     if answer := getattr(tool.fake, "answer", None):
 
         def slow(asked: Asked) -> Said:
@@ -355,7 +367,7 @@ def test_two_processes_open_each_case_once(tool: Tool, others: tuple[list[Proces
 
         tool.fake.answer = slow
     asked = [process.submit(_open_all, tool.kind, tool.desk, keys, both) for process in processes]
-    first, second = (one.result(60) for one in asked)
+    first, second = (one.result(240) for one in asked)
     assert first == second
     assert len(set(first.values())) == len(keys)
     assert [tool.count(key) for key in keys] == [1] * len(keys)

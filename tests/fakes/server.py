@@ -60,6 +60,7 @@ class Fake(Served):
     asked: list[Asked] = field(default_factory=list)
     good: set[str] = field(default_factory=set)
     given: int = 0
+    refresh: str = REFRESH
     size: int = 200
 
     def __post_init__(self) -> None:
@@ -104,7 +105,7 @@ class Fake(Served):
         if not asked.path.endswith("/token"):
             return None
         sent = {name: values[0] for name, values in parse_qs(asked.body).items()}
-        grants = {"client_credentials": True, "refresh_token": sent.get("refresh_token") == REFRESH}
+        grants = {"client_credentials": True, "refresh_token": sent.get("refresh_token") == self.refresh}
         if sent.get("client_secret") != SECRET or not grants.get(sent.get("grant_type", "")):
             return Said(401, {"error": "invalid_client", "error_description": "900123456 may not"})
         return Said(body={"access_token": self.token(), "token_type": "Bearer", "expires_in": 3600})

@@ -16,12 +16,15 @@ import pytest
 import requests
 from fastapi import FastAPI
 from fastapi.responses import PlainTextResponse
+from structlog.testing import capture_logs
 from typer.testing import CliRunner
 
 from alerts import Action, Changes, Decision, Incident, IncidentState
 from connectors import Case
+from monitor import tables as t
 from monitor.__main__ import app
 from monitor.bereft import bereft, bereft_of
+from monitor.claims import GONE
 from monitor.config import read_config
 from monitor.housekeeping import housekeep
 from monitor.metrics import Metrics
@@ -31,6 +34,7 @@ from monitor.pipeline import Status
 from monitor.portrait import outlook
 from monitor.reloading import Live
 from monitor.service import Service
+from monitor.standing import rows
 from monitor.step import Message, Step
 from monitor.store import Store
 from monitor.troubles import troubles
@@ -143,8 +147,21 @@ def test_what_waits_for_a_desk_that_is_gone_is_given_up_at_its_retention(bank: B
     assert bereft(bank.store, ["local"]) == {}
     assert len(bereft(bank.store, ["correo"])["local"]) == 2
     bank.now += timedelta(days=2)
-    housekeep(service)
+    with capture_logs() as logs:
+        housekeep(service)
     assert bereft(bank.store, ["correo"]) == {}
+    (line,) = (one for one in logs if one["log_level"] == "error")
+    assert (line["desk"], line["messages"]) == ("local", 2)
+    assert 'vigia_outbox_given_up_total{desk="local"} 2.0' in service.metrics.exposition().decode()
+    what = "el destino de casos local: mensajes que esperaban a que vuelva y ya no se envían: 2"
+    assert what in {one.what for one in troubles(service, bank.now)}
+    bank.now += timedelta(days=89)
+    housekeep(service)
+    kept = rows(bank.store, t.outbox.select())
+    assert [(row["state"], row["error"]) for row in kept] == [("dead", GONE)] * 2, "as long again"
+    bank.now += timedelta(days=2)
+    housekeep(service)
+    assert rows(bank.store, t.outbox.select()) == []
 
 
 def test_its_open_cases_are_those_of_what_fails_and_of_what_waits(bank: Bank) -> None:

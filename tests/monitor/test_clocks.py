@@ -25,6 +25,14 @@ def rows(store: Store, held: Promises) -> dict[str, dict]:
     return {row["key"]: row for row in clocked(store, people.cases(store), held, NOW)}
 
 
+def test_anothers_case_with_the_same_number_at_another_desk_ends_nothing(store: Store) -> None:
+    key = f"VG-{PAYMENTS}-{ACEROS}"
+    number = next(row["reference"] for row in people.cases(store) if row["key"] == key)
+    over = TheirCase(number, "otra", MOLINOS, ago(20), ago(20), reported_by="monitor", resolved_at=ago(1))
+    store.commit(Step(cases=[over]), NOW)
+    assert rows(store, promises(25))[key]["clock"] == "at_risk"
+
+
 def test_ours_runs_from_its_opening_and_the_linked_one_from_the_clients_first_word(store: Store) -> None:
     linked = next(decision for decision in DECISIONS if decision.action is Action.LINK)
     named = replace(linked, linked_source="sharepoint")

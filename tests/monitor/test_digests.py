@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from alerts import TheirCase
+from alerts import Action, Changes, Decision, TheirCase
 from alerts.promises import Promise, Promises
 from alerts.routing import Route
 from monitor.business import Outside, ServiceHours
 from monitor.calendar import Calendar
-from monitor.step import Step
+from monitor.claims import claim, confirm
+from monitor.step import Message, Step
 from monitor.words import rendered
 from rules import Severity
 from tests.monitor.told import ACEROS, CAFE, MINA, MINUTE, NOW, OTHER, TEXTILES, Told, bank, incident, over
@@ -128,6 +129,22 @@ def test_a_promise_is_told_when_it_is_at_risk_and_when_it_is_broken_to_those_who
     )
     here.restart()
     assert here.told(after=10) == []
+    here.store.close()
+
+
+def test_a_number_that_two_desks_gave_is_tied_to_its_own_clients_incident(tmp_path: Path) -> None:
+    here = promised(tmp_path, Route("torre", news=frozenset({"breach"})))
+    made = {
+        name: Decision(f"VG-{name}", f"AF-{name}", nit, "pagos", Action.OPEN, "", NOW, desk=name)
+        for name, nit in (("uno", ACEROS), ("dos", TEXTILES))
+    }
+    messages = [Message(one.key, one.key, one.desk, "open", {}) for one in made.values()]
+    here.store.commit(Step(messages=messages, changes=Changes(decisions={x.key: x for x in made.values()})), NOW)
+    for name in made:
+        confirm(here.store, claim(here.store, NOW, MINUTE, only=name)["id"], "C-0", NOW)  # C-0 is of Aceros
+    here.now = NOW + timedelta(hours=6)
+    here.told()
+    assert {c["reference"]: c["incident_id"] for c in here.payloads()[-1]["cases"]}["C-0"] == "AF-uno"
     here.store.close()
 
 

@@ -12,11 +12,12 @@ from alerts.promises import Promise, Promises
 from monitor import listing, tallies
 from monitor.business import ServiceHours
 from monitor.calendar import Calendar
+from monitor.claims import claim, confirm
 from monitor.clocks import first_words
 from monitor.kept_clocks import keep_clocks
 from monitor.metrics import Metrics
-from monitor.sla import standing
-from monitor.store import Step, Store
+from monitor.sla import standing, stood
+from monitor.store import Message, Step, Store
 from tests.monitor.conftest import ACEROS, DECISIONS, INCIDENTS, MOLINOS, NOW, NUBE, SLOW, THEIRS, ago
 
 HOURS = ServiceHours(Calendar("America/Bogota"), business_days=False)
@@ -105,6 +106,25 @@ def test_ours_that_came_back_from_the_tool_is_told_once(store: Store):
     put(store, TheirCase("C-000001", "mesa", ACEROS, ago(20), ago(20), reported_by="monitor", resolved_at=ago(1)))
     row = by_product(store, promises())["pagos"]
     assert (row["open"], row["resolved"]) == (before - 1, 1)
+
+
+def test_a_number_that_two_desks_gave_is_each_clients_own(store: Store):
+    """`C-000001` is a case of Aceros at one desk, and of Molinos at another."""
+    store.commit(Step(messages=[Message("VG-otro", "VG-otro", "otra", "open", {"client_id": MOLINOS})]), NOW)
+    while message := claim(store, NOW, DAY, only="otra"):
+        confirm(store, message["id"], "C-000001", NOW)
+    other = replace(DECISIONS[0], key="VG-otro", client_id=MOLINOS, priority=7, product="swift")
+    store.commit(Step(changes=Changes(decisions={other.key: other})), NOW)
+
+    def ours() -> list[tuple[str, str]]:
+        found = stood(store, promises(), NOW, NOW)
+        return sorted((one.case.client_id, one.case.product) for one in found if one.case.reported_by == "monitor")
+
+    before = ours()
+    assert before == sorted([(ACEROS, "pagos"), (MOLINOS, "swift")])
+    for client in (ACEROS, MOLINOS):
+        put(store, TheirCase("C-000001", client, client, ago(20), ago(20), reported_by="monitor"))
+        assert ours() == before
 
 
 def test_ours_ends_with_its_incident_or_when_it_is_taken_back(store: Store):

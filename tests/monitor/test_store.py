@@ -46,6 +46,10 @@ NOW = datetime(2026, 3, 3, 15, 30, 10, 123456, tzinfo=UTC)
 BOGOTA = timezone(timedelta(hours=-5))
 PAGOS = Scope("pagos", "conexion_directa")
 MINUTE = int(NOW.timestamp() // 60)
+MONTH = {
+    "month": "2026-02", "name": "backlog", "unit": "", "formula": "", "kept_at": NOW, "value": 1.0, "numerator": 1.0,
+    "denominator": 1.0,
+}  # fmt: skip
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -287,6 +291,17 @@ def test_the_migrations_make_what_the_models_say(store: Store) -> None:
         assert compare_metadata(context, t.metadata) == []
 
 
+def test_what_an_older_version_has_made_is_said_to_be_so(store: Store) -> None:
+    """A column that it lacks, a table that it lacks; `vigia run` migrates."""
+    with store.engine.begin() as connection:
+        command.downgrade(migrations.settings(connection), "0041")
+    for use in (store.acts, lambda: store.act(Act("AF-1", NOW, "ana", "ack")), lambda: store.put(t.months, [MONTH])):
+        with pytest.raises(StoreError, match=r"is of an older version: `vigia run` brings it up to this one$"):
+            use()
+    store.migrate()
+    assert store.acts() == []
+
+
 def test_tables_of_a_newer_vigia_are_refused(store: Store) -> None:
     with store.engine.begin() as connection:
         connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
@@ -356,7 +371,7 @@ def test_what_is_past_its_limit_is_dropped_and_nothing_else(store: Store) -> Non
     for days in (731, 1):
         store.act(Act("AF-open", ago(days=days), "ana", "note"))
 
-    assert prune(store, LIMITS, step=1) == 19
+    assert prune(store, LIMITS, step=1) == 18
     assert {i.id for i in store.incidents()} == {i.id for i in kept}
     assert {i.incident_id for i in store.impacts()} == {"AF-new", "AF-open"}
     assert {d.incident_id for d in store.decisions()} == {"AF-new", "AF-open"}
@@ -368,8 +383,10 @@ def test_what_is_past_its_limit_is_dropped_and_nothing_else(store: Store) -> Non
     assert [act.at for act in store.acts()] == [ago(days=1)]
     assert (len(store.clients()), len(store.holdings())) == (1, 1)
     with store.reading() as c:
-        assert set(c.execute(sa.select(t.outbox.c.key)).scalars()) == {"due", "fresh"}
+        assert set(c.execute(sa.select(t.outbox.c.key)).scalars()) == {"due", "fresh", "dead"}
     assert prune(store, LIMITS) == 0
+    assert prune(store, LIMITS | {"outbox": NOW}) == 1, "fresh"
+    assert prune(store, LIMITS | {"outbox": NOW + timedelta(minutes=1)}) == 1, "what was given up, as long after that"
 
 
 def test_the_changes_of_a_cases_status_are_kept_as_they_come(store: Store) -> None:

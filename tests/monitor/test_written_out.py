@@ -36,6 +36,16 @@ SECRET = "hunter2"  # noqa: S105 - of this test
             "sources.a.headers.X-Suscripcion",
         ),
         ('[desks.a]\nkind = "http"\nheaders = { X-Clave = "hunter2", X-Otra = "${K}" }', "desks.a.headers.X-Clave"),
+        ('[sources.a]\nkind = "http"\nparams = { key = "hunter2" }', "sources.a.params.key"),
+        ('[sources.a]\nkind = "http"\nparams = { code = "hunter2" }', "sources.a.params.code"),
+        ('[sources.a]\nkind = "http"\nparams = { sig = "hunter2" }', "sources.a.params.sig"),
+        (
+            '[sources.a]\nkind = "http"\nparams = { "subscription-key" = "hunter2" }',
+            "sources.a.params.subscription-key",
+        ),
+        ('[sources.a]\nkind = "http"\nurl = "https://api.banco.example/x?key=hunter2"', "sources.a.url"),
+        ('[sources.a]\nkind = "http"\nurl = "https://api.banco.example/x?a=1&code=hunter2"', "sources.a.url"),
+        ('[sources.a]\nkind = "http"\nurl = "https://api.banco.example/x?Subscription-Key=hunter2"', "sources.a.url"),
         ('[heartbeat]\nurl = "https://hc.example/hunter2"', "heartbeat.url"),
         ('[users.laura]\ntoken = "hunter2"', "users.laura.token"),
     ],
@@ -54,6 +64,9 @@ def test_a_secret_that_is_written_out_is_told_by_its_key(text: str, key: str, tm
         '[monitor]\ndatabase = "postgresql+psycopg://vigia@/vigia?host=/run"',
         '[sources.a]\nkind = "http"\ntoken = "${T}"\ncolumns = { token = "campo" }\ntoken_url = "https://x.example/oauth2/token"',
         '[sources.a]\nkind = "http"\nurl = "https://x.example/casos?desde=hoy"\npage_cursor = "token"',
+        '[sources.a]\nkind = "sql"\nkey = "id"\nurl = "mysql+pymysql://db/core?ssl_key=/run/client.key"',
+        '[desks.a]\nkind = "webpage"\nchange = "/casos?key={}"\nkey = "Clave"',
+        '[sources.a]\nkind = "http"\nparams = { key = "${K}", canal = "web" }\nurl = "https://x.example/casos?key=${K}"',
         '[sources.a]\nrole = "metrics"\nkind = "prometheus"\nheaders = { X-Scope-OrgID = "banco" }',
         '[sources.a]\nrole = "cases"\nkind = "http"\nheaders = { X-Clave = "Clave ${K}" }',
         '[desks.a]\nkind = "webpage"\nfields = { password = "clave" }\npassword = ""',
@@ -64,6 +77,16 @@ def test_a_secret_that_is_written_out_is_told_by_its_key(text: str, key: str, tm
 def test_what_names_its_place_or_is_no_secret_is_none(text: str, tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_text(text, encoding="utf-8")
     assert written_out(tmp_path / "config.toml") == []
+
+
+@pytest.mark.parametrize("command", ["run", "once"])
+def test_nothing_begins_with_a_secret_that_is_written_out(command: str, tmp_path: Path) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text(f'{SOURCE}[desks.crm]\nkind = "http"\nurl = "https://crm.example/casos"\ntoken = "hunter2"\n')
+    done = CliRunner().invoke(app, [command, "--config", str(config)])
+    assert (done.exit_code, SECRET in done.output) == (1, False)
+    assert done.output.startswith("config.toml: desks.crm.token: is a secret and stands here for all to read")
+    assert [path.name for path in tmp_path.iterdir()] == ["config.toml"], "not even a state is made"
 
 
 def test_vigia_check_fails_with_its_line(tmp_path: Path) -> None:
