@@ -6,14 +6,12 @@ import re
 from collections.abc import Mapping, Sequence
 
 from monitor import tables as t
+from monitor.called import SHORTEST, Names, known, without
 from monitor.standing import Row, only, rows
 from monitor.store import Store
 
 HIDDEN = "…"
 """What stands for a client's name or number that is not for this reader."""
-SHORTEST = 3
-"""Letters of a name that is looked for in texts: what is shorter is everywhere in the words around it."""
-WORD = r"[^\W_]+"
 _NUMBER = re.compile(r"(?<![\w.])(?:\d{1,3}(?:[. ]\d{3}){2,4}|\d{5,15})(?:-\d)?(?!\w)")
 """What may be a NIT, in any form that people write it in."""
 _SAID = re.compile(r"(NIT\W{0,3})\d[\d. -]{3,16}\d", re.IGNORECASE)
@@ -46,42 +44,19 @@ def mentioned(store: Store, texts: Sequence[str]) -> dict[str, str]:
     if not any(texts):
         return {}
     whole = "\n".join(texts)
-    folded = _folded(whole)
     numbers = {digits for match in _NUMBER.finditer(whole) for digits in _read(match.group())}
-    wanted = t.clients.select().with_only_columns(t.clients.c.client_id, t.clients.c.name)
-    found = {
-        row["client_id"]: row["name"]
-        for row in rows(store, wanted)
-        if row["client_id"] in numbers or _said_in(folded, row["name"]) or _said_in(folded, row["client_id"])
-    }
+    names = known(store)
+    said = {one for text in texts for one in names.anywhere(text)}
+    found = {one: names.of[one] for one in said | (numbers & names.of.keys())}
     touched = rows(store, only(t.impacts, "client_id", t.impacts.c.client_id.in_(numbers)).distinct())
     return {row["client_id"]: "" for row in touched} | found
-
-
-def _said_in(folded: str, name: str) -> bool:
-    words = f" {name.casefold()} " if name.isalnum() else _folded(name)
-    return len(name) >= SHORTEST and bool(words.strip()) and words in folded
-
-
-def _folded(text: str) -> str:
-    """Its words in small letters, each between two spaces: in such a text a name is found whole or not at all."""
-    return f" {' '.join(re.findall(WORD, text.casefold()))} "
-
-
-def _anywhere(name: str) -> str:
-    """The pattern of a name, whatever stands between its words."""
-    return r"(?<![^\W_])" + r"[\W_]+".join(map(re.escape, re.findall(WORD, name))) + r"(?![^\W_])"
 
 
 def masked(texts: Sequence[str], among: Mapping[str, str], named: Mapping[str, str]) -> list[str]:
     """Texts that people have written, without the names and NITs of clients who are not of `named`. among: those `mentioned` there."""
     if not any(texts):
         return list(texts)
-    folded = _folded("\n".join(texts))
-    others = {client_id: name for client_id, name in among.items() if client_id not in named}
-    said = [word for pair in others.items() for word in pair if _said_in(folded, word)]
-    longest = sorted(said, key=len, reverse=True)
-    names = re.compile("|".join(map(_anywhere, longest)), re.IGNORECASE) if said else None
+    names = Names(among)
     theirs = among.keys()
 
     def number(match: re.Match[str]) -> str:
@@ -90,7 +65,12 @@ def masked(texts: Sequence[str], among: Mapping[str, str], named: Mapping[str, s
     def nit(match: re.Match[str]) -> str:
         return match.group() if _read(match.group()) & named.keys() else f"{match.group(1)}{HIDDEN}"
 
-    return [_SAID.sub(nit, _NUMBER.sub(number, names.sub(HIDDEN, text) if names else text)) for text in texts]
+    def unnamed(text: str) -> str:
+        found = (place for place in names.places(text)[0] if place.stop - place.start >= SHORTEST)
+        others = [place for place in found if not named.keys() & set(place.owners)]
+        return without(text, others, HIDDEN)
+
+    return [_SAID.sub(nit, _NUMBER.sub(number, unnamed(text))) for text in texts]
 
 
 def _read(number: str) -> set[str]:

@@ -23,6 +23,7 @@ from alerts import IncidentState
 from connectors.nit import canonical, check_digit
 from monitor import tables as t
 from monitor.blobs import packed, unpacked
+from monitor.called import Names, unaccented, without
 from monitor.people import Refused
 from monitor.portrait import identity
 from monitor.standing import Row, only, rows
@@ -30,6 +31,8 @@ from monitor.store import Act, Store
 from monitor.trail import BEFORE, PURGE, reseal, verify
 
 NAMELESS = "cliente suprimido"
+RARE = 5
+"""Letters of a word that is not in every text."""
 SETTLED = timedelta(days=1)
 """For so long after an incident's end a client's own case may still be tied to it."""
 _GONE = (t.clients, t.holdings, t.doubts, t.alerts)
@@ -57,11 +60,12 @@ class _Traces:
             rf"(?<![0-9])(?<![0-9]\.){spaced}{digit}(?![0-9]|\.[0-9])" if digits else rf"\b{spaced}\b"
         )
         words = re.findall(r"\w+", name)
-        joined = r"\b" + r"\W+".join(map(re.escape, words)) + r"\b"
-        # One word alone may be a product's, too: then it must be written as the name is.
-        self._name = re.compile(joined, re.IGNORECASE if len(words) > 1 else 0) if words else None
+        self._names, self._words = Names({client_id: name}), {unaccented(word) for word in words}
         grouped = f"{int(client_id):,}" if digits else client_id
-        first = {way(word) for word in words[:1] for way in (str, str.lower, str.upper, str.capitalize)}
+        # The first word, and others that are long enough to be few; the database knows capitals, but no accents.
+        told = [*words[:1], *sorted((word for word in words[1:] if len(word) >= RARE), key=len, reverse=True)[:2]]
+        plain = {one for word in told for one in (word, unaccented(word))}
+        first = {way(word) for word in plain for way in (str, str.lower, str.upper, str.capitalize)}
         marks = [
             client_id,
             *(grouped.replace(",", sign) for sign in ". "),
@@ -75,7 +79,13 @@ class _Traces:
         """The value without them."""
         if isinstance(value, str):
             plain = self._number.sub(self._alias, value)
-            return self._name.sub(NAMELESS, plain) if self._name else plain
+            # One word alone may be a product's, too: then it must be written as the name is.
+            places = [
+                one
+                for one in self._names.places(plain)[0]
+                if one.words > 1 or unaccented(plain[one.start : one.stop]) in self._words
+            ]
+            return without(plain, places, NAMELESS)
         if isinstance(value, Mapping):
             return {self.out_of(key): self.out_of(each) for key, each in value.items()}
         if isinstance(value, list | tuple):

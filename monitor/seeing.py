@@ -8,21 +8,18 @@ In what is left, words that name such a client, by number or by name, are covere
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field, is_dataclass
 from datetime import datetime, timedelta
 from threading import Lock
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
 from connectors.nit import check_digit
 from monitor import tables as t
-from monitor.columns import counting
-from monitor.database import CLIENTS
+from monitor.called import Names, known, without
 from monitor.standing import only, rows, tuples
 from monitor.store import Store
 
@@ -115,10 +112,9 @@ class Veil:
 
     def __init__(self, store: Store, clock: Callable[[], datetime]) -> None:
         self._store, self._clock = store, clock
-        self._names = _Names()
+        self._names = Names()
         self._reading = Lock()
         self._looked: datetime | None = None
-        self._as_of: object = None
 
     def over(self, answer: Any, sight: Sight, typed: frozenset[str] = frozenset()) -> Any:
         """The answer as that sight has it; Hidden where nothing of it is left.
@@ -150,25 +146,10 @@ class Veil:
         return found
 
     def _read_names(self) -> None:
-        """Those that have come since; all where one has gone or is another.
-
-        This process alone writes clients; others only take some out (`monitor.purge`).
-        """
-        now, c = self._clock(), t.clients.c
         with self._reading:
-            if self._looked and now - self._looked < HELD:
-                return
-            ((many,),) = tuples(self._store, t.clients.select().with_only_columns(counting(c.client_id)))
-            as_of = self._store.changed.get(CLIENTS, 0), many
-            if as_of != self._as_of:
-                every = dict(
-                    tuple(row) for row in tuples(self._store, t.clients.select().with_only_columns(c.client_id, c.name))
-                )
-                if any(every.get(client_id) != name for client_id, name in self._names.of.items()):
-                    self._names = _Names(every)
-                else:
-                    self._names.take(every)
-            self._looked, self._as_of = now, as_of
+            now = self._clock()
+            if self._looked is None or now - self._looked >= HELD:
+                self._names, self._looked = known(self._store), now
 
     def _without(self, text: str, others: set[str], sight: Sight) -> str:
         def number(found: re.Match[str]) -> str:
@@ -178,53 +159,10 @@ class Veil:
             return COVERED if others & _meant_by(found.group()) else found.group()
 
         text = _NUMBER.sub(number, _SPACED.sub(spaced, text))
-        words = list(re.finditer(r"\w+", text))
-        folded = [word.group().casefold() for word in words]
-        spans, at = [], 0
-        while at < len(words):
-            long, mine = self._name_at(folded, at, sight)
-            if long and not mine and (long > 1 or len(words) > 1):
-                spans.append((words[at].start(), words[at + long - 1].end()))
-            at += long or 1
-        for start, stop in reversed(spans):
-            text = text[:start] + COVERED + text[stop:]
-        return text
-
-    def _name_at(self, folded: list[str], at: int, sight: Sight) -> tuple[int, bool]:
-        """How many words the longest client's name that stands here has, and whether they may be seen."""
-        for length, owners in self._names.at(folded, at):
-            return length, any(owner in sight for owner in owners)
-        return 0, True
-
-
-class _Names:
-    """Clients by the words of their names, and of their numbers that are none."""
-
-    def __init__(self, of: Mapping[str, str] = MappingProxyType({})) -> None:
-        self.of: dict[str, str] = {}
-        self._owners: dict[tuple[str, ...], list[str]] = defaultdict(list)
-        self._lengths: dict[str, list[int]] = {}
-        self.take(of)
-
-    def take(self, names: Mapping[str, str]) -> None:
-        """Those that are not known yet, while others look."""
-        for client_id, name in names.items():
-            if client_id in self.of:
-                continue
-            self.of[client_id] = name
-            for text in (name, "" if client_id.isdigit() else client_id):
-                if words := tuple(word.casefold() for word in re.findall(r"\w+", text)):
-                    self._owners[words].append(client_id)
-                    lengths = self._lengths.get(words[0], [])
-                    if len(words) not in lengths:
-                        self._lengths[words[0]] = sorted([*lengths, len(words)], reverse=True)
-
-    def at(self, folded: list[str], start: int) -> Iterator[tuple[int, list[str]]]:
-        """The names that stand there in a text, the longest first: how many words, and whose."""
-        for length in self._lengths.get(folded[start], ()):
-            here = tuple(folded[start : start + length])
-            if len(here) == length and (owners := self._owners.get(here)):
-                yield length, owners
+        places, many = self._names.places(text)
+        # A word alone is a product before it is a name.
+        others_names = [one for one in places if many > 1 and not any(owner in sight for owner in one.owners)]
+        return without(text, others_names, COVERED)
 
 
 def unsaid(words: str) -> str:

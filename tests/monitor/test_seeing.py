@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from alerts import Action, Changes, Client, Decision, IncidentState
 from alerts.promises import Promise, Promises
 from alerts.reasons import APPROVAL
-from monitor import casework, people, seeing
+from monitor import called, casework, people, seeing
 from monitor import tables as t
 from monitor.access import Role, User
 from monitor.business import ServiceHours
@@ -330,14 +330,14 @@ def test_the_longest_name_counts(store: Store) -> None:
 def test_names_are_read_anew_where_clients_have_changed_and_not_otherwise(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    now, asked, whole = [NOW], [], seeing.tuples
+    now, asked, whole = [NOW], [], called.tuples
 
     def counted(store: Store, query: Any) -> list[Any]:
         found = whole(store, query)
         asked.append(len(found))
         return found
 
-    monkeypatch.setattr(seeing, "tuples", counted)
+    monkeypatch.setattr(called, "tuples", counted)
     veil, many = Veil(store, lambda: now[0]), len(store.clients())
 
     def told(text: str) -> str:
