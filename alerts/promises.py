@@ -81,13 +81,15 @@ class ClockState(StrEnum):
 class Clock:
     """A case's clock at a moment. due_at: while it is paused, as if the client answered now.
 
-    spent: service used; remaining: what is left of the promise, negative once it is broken.
+    spent: service used; remaining: what is left of the promise, negative once it is broken. turns_at: when it will be in another state
+    if nothing else happens; None: never.
     """
 
     state: ClockState
     due_at: datetime
     spent: timedelta
     remaining: timedelta
+    turns_at: datetime | None = None
 
 
 Pause = tuple[datetime, datetime | None]
@@ -145,7 +147,12 @@ def clock(
         state = ClockState.PAUSED
     else:
         state = ClockState.AT_RISK if spent >= at_risk * promise.length else ClockState.RUNNING
-    return Clock(state, due_at, spent, left)
+    turns = due_at if state is ClockState.AT_RISK else None
+    if state is ClockState.RUNNING:
+        turns = min(due_at, promise.service.after(stop, at_risk * promise.length - spent))
+    # What the future is already known to hold, a pause or the end, comes first.
+    known = [time for time in (end, *(time for pause in paused for time in pause)) if time and stop < time]
+    return Clock(state, due_at, spent, left, min([*known, *([turns] if turns else [])], default=None))
 
 
 def _running(start: datetime, stop: datetime, paused: Sequence[Pause]) -> list[tuple[datetime, datetime]]:

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 
 from connectors import Reject, parquet
 from connectors.drops import Progress, short, text
-from connectors.growing import beginning, open_bytes
+from connectors.growing import MARGIN, beginning, mark, open_bytes, window
 from connectors.records import form
 
 if TYPE_CHECKING:
     from connectors.drops import State
     from connectors.folders import Found
+    from connectors.growing import Place
 
 
 def begun(path: str, file: Found, mark: bytes, state: State, notes: list[Reject], *, repeats: bool) -> Progress | None:
@@ -23,12 +24,13 @@ def begun(path: str, file: Found, mark: bytes, state: State, notes: list[Reject]
 
     path: where its bytes lie; repeats: it is read again under another name; notes: what is to be told of it is added.
     """
-    before = state.recent.get(file.name)
+    before = state.before(file.name)
     size, digest, top = digests(path, before.size if before else 0)
     fresh = Progress(text(mark), size, digest, beginning(), whole=False)
     # in the middle of this very content reading stopped, under this name or another
-    half = next((one for one in state.recent.values() if one.digest == digest and not one.whole), None)
-    if half:
+    name = next((name for name, one in state.recent.items() if one.digest == digest and not one.whole), None)
+    if name is not None:
+        half = state.recent.pop(name)
         return replace(fresh, place=half.place, rows=half.rows)
     if before and digest == before.digest:
         return None  # touched, no more
@@ -38,7 +40,7 @@ def begun(path: str, file: Found, mark: bytes, state: State, notes: list[Reject]
     if path.lower().endswith(".gz"):
         _prove(path)
     if before and _goes_on(path, file, before, top):
-        return replace(fresh, place=before.place)
+        return replace(fresh, place=before.place if before.place["mark"] else _marked(path, before.place))
     if before and before.size:
         notes.append(Reject(file.called, "has changed since it was read: read again from its beginning"))
     return fresh
@@ -49,6 +51,14 @@ def _goes_on(path: str, file: Found, before: Progress, top: str) -> bool:
     if form(file.name) == "parquet":
         return parquet.same(path, before.place)
     return top == before.digest
+
+
+def _marked(path: str, place: Place) -> Place:
+    """With what it looks like, in a file that was found to begin with what was read."""
+    at = place["at"]
+    with open_bytes(path) as stream:
+        head = window(stream, 0, MARGIN)
+        return {**place, "mark": mark(head, window(stream, max(0, at - MARGIN), min(at, MARGIN)), at)}
 
 
 def digests(path: str, size: int) -> tuple[int, str, str]:

@@ -74,6 +74,21 @@ def spanning(chunk: bytes, end: int, delimiter: str) -> list[tuple[int, int]]:
     return [span for span in cells if chunk.find(b"\n", *span) >= 0]
 
 
+def widest(table: pa.Table) -> int:
+    """Bytes of the longest cell."""
+    return max((pc.max(pc.binary_length(column)).as_py() or 0 for column in table.columns), default=0)
+
+
+def unclosed(chunk: bytes, end: int, delimiter: str, longest: int) -> int:
+    """Where the first record begins with a cell of several lines within quotation marks that has more than `longest` bytes; else `end`."""
+    spans: list[tuple[int, int]] = []
+    for first, last in spanning(chunk, end, delimiter):
+        if last - first > longest:
+            return _record_start(chunk, first, spans)
+        spans.append((first, last))
+    return end
+
+
 def _record_start(chunk: bytes, inside: int, spans: list[tuple[int, int]]) -> int:
     start = chunk.rfind(b"\n", 0, inside) + 1
     while spans and start > spans[-1][0]:

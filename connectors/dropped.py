@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import re
-from base64 import b64decode
 from dataclasses import replace
 from datetime import datetime
 from typing import IO, TYPE_CHECKING, cast
@@ -19,7 +18,7 @@ from connectors.records import form
 from connectors.taken import Taken
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import timedelta
 
     from connectors.folders import Folder, Found
@@ -65,13 +64,15 @@ class Dropped:
         if not files and state.disk and disk != state.disk:
             words = f"{self.folder.shown}: is empty, and not the folder that it was: is its disk away? A file in it ends this"
             raise SourceError(words, fault="unreachable")
+        seen = state.waiting | self._looked  # an answer that could not be used took its cursor with it
+        gone = [name for name in state.gone(seen, files) if _ours(name) or not self.folder.open_ended]
         if files:  # of one with nothing in it, what is known is kept
             state.disk = disk
             state.known &= set(marks.values())
             state.bad = {name: mark for name, mark in state.bad.items() if name in marks}
             self._bad = {mark: why for mark, why in self._bad.items() if mark in marks.values()}
         fresh = [file for file in files if marks[file.name] not in state.known]
-        ready = self._whole(fresh, state, now.timestamp(), taken)
+        ready = self._whole(fresh, seen, state, now.timestamp(), taken)
         if not cursor and state.waiting:
             few, still = len(state.waiting), f"for {self._settled:g} s"
             words = (
@@ -89,11 +90,12 @@ class Dropped:
         if untold and taken.drained and not taken.some:
             state.bad |= {file.name: text(marks[file.name]) for file in untold}
             taken.rejects = [Reject(file.called, str(self._bad[marks[file.name]]), "file") for file in untold]
-        if fault and not taken.some and not taken.notes:
+        gone += state.broken_off(files)
+        if fault and not taken.some and not taken.notes and not gone:
             raise fault
         state.polled = now.timestamp()
         taken.drained = taken.drained and fault is None and not owed and not self._owed
-        return taken.batch(state.cursor(), self._vouched(state, now))
+        return replace(taken.batch(state.cursor(), self._vouched(state, now)), lost=_lost(gone))
 
     def _untold(self, ready: Sequence[Found], marks: dict[str, bytes], state: State) -> list[Found]:
         """Those that could not be read, of which nothing was said yet."""
@@ -129,9 +131,11 @@ class Dropped:
                 return self.records.columns(file.name, stream)
             return self.records.columns(file.name, cast("IO[bytes]", gzip.open(stream, "rb")))
 
-    def _whole(self, fresh: Sequence[Found], state: State, now: float, taken: Taken) -> list[Found]:
+    def _whole(
+        self, fresh: Sequence[Found], seen: Mapping[str, Waiting], state: State, now: float, taken: Taken
+    ) -> list[Found]:
         """Those that nobody is writing any more; the others wait."""
-        ready, seen = [], state.waiting | self._looked  # an answer that could not be used took its cursor with it
+        ready = []
         half_read = state.reading[1].mark if state.reading else ""
         self._looked, state.waiting = {}, {}
         for file in fresh:
@@ -211,7 +215,7 @@ class Dropped:
             if piece.more:
                 return False
             if some:
-                state.contents[b64decode(so_far.digest)] = None
+                state.read(file.name, so_far)
             state.let_go()
         state.known.add(mark)
         state.bad.pop(file.name, None)
@@ -223,6 +227,14 @@ class Dropped:
         with open_bytes(path) as stream:
             own = place if place["at"] else None
             return self.records.take(file.name, stream, own, [], limit=limit, still_written=False, whole=True, seen="")
+
+
+def _lost(gone: Sequence[str]) -> str:
+    """In words."""
+    if not gone:
+        return ""
+    last = gone[0].rpartition("/")[2]
+    return f"{last if len(gone) == 1 else f'{len(gone)} files, such as {last}'}: gone before all of it was read"
 
 
 def _ours(name: str) -> bool:

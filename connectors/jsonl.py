@@ -36,6 +36,12 @@ def whole(chunk: bytes) -> int:
     return end
 
 
+def one_array(chunk: bytes) -> bool:
+    """Whether all of it is in one line, and that no object but a list."""
+    text = chunk.removeprefix(codecs.BOM_UTF8).strip()
+    return text.startswith(b"[") and b"\n" not in text
+
+
 def records(chunk: bytes, end: int) -> Iterator[int]:
     """Of every line up to `end` that is not empty, the number of line ends before it."""
     return (line for line, text in enumerate(chunk[:end].split(b"\n")) if text and not text.isspace())

@@ -18,6 +18,7 @@ from connectors.torn import LONGEST
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from connectors import Where
     from connectors.malformed import Malformed
 
 _T = TypeVar("_T")
@@ -60,7 +61,7 @@ class Records:
         place = resume(stream, head, own, others)
         first = 0 if form(path) == "jsonl" else head.find(b"\n") + 1
         if not first and form(path) == "csv":  # the header is still being written
-            if whole and len(head) == LONGEST:
+            if len(head) == LONGEST or (b"\r" in head and not still_written):
                 raise SourceError(f"{path}: cannot be read: its first line has no end", fault="unreadable")
             if whole:
                 self._header(head)
@@ -70,18 +71,23 @@ class Records:
         before = window(stream, max(0, at - MARGIN), min(at, MARGIN))
         chunk, complete = read(stream, limit)
         more = len(chunk) == limit
-        if place.get("endless") or (more and len(chunk) > LONGEST and b"\n" not in chunk):
+        end = self._whole(path, chunk, csv=first > 0, top=not at, still_written=still_written)
+        endless = not end and (more or (first and still_written)) and len(chunk) > LONGEST and b"\n" not in chunk
+        if endless or place.get("endless"):
             end = chunk.find(b"\n") + 1 or len(chunk)
             after: Place = {"at": at, "lines": place["lines"], "mark": "", "seen": ""}
             after["mark"] = mark(head, (before + chunk[:end])[-MARGIN:], at + end)
             return _past(chunk, after, line_ends(stream, after), name, told=bool(place.get("endless")), more=more)
-        end = delimited.whole(chunk, self.delimiter) if first else jsonl.whole(chunk)
         after = {"at": at, "lines": place["lines"], "mark": "", "seen": ""}
         passed = line_ends(stream, after)
         ended = complete and not more
-        if end < len(chunk) and b"\n" not in chunk[end:] and ended and (whole or (first and not still_written)):
-            after["tail"], end = at + end, len(chunk)
-        table, malformed = self._parse(chunk, end, names, whole=whole)
+        unended = ended and end < len(chunk) and b"\n" not in chunk[end:]
+        if unended and (whole or (first and not still_written)):
+            after["tail"], end, unended = at + end, len(chunk), False
+        table, malformed, closed = self._parse(chunk, end, names, whole=whole)
+        if closed < end:
+            after.pop("tail", None)
+            end = closed
         ends = chunk.count(b"\n", 0, end)
         where = lines.standing(
             name,
@@ -94,12 +100,15 @@ class Records:
             if first
             else partial(jsonl.records, chunk, end),
         )
-        if first and (row := delimited.reordered(table)) is not None:
-            words = f"{path}: {where(row)} is a header again, with its columns in another order: a file has one"
-            raise SourceError(words, fault="unreadable")
+        _one_header(path, table, where, csv=first > 0)
         if (len(chunk) - end > LONGEST or (whole and ended)) and b"\n" in chunk[end:]:  # its first line is malformed
             malformed.add(ends, "a quotation mark is never closed")
             end, ends, more = chunk.find(b"\n", end) + 1, ends + 1, True
+        elif (
+            unended and not first and (not still_written or len(chunk) - end > LONGEST)
+        ):  # of CSV it waits, or is a row
+            malformed.add(ends, "its line has no end")
+            after["tail"], end = at + end, len(chunk)
         rejects = tuple(Reject(f"{name}:line {passed + line + 1}", why) for line, why in malformed.told)
         after["at"] += end
         after["lines"] = (after["at"], passed + ends)
@@ -108,19 +117,36 @@ class Records:
             after["seen"] = seen
         return Piece(table, after, more, rejects, where, malformed.count)
 
-    def _parse(self, chunk: bytes, end: int, names: list[str], *, whole: bool) -> tuple[pa.Table, Malformed]:
-        """Of a file that grows, what cannot be read is left out; one that is whole can be sent again."""
+    def _whole(self, path: str, chunk: bytes, *, csv: bool, top: bool, still_written: bool) -> int:
+        """Length of the complete records. top: it is the file's beginning. SourceError where that is all there is, and is a JSON list."""
+        end = delimited.whole(chunk, self.delimiter) if csv else jsonl.whole(chunk)
+        whole = end or not still_written or len(chunk) > LONGEST
+        if whole and top and not csv and jsonl.one_array(chunk):
+            raise SourceError(f"{path}: cannot be read: it is one JSON list, not an object a line", fault="unreadable")
+        return end
+
+    def _parse(self, chunk: bytes, end: int, names: list[str], *, whole: bool) -> tuple[pa.Table, Malformed, int]:
+        """The records up to `end`, or to one with a quotation mark that closes too far on, and where that is.
+
+        Of a file that grows, what cannot be read is left out; one that is whole can be sent again.
+        """
         try:
-            return self._columns(chunk, end, names)
+            table, malformed = self._columns(chunk, end, names)
+            if not names or (not malformed.count and delimited.widest(table) <= LONGEST):
+                return table, malformed, end
+            if (closed := delimited.unclosed(chunk, end, self.delimiter, LONGEST)) < end:
+                return self._parse(chunk, closed, names, whole=whole)
         except (UnicodeDecodeError, pa.ArrowInvalid):
+            if names and (closed := delimited.unclosed(chunk, end, self.delimiter, LONGEST)) < end:
+                return self._parse(chunk, closed, names, whole=whole)
             if whole:
                 raise
             kept, torn_lines = torn.blanked(chunk, end, self.encoding, self.delimiter if names else "", KEPT)
             if not torn_lines.count:
                 raise
-        table, malformed = self._columns(kept, end, names)
-        malformed.also(torn_lines)
-        return table, malformed
+            table, malformed = self._columns(kept, end, names)
+            malformed.also(torn_lines)
+        return table, malformed, end
 
     def _columns(self, chunk: bytes, end: int, names: list[str]) -> tuple[pa.Table, Malformed]:
         if self.encoding != "utf-8":
@@ -155,6 +181,12 @@ class Records:
         except (OSError, EOFError, ValueError, zlib.error, pa.ArrowException) as error:
             words = f"{path}: cannot be read: {[*str(error).splitlines(), type(error).__name__][0]}"
             raise SourceError(words, fault="unreadable") from error
+
+
+def _one_header(path: str, table: pa.Table, where: Where, *, csv: bool) -> None:
+    if csv and (row := delimited.reordered(table)) is not None:
+        words = f"{path}: {where(row)} is a header again, with its columns in another order: a file has one"
+        raise SourceError(words, fault="unreadable")
 
 
 def _past(chunk: bytes, place: Place, passed: int, name: str, *, told: bool, more: bool) -> Piece:

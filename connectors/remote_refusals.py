@@ -43,8 +43,7 @@ def told(place: str, error: BaseException, secrets: Sequence[str], seconds: floa
     names = {cls.__name__ for one in chain for cls in type(one).__mro__}
     answers = [answer for one in chain if isinstance(answer := getattr(one, "response", None), dict)]
     codes = {str(answer.get("Error", {}).get("Code")) for answer in answers}
-    words = _SIGNED.sub(r"\1?***", " ".join(str(error).split()) or type(error).__name__)
-    words = hushed(words, secrets)
+    words = hushed(_SIGNED.sub(r"\1?***", " ".join(str(error).split()) or type(error).__name__), secrets)
     kind: Fault = "other"
     lasting = False
     if names & _LOGIN or codes & _NOT_LET_IN or "No authentication methods" in words:

@@ -70,7 +70,8 @@ def run(config: ConfigPath = CONFIG) -> None:
 
 @app.command()
 def once(config: ConfigPath = CONFIG) -> None:
-    """One full cycle: poll, judge, deliver; then exit."""
+    """One full cycle: poll, judge, deliver, once an hour drop what is past its retention; then exit."""
+    from monitor.housekeeping import keep_house
     from monitor.logs import log_to_stderr
     from monitor.service import Service
 
@@ -78,7 +79,9 @@ def once(config: ConfigPath = CONFIG) -> None:
         log_to_stderr()
         store.migrate()
         service = Service(settings, store)
-        if not service.cycle():
+        went_well = service.cycle()
+        keep_house(service)
+        if not went_well:
             fail(*(f"{name}: {error}" for name, error in service.errors.items()))
 
 

@@ -10,11 +10,11 @@ from alerts import Decision
 from alerts.promises import ClockState
 from alerts.routing import ROLES, Addressee, Hit, Route, addressed, concerns, joined
 from alerts.threads import GAP, LONG_AGO
-from monitor import sla
 from monitor import tables as t
 from monitor.claims import opened_as, whose
 from monitor.config import Config
 from monitor.facts import breach_facts
+from monitor.kept_clocks import urgent_now
 from monitor.parts import Parts
 from monitor.recipients import board, message, recipient, thread_row
 from monitor.standing import Row, rows
@@ -43,7 +43,7 @@ class Breaches:
         """What is newly late or at risk; how many messages."""
         if not self._routes or not self.config.promises.promises or now < self._next:
             return 0
-        urgent = sla.standing(self.store, self.config.promises, now)["cases"]
+        urgent = urgent_now(self.store, self.config.promises, now)[0]
         cases = {f"{CASE}{row['source']}/{row['case_id']}": row for row in urgent}
         held = self._threads()
         news = self._news(cases, held, now)

@@ -90,17 +90,17 @@ def opened_as(store: Database, numbers: Collection[str]) -> list[tuple[str, str]
         return [(row.case_key, row.reference) for row in found]
 
 
-def whose(client_id: str, found: Iterable[Decision]) -> Decision | None:
-    """Of ours with one number, the one of the client for whom a tool has that number; a tool that names no client means the first."""
-    return next((one for one in found if client_id in ("", one.client_id)), None)
-
-
 def number_of(store: Database, case_key: str) -> str:
     """What its desk called the case when it was opened; '' while it has not answered."""
     o = t.outbox.c
     opened = t.outbox.select().with_only_columns(o.reference).where(o.case_key == case_key, o.action == "open")
     with store.reading() as c:
         return str(c.execute(opened).scalar() or "")
+
+
+def whose(client_id: str, found: Iterable[Decision]) -> Decision | None:
+    """Of ours with one number, the one of the client for whom a tool has that number; a tool that names no client means the first."""
+    return next((one for one in found if client_id in ("", one.client_id)), None)
 
 
 def waiting(store: Database) -> list[tuple[str, datetime]]:

@@ -6,7 +6,20 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, DateTime, Integer, MetaData, Numeric, Text, case, cast, func, types
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    DateTime,
+    Integer,
+    MetaData,
+    Numeric,
+    Text,
+    case,
+    cast,
+    func,
+    literal,
+    types,
+)
 from sqlalchemy.engine import Dialect
 
 metadata = MetaData()
@@ -55,6 +68,11 @@ class Money(types.TypeDecorator[Decimal]):
 def written(column: ColumnElement[Any]) -> ColumnElement[str]:
     """Likewise: a number as text."""
     return cast(column, Text)
+
+
+def no_text() -> Any:
+    """'' as a column, where a union needs one."""
+    return literal("", Text)
 
 
 def different(column: Any) -> Any:

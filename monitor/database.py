@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
-UNDEFINED_TABLE = "42P01"
+UNDEFINED_TABLE, UNDEFINED_COLUMN = "42P01", "42703"
 CLIENTS = "clients"
 """Among what is changed: any client."""
 LOCK = 0x76696769
@@ -143,8 +143,24 @@ class Database:
             yield
         except sa.exc.DBAPIError as error:
             words = " ".join(str(error.orig).split())
-            none = "no such table" in words or getattr(error.orig, "sqlstate", "") == UNDEFINED_TABLE
-            raise StoreError(f"there is no state in {self.shown} yet" if none else f"{self.shown}: {words}") from error
+            state = getattr(error.orig, "sqlstate", "")
+            if "no such column" in words or "has no column" in words or state == UNDEFINED_COLUMN:
+                raise StoreError(self._older) from error
+            if "no such table" in words or state == UNDEFINED_TABLE:
+                raise StoreError(self._older if self._there() else f"there is no state in {self.shown} yet") from error
+            raise StoreError(f"{self.shown}: {words}") from error
+
+    @property
+    def _older(self) -> str:
+        return f"the state in {self.shown} is of an older version: `vigia run` brings it up to this one"
+
+    def _there(self) -> bool:
+        """Whether some version of Vigía has made its tables."""
+        try:
+            with self.engine.connect().execution_options(reading=True) as connection:
+                return sa.inspect(connection).has_table("alembic_version")
+        except sa.exc.DBAPIError:
+            return False
 
     @property
     def _file(self) -> Path | None:

@@ -10,14 +10,16 @@ from typing import Any
 from alerts import Touch
 from alerts.promises import Promises
 from alerts.rows import plain
-from monitor import people, silencing, sla, works
+from monitor import people, silencing, works
 from monitor import spanish as es
 from monitor import tables as t
 from monitor.columns import different
 from monitor.counts import counts
 from monitor.guides import meant
+from monitor.kept_clocks import urgent_now
 from monitor.maintenance import Declared
 from monitor.people import Refused
+from monitor.seeing import partial
 from monitor.standing import Row, as_worked, only, rows, stirred, tuples
 from monitor.store import Act, Store
 from monitor.trail import HEAD, repeated
@@ -28,6 +30,8 @@ SOON = timedelta(hours=1)
 """A silence or a maintenance that ends within this is named as such."""
 COMING = timedelta(hours=12)
 """Maintenance that begins within this concerns the next shift."""
+LATE = 200
+"""Cases at risk or late that are named, the first due first; the others are counted."""
 SLOW = timedelta(minutes=1)
 """A message that was not delivered within this is owed, and sooner where a delivery has failed."""
 
@@ -43,8 +47,9 @@ def handover(
 ) -> Row:
     """All that the next shift must know. written: the maintenance of the configuration; own_guides: the folder of the bank's guides.
 
-    open: by priority, each with what is owed (unacknowledged, unassigned, uninformed: clients); late: cases at risk or late;
-    undelivered: by desk or receiver; sources: those that do not answer; signed: the last hand-over that was signed, or None.
+    open: by priority, each with what is owed (unacknowledged, unassigned, uninformed: clients); late: cases at risk or
+    late, the first LATE of `late_in_all`; undelivered: by desk or receiver; sources: those that do not answer; signed: the last hand-over
+    that was signed, or None.
     """
     if since >= now:
         raise Refused("el turno debe haber comenzado antes de ahora")
@@ -57,6 +62,8 @@ def handover(
     notes = rows(store, t.acts.select().where(noted).order_by(a.id))
     planned = works.listed(store, written, now, zone)
     judged = store.marks().get("judged_until")
+    # Who sees some clients is told how many lines of others there are: then all of them are read.
+    late, many_late = urgent_now(store, promises, now, None if partial() else LATE)
     last = rows(store, t.handovers.select().order_by(t.handovers.c.at.desc()).limit(1))
     return {
         "since": since,
@@ -65,7 +72,8 @@ def handover(
             meant(row, own_guides) | {"owed": _owed(row, owed[row["id"]]), "uninformed": owed[row["id"]]}
             for row in firing
         ],
-        "late": sla.standing(store, promises, now)["cases"],
+        "late": late,
+        "late_in_all": many_late,
         "silences": [row | {"ends_soon": row["until"] - now <= SOON} for row in silencing.listed(store, now)],
         "maintenance": [
             row | {"ends_soon": row["state"] == "now" and row["next_until"] - now <= SOON}
@@ -153,9 +161,11 @@ def as_text(row: Mapping[str, Any], zone: tzinfo | None) -> str:
     def time(value: datetime | None) -> str:
         return es.moment(value, zone)[:16]
 
+    cut = LATE == len(row["late"]) < row["late_in_all"]
+    first_of = f", los primeros de {es.number(row['late_in_all'])}" if cut else ""
     parts: list[tuple[str, list[str]]] = [
         ("Abiertas", [_open_line(one, time) for one in row["open"]]),
-        ("Casos en riesgo o vencidos", [
+        (f"Casos en riesgo o vencidos{first_of}", [
             f"{one['case_id']} · {one['client'] or es.nit(one['client_id'])} · {es.name(one['product'])}: "
             f"{es.CLOCKS[one['clock']].lower()}, vence {time(one['due_at'])}" for one in row["late"]
         ]),

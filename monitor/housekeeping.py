@@ -2,21 +2,42 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import structlog
 
+from monitor import tables as t
 from monitor.claims import give_up
+from monitor.kept_clocks import keep_clocks
 from monitor.leading import reported
+from monitor.months import keep_months
 from monitor.retention import compact, prune
-from monitor.sla import LATELY, keep_clocks
+from monitor.sla import LATELY
 from monitor.trail import HEAD
 
 if TYPE_CHECKING:
     from monitor.service import Service
 
 log = structlog.get_logger()
+
+
+EVERY = timedelta(hours=1)
+"""How often the house is kept, and the months are counted."""
+KEPT_AT = "housekept_at"
+"""The mark of a Vigía that no scheduler works for: when it was last done."""
+
+
+def keep_house(service: Service) -> bool:
+    """All of it, where nobody else does it at its times: promises now, the rest where EVERY has passed; whether it had."""
+    watch_promises(service)
+    now, last = service.clock(), service.store.marks().get(KEPT_AT)
+    if last and now - datetime.fromisoformat(last) < EVERY:
+        return False
+    keep_months(service.store, service.config, service.clock)
+    housekeep(service)
+    service.store.put(t.meta, [{"key": KEPT_AT, "value": now.isoformat()}])
+    return True
 
 
 def housekeep(service: Service) -> None:

@@ -13,7 +13,7 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from monitor.heartbeat import Pulse
-from monitor.housekeeping import housekeep, watch_promises
+from monitor.housekeeping import EVERY, housekeep, watch_promises
 from monitor.months import keep_months
 
 if TYPE_CHECKING:
@@ -74,10 +74,12 @@ def scheduled(service: Service) -> BackgroundScheduler:
         scheduler.add_job(service.boards.push, "interval", seconds=seconds, args=how, id=f"board {name}")
     keep = [service.store, service.config, service.clock]
     begins = datetime.now(UTC) + SETTLED
-    scheduler.add_job(keep_months, "interval", hours=1, args=keep, id="months", next_run_time=begins)
+    scheduler.add_job(
+        keep_months, "interval", seconds=EVERY.total_seconds(), args=keep, id="months", next_run_time=begins
+    )
     watch = {"seconds": WATCH.total_seconds(), "id": "promises", "next_run_time": datetime.now(UTC)}
     scheduler.add_job(watch_promises, "interval", args=[service], **watch)
-    scheduler.add_job(housekeep, "interval", hours=1, args=[service], id="housekeep")
+    scheduler.add_job(housekeep, "interval", seconds=EVERY.total_seconds(), args=[service], id="housekeep")
     if heart := service.config.heartbeat:
         pulse = Pulse(heart.url, service.ready, service.metrics)
         scheduler.add_job(pulse.beat, "interval", seconds=heart.every.total_seconds(), id="heartbeat")

@@ -26,7 +26,7 @@ _KEY = "months"
 
 
 def keep_months(store: Store, config: Config, clock: Callable[[], datetime]) -> None:
-    """Count this month and the last anew, and of those before, since the first incident, what `_wanted` finds; and the leads of SHOWN."""
+    """Count this month anew, and of the last and those before, since the first incident, what `_wanted` finds; and the leads of SHOWN."""
     now = clock().astimezone(ZoneInfo(config.monitor.timezone))
     wanted, there = _wanted(store, now)
     for month in wanted:
@@ -52,8 +52,8 @@ def keep_months(store: Store, config: Config, clock: Callable[[], datetime]) -> 
 def _wanted(store: Store, now: datetime) -> tuple[list[str], dict[str, list[int]]]:
     """The months to count, and how many facts there are now of each that is kept (see `_facts`).
 
-    A month before the last is counted again if it was before its end, or facts have come for it since. What was pruned since leaves it as
-    it stands: fewer facts would tell less than it was.
+    The last month is counted again, and one before it if it was counted before its end or facts have come for it since. What was pruned
+    since its end was counted leaves it as it stands: fewer facts would tell less than it was.
     """
     detected = t.incidents.c.detected_at
     first = rows(store, t.incidents.select().with_only_columns(detected).order_by(detected).limit(1))
@@ -67,8 +67,9 @@ def _wanted(store: Store, now: datetime) -> tuple[list[str], dict[str, list[int]
         was = before.get(month, there[month])
         pruned = any(now < then for now, then in zip(there[month][: len(WHOLE)], was, strict=False))
         more = any(now > then for now, then in zip(there[month], was, strict=True))
-        again = (kept[month] < until or more) and not pruned if month in kept else month >= f"{oldest:%Y-%m}"
-        if back <= 1 or again:
+        whole = month in kept and kept[month] >= until
+        again = (not whole or more) and not pruned if month in kept else month >= f"{oldest:%Y-%m}"
+        if again or back == 0 or (back == 1 and not (whole and pruned)):
             found.append(month)
         else:
             there[month] = was

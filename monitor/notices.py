@@ -25,6 +25,7 @@ from monitor.facts import Recipient, at_once, fault_facts, incident_facts, summa
 from monitor.fault_news import fault_news
 from monitor.guides import guides
 from monitor.parts import Parts
+from monitor.patience import SINCE
 from monitor.recipients import board, message, recipient, thread_row
 from monitor.standing import Row, rows
 from monitor.store import Message, Store
@@ -118,7 +119,8 @@ class Notices:
     def _newest(self) -> object:
         """What changes when something that may be told does: judged minutes and people's acts."""
         last = t.acts.select().with_only_columns(t.acts.c.id).order_by(t.acts.c.id.desc()).limit(1)
-        return self.store.marks(), rows(self.store, last)
+        marks = {key: value for key, value in self.store.marks().items() if key != SINCE}  # a failed poll is no news
+        return marks, rows(self.store, last)
 
     # ---- one recipient ---------------------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
+from itertools import chain
 from threading import Event, Lock
 
 import structlog
@@ -143,9 +144,11 @@ def wanted(old: Config) -> Config:
 
 def carried(old: Service, new: Service) -> None:
     """What only memory knows of that which both have: since when something is wrong, so that it is not told as over and then as new."""
-    kept = {*new.config.sources, *(f"desk {name}" for name in new.sending if name)}
+    told = (f"desk {name}" for name in new.sending if name), (f"board {name}" for name in new.boards)
+    kept = {*new.config.sources, *chain(*told)}
     new.errors |= {name: error for name, error in old.errors.items() if name in kept}
     new.refreshing.errors |= {name: error for name, error in old.refreshing.errors.items() if name in new.refreshing}
+    new.failed = old.failed
     new.troubled, new.runs.wrong = dict(old.troubled), dict(old.runs.wrong)
     for name in new.judge.sources.keys() & old.judge.sources.keys():
         standing, before = new.judge.sources[name], old.judge.sources[name]

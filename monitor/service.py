@@ -80,7 +80,8 @@ class Service:
         wrong = partial(troubles, self)
         self.notices = Notices(config, store, clock, uncapped=[*self.refreshing], troubles=wrong)
         self.last_cycle: datetime | None = None
-        self._failed, self._failure = 0, ""
+        self.failed: tuple[int, str] = (0, "")
+        """How many steps in a row have failed, and the last one's error."""
         self._queue: Queue[Fetched] = Queue(QUEUE)
         self.metrics.queued(self._queue.qsize)
         fresh = outlook(config).fresh
@@ -195,7 +196,7 @@ class Service:
             tied = [d for d in done.changes.decisions.values() if d.opened_at != done.at and d.linked_case_id]
             actions = [str(decision.action) for decision in fresh] + ["tied"] * len(tied)
             log.info("cases decided", **{action: actions.count(action) for action in sorted(set(actions))})
-        self._failed = 0
+        self.failed = (0, "")
         if self.judge.judged_until != until:
             self.last_cycle = now
             self.metrics.cycle(now)
@@ -292,15 +293,14 @@ class Service:
     def _drain(self, name: str) -> None:
         before: Fetched | None = None
         while not self._ending.is_set():
-            intake = self._intakes[name]  # all may be built anew meanwhile: then it is read on from what is committed
-            fetched = Fetched(intake, self._poll(intake), perf_counter())
+            intake = self._intakes[name]
+            fetched, handed = Fetched(intake, self._poll(intake), perf_counter()), False
             with self.hearing.waits(name):
-                while not self._ending.is_set() and intake is self._intakes[name]:
-                    if fetched.handed(self._queue, before):
-                        break
-            if fetched.arrived.drained and intake is self._intakes[name]:
+                while not (handed or self._ending.is_set()) and intake is self._intakes[name]:
+                    handed = fetched.handed(self._queue, before)
+            if handed and fetched.arrived.drained:
                 return
-            before = fetched
+            before = fetched if handed else None  # all was built anew meanwhile: it is read on from what is committed
 
     def _judge_forever(self, anew: bool) -> None:  # noqa: FBT001 - a thread's
         if anew and not self._rebuild():
@@ -332,7 +332,7 @@ class Service:
                     one.judged.set()
 
     def _fail(self, error: Exception) -> None:
-        self._failed, self._failure = self._failed + 1, kind_and_place(error)
+        self.failed = (self.failed[0] + 1, kind_and_place(error))
         self.metrics.step_error()
 
     def _rebuild(self) -> bool:
@@ -352,7 +352,7 @@ class Service:
     @property
     def failures(self) -> tuple[int, str]:
         """How many steps in a row have failed, and the last one's error; as long as it may be chance, none."""
-        return (self._failed, self._failure) if self._failed >= FAILED else (0, "")
+        return self.failed if self.failed[0] >= FAILED else (0, "")
 
     def ready(self) -> tuple[bool, str]:
         """Whether a full cycle has ended lately and people can be told; if not, why; and if so, what is not seen all the same."""

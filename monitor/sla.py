@@ -1,11 +1,14 @@
-"""`vigia sla`: how the promises stand of every case, in whatever tool it is: at risk, late, and end to end across returns."""
+"""`vigia sla`: how the promises stand of every case, in whatever tool it is: at risk, late, and end to end across returns.
+
+Here all of them are looked at; how the open ones stand now is kept, for who asks often (`monitor.kept_clocks`).
+"""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from statistics import fmean
 from typing import Any
 
@@ -19,18 +22,31 @@ from monitor.store import Store
 LATELY = timedelta(days=30)
 SHOWN = timedelta(days=92)
 """For how long boards show what was solved."""
+NEVER = datetime.max.replace(tzinfo=UTC)
 URGENT = (ClockState.AT_RISK, ClockState.BREACHED)
 
 
 @dataclass(frozen=True, slots=True)
+class Some:
+    """Numbers of tools' cases, and keys of the decisions of ours."""
+
+    numbers: Collection[str]
+    decisions: Collection[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Standing:
-    """A case, its clock end to end, and that by the tool's own dates; None where nothing is promised."""
+    """A case, its clock end to end, and that by the tool's own dates; None where nothing is promised.
+
+    decision: the key of ours that is in no tool that is read.
+    """
 
     case: TheirCase
     segment: str
     client: str
     clock: Clock | None
     tool: Clock | None
+    decision: str = ""
 
     def end_to_end(self, now: datetime) -> float:
         """Seconds from the client's first word to the solution, or to now."""
@@ -59,54 +75,41 @@ def standing(store: Store, promises: Promises, now: datetime) -> Row:
     ]
     products: dict[str, list[Standing]] = defaultdict(list)
     for one in found:
-        products[_product(one.case)].append(one)
-    urgent = [one for one in found if not one.over(now) and one.clock and one.clock.state in URGENT]
-    urgent.sort(key=lambda one: (one.clock.due_at if one.clock else now, one.case.case_id))
+        products[product_of(one.case)].append(one)
     return {
         "since": since,
         "until": now,
         "products": [{"product": name} | _counts(products[name], now) for name in sorted(products)],
-        "cases": [_row(one, now) for one in urgent],
+        "cases": urgent(found, now),
     }
 
 
-def still_open(store: Store, promises: Promises, now: datetime) -> list[Row]:
-    """Every open case with its clock, the first due first; those of which nothing is promised stand last. ours: whether Vigía opened it."""
-    found = [one for one in stood(store, promises, now, now) if not one.over(now)]
-    found.sort(key=lambda one: (one.clock is None, one.clock.due_at if one.clock else now, one.case.case_id))
-    return [_row(one, now) | {"ours": one.case.reported_by == "monitor"} for one in found]
+def urgent(found: Iterable[Standing], now: datetime) -> list[Row]:
+    """Those of them that are open and at risk or late, the first due first."""
+    kept = [one for one in found if not one.over(now) and one.clock and one.clock.state in URGENT]
+    return [row(one, now) for one in sorted(kept, key=due_first)]
 
 
-def keep_clocks(store: Store, promises: Promises, now: datetime) -> dict[tuple[str, str], tuple[int, int]]:
-    """By product and segment of the open cases: how many are at risk, and how many are late.
+def due_first(one: Standing) -> tuple[bool, datetime, str]:
+    """The order of open cases: those of which nothing is promised stand last."""
+    return one.clock is None, one.clock.due_at if one.clock else NEVER, one.case.case_id
 
-    The clock of each case that is open or was solved in the last SHOWN is kept in the state, for boards: no database knows business hours.
+
+def stood(
+    store: Store, promises: Promises, now: datetime, since: datetime, some: Some | None = None
+) -> Iterator[Standing]:
+    """Every case that is open or ended since then: the tools', and ours that have not come back from theirs.
+
+    some: of the tools' those with such numbers, of ours those of such decisions' keys (not more than one query may ask about).
     """
-    states: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
-    found = list(stood(store, promises, now, now - SHOWN))
-    for one in found:
-        if not one.over(now):
-            states[_product(one.case), one.segment][one.clock.state if one.clock else ""] += 1
-    kept = {(one.case.source, one.case.case_id): _kept(one, now) for one in found}
-    with store.writing() as connection:
-        connection.execute(t.clocks.delete())
-        if kept:
-            connection.execute(t.clocks.insert(), list(kept.values()))
-    return {key: (many[ClockState.AT_RISK], many[ClockState.BREACHED]) for key, many in states.items()}
-
-
-def stood(store: Store, promises: Promises, now: datetime, since: datetime) -> Iterator[Standing]:
-    """Every case that is open or ended since then: the tools', and ours that have not come back from theirs."""
     c, d, o = t.their_cases.c, t.decisions.c, t.outbox.c
-    lately = (c.resolved_at.is_(None) | (c.resolved_at >= since)) & (c.closed_at.is_(None) | (c.closed_at >= since))
-    i = t.incidents.c
-    ours_where = (
-        d.action == Action.OPEN,
-        d.withdrawn_at.is_(None),
-        d.incident_id.in_(only(t.incidents, "id", (i.state == IncidentState.FIRING) | (i.resolved_at >= since))),
-    )
+    i, lately, ours_where = t.incidents.c, of_late(since), still_ours(since)
     sent = t.outbox.select().with_only_columns(o.key, o.reference).where(o.action == "open", o.reference != "")
-    sent = sent.where(o.key.in_(only(t.decisions, "key", d.action == Action.OPEN)))
+    if some is None:
+        sent = sent.where(o.key.in_(only(t.decisions, "key", d.action == Action.OPEN)))
+    else:
+        lately, ours_where = lately & c.case_id.in_(some.numbers), [*ours_where, d.key.in_(some.decisions)]
+        sent = sent.where(o.key.in_(some.decisions) | o.reference.in_(some.numbers))
     number = {row["key"]: row["reference"] for row in rows(store, sent)}
     by_number: dict[str, list[str]] = defaultdict(list)  # two desks may give the same
     for key, reference in number.items():
@@ -118,7 +121,7 @@ def stood(store: Store, promises: Promises, now: datetime, since: datetime) -> I
     back = {(case.case_id, case.client_id) for case in store.their_cases(known) if case.reported_by == "monitor"}
     priority, keys = _linked(store, only(t.their_cases, "case_id", lately)), set(by_number)
     numbered = [key for case in theirs if case.case_id in keys for key in by_number[case.case_id]]
-    mine = {x.key: x for x in store.decisions(d.key.in_(numbered))}
+    mine = {x.key: x for x in store.decisions(d.action == Action.OPEN, d.key.in_(numbered))}
     changes = store.case_changes(t.case_changes.c.case_id.in_(only(t.their_cases, "case_id", lately)))
     concerned = only(t.their_cases, "client_id", lately), only(t.decisions, "client_id", *ours_where)
     theirs_or_ours = [t.clients.c.client_id.in_(ids) for ids in concerned]
@@ -128,13 +131,13 @@ def stood(store: Store, promises: Promises, now: datetime, since: datetime) -> I
         for x in store.incidents(i.id.in_({x.incident_id for x in opened.values()}))
     }
 
-    def one(case: TheirCase, urgency: int | None) -> Standing:
+    def one(case: TheirCase, urgency: int | None, key: str = "") -> Standing:
         client = clients.get(case.client_id)
         segment = client.segment if client else ""
         words: dict[str, Any] = {"segment": segment, "priority": urgency}
         told = changes.get((case.source, case.case_id), ())
         clock, tool = promises.clock(case, now, changes=told, **words), promises.by_tool(case, now, **words)
-        return Standing(case, segment, client.name if client else "", clock, tool)
+        return Standing(case, segment, client.name if client else "", clock, tool, key)
 
     for case in theirs:
         same = [mine[key] for key in by_number.get(case.case_id, ()) if key in mine]
@@ -149,7 +152,21 @@ def stood(store: Store, promises: Promises, now: datetime, since: datetime) -> I
             yield one(
                 _ours(decision, number.get(key, key), *channels.get(decision.incident_id, ("", None))),
                 decision.priority,
+                key,
             )
+
+
+def of_late(since: datetime) -> Any:
+    """Of the tools' cases those that are open or ended since then, as a condition."""
+    c = t.their_cases.c
+    return (c.resolved_at.is_(None) | (c.resolved_at >= since)) & (c.closed_at.is_(None) | (c.closed_at >= since))
+
+
+def still_ours(since: datetime) -> list[Any]:
+    """The decisions whose cases are open with their incident or ended with it since then, as conditions."""
+    d, i = t.decisions.c, t.incidents.c
+    firing = only(t.incidents, "id", (i.state == IncidentState.FIRING) | (i.resolved_at >= since))
+    return [d.action == Action.OPEN, d.withdrawn_at.is_(None), d.incident_id.in_(firing)]
 
 
 def _linked(store: Store, numbers: Any) -> Mapping[tuple[str, str], int]:
@@ -169,7 +186,8 @@ def _ours(decision: Decision, number: str, channel: str, resolved: datetime | No
     )  # fmt: skip
 
 
-def _product(case: TheirCase) -> str:
+def product_of(case: TheirCase) -> str:
+    """By what it is counted: its product or, where it names none, its channel."""
     return folded(case.product or case.channel)
 
 
@@ -195,19 +213,8 @@ def _counts(found: Sequence[Standing], now: datetime) -> Row:
     }
 
 
-def _kept(one: Standing, now: datetime) -> Row:
-    case, clock = one.case, one.clock
-    return {
-        "source": case.source, "case_id": case.case_id, "client_id": case.client_id, "product": _product(case),
-        "channel": case.channel, "segment": one.segment, "kind": case.kind, "typology": case.typology, "status": case.status,
-        "level": case.level, "reported_by": case.reported_by, "returns": case.returns, "reopened": case.reopened,
-        "state": str(clock.state) if clock else "", "opened_at": min(case.reported_at, case.opened_at),
-        "ended_at": min(ended(case) or now, now) if one.over(now) else None, "due_at": clock.due_at if clock else None,
-        "seconds": one.end_to_end(now), "kept_at": now,
-    }  # fmt: skip
-
-
-def _row(one: Standing, now: datetime) -> Row:
+def row(one: Standing, now: datetime) -> Row:
+    """The case as answers tell it."""
     case, clock, tool = one.case, one.clock, one.tool
     told = (
         "case_id",

@@ -281,8 +281,12 @@ clocks = Table(
     *(Column(name, Integer, nullable=False) for name in ("returns", "reopened")),
     Column("opened_at", Utc, nullable=False), *(Column(name, Utc) for name in ("ended_at", "due_at")),
     Column("seconds", Float, nullable=False), Column("kept_at", Utc, nullable=False),
+    *map(_text, ("decision", "read")), Column("turns_at", Utc),
 )  # fmt: skip
-"""How the promise of each case stood at `kept_at` (see `monitor.sla.keep_clocks`): state '' where nothing is promised."""
+"""How each case's promise stands (`monitor.kept_clocks`), from `kept_at` until `turns_at`; state '' where nothing is promised.
+
+decision: our own's key; read: what it was made of, `monitor.kept_clocks` alone knows how.
+"""
 
 threads = Table(
     "threads",

@@ -33,10 +33,10 @@ class File:
     **Growing files** (a file or glob of this machine) are followed: only whole records are taken. A file that was truncated or replaced
     is read from its beginning; one renamed, copied or compressed within the glob goes on where it stopped, and so does one that comes
     back within a week. A Parquet file that begins with the rows already taken gives those past them. CSV cells are text, as written. A
-    line of another encoding, or without an end, is told and left out. A file that cannot be read beside others that can is told once,
-    loses the time until then as unknown, and is read when it changes. Where none is left of the files that were there, the source
-    fails: their disk may be away. Rows that lie in a file rotated out of sight before a poll are not seen: let the glob cover the
-    rotated name.
+    line of another encoding, or without an end, is told and left out; so is one whose quotation mark does not close within 256 kB. A
+    file that is all one line (a JSON list, old line ends) cannot be read. Such a file beside others that can is told once, loses the
+    time until then as unknown, and is read when it changes. Where none is left of the files that were there, the source fails: their
+    disk may be away. Rows that lie in a file rotated out of sight before a poll are not seen: let the glob cover the rotated name.
 
     **Dropped files** (a folder of this machine, and every address) are taken whole and once, the oldest first, by their time and then
     their name. Everything that lies there at the first start is read. A name that begins with a dot, or ends as uploads do (`.part`,
@@ -45,8 +45,9 @@ class File:
     otherwise it is new and read from its beginning: rows that were in it before count twice unless they bear an `id`. A file whose
     content has come before, under whatever name, is told and left (`repeats = true` reads it: lists of clients that may return to what
     they were). One that cannot be read (cut short, not gzip, another encoding) is told, loses the time until then as unknown, does not
-    hold up the others, and is read when it changes. One that was read may be removed; 20,000 may stay. While one waits, the folder
-    vouches for the time before it came, for ten minutes; a folder of this machine that is empty and not the one that it was fails.
+    hold up the others, and is read when it changes. One that is gone before all of it was read is told as lost. One that was read may be
+    removed; 20,000 may stay. While one waits, the folder vouches for the time before it came, for ten minutes; a folder of this machine
+    that is empty and not the one that it was fails.
 
     lag: how far behind the files are. A folder says nothing between two files: without `lag` a drained one is complete until now, and
     minutes whose file has not come yet are judged as empty. With a file every quarter of an hour and five minutes to write it,

@@ -176,7 +176,8 @@ class Handover(BaseModel):
     since: datetime
     until: datetime
     open: list[Owed]
-    late: Annotated[list[Urgent], Field(description="Cases at risk or late.")]
+    late: Annotated[list[Urgent], Field(description="Cases at risk or late, the first due first.")]
+    late_in_all: Annotated[int, Field(description="How many there are; of very many the first alone are in `late`.")]
     silences: list[SilenceOfShift]
     maintenance: list[MaintenanceOfShift]
     sources: list[Dark]

@@ -7,7 +7,7 @@ from collections import Counter
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
-from monitor.sla import still_open
+from monitor.kept_clocks import still_open, whole
 from monitor.standing import Row
 from monitor.wanted import meant
 from monitor.web.face import Face
@@ -27,13 +27,14 @@ def pages(face: Face) -> APIRouter:
     def cases() -> HTMLResponse:
         now, look = face.clock(), LOOK.get()
         asked = {key: look.asked(key) for key in KEYS}
-        found = still_open(face.store, face.outlook.promises, now)
+        promises = face.outlook.promises
+        found = still_open(face.store, promises, now)
         clocks = Counter(row["clock"] for row in found)
         kept = [row for row in found if _meant(row, asked)]
         return face.shown(
             "cases.html",
             now,
-            cases=part(kept, typed=asked["q"]),
+            cases=part(kept, whole=lambda some: whole(face.store, promises, now, some), typed=asked["q"]),
             clocks=[(clock, clocks[clock]) for clock in CLOCKS],
             asked=asked,
             filtered=any(asked.values()),

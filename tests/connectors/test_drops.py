@@ -13,6 +13,7 @@ import pytest
 
 from connectors import SourceError, contents
 from connectors.records import form
+from connectors.sources.file import File
 from tests.connectors.test_dropped import HEADER, NOW, Partner
 
 
@@ -99,6 +100,97 @@ def test_a_row_added_in_the_middle_of_reading_comes_alone(
     assert seen == [f"{n:04}" for n in range(101)]
 
 
+@pytest.mark.parametrize("ending", ["csv", "jsonl"])
+def test_more_files_than_are_known_in_full_get_rows_added_and_each_comes_once(
+    partner: Partner, monkeypatch: pytest.MonkeyPatch, ending: str
+) -> None:
+    monkeypatch.setattr("connectors.drops.RECENT", 2)
+    wrote, seen, notes = 0, [], []
+    held: dict[str, str] = {}
+    for _ in range(4):
+        for name in (f"caja{n}.{ending}" for n in range(9)):
+            row = f"{wrote:04},ok\n" if ending == "csv" else f'{{"id": "{wrote:04}"}}\n' * 40
+            held[name] = held.get(name, HEADER if ending == "csv" else "") + row
+            partner.drop(name, held[name])
+            wrote += 1
+        seen += partner.poll()
+        notes += partner.notes
+        assert partner.last is not None
+        assert partner.last.where is not None
+        assert partner.last.where(0).endswith(
+            f":line {held['caja0.' + ending].count(chr(10)) - (39 if ending == 'jsonl' else 0)}"
+        )
+    assert sorted(seen) == sorted(f"{n:04}" for n in range(wrote) for _ in range(1 if ending == "csv" else 40))
+    assert notes == []
+    partner.drop(f"caja3.{ending}", held[f"caja4.{ending}"].replace("ok", "no").replace("1", "2"))
+    partner.poll()
+    assert partner.notes == [f"caja3.{ending}: has changed since it was read: read again from its beginning"]
+
+
+def lost(partner: Partner) -> str:
+    assert partner.last is not None
+    return partner.last.lost
+
+
+def test_one_that_waits_and_is_gone_is_told_as_lost(partner: Partner) -> None:
+    partner.options["settled"] = timedelta(seconds=20)
+    partner.drop("a.csv", HEADER + rows(0, 3))
+    partner.drop("a.csv.md5", "x")
+    assert (partner.poll(), lost(partner)) == ([], "")
+    for name in ("a.csv", "a.csv.md5"):
+        (partner.folder / name).unlink()
+    partner.drop("b.csv", HEADER + rows(3, 5))
+    assert (partner.poll(), lost(partner)) == ([], "a.csv: gone before all of it was read")
+    assert (partner.poll(20), lost(partner)) == (["0003", "0004"], "")
+    (partner.folder / "b.csv").unlink()  # it was read
+    assert (partner.poll(), lost(partner)) == ([], "")
+
+
+@pytest.mark.parametrize("moved", ["renamed", "copied"])
+def test_one_that_waits_and_comes_under_another_name_is_not_lost(partner: Partner, moved: str) -> None:
+    partner.options["settled"] = timedelta(seconds=20)
+    partner.drop("a.csv", HEADER + rows(0, 3))
+    assert partner.poll() == []
+    (partner.folder / "a.csv").rename(partner.folder / "b.csv")
+    if moved == "copied":
+        os.utime(partner.folder / "b.csv", (partner.now.timestamp() + 1,) * 2)
+    seen = []
+    for _ in range(4):
+        seen += partner.poll()
+        assert lost(partner) == ""
+    assert seen == ["0000", "0001", "0002"]
+
+
+def test_one_that_is_gone_before_its_turn_is_told_as_lost(partner: Partner, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("connectors.dropped.FILES", 1)
+    for name in "abc":
+        partner.drop(f"{name}.csv", f"{HEADER}{name},ok\n")
+    source = File(**partner.options)
+    first = source.poll(None, NOW, None)
+    for name in "abc":
+        (partner.folder / f"{name}.csv").unlink()
+    assert (first.table["id"].to_pylist(), first.lost) == (["a"], "")
+    assert source.poll(first.cursor, NOW, None).lost == "2 files, such as b.csv: gone before all of it was read"
+
+
+def test_one_that_is_gone_in_the_middle_of_reading_is_told_as_lost_once(
+    partner: Partner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("connectors.taken.LIMIT", 300)
+    partner.drop("a.csv", HEADER + rows(0, 100))
+    seen, said = partner.poll(), []
+    away = (partner.folder / "a.csv").rename(partner.folder.parent / "a.csv")
+    for _ in range(3):
+        assert partner.poll() == []
+        said.append(lost(partner))
+    assert said == ["a.csv: gone before all of it was read", "", ""]
+    away.rename(partner.folder / "b.csv")
+    for _ in range(40):
+        seen += partner.poll()
+        assert lost(partner) == ""
+    assert seen == [f"{n:04}" for n in range(100)]
+
+
 def test_one_renamed_in_the_middle_of_reading_goes_on(partner: Partner, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("connectors.taken.LIMIT", 300)
     partner.drop("a.csv", HEADER + rows(0, 100))
@@ -106,6 +198,7 @@ def test_one_renamed_in_the_middle_of_reading_goes_on(partner: Partner, monkeypa
     (partner.folder / "a.csv").rename(partner.folder / "leido.csv")
     for _ in range(40):
         seen += partner.poll()
+        assert lost(partner) == ""
     assert seen == [f"{n:04}" for n in range(100)]
 
 

@@ -70,6 +70,84 @@ def test_growing_file_is_followed_by_whole_lines(tmp_path: Path) -> None:
     assert reader.products() == ["swift", "recaudos"]
 
 
+@pytest.mark.parametrize("beside", [False, True])
+@pytest.mark.parametrize(
+    ("name", "text", "why"),
+    [
+        ("a.jsonl", '[{"product": "pagos"}, {"product": "swift"}]', "it is one JSON list, not an object a line"),
+        ("a.jsonl", '[{"product": "pagos"}, {"product": "swift"}]\n', "it is one JSON list, not an object a line"),
+        ("a.csv", HEADER.replace("\n", "\r") + "1,pagos,ok\r", "its first line has no end"),
+    ],
+    ids=["list", "list with an end", "old Mac"],
+)
+def test_a_file_without_line_ends_is_told_once_nobody_writes_it(
+    tmp_path: Path,
+    name: str,
+    text: str,
+    why: str,
+    beside: bool,  # noqa: FBT001 - drawn
+) -> None:
+    (tmp_path / name).write_text(text, newline="")
+    os.utime(tmp_path / name, (NOW.timestamp(), NOW.timestamp()))
+    if beside:
+        (tmp_path / "b.csv").write_text(HEADER + "1,pagos,ok\n")
+    reader = Reader(tmp_path / "*")
+    if not text.endswith("\n"):
+        assert reader.products() == ["pagos"] * beside  # its line may end yet
+    later = NOW + timedelta(seconds=61)
+    if not beside:
+        with pytest.raises(SourceError, match=why) as error:
+            reader.poll(later)
+        assert error.value.fault == "unreadable"
+        return
+    told = []
+    for _ in range(3):
+        reader.poll(later)
+        told += [one.why for one in reader.last.rejects] if reader.last else []
+    assert len(told) == 1
+    assert why in told[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "why"),
+    [
+        ("a.csv", "1,pagos,ok;", "its first line has no end"),
+        ("a.jsonl", '[{"product": "pagos"}],', "it is one JSON list"),
+        ("b.jsonl", '{"product": "pagos"} ', "its line has no end"),
+    ],
+)
+def test_what_grows_and_never_ends_a_line_is_told_past_what_a_line_may_have(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, text: str, why: str
+) -> None:
+    monkeypatch.setattr(records, "LONGEST", 200)
+    reader, told = Reader(tmp_path / name), []
+    for _ in range(20):
+        append(tmp_path / name, text * 3)
+        try:
+            assert reader.poll(NOW - timedelta(days=900)) == []  # its time of change lies ahead: it is still written
+        except SourceError as error:
+            told.append(str(error))
+        else:
+            told += [one.why for one in reader.last.rejects] if reader.last else []
+    assert told
+    assert all(why in one for one in told)
+
+
+def test_json_torn_at_the_end_is_told_and_read_when_it_is_whole(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"product": "pagos"}\n{"product": "sw')
+    os.utime(path, (NOW.timestamp(), NOW.timestamp()))
+    reader = Reader(path)
+    assert reader.products() == ["pagos"]
+    assert reader.last is not None
+    assert reader.last.rejects == ()
+    for told in (["a.jsonl:line 2"], []):
+        reader.poll(NOW + timedelta(seconds=61))
+        assert [one.where for one in reader.last.rejects] == told
+    append(path, 'ift"}\n')
+    assert (reader.products(), reader.last.rejects) == (["swift"], ())
+
+
 def test_record_with_a_line_end_inside_waits_until_it_is_whole(tmp_path: Path) -> None:
     path = tmp_path / "orders.csv"
     reader = Reader(path)
@@ -83,6 +161,51 @@ def test_quotation_mark_inside_a_cell_opens_nothing(tmp_path: Path) -> None:
     path = tmp_path / "orders.csv"
     append(path, HEADER + '1,tube 5",ok\n2,swift,ok\n')
     assert Reader(path).products() == ['tube 5"', "swift"]
+
+
+@pytest.mark.parametrize("dropped", [False, True])
+@pytest.mark.parametrize("gap", [30, 3000, 120_000])
+@pytest.mark.parametrize(
+    "stray",
+    ['1,"5 inch,ok\n{}2,"x",ok\n', '1,"5 inch,ok\n{}2,x,"ok"\n', '1,x,"5 inch\n{}2,"",ok\n'],
+    ids=["cell", "row", "last"],
+)
+def test_a_stray_quotation_mark_costs_its_row_however_far_the_next_one_is(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    stray: str,
+    gap: int,
+    dropped: bool,  # noqa: FBT001 - drawn
+) -> None:
+    if gap < 120_000:
+        monkeypatch.setattr(records, "LONGEST", 250)
+    path = tmp_path / "orders.csv"
+    path.write_text(HEADER + "0,before,ok\n" + stray.format("3,between,ok,\n3,between,ok\n" * gap) + "4,after,ok\n")
+    reader = Reader(tmp_path if dropped else path, **({"settled": timedelta(0)} if dropped else {}))
+    seen, told = [], []
+    for turn in range(2 + gap):
+        if not dropped and turn < 2:
+            append(path, f"5,later{turn},ok\n")
+        seen += reader.products()
+        assert reader.last is not None
+        told += [one.where for one in reader.last.rejects]
+        if reader.last.drained:
+            break
+    seen += reader.products()
+    assert seen.count("between") == gap
+    assert [one for one in seen if one not in ("between", "x", "")] == [
+        "before",
+        "after",
+        *(() if dropped else ("later0", "later1")),
+    ]
+    assert told[0] == "orders.csv:line 3"
+
+
+def test_a_cell_of_many_lines_is_no_stray_quotation_mark(tmp_path: Path) -> None:
+    path = tmp_path / "orders.csv"
+    cell = "line\n" * 40_000
+    path.write_text(HEADER + f'1,"{cell}",ok\n2,b,ok\n')
+    assert Reader(path).products() == [cell, "b"]
 
 
 def test_quotation_mark_that_is_never_closed_costs_one_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

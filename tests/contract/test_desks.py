@@ -410,7 +410,7 @@ def _open_all(kind: str, options: dict[str, Any], keys: list[str], both: Any) ->
 def test_two_processes_open_each_case_once(tool: Tool, others: tuple[list[ProcessPoolExecutor], Any]) -> None:
     """Both begin at once with each case, and what a tool answers to who looks takes its time: without turns, both find none."""
     keys, (processes, shared) = [f"VG-{n}" for n in range(4)], others
-    both = shared.Barrier(2, timeout=10)
+    both = shared.Barrier(2, timeout=60)
     if answer := getattr(tool.fake, "answer", None):
 
         def slow(asked: Asked) -> Said:
@@ -421,7 +421,7 @@ def test_two_processes_open_each_case_once(tool: Tool, others: tuple[list[Proces
 
         tool.fake.answer = slow
     asked = [process.submit(_open_all, tool.kind, tool.desk, keys, both) for process in processes]
-    first, second = (one.result(60) for one in asked)
+    first, second = (one.result(240) for one in asked)
     assert first == second
     assert len(set(first.values())) == len(keys)
     assert [tool.count(key) for key in keys] == [1] * len(keys)

@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from alerts import TheirCase
 from monitor import months
 from monitor import tables as t
 from monitor.config import Config, read_config
 from monitor.months import keep_months
+from monitor.retention import prune
 from monitor.standing import Row, rows
-from monitor.store import Store
+from monitor.store import Step, Store
 
 END = datetime(2026, 3, 28, tzinfo=UTC)
 FORTNIGHT = timedelta(days=14)
@@ -65,6 +67,29 @@ def test_what_is_pruned_leaves_a_month_as_it_was_kept(store: Store, config: Conf
     for now in (day(6, 16), day(6, 17)):
         keep_months(store, config, [now].pop)
         assert kept(store) == before
+
+
+def test_what_is_pruned_leaves_the_last_month_as_it_was_kept_at_its_end(store: Store, config: Config) -> None:
+    """What touches single clients is kept for 30 days; the first twenty cases of May were solved at once, the others were not."""
+    cases = [
+        TheirCase(
+            f"C{n}", "crm", "900123456", day(5, n), day(5, n), "pagos", kind="soporte", level="N1" if n < 20 else "N2",
+            status="cerrado", resolved_at=day(5, n), closed_at=day(5, n), updated_at=day(5, n),
+        )
+        for n in range(1, 31)
+    ]  # fmt: skip
+    store.commit(Step(cases=cases), day(5, 31))
+    keep_months(store, config, lambda: day(6, 1))
+    before = kept(store, "2026-05")
+    assert before["first_instance"]["denominator"] == 30
+    for now in (day(6, 15), day(6, 28)):
+        prune(
+            store,
+            dict.fromkeys(("cells", "ledger", "incidents", "outbox"), day(1, 1)) | {"clients": now - 2 * FORTNIGHT},
+        )
+        keep_months(store, config, [now].pop)
+        assert kept(store, "2026-05") == before
+    assert kept(store, "2026-06")["first_instance"]["kept_at"] == day(6, 28)
 
 
 def test_a_month_that_was_kept_before_its_end_is_counted_to_its_end(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from monitor.cells import PLAYED
-from monitor.patience import UNMOVED, UNREAD, Standing
+from monitor.patience import KEPT, UNMOVED, UNREAD, Standing, Standings
 from monitor.service import Service
 from monitor.troubles import troubles
 from monitor.windows import minute_of
@@ -104,6 +104,34 @@ def test_a_bad_file_beside_one_that_grows_stops_nothing_and_is_told_once(bank: B
     said = [one["event"] for one in told if one["event"] in ("source is down", "source is back", "row left out")]
     assert said == ["row left out", "source is down", "source is back"]
     assert not service.errors
+
+
+@pytest.mark.parametrize("anew", [False, True], ids=["a process that stays", "a process a minute"])
+def test_the_others_are_judged_without_one_that_is_down(bank: Bank, anew: bool) -> None:  # noqa: FBT001 - a case
+    (bank.folder / "config.toml").write_text(CONFIG + OTHER)
+    bank.pay("11:00", "12:00")
+    bank.pay("11:00", "12:00", file="otra.csv", product="recaudos")
+    bank.start().cycle()
+    (bank.folder / "otra.csv").unlink()
+    for minute in range(6):
+        bank.pay(f"12:{minute:02}", f"12:{minute + 1:02}", failing=0.9 if minute else 0.0)
+        if anew:
+            bank.services[-1].store.close()
+            bank.start()
+        bank.cycle(f"12:{minute + 1:02}:11")
+    service = bank.services[-1]
+    assert service.judge.judged_until == minute_of(bank.now)
+    assert service.judge.sources["otra"].down_since == at("12:01:11")
+    assert [incident.scope.product for incident in bank.store.incidents()] == ["pagos"]
+
+
+@given(st.dictionaries(st.sampled_from(KEPT), st.datetimes(timezones=st.just(UTC))), st.none() | st.integers(0))
+def test_how_one_stands_is_known_to_the_next_process(kept: dict[str, datetime], dark_from: int | None) -> None:
+    before, after = (Standings(["core"], PATIENCE, PATIENCE) for _ in range(2))
+    before["core"] = Standing(dark_from=dark_from, **kept)  # type: ignore[arg-type]
+    after.recall(before.marks(), ())
+    assert after == before
+    Standings(["other"], PATIENCE, PATIENCE).recall(before.marks(), ())  # one that is no longer configured
 
 
 def test_one_that_gives_rows_and_fails_by_turns_is_given_up_after_the_patience() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from http import HTTPStatus
 from pathlib import Path
 from threading import Event, Thread
@@ -25,6 +25,7 @@ from monitor.people import Conflict
 from monitor.reloading import Live, carried
 from monitor.service import Service
 from monitor.trail import verify
+from monitor.troubles import troubles
 from monitor.web import serve
 from monitor.windows import minute_of
 from tests.characters import at
@@ -139,6 +140,36 @@ def test_since_when_something_is_wrong_is_carried_over(bank: Bank) -> None:
     assert (new.metrics.last_cycle, new.metrics.sources) == (old.metrics.last_cycle, old.metrics.sources)
     new.runs.keep(["housekeep"])
     assert new.runs.wrong == {}
+
+
+BOARD = """
+[boards.gerencia]
+kind = "powerbi"
+group = "g"
+client_id = "vigia"
+client_secret = "x"
+tenant = "t"
+"""
+
+
+def test_what_was_wrong_is_the_same_fault_after_it(bank: Bank) -> None:
+    """Neither told as over nor told anew; a step that goes well is the end of that one."""
+    (bank.folder / "config.toml").write_text(CONFIG + BOARD)
+    old = bank.start()
+    old.judge.step([old._poll(intake) for intake in old._intakes.values()])
+    for name in ("crm", "board gerencia", "desk local"):
+        old.errors[name] = "gone"
+    for _ in range(3):
+        old._fail(ValueError())
+    troubles(old, bank.now)
+    bank.now += timedelta(minutes=10)
+    before = troubles(old, bank.now)
+    assert {"source:crm", "board:gerencia", "steps"} <= {one.key for one in before}
+    new = Service(old.config, old.store, clock=lambda: bank.now)
+    carried(old, new)
+    assert troubles(new, bank.now) == before
+    new._step([])
+    assert [one.key for one in before if one not in troubles(new, bank.now)] == ["steps"]
 
 
 @pytest.mark.parametrize(

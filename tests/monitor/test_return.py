@@ -14,7 +14,7 @@ import pyarrow as pa
 import pytest
 
 from alerts import IncidentState
-from connectors import ROLES
+from connectors.roles import ROLES
 from monitor.config import read_config
 from monitor.intake import Intake, Rows
 from monitor.judge import Done, Down, Judge

@@ -14,8 +14,9 @@ from monitor.business import ServiceHours
 from monitor.calendar import Calendar
 from monitor.claims import claim, confirm
 from monitor.clocks import first_words
+from monitor.kept_clocks import keep_clocks
 from monitor.metrics import Metrics
-from monitor.sla import keep_clocks, standing, stood
+from monitor.sla import standing, stood
 from monitor.store import Message, Step, Store
 from tests.monitor.conftest import ACEROS, DECISIONS, INCIDENTS, MOLINOS, NOW, NUBE, SLOW, THEIRS, ago
 

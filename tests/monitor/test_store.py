@@ -46,6 +46,10 @@ NOW = datetime(2026, 3, 3, 15, 30, 10, 123456, tzinfo=UTC)
 BOGOTA = timezone(timedelta(hours=-5))
 PAGOS = Scope("pagos", "conexion_directa")
 MINUTE = int(NOW.timestamp() // 60)
+MONTH = {
+    "month": "2026-02", "name": "backlog", "unit": "", "formula": "", "kept_at": NOW, "value": 1.0, "numerator": 1.0,
+    "denominator": 1.0,
+}  # fmt: skip
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -285,6 +289,17 @@ def test_the_migrations_make_what_the_models_say(store: Store) -> None:
             connection, opts={"compare_server_default": connection.dialect.name == "postgresql"}
         )
         assert compare_metadata(context, t.metadata) == []
+
+
+def test_what_an_older_version_has_made_is_said_to_be_so(store: Store) -> None:
+    """A column that it lacks, a table that it lacks; `vigia run` migrates."""
+    with store.engine.begin() as connection:
+        command.downgrade(migrations.settings(connection), "0041")
+    for use in (store.acts, lambda: store.act(Act("AF-1", NOW, "ana", "ack")), lambda: store.put(t.months, [MONTH])):
+        with pytest.raises(StoreError, match=r"is of an older version: `vigia run` brings it up to this one$"):
+            use()
+    store.migrate()
+    assert store.acts() == []
 
 
 def test_tables_of_a_newer_vigia_are_refused(store: Store) -> None:

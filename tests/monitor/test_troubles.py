@@ -282,7 +282,7 @@ def test_the_scheduler_tells_of_jobs_that_fail_hang_and_run_again(vigia: Watched
     scheduler.start()
     try:
         _until(lambda: set(vigia.service.runs.wrong) == {"promises", "housekeep"})
-        assert (vigia.service.metrics.registry.get_sample_value("vigia_job_errors_total") or 0) > 0
+        _until(lambda: (vigia.service.metrics.registry.get_sample_value("vigia_job_errors_total") or 0) > 0)
         failing.clear()
         hanging.set()
         _until(lambda: vigia.service.runs.wrong == {})

@@ -205,3 +205,22 @@ def test_who_a_client_is_stands_in_no_log(
     assert service.cycle() is False
     assert "value_rank (amount) 'high' is not a whole number" in service.errors["clientes"]
     assert "900123456" not in service.errors["clientes"] + capsys.readouterr().out
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_a_page_of_no_use_in_the_first_reading_is_unknown_after_a_restart_too(
+    bank: Bank,
+    tool: sqlite3.Connection,
+    restart: bool,  # noqa: FBT001 - a case
+) -> None:
+    (bank.folder / "config.toml").write_text(PAID)
+    times = [at("10:00") + timedelta(seconds=18 * n) for n in range(400)]
+    write(tool, *((n, time, "n/d" if 80 <= n < 120 else "1") for n, time in enumerate(times)))
+    service = bank.start()
+    for _ in range(3):  # the third is of no use
+        service._step([service._poll(service._intakes["s"])])
+    if restart:
+        service.store.close()
+        service = bank.start()
+    service.cycle()
+    assert service.store.gaps() == [("s", minute_of(times[79]), minute_of(times[120]) + 1)]

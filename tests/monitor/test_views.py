@@ -19,10 +19,10 @@ from connectors.boards import SHEETS
 from monitor import casework, people
 from monitor import tables as t
 from monitor.indicators import indicators, month_of
+from monitor.kept_clocks import keep_clocks
 from monitor.leading import leads
 from monitor.migrations.versions import v0019_views, v0051_boards
 from monitor.months import keep_months
-from monitor.sla import keep_clocks
 from monitor.store import Message, Step, Store
 from rules import Scope
 from tests.monitor.conftest import (

@@ -6,6 +6,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import numpy as np
+import pytest
 
 from monitor.windows import minute_of
 from rules.absent import Absent
@@ -13,6 +14,13 @@ from tests.characters import minute
 from tests.rules.frames import checked, letters, spec
 
 RNG = np.random.default_rng(3)
+START = RNG.bit_generator.state
+
+
+@pytest.fixture(autouse=True)
+def whatever_ran_before() -> None:
+    """Each test draws the same numbers, alone or after any others."""
+    RNG.bit_generator.state = START
 
 
 def day(rate: float = 30, *, awake: tuple[int, int] = (0, 24)) -> list[float]:
