@@ -8,6 +8,7 @@ from threading import Event
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import sqlalchemy as sa
 
 from connectors import SourceError
 from connectors.kinds import load
@@ -115,9 +116,8 @@ def patient(source: Plugin, **options: Any) -> tuple[Any, list[float]]:
     return made, slept
 
 
-def until_fault(made: Any, source: Plugin) -> tuple[list[int], Any, SourceError | None]:
+def until_fault(made: Any, source: Plugin, cursor: Any = None) -> tuple[list[int], Any, SourceError | None]:
     seen: list[int] = []
-    cursor: Any = None
     for _ in range(40):
         try:
             batch = made.poll(cursor, NOW, None)
@@ -215,3 +215,27 @@ def test_a_token_that_ends_in_the_middle_is_renewed_and_nothing_is_lost_or_twice
     fake.answer = ending
     assert drained(made, source) == list(range(250))
     assert fake.given == 2
+
+
+KILLED = {
+    "postgresql": "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = current_database()",
+    "mysql": "SELECT id FROM information_schema.processlist WHERE id <> connection_id() AND db = database()",
+}
+
+
+@pytest.mark.parametrize("source", ["sql on postgresql", "sql on mariadb"], indirect=True)
+def test_a_connection_that_the_server_ends_loses_nothing(source: Plugin) -> None:
+    source.setup.add(list(range(250)))
+    made = source.make()
+    first = made.poll(None, NOW, None)
+    seen = [int(n) for n in first.table["id"].to_pylist()]
+    assert not first.drained
+    engine = sa.create_engine(source.setup.options["url"], poolclass=sa.NullPool)
+    with engine.begin() as c:
+        for (held,) in c.execute(sa.text(KILLED[engine.dialect.name])).all():
+            if engine.dialect.name == "mysql":
+                c.execute(sa.text(f"KILL {held}"))
+    more, cursor, error = until_fault(made, source, first.cursor)
+    assert error is None or not error.permanent
+    rest = drained(made, source, cursor) if error else []
+    assert [*seen, *more, *rest] == list(range(250))
