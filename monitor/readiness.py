@@ -57,6 +57,9 @@ def in_part(service: Service) -> str:
         said.append(f"{here}; lo que de allí depende no se sabe")
     if unmoved := still(service):
         said.append(f"se juzga sin lo que no dan por completo: {', '.join(unmoved)}")
+    standing = service.judge.sources
+    if reading := [n for n in standing if standing[n].dark_from is not None and n not in (*dark, *unmoved)]:
+        said.append(f"se lee todavía lo que falta de {', '.join(reading)}, hasta entonces no se sabe")
     if late := behind(service):
         waits = f", se espera a {', '.join(late.sources)}" if late.sources else ""
         said.append(f"se juzga con {length((service.clock() - late.until).total_seconds())} de atraso{waits}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -47,12 +47,11 @@ def alertmanager(folder: Path, hook: str = "") -> Iterator[str]:
 
 
 def _wait(url: str) -> None:
-    for _ in range(200):
-        try:
-            if requests.get(f"{url}/-/ready", timeout=1).ok:
+    for _ in range(1200):  # a minute
+        with suppress(requests.RequestException):
+            if requests.get(f"{url}/-/ready", timeout=10).ok:
                 return
-        except requests.ConnectionError:
-            time.sleep(0.05)
+        time.sleep(0.05)
     raise TimeoutError(url)
 
 

@@ -122,12 +122,12 @@ def dovecot() -> Dovecot:
 
     def stop() -> None:
         server.terminate()
-        server.wait(10)
+        server.wait(60)
         shutil.rmtree(folder, ignore_errors=True)
 
     atexit.register(stop)
     user = made.mailbox()
-    for _ in range(100):
+    for _ in range(1200):  # a minute
         try:
             made.line(user).logout()
         except (OSError, imaplib.IMAP4.error) as error:

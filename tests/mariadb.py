@@ -48,7 +48,7 @@ class MariaDB:
         self._process = subprocess.Popen(
             [self._program, "--no-defaults", *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
-        for _ in range(500):
+        for _ in range(3000):  # a minute
             try:
                 return self.connected().close()
             except pymysql.OperationalError:

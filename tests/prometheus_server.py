@@ -29,9 +29,9 @@ def prometheus(folder: Path, openmetrics: str) -> Iterator[str]:
     ]  # fmt: skip
     with (folder / "log").open("wb") as log, subprocess.Popen(command, cwd=folder, stdout=log, stderr=log) as process:
         try:
-            for _ in range(200):
-                with suppress(requests.ConnectionError):
-                    if requests.get(f"http://{url}/-/ready", timeout=2).ok:
+            for _ in range(1200):  # a minute
+                with suppress(requests.RequestException):
+                    if requests.get(f"http://{url}/-/ready", timeout=10).ok:
                         break
                 assert process.poll() is None, (folder / "log").read_text()
                 time.sleep(0.05)

@@ -84,7 +84,7 @@ def sftp_server(folder: Path, *, passwords: bool = False, root: Path | None = No
 
 
 def _wait(port: int) -> None:
-    for _ in range(200):
+    for _ in range(1200):  # a minute
         try:
             with socket.create_connection(("127.0.0.1", port), timeout=1) as there:
                 if there.recv(4) == b"SSH-":

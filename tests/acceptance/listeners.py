@@ -22,7 +22,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from tests.fake_mail import free_port
 from tests.programs import needed
 
-PATIENCE = 30.0
+PATIENCE = 60.0
 
 
 @dataclass

@@ -7,7 +7,7 @@ import importlib
 import itertools
 import logging
 import sqlite3
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +17,10 @@ import sqlalchemy as sa
 from connectors.kinds import kinds, load
 from tests.alertmanagers import alertmanager
 from tests.contract.inboxes import INBOXES
-from tests.fake_api import TOKEN, FakeApi
+from tests.fake_api import SECRET, TOKEN, FakeApi
 from tests.fake_prometheus import FakePrometheus
 from tests.fakes.azure_devops import PAT, AzureDevops
+from tests.fakes.server import SECRET as CLIENT
 from tests.fakes.server import Tool
 from tests.kafka import Cluster
 from tests.object_store import object_store
@@ -34,7 +35,8 @@ if TYPE_CHECKING:
 class SourceSetup:
     """options: of a source whose rows have a column `id`; add: rows of these ids appear; broken: options in vain.
 
-    close: when the test is over; number: the column, where it is not called `id`.
+    close: when the test is over; number: the column, where it is not called `id`. Of one that speaks HTTP: fake, which takes faults, and
+    expiring: options of a log-in whose tokens end, where it has one.
     """
 
     options: dict[str, Any]
@@ -42,6 +44,8 @@ class SourceSetup:
     broken: dict[str, Any]
     close: Callable[[], None] = lambda: None
     number: str = "id"
+    fake: Any = None
+    expiring: dict[str, Any] = field(default_factory=dict)
 
 
 def file_source(folder: Path) -> SourceSetup:
@@ -141,7 +145,11 @@ def http_source(_: Path) -> SourceSetup:
 
     options = {"url": f"{api.url}/rows", "rows": "value", "next": "@odata.nextLink", "since": "modified_after"}
     options |= {"cursor": "modified", "token": TOKEN}
-    return SourceSetup(options, add, {**options, "url": f"{api.url}/nowhere"}, api.close)
+    named = {"client_id": "vigia", "client_secret": SECRET, "token_url": f"{api.url}/token"}
+    return SourceSetup(
+        options, add, {**options, "url": f"{api.url}/nowhere"}, api.close, fake=api,
+        expiring={**{name: value for name, value in options.items() if name != "token"}, **named},
+    )  # fmt: skip
 
 
 def azure_devops_source(_: Path) -> SourceSetup:
@@ -153,7 +161,11 @@ def azure_devops_source(_: Path) -> SourceSetup:
             tool.write(n, datetime(2026, 3, 3, 10, n // 60 % 60, n % 60, tzinfo=UTC), path=path)
 
     options = {"url": f"{tool.url}/banco", "project": "Mejora", "token": PAT}
-    return SourceSetup(options, add, {**options, "token": "wr0ng"}, tool.close, "story_id")
+    named = {"client_id": "vigia", "client_secret": CLIENT, "token_url": f"{tool.url}/token"}
+    return SourceSetup(
+        options, add, {**options, "token": "wr0ng"}, tool.close, "story_id", fake=tool,
+        expiring={**{name: value for name, value in options.items() if name != "token"}, **named},
+    )  # fmt: skip
 
 
 def kafka_source(_: Path) -> SourceSetup:
@@ -180,7 +192,7 @@ def prometheus_source(_: Path) -> SourceSetup:
             server.put("up", {at - 60 * (3 - 4 * n // len(ids)): 1}, id=str(id_))
 
     options = {"url": server.url, "query": "up", "settle": timedelta(0)}
-    return SourceSetup(options, add, {**options, "url": f"{server.url}/nowhere"}, server.close)
+    return SourceSetup(options, add, {**options, "url": f"{server.url}/nowhere"}, server.close, fake=server)
 
 
 SOURCES: dict[str, Callable[[Path], SourceSetup]] = {
@@ -214,8 +226,8 @@ class Plugin:
     folder: Any
     setup: Any
 
-    def make(self) -> Any:
-        return load(self.folder, self.kind)(**self.setup.options)
+    def make(self, **more: Any) -> Any:
+        return load(self.folder, self.kind)(**{**self.setup.options, **more})
 
     def make_broken(self) -> Any:
         return load(self.folder, self.kind)(**self.setup.broken)

@@ -219,6 +219,60 @@ def test_permanent_is_told_from_temporary(tool: Tool, said: Said, permanent: boo
     assert tool.fake.url in str(error.value)
 
 
+@pytest.mark.parametrize("tool", sorted({*SERVED} - {"imap"}), indirect=True)
+@pytest.mark.parametrize(
+    "said",
+    [Said(500), Said(503), Said(429, headers={"Retry-After": "600"}), Said(text=b'{"value": ['), Said(201, {"value": []}, cut=True)],
+    ids=["500", "503", "429", "broken JSON", "cut off"],
+)  # fmt: skip
+def test_a_page_that_does_not_come_is_told_and_the_reading_goes_on_from_there(tool: Tool, said: Said) -> None:
+    tool.add(list(range(30)))
+    reader = Reader(tool)
+    assert len(reader.drain()) == 30
+    tool.add([30])
+    tool.fake.faults = [said] * 8
+    with pytest.raises(SourceError) as error:
+        reader.poll()
+    assert not error.value.permanent
+    tool.fake.faults = []
+    assert [tool.number(row["case_id"]) for row in reader.drain()] == [30]
+
+
+LOST = [Said(500), Said(502), Said(503), Said(201, {"values": {}}, cut=True)]
+
+
+@pytest.mark.parametrize("tool", ["pair"], indirect=True)
+@pytest.mark.parametrize("place", [0, 1])
+@pytest.mark.parametrize("said", LOST, ids=["500", "502", "503", "cut off"])
+def test_an_answer_that_the_side_of_the_incident_loses_leaves_one_incident(tool: Tool, said: Said, place: int) -> None:
+    """Of what is written there, the first is the incident, and what follows its tie."""
+    incidents = tool.fake.incidents
+    incidents.after = [*[None] * place, said]
+    for _ in range(3):
+        desk = desk_of(tool)
+        desk.then.session.sleep = lambda _: None
+        case = replace(CASE, number=desk.open(CASE))
+        with suppress(SourceError):
+            desk.then.open(case)
+    assert incidents.after == []
+    (incident,) = incidents.incidents.values()
+    assert tool.count(CASE.key) == 1
+    assert incident["SRMS Request"] == case.number
+
+
+@pytest.mark.parametrize("tool", ["pair"], indirect=True)
+@pytest.mark.parametrize(("status", "permanent"), [(403, True), (400, True), (500, False), (503, False)])
+def test_a_fault_of_the_side_of_the_incident_is_its_own(tool: Tool, status: int, permanent: bool) -> None:  # noqa: FBT001 - a table
+    desk = desk_of(tool)
+    desk.then.session.sleep = lambda _: None
+    tool.fake.incidents.faults = [Said(status)] * 8
+    number = desk.open(CASE)
+    with pytest.raises(SourceError) as error:
+        desk.then.open(replace(CASE, number=number))
+    assert error.value.permanent is permanent
+    assert tool.fake.incidents.url in str(error.value)
+
+
 ROW: dict[str, Any] = {"values": {}, "fields": {}, "body": None, "parameters": None, "_links": None, "reactions": None}
 ODD: list[Any] = [
     *([], {}, "texto", 7, {"value": 3}, {"value": ["x"], "records": ["x"], "entries": ["x"]}),

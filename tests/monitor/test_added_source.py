@@ -64,10 +64,15 @@ def test_the_others_are_judged_while_its_history_is_read(bank: Bank) -> None:
         assert service.judge.judged_until == minute_of(bank.now)
         assert (standing.complete_until, standing.dark_from) == (None, minute_of(at("12:00")))
         assert behind(service) is None
+        assert service.ready() == (
+            True,
+            "listo, con vista parcial: se lee todavía lo que falta de giros, hasta entonces no se sabe",
+        )
     (incident,) = bank.store.incidents()
     assert incident.scope.product == "pagos"
     bank.now += timedelta(minutes=1)
     service.cycle()  # its last page: all is built anew, with its history
+    assert service.ready() == (True, "listo")
     standing = service.judge.sources["giros"]
     assert (standing.complete_until, standing.dark_from) == (bank.now, None)
     gaps = [(start, stop) for source, start, stop in bank.store.gaps() if source == "giros"]
