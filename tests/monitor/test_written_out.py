@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -83,9 +85,10 @@ def test_what_names_its_place_or_is_no_secret_is_none(text: str, tmp_path: Path)
 def test_nothing_begins_with_a_secret_that_is_written_out(command: str, tmp_path: Path) -> None:
     config = tmp_path / "config.toml"
     config.write_text(f'{SOURCE}[desks.crm]\nkind = "http"\nurl = "https://crm.example/casos"\ntoken = "hunter2"\n')
-    done = CliRunner().invoke(app, [command, "--config", str(config)])
-    assert (done.exit_code, SECRET in done.output) == (1, False)
-    assert done.output.startswith("config.toml: desks.crm.token: is a secret and stands here for all to read")
+    words = [sys.executable, "-m", "monitor", command, "--config", str(config)]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stdout, SECRET in done.stderr) == (1, "", False)
+    assert done.stderr.startswith("config.toml: desks.crm.token: is a secret and stands here for all to read")
     assert [path.name for path in tmp_path.iterdir()] == ["config.toml"], "not even a state is made"
 
 
