@@ -148,6 +148,7 @@ def carried(old: Service, new: Service) -> None:
     kept = {*new.config.sources, *chain(*told)}
     new.errors |= {name: error for name, error in old.errors.items() if name in kept}
     new.refreshing.errors |= {name: error for name, error in old.refreshing.errors.items() if name in new.refreshing}
+    new.too_late |= {name: one for name, one in old.too_late.items() if name in kept}
     new.failed = old.failed
     new.troubled, new.runs.wrong = dict(old.troubled), dict(old.runs.wrong)
     for name in new.judge.sources.keys() & old.judge.sources.keys():
