@@ -90,6 +90,7 @@ def pages(service: Service, reload: Callable[[str], Sequence[str]]) -> FastAPI:
         access=config.access,
         monitor=config.monitor,
         own_guides=config.words.guides,
+        named=config.named,
         reload=reload,
     )
 
