@@ -18,7 +18,7 @@ from alerts import Incident, IncidentState
 from alerts.rows import plain
 from monitor import tables as t
 from monitor.discretion import masked, mentioned, without_clients
-from monitor.failing import failing
+from monitor.failing import failing, nowhere
 from monitor.guides import Guides, guides
 from monitor.languages import words
 from monitor.people import as_json, found_incident
@@ -87,7 +87,9 @@ def incident_facts(
     signals = asked(once, ("signals", incident.id), lambda: _signals(store, incident.id))
     told["signals"] = [row | {"measure": measures.get(row["rule"], "")} for row in signals]
     told["failing"] = asked(once, ("failing", incident.id), lambda: failing(store, plain(incident)))
-    guide = (known or guides(recipient.language)).of(told)
+    known = known or guides(recipient.language)
+    told["nowhere"] = asked(once, ("nowhere", *sorted(known.sent_to)), lambda: nowhere(store, known.sent_to))
+    guide = known.of(told)
     facts = _facts("incident", recipient, now) | _written(
         {
             "incident": told,

@@ -165,7 +165,7 @@ class Notices:
             if isinstance(news.fact, Trouble):
                 facts = fault_facts(news.basis["fault"], to, now, address=address)
             else:
-                known, once = guides(to.language, self.config.words.guides), self._once
+                known, once = guides(to.language, self.config.words.guides, self.config.named), self._once
                 facts = incident_facts(
                     self.store,
                     news.subject,
