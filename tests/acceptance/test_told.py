@@ -275,10 +275,10 @@ def test_what_is_silenced_or_maintained_is_told_as_it_is_when_that_ends(evening:
     pagos = evening.incident("pagos")
     evening.does("incidents", "resolve", pagos, "--who", "turno")
     evening.pays(2, share=1, pagos=0.9, recaudos=0.9)
-    assert of(evening.torre.took, "pagos")[-1] == ("end", ["end"])
+    assert of(evening.torre.took, "pagos")[-1] == ("end", ["closed"])
     evening.does("incidents", "reopen", pagos, "--who", "turno", "--text", "no había terminado")
     evening.pays(7, share=1, pagos=0.9, recaudos=0.9)
-    assert of(evening.torre.took, "pagos")[-1] == ("update", ["again"])
+    assert of(evening.torre.took, "pagos")[-1] == ("update", ["reopened"])
     assert evening.incident("pagos") == pagos
     evening.pays(10, at_once=2)
     for product in PRODUCTS:
