@@ -167,7 +167,9 @@ class Guides:
         places = (product, channel, GENERAL)
         found = next(filter(None, (self.get(f"{where}/{section}", *not_offered) for where in places)), None)
         return (
-            self._aside(found, self.get(f"{channel}/{section}", *not_offered)) if found else Guide(named, "", (), (), (), "")
+            self._aside(found, self.get(f"{channel}/{section}", *not_offered))
+            if found
+            else Guide(named, "", (), (), (), "")
         )
 
     def search(self, text: str) -> list[Guide]:
