@@ -36,6 +36,16 @@ def test_tables_forms_and_links() -> None:
     assert page.links == {"Ver más": "/mas"}
 
 
+def test_a_choice_is_what_it_says_and_a_text_what_it_holds() -> None:
+    (form,) = Markup(
+        "<form><select name=s><option>Uno <option selected>Dos\n más</option><option value=t>Tres</select>"
+        "<textarea name=n>\nlo que <b>había</textarea><input name=a value=1></form>"
+    ).forms
+    assert (form.choices, form.fields["s"]) == ({"s": ["Uno", "Dos más", "t"]}, "Dos más")
+    assert form.fields["n"].startswith("lo que ")
+    assert form.fields["a"] == "1"
+
+
 @pytest.mark.parametrize(
     "odd", ["<![foo]>", "<![>", "<![ cdata[x", "<![if !mso]>", "<!DOCTYPE [ <!x>", "<!x", "<?x", "</"]
 )
