@@ -121,7 +121,8 @@ def app(
     outlook: what of the configuration a client's page is seen by. losses: what clients are expected to be compensated.
     maintenance: what the configuration declares.
     access: who may do what, where [monitor] says that it listens; without users everybody who reaches it may do everything.
-    own_guides: the folder of the bank's guides; named: the products and channels that its configuration names. reload: what POST /-/reload does, where there is something to be read anew.
+    own_guides: the folder of the bank's guides; named: the products and channels that its configuration names.
+    reload: what POST /-/reload does, where there is something to be read anew.
     """
     seen, may = outlook or Outlook(), access or Access()
     sessions, patience = Sessions(store, may, clock), Patience(clock)
