@@ -67,7 +67,7 @@ LEDGER = pa.schema(
 class Counted:
     """What a batch of rows came to: cells to add, ledger entries to remember, rows that were late, too late, or repeated.
 
-    doubtful: the rows of operations in doubt.
+    doubtful: the rows of operations in doubt; oldest: the first minute of those that were too late.
     """
 
     cells: pa.Table
@@ -76,6 +76,7 @@ class Counted:
     too_late: int = 0
     repeated: int = 0
     doubtful: pa.Table = field(default_factory=DOUBTFUL.empty_table)
+    oldest: int | None = None
 
 
 def count(
@@ -119,10 +120,10 @@ def count(
                    CASE WHEN latency_ms IS NOT NULL
                         THEN greatest(0, least({BUCKETS - 1}, floor(log2(greatest(latency_ms, 1) / 4))))::TINYINT END AS bin
             FROM arrived""")
-        late = too_late = 0
+        late, too_late, oldest = 0, 0, None
         kept = "placed"
         if closing is not None:
-            late, too_late = _lateness(db, closing, hold)
+            late, too_late, oldest = _lateness(db, closing, hold)
             kept = f"(FROM placed WHERE minute >= {closing - hold})" if too_late else kept
         repeated, newest = _repeated(db, kept, source)
         # Not as of the newest row: one from a clock that is ahead would have all others forgotten.
@@ -145,7 +146,7 @@ def count(
         cells = pa.concat_tables([cells, _again(db, came, source, order)])
         # History that is read before it is watched trains; in a backtest all of it may be acted on.
         found = doubtful(db, came, source, held, order, since=floor if closing is None and read else 0)
-        return Counted(cells, remembered, late, too_late, repeated, found)
+        return Counted(cells, remembered, late, too_late, repeated, found, oldest)
 
 
 def _since(rows: pa.Table, minute: int) -> pa.Table:
@@ -154,11 +155,12 @@ def _since(rows: pa.Table, minute: int) -> pa.Table:
     return rows.filter(pc.greater_equal(time, pa.scalar(minute * MINUTE, pa.int64()).cast(time.type)))
 
 
-def _lateness(db: duckdb.DuckDBPyConnection, closing: int, hold: int) -> tuple[int, int]:
+def _lateness(db: duckdb.DuckDBPyConnection, closing: int, hold: int) -> tuple[int, int, int | None]:
     held = f"minute >= {closing - hold}"
-    query = f"SELECT count(*) FILTER ({held}), count(*) FILTER (NOT {held}) FROM placed WHERE minute < {closing}"
-    ((late, too_late),) = db.execute(query).fetchall()
-    return late, too_late
+    query = f"""SELECT count(*) FILTER ({held}), count(*) FILTER (NOT {held}), min(minute) FILTER (NOT {held})
+                FROM placed WHERE minute < {closing}"""
+    ((late, too_late, oldest),) = db.execute(query).fetchall()
+    return late, too_late, oldest
 
 
 def _repeated(db: duckdb.DuckDBPyConnection, kept: str, source: str) -> tuple[int, int]:

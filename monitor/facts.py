@@ -22,7 +22,7 @@ from monitor.failing import failing, nowhere
 from monitor.guides import Guides, guides
 from monitor.languages import words
 from monitor.people import as_json, found_incident
-from monitor.standing import Row, as_acted, lasted, only, rows
+from monitor.standing import Row, as_acted, lasted, only, rows, still_failing
 from monitor.store import Act, Store
 from monitor.theirs import Own, Together
 from monitor.touching import asked, counts, segments
@@ -79,6 +79,7 @@ def incident_facts(
     hit = sorted(mine.named, key=lambda row: not row["new"])
     named = {row["client_id"]: row["client"] for row in hit}
     told = _told(incident, many, named, now)
+    told["still_failing"] = bool(asked(once, ("still", incident.id), lambda: still_failing(store, [incident])))
     say = words(recipient.language).name
     told["names"] = {key: say(told[key]) if told[key] else "" for key in ("product", "channel")}
     measures = measures or {}

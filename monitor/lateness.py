@@ -30,6 +30,13 @@ def usual(config: Config) -> timedelta:
     return max(every, default=timedelta()) + config.monitor.lateness + MINUTE
 
 
+def expected(config: Config) -> timedelta:
+    """How late a minute's verdict may be by what the configuration says: a source that is `lag` behind holds up all."""
+    feeding = (source for source in config.sources.values() if source.block.role in EVENTS)
+    slowest = max((source.lag + source.block.every for source in feeding), default=timedelta())
+    return slowest + config.monitor.lateness + config.monitor.patience
+
+
 def behind(service: Service) -> Behind | None:
     """How it is now; None where nothing has been judged, or judging is on time but for our patience with a source."""
     judged, now, monitor = service.judge.judged_until, service.clock(), service.config.monitor

@@ -143,6 +143,9 @@ NAMES: dict[str, Named] = {
     "job_errors": _counter("Scheduled runs that failed: they are tried again at their next time."),
     "judged_seconds": _counter("Event time judged.", unit="seconds"),
     "judging_lag_seconds": _gauge("Age of the newest minute judged, when it was.", unit="seconds"),
+    "judging_lag_expected_seconds": _gauge(
+        "Age up to which that is as configured: lag, every, lateness and patience.", unit="seconds"
+    ),
     "step_seconds": _seconds("Time a step took: rows in, judged, committed."),
     "step_errors": _counter("Steps that failed: what they would have judged is taken again."),
     "queue_length": _gauge("Polls waiting to be judged."),

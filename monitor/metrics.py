@@ -23,7 +23,7 @@ from alerts.ties import AFTER
 from connectors import Fault
 from monitor.cells import BUCKETS
 from monitor.config import Config
-from monitor.lateness import Behind
+from monitor.lateness import Behind, expected
 from monitor.lead_metrics import LeadMetrics
 from monitor.metric_names import counter, gauge, histogram
 from monitor.outbox import receiver_name
@@ -84,7 +84,9 @@ class Metrics:
     def of(cls, config: Config) -> Self:
         """As it is configured."""
         desks = [*config.desks, *map(receiver_name, config.receivers), *(f"boards.{name}" for name in config.boards)]
-        return cls(sources=config.sources, desks=desks, rules=[rule.spec.name for rule in config.rules()])
+        made = cls(sources=config.sources, desks=desks, rules=[rule.spec.name for rule in config.rules()])
+        made.foreseen.set(expected(config).total_seconds())
+        return made
 
     def _make(self) -> None:
         r = self.registry
@@ -99,6 +101,7 @@ class Metrics:
         self._missed, self._judged = counter(r, "missed_runs"), counter(r, "judged_seconds")
         self._job_errors = counter(r, "job_errors")
         self._judging_lag, self._step = gauge(r, "judging_lag_seconds"), histogram(r, "step_seconds")
+        self.foreseen = gauge(r, "judging_lag_expected_seconds")
         self._step_errors, self._queue = counter(r, "step_errors"), gauge(r, "queue_length")
         self._cells = gauge(r, "cells_held")
         self._opened, self._resolved = counter(r, "incidents_opened"), counter(r, "incidents_resolved")

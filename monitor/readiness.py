@@ -60,6 +60,7 @@ def in_part(service: Service) -> str:
     standing = service.judge.sources
     if reading := [n for n in standing if standing[n].dark_from is not None and n not in (*dark, *unmoved)]:
         said.append(f"se lee todavía lo que falta de {', '.join(reading)}, hasta entonces no se sabe")
+    said += service.too_late.in_words(service.clock()).values()
     if late := behind(service):
         waits = f", se espera a {', '.join(late.sources)}" if late.sources else ""
         said.append(f"se juzga con {length((service.clock() - late.until).total_seconds())} de atraso{waits}")

@@ -26,7 +26,6 @@ from monitor.people import Conflict
 from monitor.reread import changed, digests
 from monitor.service import LAST, Service
 from monitor.store import Act, StoreError
-from monitor.written_out import written_out
 
 log = structlog.get_logger()
 
@@ -137,7 +136,7 @@ def wanted(old: Config) -> Config:
         "demo": old.demo == new.demo,
     }
     what = "cannot change while Vigía runs: restart it, or put back what it was"
-    if faults := [*written_out(new.path), *(Fault(new.path.name, key, what) for key, same in kept.items() if not same)]:
+    if faults := [Fault(new.path.name, key, what) for key, same in kept.items() if not same]:
         raise ConfigError(faults)
     return new
 
@@ -148,6 +147,7 @@ def carried(old: Service, new: Service) -> None:
     kept = {*new.config.sources, *chain(*told)}
     new.errors |= {name: error for name, error in old.errors.items() if name in kept}
     new.refreshing.errors |= {name: error for name, error in old.refreshing.errors.items() if name in new.refreshing}
+    new.too_late |= {name: one for name, one in old.too_late.items() if name in kept}
     new.failed = old.failed
     new.troubled, new.runs.wrong = dict(old.troubled), dict(old.runs.wrong)
     for name in new.judge.sources.keys() & old.judge.sources.keys():

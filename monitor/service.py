@@ -36,6 +36,7 @@ from monitor.readiness import local, ready
 from monitor.receiving import Refreshing, made, tellers
 from monitor.sending import Sending
 from monitor.store import Store
+from monitor.too_late import TooLate
 from monitor.troubles import Runs, troubles
 from monitor.windows import time_of
 
@@ -71,7 +72,7 @@ class Service:
         self.config, self.store, self.clock = config, store, clock
         self.metrics = Metrics.of(config)
         self.metrics.reloaded(clock(), taken=True)
-        self.errors, self._downs = dict[str, str](), Downs()
+        self.errors, self._downs, self.too_late = dict[str, str](), Downs(), TooLate()
         receivers = made(config)
         self.sending = Sending(config, store, clock, self.metrics, self.errors, tellers(config, store, receivers))
         self.refreshing = Refreshing(config, store, receivers, clock)
@@ -215,6 +216,8 @@ class Service:
                     rejected=item.rejected, unknown=sum(item.unknown_statuses.values()),
                     wrong_digit=item.wrong_digits,
                 )  # fmt: skip
+                if counted:
+                    self.too_late.came(item.source, counted.too_late, counted.oldest, now)
                 if counted and item.role == "transactions":
                     self.metrics.transactions(counted.cells)
         for item in arrived:

@@ -101,6 +101,8 @@ def _sources(service: Service, since: Since) -> Found:
             key = f"source:{name}"
             what = f"la fuente {name} responde, pero no da por completo nada más: se juzga sin ella"
             yield Trouble(key, "critical", since(key, standing[name].unmoved_since), what), timedelta(0)
+    for name, what in (late := service.too_late).in_words(service.clock()).items():
+        yield Trouble(f"late:{name}", "major", late[name].since, f"{what}: no cuentan"), timedelta(0)
 
 
 def _outbox(service: Service, now: datetime, since: Since) -> Found:

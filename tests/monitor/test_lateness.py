@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from monitor.__main__ import app
 from monitor.config import read_config
 from monitor.daemon import pages
+from monitor.lateness import expected
 from monitor.service import Service
 from monitor.store import Store
 from monitor.web import serve
@@ -117,3 +118,9 @@ def test_check_says_how_late_judging_will_be(tmp_path: Path, sources: list[str],
     (tmp_path / "config.toml").write_text("".join(sources))
     done = CliRunner().invoke(app, ["check", "--config", str(tmp_path / "config.toml")])
     assert (done.exit_code, done.stdout.partition(str(tmp_path))[0]) == (0, told)
+
+
+def test_what_is_configured_is_exported_beside_how_late_it_is(bank: Bank) -> None:
+    service = bank.starts(CORE, PSE)
+    assert expected(service.config) == timedelta(hours=1, seconds=10 + 10 + 120)
+    assert b"\nvigia_judging_lag_expected_seconds 3740.0\n" in service.metrics.exposition()

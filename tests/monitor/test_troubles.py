@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from apscheduler.schedulers.background import BackgroundScheduler
+from structlog.testing import capture_logs
 
 from connectors import SourceError
 from monitor import jobs
@@ -133,6 +134,29 @@ def test_a_source_is_told_once_patience_is_over_since_its_first_failure_and_no_m
     assert vigia.until("12:10:10")["source:core"].since == at("12:00:20")
     away.rename(vigia.pagos)
     assert vigia.until("12:10:30") == {}
+
+
+def test_rows_that_come_too_late_are_told_with_how_many_and_from_when(vigia: Watched) -> None:
+    vigia.now = at("14:00:10")
+    vigia.cycle()
+    for clock in ("12:30", "12:31", "13:30"):
+        vigia.pay(clock)
+    with capture_logs() as logged:
+        found = vigia.until("14:00:20")["late:core"]
+    told = [
+        (one["rows"], one["oldest"]) for one in logged if one["event"].startswith("rows are left out: they came too")
+    ]
+    assert told == [(2, at("12:30").isoformat())]
+    assert (found.severity, found.since) == ("major", at("14:00:20"))
+    assert found.what == "llegaron 2 filas demasiado tarde de core: no cuentan"
+    assert vigia.service.ready() == (True, "listo, con vista parcial: llegaron 2 filas demasiado tarde de core")
+    vigia.pay("12:40")
+    assert vigia.until("14:00:40")["late:core"].what == "llegaron 3 filas demasiado tarde de core: no cuentan"
+    vigia.now = at("15:00:20")
+    assert "late:core" in vigia.look()
+    vigia.until("15:00:40")
+    assert "late:core" not in vigia.look()
+    assert vigia.service.ready() == (True, "listo")
 
 
 def test_a_source_of_clients_is_told_too_and_is_less_urgent(vigia: Watched, tmp_path: Path) -> None:

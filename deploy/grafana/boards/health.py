@@ -32,8 +32,8 @@ def build() -> Any:
     ]  # fmt: skip
     sources = [
         lines("Fuentes", "1 si la última consulta respondió.", {"{{source}}": f"vigia_source_up{{{SOURCE}}}"}, size=(8, 8)),
-        lines("Retraso de cada fuente", "Edad del momento hasta el cual la fuente está completa.", {"{{source}}": f"vigia_source_lag_seconds{{{SOURCE}}}"},
-              unit="s", size=(8, 8), steps=((None, GREEN), (300, RED))),
+        lines("Retraso de cada fuente", "Edad del momento hasta el cual la fuente está completa, y hasta dónde es la que se configuró.",
+              {"{{source}}": f"vigia_source_lag_seconds{{{SOURCE}}}", "Configurado": "vigia_judging_lag_expected_seconds"}, unit="s", size=(8, 8)),
         lines("Tiempo de cada consulta (p95)", "En los últimos 5 minutos.",
               {"{{source}}": f"histogram_quantile(0.95, sum by (le, source) (rate(vigia_poll_seconds_bucket{{{SOURCE}}}[5m])))"}, unit="s", size=(8, 8)),
         lines("Filas leídas por segundo", "Por fuente.", {"{{source}}": f"rate(vigia_source_rows_total{{{SOURCE}}}[5m])"}, size=(8, 8)),
@@ -50,8 +50,8 @@ def build() -> Any:
               size=(12, 8), steps=((None, GREEN), (2, RED))),
     ]  # fmt: skip
     judging = [
-        lines("Retraso al juzgar", "Edad del minuto más nuevo cuando se juzgó.", {"Retraso": "vigia_judging_lag_seconds"}, unit="s", size=(8, 8),
-              steps=((None, GREEN), (180, RED))),
+        lines("Retraso al juzgar", "Edad del minuto más nuevo cuando se juzgó, y hasta dónde es el que se configuró.",
+              {"Retraso": "vigia_judging_lag_seconds", "Configurado": "vigia_judging_lag_expected_seconds"}, unit="s", size=(8, 8)),
         lines("Tiempo de cada paso", "De las filas a lo guardado.", {f"p{share}": f"histogram_quantile(0.{share}, rate(vigia_step_seconds_bucket[5m]))"
               for share in (50, 95)}, unit="s", size=(8, 8)),
         lines("Tiempo juzgado por segundo", "Segundos del negocio que se juzgan cada segundo; en régimen, 1.",
