@@ -134,7 +134,7 @@ def app(
     made.include_router(followed.routes(store, clock, escalating or Escalating(), promises or Promises()))
     made.include_router(api.routes(store, clock, seen, own_guides))
     made.include_router(download.routes(store, clock))
-    face = Face(store, metrics, ready, clock, measures or {}, seen, own_guides, named)
+    face = Face(store, metrics, ready, clock, measures or {}, seen, own_guides)
     for part in (board, incidents, clients, cases, rules):
         made.include_router(part.pages(face))
     made.include_router(leads.routes(store, losses))
