@@ -128,7 +128,7 @@ class Webpage:
         )
 
     def check(self) -> str:
-        """How many rows there are, and whether the forms fit; the one that changes a case is that of one of ours, or of the last there is."""
+        """How many rows there are, and whether the forms fit; the one that changes a case is of one of ours, or of the last there is."""
         rows = self._rows()[0]
         said = [f"{self.session.shown}: {len(rows)} rows"]
         if self._form:
