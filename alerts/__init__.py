@@ -335,7 +335,8 @@ class Doubt:
 class Changes:
     """What a step changed, to be committed together: newest state of each, in order of first change.
 
-    ended: what was decided in incidents that ended; over: our cases that are to be told of an end, with the incident by which.
+    ended: what was decided in incidents that ended; over: our cases that are to be told of an end, with the incident by which;
+    healed: incidents that were closed by hand while they failed, and fail no more.
     """
 
     alerts: dict[tuple[str, Scope], Alert | None] = field(default_factory=dict)
@@ -344,6 +345,7 @@ class Changes:
     decisions: dict[str, Decision] = field(default_factory=dict)
     ended: list[Decision] = field(default_factory=list)
     over: list[tuple[Decision, Incident]] = field(default_factory=list)
+    healed: list[Incident] = field(default_factory=list)
     escalations: dict[str, Escalation] = field(default_factory=dict)
     escalated: list[Escalated] = field(default_factory=list)
     doubts: dict[tuple[str, ...], Doubt] = field(default_factory=dict)

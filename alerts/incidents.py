@@ -127,7 +127,7 @@ class Incidents:
         incident = self.open.pop(incident_id, None)
         if incident is None:
             return None
-        ended = self.alerts.last_breach(incident_id, at)
+        ended = self.alerts.last_breach(incident_id, incident.ended_at or at)
         done = replace(incident, state=IncidentState.RESOLVED, ended_at=ended, resolved_at=at, resolved_by=who)
         changes.incidents[incident_id] = self.past[incident_id] = done
         if self.alerts.held(incident_id):
@@ -173,8 +173,12 @@ class Incidents:
     def _over(self, key: tuple[str, Scope], changes: Changes) -> None:
         alert = self.alerts.drop(key)
         changes.alerts[key] = None
-        if alert.incident_id in self.closed and not self.alerts.held(alert.incident_id):
-            del self.closed[alert.incident_id]
+        if over := self.closed.get(alert.incident_id):
+            ended = max(over.ended_at or alert.last_breach, alert.last_breach)
+            self.closed[over.id] = over = replace(over, ended_at=ended)
+            if not self.alerts.held(over.id):
+                self.past |= {over.id: over} if over.id in self.past else {}
+                changes.healed.append(self.closed.pop(over.id))
         if incident := self.open.get(alert.incident_id):
             ended = max(incident.ended_at or alert.last_breach, alert.last_breach)
             self.open[incident.id] = replace(incident, ended_at=ended)

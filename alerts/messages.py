@@ -20,6 +20,7 @@ class Words:
     since: str
     detected: str
     ended: str = ""
+    closed: str = ""
     client: str = ""
     post_sale: str = ""
 
@@ -48,6 +49,22 @@ def end_text(incident: Incident, words: Words, doubts: Sequence[Doubt] = ()) -> 
     """What a case is told when its incident is over. doubts: the operations that it left in doubt for the client."""
     told = f"La afectación {incident.id} en {words.where} terminó {words.ended}."
     return f"{told} {verify_text(doubts)}" if doubts else told
+
+
+def closed_text(incident: Incident, words: Words) -> str:
+    """What a case is told when its incident is closed by hand while it is seen to fail."""
+    return (
+        f"{incident.resolved_by} cerró a mano la afectación {incident.id} en {words.where} a las {words.closed}. "
+        "Vigía todavía no ve que haya dejado de fallar: no informe al cliente que terminó; cuando lo vea, se dirá en este caso."
+    )
+
+
+def reopened_text(incident: Incident, words: Words) -> str:
+    """What a case is told when its incident, closed by hand, is opened anew."""
+    return (
+        f"La afectación {incident.id} en {words.where}, que se había cerrado a mano, se reabrió: no había terminado. "
+        "Si informó al cliente que terminó, corríjalo; este caso sigue por ella."
+    )
 
 
 def verify_text(doubts: Sequence[Doubt]) -> str:

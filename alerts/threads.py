@@ -24,9 +24,10 @@ LONG_AGO = datetime.min.replace(tzinfo=UTC)
 FEW = 50
 """Up to so many clients of their own, each one more is news; else a count that has doubled, and by SOME at least."""
 SOME = 10
-NEW, END, AGAIN, MERGED, SEVERITY, SCOPE, CLIENTS, ESCALATED, PROMISED = (
-    "new", "end", "again", "merged", "severity", "scope", "clients", "escalated", "promised",
+NEW, END, AGAIN, MERGED, SEVERITY, SCOPE, CLIENTS, ESCALATED, PROMISED, CLOSED, REOPENED, CORRECTED = (
+    "new", "end", "again", "merged", "severity", "scope", "clients", "escalated", "promised", "closed", "reopened", "corrected",
 )  # fmt: skip
+"""Closed: by hand, while its rules see it fail; corrected: reopened after they were told that all is well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +42,18 @@ class Standing:
     """Whether these are clients that they answer for."""
     merged: bool = False
     """Over because it is a part of another one."""
+    failing: bool = False
+    """Closed by hand, and its rules see it fail: no end that anybody may be told as one."""
+    reopened: bool = False
+    """Closed by hand and opened anew: its end was a mistake, and is told to be one at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
     """What a recipient was last told, as `threads.told` keeps it.
 
-    summed: in a summary; basis: how they are told (words, role, ...); promised: by when the message says that the next news comes.
+    summed: in a summary; basis: how they are told (words, role, ...); promised: by when the message says that the next news comes;
+    failing: see `Standing`; the true end is told them yet.
     """
 
     severity: str
@@ -57,11 +63,13 @@ class Told:
     summed: bool
     basis: Mapping[str, Any]
     promised: datetime | None = None
+    failing: bool = False
 
     @classmethod
     def of(cls, standing: Standing, basis: Mapping[str, Any], *, summed: bool) -> Self:
         """They are told that it stands so."""
-        return cls(standing.severity, standing.open, standing.place, standing.affected, summed, basis)
+        at = standing.severity, standing.open, standing.place, standing.affected
+        return cls(*at, summed, basis, failing=standing.failing)
 
     @classmethod
     def read(cls, kept: Mapping[str, Any]) -> Self:
@@ -89,14 +97,16 @@ class Owed:
 def owed(told: Told | None, told_at: datetime | None, now: Standing, *, escalated: bool = False) -> Owed | None:
     """What is owed to one who was told this at that time; None: nothing."""
     if told is None or told_at is None:
-        why = (NEW, *((ESCALATED,) if escalated else ()), *(() if now.open else (END,)))
+        why = (NEW, *((ESCALATED,) if escalated else ()), *(() if now.open else (CLOSED if now.failing else END,)))
         return None if now.merged else Owed("first" if now.open else "end", why, LONG_AGO)
     worse = Severity(now.severity).rank > Severity(told.severity).rank
     if not now.open:
-        over = MERGED if now.merged else END
-        return Owed("end", (over, *((SEVERITY,) if worse else ())), told_at) if told.open else None
+        over = MERGED if now.merged else CLOSED if now.failing else END
+        due = told.open or (told.failing and not now.failing)
+        return Owed("end", (over, *((SEVERITY,) if worse else ())), told_at) if due else None
     if not told.open:
-        return Owed("update", (AGAIN, *((SEVERITY,) if worse else ())), told_at + GAP)
+        anew = (REOPENED if told.failing or told.summed else CORRECTED) if now.reopened else AGAIN
+        return Owed("update", (anew, *((SEVERITY,) if worse else ())), told_at if now.reopened else told_at + GAP)
     whys = {SEVERITY: worse, CLIENTS: _more(told, now), SCOPE: now.place != told.place}
     why = tuple(name for name, holds in whys.items() if holds)
     if why:

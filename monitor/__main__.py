@@ -101,19 +101,25 @@ def check(
     settings = configured(config)
     if wrong := [*written_out(config), *rehearsed(settings.words), *unknown_guides(settings)]:
         fail(*wrong)
-    if connect or settings.monitor.database.startswith("sqlite"):  # without --connect no server is asked
-        for warning in bereft_of(settings):
-            sys.stderr.write(f"{warning}\n")
+    gone = (
+        bereft_of(settings) if connect or settings.monitor.database.startswith("sqlite") else []
+    )  # no server is asked
+    sys.stderr.writelines(f"{warning}\n" for warning in gone)
+    warned, only = len(gone), "" if connect else "; names of products and channels are looked up by --connect alone"
     if late := foreseen(settings):
         typer.echo(late)
     if connect:
         from monitor.connect import faults_of
+        from monitor.unseen import unseen
 
-        if faults_of(settings, now()):
+        faults, strange = faults_of(settings, now()), unseen(settings)
+        sys.stdout.writelines(f"{warning}\n" for warning in strange)
+        if faults:
             raise typer.Exit(1)
-    typer.echo(
-        f"{config}: {len(settings.sources)} sources, {len(settings.rule_factories)} rules, {len(settings.desks)} desks: no fault"
-    )
+        warned += len(strange)
+    has = f"{len(settings.sources)} sources, {len(settings.rule_factories)} rules, {len(settings.desks)} desks"
+    told = f", {warned} warning{'s' * (warned > 1)}" if warned else ""
+    typer.echo(f"{config}: {has}: no fault{told}{only}")
 
 
 @app.command()

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 from alerts import Action, Changes, Decision, Doubt, Escalation, Impact, Incident, IncidentState, TheirCase, Touch
 from alerts.cases import CaseBook
-from connectors import Reject
+from connectors import Reject, SourceError
 from monitor.calendar import Calendar
 from monitor.causes import causes_of
 from monitor.config import Config
@@ -77,11 +77,14 @@ def backtest(
     span: int = DAY,
     progress: Progress = lambda what, done, whole: None,  # noqa: ARG005 - the silent one
 ) -> Outcome:
-    """Judge [start, until) (None: all there is) in spans of `span` minutes; what lies before `start` trains."""
+    """Judge [start, until) (None: all there is) in spans of `span` minutes; what lies before `start` trains. SourceError, RangeError."""
     began = perf_counter()
     outcome, pipeline, rows = Outcome(), _pipeline(config), 0
     for source in (source for source in config.sources.values() if source.block.role != "stories"):
-        rows += _load(Intake(source), pipeline, outcome, progress)
+        try:
+            rows += _load(Intake(source), pipeline, outcome, progress)
+        except SourceError as error:
+            raise SourceError(f"{source.name}: {error}", permanent=error.permanent, fault=error.fault) from error
     outcome.cases, outcome.bank = list(pipeline.book.cases.values()), pipeline.portfolio
     first, last = pipeline.windows.bounds()
     if last >= first and ((start and minute_of(start) > last) or (until and minute_of(until) <= first)):

@@ -7,7 +7,6 @@ form may be left out (S.A.S., Ltda., & Cía.), unless one word is left that is a
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from threading import Lock
 from types import MappingProxyType
@@ -71,9 +70,10 @@ def _words(text: str) -> tuple[list[str], list[re.Match[str]]]:
 
 
 def _folded(word: str) -> str:
-    if word.isalnum() and word.isascii():
-        return word.lower()
-    return "y" if word == "&" else re.sub(r"[.\s]", "", unaccented(word.casefold()))
+    if word == "&":
+        return "y"
+    plain = unaccented(word.casefold())
+    return "".join(plain.replace(".", " ").split()) if "." in plain else plain
 
 
 def _is_form(words: list[str], many: int) -> bool:
@@ -86,7 +86,9 @@ _TAKEN = frozenset(word for pair in NAMES.items() for text in pair for word in _
 
 def written(name: str) -> list[tuple[str, ...]]:
     """The ways in which a name may be written, in words: whole, and without its legal form."""
-    whole = tuple(_words(name)[0])
+    small = name.lower().translate(_ACCENTS)
+    told = _PLAIN.findall(small) if small.isascii() else _words(name)[0]
+    whole = tuple(map(_folded, told) if "." in small or "&" in small else told)
     short = whole
     while len(short) > 1 and short[-1] in _ENDS:
         long = next((n for n in _LENGTHS if n < len(short) and short[-n:] in _FORMS), 0)
@@ -102,7 +104,7 @@ class Names:
 
     def __init__(self, of: Mapping[str, str] = MappingProxyType({})) -> None:
         self.of: dict[str, str] = {}
-        self._owners: dict[tuple[str, ...], list[str]] = defaultdict(list)
+        self._owners: dict[tuple[str, ...], list[str]] = {}
         self._lengths: dict[str, list[int]] = {}
         self.take(of)
 
@@ -112,10 +114,10 @@ class Names:
             if client_id in self.of:
                 continue
             self.of[client_id] = name
-            for way in [*written(name), *(() if client_id.isdigit() else written(client_id))]:
+            for way in written(name) if client_id.isdigit() else [*written(name), *written(client_id)]:
                 if way:
-                    self._owners[way].append(client_id)
-                    lengths = self._lengths.get(way[0], [])
+                    self._owners.setdefault(way, []).append(client_id)
+                    lengths = self._lengths.get(way[0], ())
                     if len(way) not in lengths:
                         self._lengths[way[0]] = sorted([*lengths, len(way)], reverse=True)
 

@@ -30,7 +30,7 @@ from monitor import tables as t
 from monitor.hits import hits
 from monitor.recipients import thread_row
 from monitor.routes import Routing
-from monitor.standing import Row, as_acted, only, rows
+from monitor.standing import Row, as_acted, only, rows, still_failing
 from monitor.store import Store
 from monitor.troubles import Trouble
 
@@ -110,6 +110,8 @@ class Look:
     hits: Sequence[Hit]
     held: Sequence[Held]
     silences: Sequence[Silence]
+    failing: bool = False
+    """Closed by hand, and its rules see it fail."""
 
     @property
     def open(self) -> bool:
@@ -145,7 +147,8 @@ class Look:
         client = "client" if one.scope.client_id else ""
         place = (one.scope.product, one.scope.channel, client, one.scope.series, str(one.kind))
         merged = one.state is IncidentState.MERGED
-        return Standing(str(one.severity), self.open, place, many, own=bool(who.role), merged=merged)
+        more = {"failing": self.failing, "reopened": one.reopened_at is not None}
+        return Standing(str(one.severity), self.open, place, many, own=bool(who.role), merged=merged, **more)
 
 
 class Concerned:
@@ -181,7 +184,7 @@ class Concerned:
             news = list(self._of(look, told, now, began, moments.append))
             yield from news
             self._quiet.pop(look.incident.id, None)
-            if not news:
+            if not news and not look.failing:  # its alerts alone change as that ends
                 until = min(moments, default=NEVER)
                 self._quiet[look.incident.id] = look if look.open else (look.incident, look.silences), until
             if moments:
@@ -213,8 +216,13 @@ class Concerned:
         quiet = {one.id: tuple(silence for silence in silences if silence.matches(plain(one))) for one in found}
         found = [one for one in found if not self._is_quiet(one.id, (one, quiet[one.id]), now, wake)]
         ids = [one.id for one in found]
-        counts, held = hits(self.store, ids, **self._how), self._held(found)
-        return [Look(one, plain(one), counts.get(one.id, ()), held.get(one.id, ()), quiet[one.id]) for one in found]
+        counts, held, failing = hits(self.store, ids, **self._how), self._held(found), still_failing(self.store, found)
+        return [
+            Look(
+                one, plain(one), counts.get(one.id, ()), held.get(one.id, ()), quiet[one.id], failing=one.id in failing
+            )
+            for one in found
+        ]
 
     def _held(self, found: Sequence[Incident]) -> dict[str, tuple[Held, ...]]:
         """By incident: when somebody took it on, and took that back, since it began or was opened anew."""
@@ -237,7 +245,7 @@ class Concerned:
                 reached[who].append((route, theirs, opens))
         for who, ways in reached.items():
             thread = told.get(who)
-            if thread and not thread.told.open and not look.open:
+            if thread and not (thread.told.open or thread.told.failing or look.open):
                 continue
             for way in ways:
                 route, theirs, opens = way
@@ -262,7 +270,7 @@ class Concerned:
     def _left(self, look: Look, told: Mapping[Addressee, Thread], now: datetime, wake: Wake) -> Iterator[News]:
         """The end, for those whom no route tells of it any more."""
         for who, thread in told.items():
-            if who.receiver not in self.receivers or look.open or not thread.told.open:
+            if who.receiver not in self.receivers or look.open or not (thread.told.open or thread.told.failing):
                 continue
             if (opens := opening(Route(who.receiver), now, look.silences)) > now:
                 wake(opens)

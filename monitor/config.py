@@ -19,6 +19,7 @@ from monitor.blocks import DEMO_SECRETS, Block, Causes, Demo, Heartbeat, Monitor
 from monitor.faults import ConfigError, Fault, Secrets, read_toml
 from monitor.losses import LossesBlock
 from monitor.maintenance import Declared, read_maintenance
+from monitor.naming import named
 from monitor.plugs import (
     BoardConfig,
     DeskConfig,
@@ -67,6 +68,8 @@ class Config:
     access: Access = field(default_factory=Access)
     rule_homes: Mapping[str, Path] = field(default_factory=dict)
     """By rule, the file that it stands in."""
+    named: frozenset[str] = frozenset()
+    """The products and channels that the file names."""
 
     def rules(self) -> list[Rule]:
         """Every rule, new."""
@@ -211,7 +214,8 @@ def read_config(path: Path, later: Collection[str] = ()) -> Config:
     made |= {"sources": sources, "desks": desks, "maintenance": maintenance, "promises": promises, "stages": stages}
     made["losses"] = made["losses"].losses
     made |= {"rests": rests, "receivers": receivers, "boards": boards, "routing": routing, "access": access}
-    return Config(path=path, rule_factories=tuple(rules), rule_homes=homes, **made)
+    names = frozenset(name for _, name in named(tables))
+    return Config(path=path, rule_factories=tuple(rules), rule_homes=homes, named=names, **made)
 
 
 def _put_off(unfilled: Iterable[Fault], later: Collection[str], tables: dict[str, Any]) -> list[Fault]:

@@ -20,7 +20,6 @@ from monitor.left_out import few
 from monitor.logs import kind_and_place
 from monitor.plugs import BoardConfig, DeskConfig, ReceiverConfig
 from monitor.seldom import seldom
-from monitor.unseen import unseen
 
 LIMIT = 20.0
 """Seconds that each may take."""
@@ -42,9 +41,7 @@ def faults_of(config: Config, now: datetime, limit: float = LIMIT) -> int:
     }  # fmt: skip
     for what, named in plugs.items():
         asked += [(f"{what} {name}", partial(_plug, plug)) for name, plug in named.items()]
-    wrong = told(asked, limit)
-    sys.stdout.writelines(f"{fault}\n" for fault in unseen(config))
-    return wrong
+    return told(asked, limit)
 
 
 def told(asked: list[tuple[str, Callable[[], Said]]], limit: float = LIMIT) -> int:

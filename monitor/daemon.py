@@ -27,6 +27,7 @@ from monitor.reloading import Live
 from monitor.service import Service, wall
 from monitor.store import Store
 from monitor.web import app, serve
+from monitor.written_out import written_out
 
 log = structlog.get_logger()
 
@@ -42,6 +43,8 @@ class NoBank(Exception):  # noqa: N818 - as above
 def run_daemon(config: Config, store: Store, *, clock: Callable[[], datetime] = wall) -> None:
     """Until SIGTERM or SIGINT; SIGHUP reads the configuration anew."""
     log_to_stderr()
+    for fault in written_out(config.path):
+        log.warning("a secret stands in the configuration file", key=fault.key)
     stop = Event()
     signal.signal(signal.SIGHUP, lambda *_: Thread(target=_too_early).start())
     with store.alone():
@@ -87,6 +90,7 @@ def pages(service: Service, reload: Callable[[str], Sequence[str]]) -> FastAPI:
         access=config.access,
         monitor=config.monitor,
         own_guides=config.words.guides,
+        named=config.named,
         reload=reload,
     )
 

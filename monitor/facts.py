@@ -18,11 +18,11 @@ from alerts import Incident, IncidentState
 from alerts.rows import plain
 from monitor import tables as t
 from monitor.discretion import masked, mentioned, without_clients
-from monitor.failing import failing
+from monitor.failing import failing, nowhere
 from monitor.guides import Guides, guides
 from monitor.languages import words
 from monitor.people import as_json, found_incident
-from monitor.standing import Row, as_acted, lasted, only, rows
+from monitor.standing import Row, as_acted, lasted, only, rows, still_failing
 from monitor.store import Act, Store
 from monitor.theirs import Own, Together
 from monitor.touching import asked, counts, segments
@@ -79,6 +79,7 @@ def incident_facts(
     hit = sorted(mine.named, key=lambda row: not row["new"])
     named = {row["client_id"]: row["client"] for row in hit}
     told = _told(incident, many, named, now)
+    told["still_failing"] = bool(asked(once, ("still", incident.id), lambda: still_failing(store, [incident])))
     say = words(recipient.language).name
     told["names"] = {key: say(told[key]) if told[key] else "" for key in ("product", "channel")}
     measures = measures or {}
@@ -86,7 +87,9 @@ def incident_facts(
     signals = asked(once, ("signals", incident.id), lambda: _signals(store, incident.id))
     told["signals"] = [row | {"measure": measures.get(row["rule"], "")} for row in signals]
     told["failing"] = asked(once, ("failing", incident.id), lambda: failing(store, plain(incident)))
-    guide = (known or guides(recipient.language)).of(told)
+    known = known or guides(recipient.language)
+    told["nowhere"] = asked(once, ("nowhere", *sorted(known.sent_to)), lambda: nowhere(store, known.sent_to))
+    guide = known.of(told)
     facts = _facts("incident", recipient, now) | _written(
         {
             "incident": told,

@@ -3,8 +3,8 @@
 One TOML file is one place: a product, a channel, or `general`. Its own keys (title, escalation, contingency, client) hold for every way; a
 [section] is a way (fallas, lentitud, ...) with its title and solution, and may say any of the others anew. What a place leaves out is
 general's. A step of the contingency, or the client's sentence, that sends people elsewhere says where: { text = "...", uses = ["PLACE"] };
-while that place fails too it is not offered. A guide's id is PLACE/SECTION. Files stand by language in es/ and en/; the bank's go before
-the shipped ones of the same name.
+while that place fails too it is not offered, nor ever where the bank has no such place. A guide's id is PLACE/SECTION. Files stand by
+language in es/ and en/; the bank's go before the shipped ones of the same name.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from pydantic import Field, ValidationError, model_validator
 from monitor.blocks import Block
 from monitor.faults import Fault, explained, read_toml
 from monitor.languages import Code, words
+from monitor.naming import named as naming
 
 if TYPE_CHECKING:
     from monitor.config import Config
@@ -44,6 +45,9 @@ Lines = list[Annotated[str, Field(min_length=1)]]
 
 NOT_NOW = {"es": "No lo ofrezca ahora ({}: también con fallas): {}", "en": "Do not offer it now ({}: failing too): {}"}
 """How a step is told that leads to what fails as well."""
+PLAIN = ("title", "solution", "escalation")
+ONLY = "; { text = ..., uses = [...] } is for contingency and client alone"
+"""What is told of a table in one of those."""
 
 
 class Offer(Block):
@@ -57,9 +61,9 @@ class Offer(Block):
     def _of_text(cls, given: Any) -> Any:
         return {"text": given} if isinstance(given, str) else given
 
-    def stopped_by(self, failing: Collection[str]) -> list[str]:
-        """What it needs that fails."""
-        return [place for place in self.uses if place in failing]
+    def stopped_by(self, places: Collection[str]) -> list[str]:
+        """What it needs of these places."""
+        return [place for place in self.uses if place in places]
 
 
 class Section(Block):
@@ -89,15 +93,26 @@ class Guide:
 
 
 class Guides:
-    """All guides in one language. folder: the bank's own ('' none). faults: what is wrong with its files, which then stand back."""
+    """All guides in one language. folder: the bank's own ('' none); named: the products and channels that its configuration names.
 
-    def __init__(self, language: Code = "es", folder: str = "") -> None:
+    faults: what is wrong with its files, which then stand back; broken: the places of those. sent_to: the places that shipped steps send
+    people to and nothing that the bank has written names.
+    """
+
+    def __init__(self, language: Code = "es", folder: str = "", named: Collection[str] = ()) -> None:
         self.faults: list[Fault] = []
+        self.broken: set[str] = set()
         self._language: Code = language
         self._places: dict[str, tuple[Section, dict[str, Section]]] = {}
-        for base in (SHIPPED / language, *([Path(folder) / language] if folder else [])):
-            for file in sorted(base.glob("*.toml")):
-                self._read(file)
+        self._uses: dict[str, set[str]] = {}
+        for file in sorted((SHIPPED / language).glob("*.toml")):
+            self._read(file)
+        shipped = dict(self._uses)
+        for file in sorted((Path(folder) / language).glob("*.toml")) if folder else ():
+            self._read(file)
+        own = {place: uses for place, uses in self._uses.items() if uses is not shipped.get(place)}
+        self.sent_to = {*(use for place in shipped.keys() - own.keys() for use in shipped[place])}
+        self.sent_to -= {*named, *own, *(use for uses in own.values() for use in uses)}
 
     def __iter__(self) -> Iterator[Guide]:
         """By place; the general ones first."""
@@ -105,8 +120,11 @@ class Guides:
             own = {*self._places[place][1], *(SECTIONS.values() if place != GENERAL else ())}
             yield from filter(None, (self.get(f"{place}/{section}") for section in sorted(own)))
 
-    def get(self, guide_id: str, failing: Collection[str] = ()) -> Guide | None:
-        """The guide of this id, or None. failing: the products and channels that nobody is to be sent to now."""
+    def get(self, guide_id: str, failing: Collection[str] = (), without: Collection[str] = ()) -> Guide | None:
+        """The guide of this id, or None. failing: the products and channels that nobody is to be sent to now.
+
+        without: those of which there is no need to say so: what needs them is left out.
+        """
         place, _, section = guide_id.partition("/")
         if place not in self._places:
             return None
@@ -121,9 +139,9 @@ class Guides:
 
         title = ways[section].title if section in ways else ""
         title = title or f"{own.title}: {_lower(others[section].title)}" if place != GENERAL else title
-        offers: list[Offer] = list(said("contingency"))
+        offers = [one for one in said("contingency") if not one.stopped_by(without)]
         order = (found[0], found[2], own, common)  # what a client must not do goes by the way alone
-        told = [part.client for part in order if part and part.client]
+        told = [part.client for part in order if part and part.client and not part.client.stopped_by(without)]
         client = next((one.text for one in told if not one.stopped_by(failing)), "")
         stopped = [stop for one in [*offers, *told[:1]] for stop in one.stopped_by(failing)]
         good = [one.text for one in offers if not one.stopped_by(failing)] or [one.text for one in common.contingency]
@@ -134,22 +152,24 @@ class Guides:
     def of(self, incident: Mapping[str, Any]) -> Guide:
         """The guide for an incident's row: its rule's own; else of its product, its channel, or the general one, by what fails.
 
-        A rule that says general/SECTION says what fails, not where; one that says general, neither. The row's `failing`
-        (`monitor.failing`) is not offered.
+        A rule that says general/SECTION says what fails, not where; one that says general, neither. Not offered is what fails itself,
+        nor the row's `failing` and `nowhere` (`monitor.failing`).
         """
-        failing = incident.get("failing") or ()
         named = str(incident.get("guide") or "")
         place, _, what = named.partition("/")
-        if place != GENERAL and (found := self.get(named, failing)):
-            return found
         product, channel = str(incident.get("product") or ""), str(incident.get("channel") or "")
+        not_offered = incident.get("failing") or (), {product, channel, *(incident.get("nowhere") or ())}
+        if place != GENERAL and (found := self.get(named, *not_offered)):
+            return found
         by_way = SECTIONS.get(str(incident.get("kind")), SECTIONS["failed"])
         known = [section for section in (what, by_way) if self.get(f"{GENERAL}/{section}")] if place == GENERAL else []
         section = next(iter(known), by_way)
         places = (product, channel, GENERAL)
-        found = next(filter(None, (self.get(f"{where}/{section}", failing) for where in places)), None)
+        found = next(filter(None, (self.get(f"{where}/{section}", *not_offered) for where in places)), None)
         return (
-            self._aside(found, self.get(f"{channel}/{section}", failing)) if found else Guide(named, "", (), (), (), "")
+            self._aside(found, self.get(f"{channel}/{section}", *not_offered))
+            if found
+            else Guide(named, "", (), (), (), "")
         )
 
     def search(self, text: str) -> list[Guide]:
@@ -175,24 +195,32 @@ class Guides:
         return NOT_NOW[self._language].format(say.names(offer.stopped_by(failing)), offer.text)
 
     def _read(self, file: Path) -> None:
-        shown = f"{file.parent.name}/{file.name}"
+        shown = shown_as(file)
         faults: list[Fault] = []
         tables = read_toml(file, shown, faults)
         known = Section.model_fields
         ways = {key: value for key, value in tables.items() if isinstance(value, dict) and key not in known}
-        own = {key: value for key, value in tables.items() if key not in ways}
-        read = {key: _section(part, shown, key, faults) for key, part in {"": own, **ways}.items()}
+        common = {key: value for key, value in tables.items() if key not in ways}
+        read = {key: _section(part, shown, key, faults) for key, part in {"": common, **ways}.items()}
         if not faults and not read[""].title:
             faults.append(Fault(shown, "title", "is missing"))
         self.faults += faults
-        if not faults:
+        if faults:
+            self.broken.add(file.stem)
+        else:
+            self._uses[file.stem] = {name for _, name in naming(tables)}
             self._places[file.stem] = (read.pop(""), read)
 
 
 @cache
-def guides(language: Code = "es", folder: str = "") -> Guides:
+def guides(language: Code = "es", folder: str = "", named: frozenset[str] = frozenset()) -> Guides:
     """The same, read once."""
-    return Guides(language, folder)
+    return Guides(language, folder, named)
+
+
+def shown_as(file: Path) -> str:
+    """A guide's file as faults name it: guias/es/pagos.toml."""
+    return "/".join(file.parts[-3:])
 
 
 def meant(row: Mapping[str, Any], folder: str = "") -> dict[str, Any]:
@@ -201,14 +229,14 @@ def meant(row: Mapping[str, Any], folder: str = "") -> dict[str, Any]:
 
 
 def unknown_guides(config: Config) -> list[Fault]:
-    """The rules whose own guide there is not; such a rule's incidents get that of their place."""
+    """The rules whose own guide there is not; such a rule's incidents get that of their place. What a faulty file has is not known."""
     known = guides("es", config.words.guides)
     named = ((rule.spec.name, rule.spec.guide) for rule in config.rules())
     what = "there is no guide {!r}; vigia guides list names them"
     return [
         Fault(f"rule {rule}", "guide", what.format(guide))
         for rule, guide in named
-        if guide not in ("", GENERAL) and not known.get(guide)
+        if guide not in ("", GENERAL) and not known.get(guide) and guide.partition("/")[0] not in known.broken
     ]
 
 
@@ -216,7 +244,9 @@ def _section(given: Mapping[str, Any], file: str, key: str, faults: list[Fault])
     try:
         return Section.model_validate(given)
     except ValidationError as error:
-        faults += explained(error, file, key, sorted(Section.model_fields))
+        told = explained(error, file, key, sorted(Section.model_fields))
+        plain = [problem["loc"][0] in PLAIN and isinstance(problem["input"], dict) for problem in error.errors()]
+        faults += [replace(one, what=one.what + ONLY) if bare else one for one, bare in zip(told, plain, strict=True)]
         return Section()
 
 

@@ -165,7 +165,7 @@ class Notices:
             if isinstance(news.fact, Trouble):
                 facts = fault_facts(news.basis["fault"], to, now, address=address)
             else:
-                known, once = guides(to.language, self.config.words.guides), self._once
+                known, once = guides(to.language, self.config.words.guides, self.config.named), self._once
                 facts = incident_facts(
                     self.store,
                     news.subject,
@@ -230,4 +230,7 @@ def _thread(news: News, now: datetime, *, summed: bool = False) -> Row:
     thread = news.thread
     kept = Told.of(news.standing, news.basis, summed=summed).kept()
     row = thread_row(news.subject, news.who, (thread.sequence if thread else 0) + 1, kept, now)
-    return row | {"began_at": thread.began_at if thread else now, "ended_at": None if news.standing.open else now}
+    return row | {
+        "began_at": thread.began_at if thread else now,
+        "ended_at": None if news.standing.open or news.standing.failing else now,
+    }

@@ -13,7 +13,7 @@ from typing import Any
 import structlog
 
 from alerts import Client, Decision, Doubt, Incident
-from alerts.messages import Words, case_text, end_text, return_text, withdrawn_text
+from alerts.messages import Words, case_text, closed_text, end_text, reopened_text, return_text, withdrawn_text
 from alerts.rows import plain
 from connectors import Case, CaseDesk, Fault, SourceError
 from monitor import spanish
@@ -85,12 +85,33 @@ def to_end(
     return Message(_named(decision, "end", incident), decision.key, decision.desk, "update", payload)
 
 
+def to_close(decision: Decision, incident: Incident, client: Client, zone: tzinfo) -> Message:
+    """The message that tells a case that its incident was closed by hand while it fails: it stays open."""
+    return _open_still(decision, incident, client, zone, "closed", closed_text)
+
+
+def to_reopen(decision: Decision, incident: Incident, client: Client, zone: tzinfo) -> Message:
+    """The message that tells a case that its incident, closed by hand, is not over."""
+    return _open_still(decision, incident, client, zone, "again", reopened_text)
+
+
 def to_return(decision: Decision, incident: Incident, client: Client, zone: tzinfo) -> Message:
     """The message that tells a case, whose incident is over, that it stands for another one."""
+    return _open_still(decision, incident, client, zone, "again", return_text)
+
+
+def _open_still(
+    decision: Decision,
+    incident: Incident,
+    client: Client,
+    zone: tzinfo,
+    what: str,
+    note: Callable[[Incident, Words], str],
+) -> Message:
     words = _words(incident, client, zone)
     subject, body = case_text(incident, decision, words)
-    payload = _payload(decision, incident, subject, body, "abierto") | {"note": return_text(incident, words)}
-    return Message(_named(decision, "again", incident), decision.key, decision.desk, "update", payload)
+    payload = _payload(decision, incident, subject, body, "abierto") | {"note": note(incident, words)}
+    return Message(_named(decision, what, incident), decision.key, decision.desk, "update", payload)
 
 
 def _named(decision: Decision, what: str, incident: Incident) -> str:
@@ -118,7 +139,13 @@ def to_withdraw(
     subject, body = case_text(incident, decision, words)
     told = {"note": withdrawn_text(incident, words), "left": None if left is None else sorted(left)}
     payload = _payload(decision, incident, subject, body, WITHDRAWN) | told
-    return Message(f"{decision.key}:withdraw", decision.key, decision.desk, "withdraw", payload)
+    return Message(withdrawal(decision), decision.key, decision.desk, "withdraw", payload)
+
+
+def withdrawal(decision: Decision) -> str:
+    """The key of the message that takes the case back: another one each time that it is."""
+    at = decision.withdrawn_at
+    return f"{decision.key}:withdraw" + (f":{at.astimezone(UTC):%Y%m%dT%H%M%S%f}" if at else "")
 
 
 def _words(incident: Incident, client: Client, zone: tzinfo) -> Words:
@@ -135,6 +162,7 @@ def _words(incident: Incident, client: Client, zone: tzinfo) -> Words:
         since=time(incident.started_at),
         detected=time(incident.detected_at),
         ended=ended,
+        closed=f"{incident.resolved_at.astimezone(zone):%H:%M}" if incident.resolved_at else "",
         client=f"{client.name} ({nit})" if client.name else nit,
         post_sale=f"Posventa: {client.post_sale}. " if client.post_sale else "",
     )

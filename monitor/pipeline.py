@@ -98,6 +98,7 @@ class Pipeline:
             self.incidents.advance(signals.get(minute, ()), at, detected, stepped)
             for incident in stepped.incidents.values():
                 self._turned(incident, changes)
+            self._healed(stepped.healed, changes)
             over = [i for i in stepped.incidents.values() if i.state is IncidentState.RESOLVED]
             self.book.know((*self.incidents.open.values(), *self.recent.values(), *over))
             for incident in (*self.incidents.open.values(), *over):
@@ -154,6 +155,7 @@ class Pipeline:
         self.book.know((*self.incidents.open.values(), *self.recent.values(), *over))
         for incident in over:
             self._ended(incident, at, minute_of(at), changes)
+        self._healed(changes.healed, changes)
 
     def _ended(self, incident: Incident, at: datetime, minute: int, changes: Changes) -> None:
         """It is over, by what is known before `minute`."""
@@ -165,6 +167,13 @@ class Pipeline:
         self.causes.ended(occurrence(incident, touched), at, bank.desk_of, changes, bank.limits.stages)
         changes.ended += sorted(self.book.decisions.of_incident(incident.id), key=lambda d: d.key)
         changes.over += [(ours, incident) for ours in self.book.over(incident)]
+
+    def _healed(self, healed: Sequence[Incident], changes: Changes) -> None:
+        """What was closed by hand while it failed fails no more: now it has its end, and its cases are told of it."""
+        for incident in healed:
+            if incident != self.recent.get(incident.id):  # it failed on after it was closed
+                changes.incidents[incident.id] = self.recent[incident.id] = incident
+            changes.over += [(ours, incident) for ours in self.book.over(incident)]
 
     # ---- signals ---------------------------------------------------------------------------------------------------
 
@@ -250,7 +259,8 @@ class Pipeline:
             self._ended(incident, at, minute, changes)
 
     def _attach(self, at: datetime, changes: Changes) -> None:
-        for incident in [i for i in self.recent.values() if i.resolved_at and at - i.resolved_at > AFTER]:
+        long_over = (i for i in self.recent.values() if i.resolved_at and at - i.resolved_at > AFTER)
+        for incident in [i for i in long_over if i.id not in self.incidents.closed]:
             del self.recent[incident.id]
             changes.over += [(d, incident) for d in self.book.kept(incident.id)]
             self.book.forget(incident.id)

@@ -52,7 +52,7 @@ def preview(store: Store, config: Config, asked: Asked, now: datetime) -> dict[s
     board = config.monitor.address or f"http://{config.monitor.listen}"
     if asked.news == "incident":
         measures = {rule.spec.name: rule.shown for rule in config.rules()}
-        known = guides(asked.language, config.words.guides)
+        known = guides(asked.language, config.words.guides, config.named)
         facts = incident_facts(store, incident.id, recipient, now, address=board, measures=measures, known=known)
         named = facts["clients"]["own"]
     elif asked.news == "breach":

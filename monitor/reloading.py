@@ -27,7 +27,6 @@ from monitor.people import Conflict
 from monitor.reread import changed, digests
 from monitor.service import LAST, Service
 from monitor.store import Act, StoreError
-from monitor.written_out import written_out
 
 log = structlog.get_logger()
 
@@ -138,7 +137,7 @@ def wanted(old: Config) -> Config:
         "demo": old.demo == new.demo,
     }
     what = "cannot change while Vigía runs: restart it, or put back what it was"
-    if faults := [*written_out(new.path), *(Fault(new.path.name, key, what) for key, same in kept.items() if not same)]:
+    if faults := [Fault(new.path.name, key, what) for key, same in kept.items() if not same]:
         raise ConfigError(faults)
     return new
 

@@ -213,7 +213,7 @@ def _kept(value: Any, sight: Sight, *, top: bool = True) -> Any:
             raise Hidden("no hay nada con ese nombre")
         return {key: _or_none(each, sight) if top else _kept(each, sight, top=False) for key, each in value.items()}
     if isinstance(value, tuple):
-        return tuple(_kept(each, sight, top=False) for each in value)
+        return _like(value, (_kept(each, sight, top=False) for each in value))
     if isinstance(value, list | set | frozenset | Iterator):
         every, part = list(value), Part()
         part.whole = len(every)
@@ -250,8 +250,14 @@ def _put(value: Any, plain: Mapping[str, str]) -> Any:
         part.whole = value.whole
         return part
     if isinstance(value, tuple):
-        return tuple(_put(each, plain) for each in value)
+        return _like(value, (_put(each, plain) for each in value))
     return value
+
+
+def _like(value: tuple[Any, ...], items: Iterable[Any]) -> tuple[Any, ...]:
+    """The items as a tuple of the same kind: one with names keeps them."""
+    made: tuple[Any, ...] = getattr(value, "_make", tuple)(items)
+    return made
 
 
 def _meant(written: str) -> set[str]:

@@ -13,6 +13,7 @@ from typing import Any
 
 from alerts import Decision, Incident, IncidentState, TheirCase
 from alerts.casework import ACTS, acted
+from alerts.reasons import APPROVAL, APPROVED, BUDGET
 from alerts.rows import plain
 from alerts.silences import Silence, matches
 from monitor import tables as t
@@ -61,7 +62,20 @@ def as_acted(store: Store, found: Sequence[Incident]) -> list[Incident]:
     for act in rows(store, t.acts.select().where(t.acts.c.incident_id.in_(live)).order_by(t.acts.c.id)):
         acts[act["incident_id"]].append(act)
     last = int(store.marks().get("last_act", 0)) if acts else 0
-    return [_acted(incident, acts[incident.id], last) for incident in found]
+    breach = _last_breach(store, [name for name, of in acts.items() if any(act["action"] == "resolve" for act in of)])
+    return [_acted(incident, acts[incident.id], last, breach.get(incident.id)) for incident in found]
+
+
+def still_failing(store: Store, found: Sequence[Incident]) -> set[str]:
+    """Of these, the ids of those that were closed by hand and that their rules are still in alert about: nobody may call them over."""
+    return set(_last_breach(store, [i.id for i in found if i.state is IncidentState.RESOLVED and i.resolved_by]))
+
+
+def _last_breach(store: Store, ids: Sequence[str]) -> dict[str, datetime]:
+    """By incident, when its rules saw it fail last; of those that have alerts."""
+    a = t.alerts.c
+    query = t.alerts.select().with_only_columns(a.incident_id, a.last_breach).where(a.incident_id.in_(ids))
+    return dict(tuples(store, query.order_by(a.last_breach))) if ids else {}
 
 
 def named(case: TheirCase) -> str:
@@ -95,10 +109,16 @@ def as_worked(store: Store, found: Sequence[Decision]) -> list[Decision]:
         case = attributed(store, act) if act.action == "attribute" else None
         for key, decision in newest.items():
             if key == act.case_key or (not act.case_key and decision.incident_id == act.incident_id):
-                newest[key] = acted(decision, act.action, act.who, act.at, case)
+                newest[key] = _approved(decision, acted(decision, act.action, act.who, act.at, case))
             elif case and (decision.linked_source, decision.linked_case_id) == meant(act):
                 newest[key] = acted(decision, "undo", act.who, act.at)
     return list(newest.values())
+
+
+def _approved(before: Decision, after: Decision) -> Decision:
+    """Whether there is room at its desk is not known before the judging thread has taken it in."""
+    told = (before.reason, after.reason) == (APPROVAL, BUDGET)
+    return replace(after, reason=APPROVED) if told else after
 
 
 def stirred(store: Store) -> Any:
@@ -147,8 +167,8 @@ def lasted(incident: Incident, now: datetime) -> int:
     return max(0, int((until - incident.started_at).total_seconds() // 60))
 
 
-def _acted(incident: Incident, acts: Sequence[Row], last: int) -> Incident:
-    """last: the newest act that the judging thread has taken in; what was undone since stays undone."""
+def _acted(incident: Incident, acts: Sequence[Row], last: int, breach: datetime | None = None) -> Incident:
+    """last: the newest act that the judging thread has taken in; what was undone since stays undone. breach: the last one."""
     acts = [act for act in acts if act["at"] >= incident.detected_at]  # before, it was another's id
     undone = max((act["id"] for act in acts if act["action"] == "reopen"), default=0)
     for act in acts:
@@ -157,7 +177,7 @@ def _acted(incident: Incident, acts: Sequence[Row], last: int) -> Incident:
             told = {"assigned_to": act["about"]} if action == "assign" else {"acknowledged_by": who * (action == "ack")}
             incident = replace(incident, **told)
         if action == "resolve" and incident.state is IncidentState.FIRING and act["id"] > undone:
-            over, ended = IncidentState.RESOLVED, incident.ended_at or at
+            over, ended = IncidentState.RESOLVED, breach or incident.ended_at or at
             incident = replace(incident, state=over, ended_at=ended, resolved_at=at, resolved_by=who)
         if action == "reopen" and act["id"] > last:
             fires: dict[str, Any] = {

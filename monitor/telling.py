@@ -11,7 +11,7 @@ from alerts.reasons import RETURNED
 from alerts.ties import AFTER
 from monitor import tables as t
 from monitor.escalation import to_escalate
-from monitor.outbox import kind_of, to_end, to_open, to_promote, to_return, to_withdraw
+from monitor.outbox import kind_of, to_close, to_end, to_open, to_promote, to_reopen, to_return, to_withdraw
 from monitor.pipeline import Pipeline
 from monitor.store import Message, Store
 
@@ -35,10 +35,12 @@ def messages(pipeline: Pipeline, store: Store, changes: Changes, now: datetime) 
     withdrawn = [d for d in ours if d.withdrawn_at]
     promoted = [d for d in ours if d.promoted_at and not d.withdrawn_at]
 
+    shut = pipeline.incidents.closed  # by hand, and still failing
     kept = {d.key for name in {d.incident_id for d in promoted} for d in pipeline.book.kept(name)}
 
     def over(decision: Decision) -> bool:
-        return incident(decision).state is not IncidentState.FIRING and decision.key not in kept
+        one = incident(decision)
+        return one.state is not IncidentState.FIRING and one.id not in shut and decision.key not in kept
 
     back = [(d, pipeline.book.standing(d)) for d in changes.decisions.values() if d.reason == RETURNED]
     firing = (i for i in changes.incidents.values() if i.state is IncidentState.FIRING)
@@ -55,15 +57,17 @@ def messages(pipeline: Pipeline, store: Store, changes: Changes, now: datetime) 
 
     def still(decision: Decision) -> Collection[str] | None:
         ended, back = incident(decision).resolved_at, decision.withdrawn_at
-        told = ended and back and ended < back  # that it is over, while it stood
+        # That it is over, while it stood.
+        told = ended and back and ended < back and decision.incident_id not in shut
         return None if told else left.get((decision.desk, opened_for(decision)), ())
 
     return [
         *(to_open(d, incident(d), client(d), zone) for d in opened),
         *(to_promote(d, incident(d), client(d), zone, over=over(d)) for d in promoted),
         *(to_return(o, incident(d), client(d), zone) for d, o in back if o),
-        *(to_return(d, reopened[d.incident_id], client(d), zone) for d in on),
-        *(to_end(d, by, client(d), zone, doubts(d)) for d, by in ended),
+        *(to_reopen(d, reopened[d.incident_id], client(d), zone) for d in on),
+        *(to_close(d, by, client(d), zone) for d, by in ended if by.id in shut),
+        *(to_end(d, by, client(d), zone, doubts(d)) for d, by in ended if by.id not in shut),
         *(to_withdraw(d, incident(d), client(d), zone, still(d)) for d in withdrawn),
         *(to_escalate(one, zone) for one in changes.escalated if one.escalation.desk),
     ]

@@ -37,7 +37,9 @@ def timeline(store: Store, incident: Row, told: Sequence[Row]) -> list[Row]:
         if not act["case_key"]
     ]
     if incident["resolved_at"]:
-        steps.append(_step("ended", incident["ended_at"] or incident["resolved_at"]))
+        shut = incident["resolved_by"] and any(alert["state"] != "over" for alert in incident["alerts"])
+        if not shut:  # closed by hand, it may fail on
+            steps.append(_step("ended", incident["ended_at"] or incident["resolved_at"]))
         steps.append(_step("resolved", incident["resolved_at"], who=incident["resolved_by"]))
     return sorted(steps, key=lambda step: (step["at"], ORDER.index(step["what"])))
 

@@ -14,17 +14,16 @@ from monitor import tables as t
 from monitor.config import Config
 from monitor.database import StoreError
 from monitor.faults import Fault, read_toml
-from monitor.guides import GENERAL
+from monitor.guides import GENERAL, guides, shown_as
+from monitor.naming import NAMING, named
 from monitor.standing import rows
 from monitor.store import Store
 from rules.expression import compared
 
-NAMING = frozenset({"product", "products", "channel", "channels", "on", "owners", "uses"})
-"""The keys that name some."""
 SERIES = ".on["
 """In a key: what it names may be a metric's series as well, of which the state keeps no list."""
-ELSEWHERE = ("sources", "demo")
-"""Blocks that say what there is, instead of naming it."""
+ELSEWHERE = ("sources", "demo", "receivers", "boards")
+"""Blocks that say what there is, instead of naming it; and those of plugs, whose options may be called as these keys are."""
 _SEEN: tuple[Any, ...] = (t.holdings, t.verdicts)
 
 
@@ -40,35 +39,42 @@ def unseen(config: Config) -> list[Fault]:
         return []
     finally:
         store.close()
-    named = [
+    found = [
         (config.path.name, key, name)
         for block, table in read_toml(config.path, config.path.name, []).items()
         if block not in ELSEWHERE
-        for key, name in _named(table, block, naming=False)
+        for key, name in named(_ours(table) if block == "desks" else table, block)
     ]
     for spec in (rule.spec for rule in config.rules() if rule.spec.grain.where):
         file = config.rule_homes[spec.name].name
         literals = [name for column, name in compared(spec.grain.where) if column in NAMING and name]
-        named += [(file, f"rule.{spec.name}.where", name) for name in literals]
-    named += [*_of_guides(config)]
+        found += [(file, f"rule.{spec.name}.where", name) for name in literals]
+    found += [*_of_guides(config)]
     told = [
-        (file, key, name, get_close_matches(name, sorted(seen), n=1)) for file, key, name in named if name not in seen
+        (file, key, name, get_close_matches(name, sorted(seen), n=1)) for file, key, name in found if name not in seen
     ]
+    absent = sorted(guides("es", config.words.guides, config.named).sent_to - seen) if seen else []
+    what = f"nothing of {', '.join(absent)} was ever seen: the shipped steps that send there are not offered"
     return [
         Fault(file, key, f"nothing of {name!r} was ever seen" + (f"; did you mean {near[0]!r}?" if near else ""))
         for file, key, name, near in told
         if seen and (near or SERIES not in key)
-    ]
+    ] + ([Fault("guides", "", what)] if absent else [])
+
+
+def _ours(desks: Mapping[str, Any]) -> dict[str, Any]:
+    """Of desks, what names products of ours: all else says what theirs are called."""
+    return {name: {"products": desk.get("products", [])} for name, desk in desks.items()}
 
 
 def _of_guides(config: Config) -> Iterator[tuple[str, str, str]]:
     """The places that the bank's own guides are of, and those that they send people to."""
     for path in sorted(Path(config.words.guides).glob("*/*.toml")) if config.words.guides else ():
-        file = f"{path.parent.name}/{path.name}"
+        file = shown_as(path)
         if path.stem != GENERAL:
             yield file, "", path.stem
         for key, part in read_toml(path, file, []).items():
-            yield from ((file, where, name) for where, name in _named(part, key, naming=False))
+            yield from ((file, where, name) for where, name in named(part, key))
 
 
 def _seen(store: Store) -> set[str]:
@@ -77,19 +83,3 @@ def _seen(store: Store) -> set[str]:
         some = table.select().with_only_columns(table.c.product, table.c.channel).distinct()
         found |= {name for row in rows(store, some) for name in row.values() if name}
     return found
-
-
-def _named(table: Any, key: str, *, naming: bool) -> Iterator[tuple[str, str]]:
-    """Key and name of all that stands under a key that names some."""
-    if isinstance(table, str):
-        if naming and table:
-            yield key, table
-    elif isinstance(table, Mapping):
-        for name, part in table.items():
-            if naming:
-                yield f"{key}.{name}", name
-            else:
-                yield from _named(part, f"{key}.{name}", naming=name in NAMING)
-    elif isinstance(table, list):
-        for i, part in enumerate(table):
-            yield from _named(part, f"{key}[{i}]", naming=naming)

@@ -137,8 +137,13 @@ def _seen(facts: Mapping[str, Any], words: blocks.Words, zone: tzinfo) -> dict[s
     seen: dict[str, Any] = dict(_EMPTY) | _read(facts, zone)
     incident = seen["incident"]
     seen |= {"start": seen.get("from"), "zone": zone, "now": seen["at"], "over": incident["state"] == "resolved"}
+    seen["shut"] = seen["over"] and incident.get("still_failing", False)
     grave = seen.get("fault", incident)
-    seen["tone"] = TONES["over" if seen["over"] or seen["event"] == "end" else str(grave.get("severity") or "minor")]
+    seen["tone"] = TONES[
+        "over"
+        if (seen["over"] or seen["event"] == "end") and not seen["shut"]
+        else str(grave.get("severity") or "minor")
+    ]
     if "id" in incident:
         guide = guides(seen["language"], words.guides).of(incident)
         board = str(seen["links"].get("guide", "")).partition("/guias/")[0]

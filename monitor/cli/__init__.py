@@ -75,11 +75,8 @@ def stored(path: Path, *, people: bool = True) -> Iterator[tuple[Config, Store]]
     from monitor.config import LATER
     from monitor.step import DOOR
     from monitor.store import Store, StoreError
-    from monitor.written_out import written_out
 
     config = configured(path, LATER if people else ())
-    if not people and (wrong := written_out(config.path)):
-        fail(*wrong)
     try:
         store = Store(config.monitor.database)
     except StoreError as error:

@@ -20,7 +20,6 @@ from alerts.losses import Losses
 from alerts.promises import Promises
 from monitor.access import Access
 from monitor.blocks import Monitor
-from monitor.failing import failing
 from monitor.maintenance import Declared
 from monitor.metrics import Metrics
 from monitor.people import Conflict, Refused, Unknown
@@ -111,6 +110,7 @@ def app(
     access: Access | None = None,
     monitor: Monitor | None = None,
     own_guides: str = "",
+    named: frozenset[str] = frozenset(),
     reload: Callable[[str], Sequence[str]] | None = None,
 ) -> FastAPI:
     """The web face of one service.
@@ -121,7 +121,8 @@ def app(
     outlook: what of the configuration a client's page is seen by. losses: what clients are expected to be compensated.
     maintenance: what the configuration declares.
     access: who may do what, where [monitor] says that it listens; without users everybody who reaches it may do everything.
-    own_guides: the folder of the bank's guides. reload: what POST /-/reload does, where there is something to be read anew.
+    own_guides: the folder of the bank's guides; named: the products and channels that its configuration names.
+    reload: what POST /-/reload does, where there is something to be read anew.
     """
     seen, may = outlook or Outlook(), access or Access()
     sessions, patience = Sessions(store, may, clock), Patience(clock)
@@ -133,7 +134,7 @@ def app(
     made.include_router(followed.routes(store, clock, escalating or Escalating(), promises or Promises()))
     made.include_router(api.routes(store, clock, seen, own_guides))
     made.include_router(download.routes(store, clock))
-    face = Face(store, metrics, ready, clock, measures or {}, seen, own_guides)
+    face = Face(store, metrics, ready, clock, measures or {}, seen, own_guides, named)
     for part in (board, incidents, clients, cases, rules):
         made.include_router(part.pages(face))
     made.include_router(leads.routes(store, losses))
@@ -143,7 +144,7 @@ def app(
     made.include_router(quiet.routes(store, clock, maintenance))
     made.include_router(forms.pages(store, clock))
     made.include_router(handover.pages(store, clock, promises or Promises(), maintenance, own_guides))
-    made.include_router(guides.pages(own_guides, lambda: failing(store)))
+    made.include_router(guides.pages(store, own_guides, named))
     made.include_router(reference.page(made))
     made.include_router(entry.pages(may, sessions, patience))
 

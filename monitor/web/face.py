@@ -9,6 +9,7 @@ from typing import Any
 
 from fastapi.responses import HTMLResponse
 
+from monitor.failing import nowhere
 from monitor.guides import Guide, guides
 from monitor.metrics import Metrics
 from monitor.portrait import Outlook
@@ -20,7 +21,7 @@ from monitor.web.page import LOOK, rendered
 class Face:
     """ready: whether a full cycle has ended lately, and why not; clock: now, in the bank's zone; measures: what each rule measures.
 
-    own_guides: the folder of the bank's guides.
+    own_guides: the folder of the bank's guides; named: the products and channels that its configuration names.
     """
 
     store: Store
@@ -30,10 +31,12 @@ class Face:
     measures: Mapping[str, str]
     outlook: Outlook
     own_guides: str = ""
+    named: frozenset[str] = frozenset()
 
     def guide(self, row: Mapping[str, Any]) -> Guide:
         """What is done first about an incident (its row), in the reader's language."""
-        return guides(LOOK.get().lang, self.own_guides).of(row)
+        known = guides(LOOK.get().lang, self.own_guides, self.named)
+        return known.of({**row, "nowhere": nowhere(self.store, known.sent_to)})
 
     def shown(self, template: str, now: datetime, **values: Any) -> HTMLResponse:
         """A page with the state of Vigía itself on it."""

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from itertools import groupby
 
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
+from monitor.failing import failing, nowhere
 from monitor.guides import GENERAL, guides
 from monitor.people import Unknown
+from monitor.store import Store
 from monitor.web.page import LOOK, rendered
 
 
-def pages(folder: str = "", failing: Callable[[], Sequence[str]] = list) -> APIRouter:
-    """/guias (also those in which the words of ?q= stand) and /guias/{id}. folder: the bank's own; failing: where something fails now."""
+def pages(store: Store, folder: str = "", named: frozenset[str] = frozenset()) -> APIRouter:
+    """/guias (also those in which the words of ?q= stand) and /guias/{id}. folder, named: as `monitor.guides.Guides` has them."""
     router = APIRouter(default_response_class=HTMLResponse, include_in_schema=False)
 
     @router.get("/guias")
@@ -29,8 +30,9 @@ def pages(folder: str = "", failing: Callable[[], Sequence[str]] = list) -> APIR
 
     @router.get("/guias/{guide_id:path}")
     def one(guide_id: str) -> HTMLResponse:
-        others = [place for place in failing() if place != guide_id.partition("/")[0]]
-        found = guides(LOOK.get().lang, folder).get(guide_id, others)
+        known = guides(LOOK.get().lang, folder, named)
+        now = {*failing(store), *failing(store, {"product": guide_id.partition("/")[0]})}
+        found = known.get(guide_id, now, nowhere(store, known.sent_to))
         if found is None:
             raise Unknown(f"no hay una guía «{guide_id}»")
         return rendered("guide.html", guide=found)

@@ -22,6 +22,7 @@ from tests.fake_mail import free_port
 from tests.monitor.served import Browser
 
 ANA, BETO = "token-de-ana-0123456789", "token-de-beto-0123456789"
+SECRETS = {"ana": ANA, "beto": BETO, "torre": "un secreto de pruebas", "guardia": "otro secreto de pruebas"}
 CONFIG = """
 [monitor]
 database = "sqlite:///vigia.db"
@@ -38,26 +39,26 @@ every = "200ms"
 [receivers.torre]
 kind = "webhook"
 url = "{torre}"
-secret = "un secreto de pruebas"
+secret = "${{file:{folder}/torre}}"
 
 [[route]]
 receiver = "torre"
 
 [users.ana]
 role = "administer"
-token = "{ana}"
+token = "${{file:{folder}/ana}}"
 """
-LOOKS = f"""
+LOOKS = """
 [users.beto]
 role = "look"
 clients = "all"
-token = "{BETO}"
+token = "${{file:{folder}/beto}}"
 """
 GUARD = """
 [receivers.guardia]
 kind = "webhook"
 url = "{guardia}"
-secret = "otro secreto de pruebas"
+secret = "${{file:{folder}/guardia}}"
 
 [[route]]
 receiver = "guardia"
@@ -87,8 +88,10 @@ class Watched(Evening):
         return f"http://127.0.0.1:{self.port}"
 
     def says(self, more: str = LOOKS, **instead: Any) -> None:
-        """Write the configuration."""
-        told = {"port": self.port, "torre": self.torre.url, "guardia": self.guard.url, "ana": ANA} | instead
+        """Write the configuration, and the secrets that it names."""
+        told = {"port": self.port, "torre": self.torre.url, "guardia": self.guard.url, "folder": self.folder} | instead
+        for name, secret in SECRETS.items():
+            (self.folder / name).write_text(secret)
         (self.folder / "config.toml").write_text((CONFIG + more).format(**told))
 
     def reload(self, token: str = ANA) -> requests.Response:

@@ -122,3 +122,20 @@ def test_the_next_news_comes_before_the_moment_that_was_promised() -> None:
     over = owed(then, NOW, replace(HERE, open=False))
     assert over is not None
     assert over.why == ("end",)
+
+
+def test_closed_by_hand_while_it_fails_is_no_end_until_it_stops_failing():
+    shut = replace(HERE, open=False, failing=True)
+    assert owed(told(HERE), NOW, shut).why == ("closed",)
+    assert owed(told(shut), NOW, shut) is None
+    assert Told.read(told(shut).kept()).failing
+    assert owed(told(shut), NOW, replace(shut, failing=False)).why == ("end",)
+
+
+@pytest.mark.parametrize(
+    ("failing", "summed", "why"), [(False, False, "corrected"), (True, False, "reopened"), (False, True, "reopened")]
+)
+def test_a_mistaken_end_is_corrected_at_once_for_who_was_told_that_all_is_well(failing: bool, summed: bool, why: str):  # noqa: FBT001
+    over = told(replace(HERE, open=False, failing=failing), summed=summed)
+    news = owed(over, NOW, replace(HERE, reopened=True))
+    assert (news.event, news.why, news.at) == ("update", (why,), NOW)

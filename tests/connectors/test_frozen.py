@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import socket
 import threading
 from datetime import timedelta
@@ -60,10 +61,11 @@ def test_who_answers_is_let_go_of(postgres: str) -> None:
     bank = Bank(postgres)
     bank.run("INSERT INTO orders VALUES (1, now(), 'pagos', 1)")
     source = Sql(url=postgres, table="orders", timeout=timedelta(seconds=1))
+    gc.collect()  # what other tests left
     held = len(list(Path("/proc/self/fd").iterdir()))
-    for _ in range(3):
+    for _ in range(9):
         assert source.poll(None, NOW, None).table.num_rows == 1
-    assert len(list(Path("/proc/self/fd").iterdir())) == held
+    assert len(list(Path("/proc/self/fd").iterdir())) < held + 9  # others may open or end something meanwhile
 
 
 def test_a_line_is_shut_while_it_is_asked_and_at_no_other_time() -> None:

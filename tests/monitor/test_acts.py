@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -15,7 +16,9 @@ from alerts.reasons import BUDGET
 from monitor import casework, people, spanish
 from monitor.claims import waiting
 from monitor.maintenance import Maintenance
+from monitor.standing import as_acted, still_failing
 from monitor.store import Step, Store
+from monitor.timeline import timeline
 from tests.characters import CAST, at, minute
 from tests.monitor.conftest import INCIDENTS, NOW, PART, PAYMENTS, SLOW, ago
 from tests.monitor.test_maintenance import fails, piped
@@ -222,7 +225,8 @@ def test_reopened_it_goes_on_and_its_cases_are_told_whatever_is_restarted(failin
     people.act(failing.store, "assign", incident.id, "turno", failing.now, about="N2 de pagos")
     people.act(failing.store, "resolve", incident.id, "turno", failing.now)
     live(failing, "12:04", "12:08", failing=0.8)
-    assert desk(failing) == {"afectación superada": 3}
+    assert desk(failing) == {"abierto": 3}, "it fails on"
+    assert all("turno cerró a mano" in note for note in notes(failing))
     if restart == "closed":
         failing.start()
     people.act(failing.store, "reopen", incident.id, "turno", failing.now)
@@ -233,10 +237,40 @@ def test_reopened_it_goes_on_and_its_cases_are_told_whatever_is_restarted(failin
     assert (back.state, back.resolved_by, back.assigned_to) == (IncidentState.FIRING, "", "N2 de pagos")
     assert back.reopened_at
     assert desk(failing) == {"abierto": 3}, "the same cases are taken up"
+    assert all("se reabrió" in note for note in notes(failing))
     live(failing, "12:12", "12:20")
     (done,) = failing.store.incidents()
     assert (done.state, done.resolved_by, done.ended_at) == (IncidentState.RESOLVED, "", at("12:12"))
     assert desk(failing) == {"afectación superada": 3}, "and told of the end anew"
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_closed_by_hand_while_it_fails_its_end_is_when_it_stops_failing(failing: Bank, *, restart: bool) -> None:
+    (incident,) = failing.store.incidents()
+    people.act(failing.store, "resolve", incident.id, "turno", failing.now)
+    breach = max(alert.last_breach for alert in failing.store.alerts())
+    (shut,) = as_acted(failing.store, [incident])
+    assert shut.ended_at == breach < shut.resolved_at, "one end, before and after the judging thread knows"
+    assert still_failing(failing.store, [shut]) == {incident.id}
+    live(failing, "12:04", "12:08", failing=0.8)
+    here = people.head(failing.store, incident.id, failing.now)
+    assert "ended" not in {step["what"] for step in timeline(failing.store, here, ())}
+    if restart:
+        failing.start()
+    live(failing, "12:08", "12:20")
+    (done,) = failing.store.incidents()
+    assert (done.resolved_by, done.ended_at) == ("turno", at("12:08"))
+    assert still_failing(failing.store, [done]) == set()
+    assert desk(failing) == {"afectación superada": 3}
+    assert all(note.endswith("terminó 03/03/2026 12:08.") for note in notes(failing))
+    here = people.head(failing.store, incident.id, failing.now)
+    assert next(step["at"] for step in timeline(failing.store, here, ()) if step["what"] == "ended") == at("12:08")
+
+
+def notes(bank: Bank) -> list[str]:
+    """What each case was told last."""
+    with (bank.folder / "var" / "casos.csv").open(encoding="utf-8-sig", newline="") as file:
+        return [row["nota"] for row in csv.DictReader(file)]
 
 
 def test_closed_and_reopened_in_one_step_nobody_is_told(failing: Bank) -> None:

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from alerts import Action, Changes, Decision, IncidentState
+from alerts import Action, Alert, AlertState, Changes, Decision, IncidentState
 from alerts.routing import Route, Team
 from alerts.threads import GAP
 from connectors import Notice
@@ -91,6 +91,51 @@ def test_one_message_an_incident_and_receiver_updated_when_it_matters(told: Bank
     assert here.told() == [("torre", "", "update", ("again",))]
     assert [(p["thread"], p["sequence"]) for p in here.payloads()] == [("AF-1:torre:", n) for n in (1, 2, 3, 4, 5)]
     assert {row["action"] for row in here.outbox()} == {"notify"}
+
+
+def test_closed_by_hand_while_it_fails_nobody_gets_an_all_clear_and_a_mistaken_one_is_corrected(told: Bank) -> None:
+    here, one = told(N1), incident()
+
+    def letter() -> str:
+        here.deliver()
+        return here.receivers["correo"].sent[-1].text
+
+    def alert(*there: Alert) -> None:
+        held = {(there[0].rule, there[0].scope): there[0]} if there else {(firing.rule, firing.scope): None}
+        here.store.commit(Step(changes=Changes(alerts=held), marks={"alerts": str(len(there))}), here.now)
+
+    firing = Alert("fallas", one.scope, AlertState.FIRING, NOW, NOW, one.id)
+    here.put(one, hit={one.id: [ACEROS]})
+    alert(firing)
+    here.told()
+    shut = replace(over(one, here.now + 6 * MINUTE), resolved_by="jefe", ended_at=NOW)
+    here.put(shut)
+    assert here.told(after=6) == [("correo", MINA, "end", ("closed",))]
+    text = letter()
+    assert "No hay nada para reenviar" in text
+    assert "TEXTO PARA EL CLIENTE" not in text
+    assert "funciona con normalidad" not in text
+    assert "jefe cerró a mano" in text
+    assert here.receivers["correo"].sent[-1].subject.startswith("Cerrada a mano")
+    back = replace(one, reopened_at=here.now + MINUTE)
+    here.put(back)
+    assert here.told(after=1) == [("correo", MINA, "update", ("reopened",))]
+    assert "Corrección" not in letter(), "no client was told that it works"
+    here.put(shut)
+    assert here.told(after=6) == [("correo", MINA, "end", ("closed",))]
+    assert here.told(after=1) == []
+    here.restart()
+    alert()
+    assert here.told(after=1) == [("correo", MINA, "end", ("end",))], "it has stopped failing"
+    assert "funciona con normalidad" in letter()
+    here.put(replace(one, reopened_at=here.now))
+    assert here.told() == [("correo", MINA, "update", ("corrected",))]
+    assert (
+        "Corrección: le habíamos informado que el servicio ya funcionaba con normalidad, y todavía no es así."
+        in letter()
+    )
+    here.put(shut)
+    assert here.told(after=6) == [("correo", MINA, "end", ("end",))]
 
 
 def test_a_count_is_news_when_it_has_doubled_and_ones_own_client_at_once(told: Bank) -> None:

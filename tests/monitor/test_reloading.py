@@ -212,7 +212,6 @@ def test_what_was_wrong_is_the_same_fault_after_it(bank: Bank) -> None:
         ("vigia.db", "other.db", "monitor.database"),
         ("[monitor]", '[monitor]\nlisten = "127.0.0.1:9999"', "monitor.listen"),
         ("[sources.crm]", '[demo]\ndatabase = "bank.db"\n[sources.crm]', "demo"),
-        ("[sources.crm]", '[heartbeat]\nurl = "https://hc.example/0123"\n[sources.crm]', "heartbeat.url"),
     ],
 )
 def test_what_cannot_change_while_it_runs_is_refused(bank: Bank, old: str, new: str, key: str) -> None:

@@ -20,6 +20,7 @@ from monitor import tables as t
 from monitor.access import Role, User
 from monitor.business import ServiceHours
 from monitor.calendar import Calendar
+from monitor.lateness import Behind
 from monitor.reads import reads
 from monitor.seeing import COVERED, EVERYONE, SIGHT, Hidden, Sight, Veil, names_somebody, sight_of
 from monitor.standing import rows
@@ -408,6 +409,12 @@ class _Found(list[Any]):
 
     def all(self) -> list[Any]:
         return self
+
+
+def test_a_tuple_keeps_its_names() -> None:
+    veil = Veil(_Known(), lambda: NOW)  # type: ignore[arg-type]
+    told = veil.over({"behind": Behind(NOW, ("pse", f"x {MOLINOS}"))}, OURS)["behind"]
+    assert (told.until, told.sources) == (NOW, ("pse", f"x {COVERED}"))
 
 
 def test_whether_an_answer_names_somebody() -> None:

@@ -79,16 +79,6 @@ def test_what_names_its_place_or_is_no_secret_is_none(text: str, tmp_path: Path)
     assert written_out(tmp_path / "config.toml") == []
 
 
-@pytest.mark.parametrize("command", ["run", "once"])
-def test_nothing_begins_with_a_secret_that_is_written_out(command: str, tmp_path: Path) -> None:
-    config = tmp_path / "config.toml"
-    config.write_text(f'{SOURCE}[desks.crm]\nkind = "http"\nurl = "https://crm.example/casos"\ntoken = "hunter2"\n')
-    done = CliRunner().invoke(app, [command, "--config", str(config)])
-    assert (done.exit_code, SECRET in done.output) == (1, False)
-    assert done.output.startswith("config.toml: desks.crm.token: is a secret and stands here for all to read")
-    assert [path.name for path in tmp_path.iterdir()] == ["config.toml"], "not even a state is made"
-
-
 def test_vigia_check_fails_with_its_line(tmp_path: Path) -> None:
     config = tmp_path / "config.toml"
     more = '[desks.crm]\nkind = "http"\nurl = "https://crm.example/casos"\ntoken = '
