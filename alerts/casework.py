@@ -17,7 +17,8 @@ from alerts.ties import linked_to, unlinked
 
 WHOLE = ("approve", "withdraw", "reinstate")
 """What can be done with all cases of an incident at once; it also holds for those that come later."""
-ACTS = (*WHOLE, "confirm", "undo", "attribute", "informed", "promote")
+ACTS = (*WHOLE, "restore", "confirm", "undo", "attribute", "informed", "promote")
+"""restore: our case stands again, for the desk never was told that it was taken back."""
 
 
 def acted(decision: Decision, action: str, who: str, at: datetime, case: TheirCase | None = None) -> Decision:
@@ -38,6 +39,8 @@ def _told(decision: Decision, action: str, who: str, at: datetime) -> dict[str, 
             return {"withdrawn_at": at, "reason": WITHDRAWN if waits(decision) else decision.reason}
         case "reinstate":
             return {"withdrawn_at": None, "reason": UNDONE}
+        case "restore":
+            return {"withdrawn_at": None}
         case "confirm":
             return {"confidence": SURE, "confirmed_by": who}
         case _:
@@ -51,6 +54,7 @@ def may(decision: Decision, action: str) -> bool:
         "approve": waits(decision) and decision.reason in (APPROVAL, FEW) and not decision.approved_by,
         "withdraw": waits(decision) or (decision.action is Action.OPEN and not decision.withdrawn_at),
         "reinstate": decision.action is Action.NONE and decision.reason == WITHDRAWN,
+        "restore": decision.action is Action.OPEN and decision.withdrawn_at is not None,
         "confirm": bool(decision.linked_case_id) and not decision.confirmed_by,
         "undo": bool(decision.linked_case_id),
         "informed": decision.informed_at is None and not decision.withdrawn_at,

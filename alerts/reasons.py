@@ -11,6 +11,8 @@ from alerts.stages import Stages
 BUDGET = "budget"
 FEW = "too few failures yet"
 APPROVAL = "waits for approval"
+APPROVED = "approved, about to be opened"
+"""Of what somebody approved a moment ago, until the judging thread has taken it in; nothing is stored with it."""
 OBSERVED = "only observed"
 WITHDRAWN = "withdrawn"
 UNDONE = "the link was undone"
@@ -48,4 +50,4 @@ NO_LIMITS = Limits()
 
 def waits(decision: Decision) -> bool:
     """Whether nothing was opened so far, but may be."""
-    return decision.action is Action.NONE and decision.reason in (BUDGET, FEW, APPROVAL, OBSERVED)
+    return decision.action is Action.NONE and decision.reason in (BUDGET, FEW, APPROVAL, APPROVED, OBSERVED)

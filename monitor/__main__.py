@@ -101,7 +101,9 @@ def check(
     settings = configured(config)
     if wrong := [*written_out(config), *rehearsed(settings.words), *unknown_guides(settings)]:
         fail(*wrong)
-    gone = bereft_of(settings) if connect or settings.monitor.database.startswith("sqlite") else []  # no server is asked
+    gone = (
+        bereft_of(settings) if connect or settings.monitor.database.startswith("sqlite") else []
+    )  # no server is asked
     sys.stderr.writelines(f"{warning}\n" for warning in gone)
     warned, only = len(gone), "" if connect else "; names of products and channels are looked up by --connect alone"
     if late := foreseen(settings):

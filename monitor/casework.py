@@ -8,7 +8,9 @@ As in `monitor.people`, Unknown and Refused say why not, in Spanish.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from alerts import Action, Decision, Incident, IncidentState, TheirCase
 from alerts.casework import WHOLE, acted, may
@@ -20,6 +22,7 @@ from monitor.seeing import partial, seen
 from monitor.standing import as_acted, as_worked, named
 from monitor.store import Act, Store
 from monitor.trail import repeated
+from monitor.withdrawals import stop, takable, why_not
 
 SOME = 3
 """Of several that are meant, so many are named."""
@@ -34,54 +37,95 @@ def do(
     """
     if not who.strip():
         raise Refused("falta quién lo hace")
-    acts, told = [], []
+    acts: list[Act] = []
+    told: list[str] = []
+    back: list[Decision] = []
     for name in dict.fromkeys(names):
         decision, incident = _named(store, name, whole=action in WHOLE)
-        if decision is None and partial():
-            deeds, line = _each(store, incident, action, who.strip(), text.strip(), now, request_key)
-            acts += deeds
-            told.append(line)
-            continue
         key = decision.key if decision else ""
         act = Act(incident.id, now, who.strip(), action, text.strip(), case_key=key, request_key=request_key)
-        if repeated(store, act):
-            told.append(key or incident.id)
-            continue
-        if decision:
-            if not may(decision, action):
-                raise Conflict(_why_not(decision, action))
-            told.append(decision.key)
+        if decision is None and partial():
+            deeds, line, free = _each(store, incident, act)
+        elif _again(store, act):
+            deeds, line, free = [], key or incident.id, []
         else:
-            many = sum(
-                may(d, action) for d in as_worked(store, store.decisions(t.decisions.c.incident_id == incident.id))
-            )
-            if not many and action == "approve":
-                raise Conflict(f"en la afectación {incident.id} no hay casos por aprobar")
-            told.append(f"{incident.id}: {es.count(many, 'caso')}")
-            if action == "reinstate" and not _taken_back(store, incident):
-                raise Conflict(f"la afectación {incident.id} no está retirada")
-        _lasts(incident, action)
-        acts.append(act)
-    store.act(*acts)
+            deeds, line, free = _one(store, decision, act) if decision else _whole(store, incident, act)
+            _lasts(incident, action)
+        acts += deeds
+        told.append(line)
+        back += free
+
+    def stopped(c: Any) -> None:
+        for decision in back:
+            if not stop(c, decision, now):
+                raise Conflict(f"el caso {decision.key} ya se está retirando en su mesa: si hace falta, ábralo allá")
+
+    store.act(*acts, done=stopped)
     return told
 
 
-def _each(
-    store: Store, incident: Incident, action: str, who: str, text: str, now: datetime, request_key: str
-) -> tuple[list[Act], str]:
-    """What to do to the cases of an incident that whoever asks sees, one by one; and what to tell of it."""
+def _again(store: Store, act: Act) -> bool:
+    """Whether it repeats what was done: a withdrawal that was taken back is noted as `restore`."""
+    restored = act.action == "reinstate" and act.case_key and repeated(store, replace(act, action="restore"))
+    return bool(restored or repeated(store, act))
+
+
+def _free(store: Store, here: Sequence[Decision], action: str) -> list[Decision]:
+    """Of what is to be reinstated, our open cases that were taken back, but of which their desk was not told."""
+    back = [d for d in here if action == "reinstate" and may(d, "restore")]
+    free = takable(store, back)
+    return [d for d in back if d.key in free]
+
+
+def _late(many: int) -> str:
+    return f"{es.count(many, 'caso ya retirado', 'casos ya retirados')} en su mesa, o en camino: si hace falta, ábralos allá"
+
+
+Deeds = tuple[list[Act], str, list[Decision]]
+"""What is to be noted, what to tell of it, and of which cases a withdrawal is never to be sent."""
+
+
+def _one(store: Store, decision: Decision, act: Act) -> Deeds:
+    """What to do to one case."""
+    if act.action == "reinstate" and may(decision, "restore"):
+        if decision.key not in takable(store, [decision]):
+            raise Conflict(f"el caso {decision.key} {why_not(store, decision, act.at)}")
+        return [replace(act, action="restore")], decision.key, [decision]
+    if not may(decision, act.action):
+        raise Conflict(_why_not(decision, act.action))
+    return [act], decision.key, []
+
+
+def _whole(store: Store, incident: Incident, act: Act) -> Deeds:
+    """What to do to all cases of an incident, and those to come."""
+    here = as_worked(store, store.decisions(t.decisions.c.incident_id == incident.id))
+    free = _free(store, here, act.action)
+    many = len(free) + sum(may(d, act.action) for d in here)
+    if not many and act.action == "approve":
+        raise Conflict(f"en la afectación {incident.id} no hay casos por aprobar")
+    if act.action == "reinstate" and not _taken_back(store, incident):
+        raise Conflict(f"la afectación {incident.id} no está retirada")
+    late = sum(may(d, "restore") for d in here) - len(free) if act.action == "reinstate" else 0
+    told = f"{incident.id}: {es.count(many, 'caso')}" + (f"; {_late(late)}" if late else "")
+    return [act, *(replace(act, action="restore", case_key=d.key) for d in free)], told, free
+
+
+def _each(store: Store, incident: Incident, act: Act) -> Deeds:
+    """What to do to the cases of an incident that whoever asks sees, one by one."""
     here = as_worked(store, store.decisions(t.decisions.c.incident_id == incident.id))
     mine = [decision for decision in here if seen(decision.client_id)]
     if not mine:
         raise Unknown(f"no hay un caso «{incident.id}»")
-    deeds = [Act(incident.id, now, who, action, text, case_key=d.key, request_key=request_key) for d in mine]
-    again = [bool(repeated(store, deed)) for deed in deeds]
+    action, deeds = act.action, [replace(act, case_key=d.key) for d in mine]
+    again = [_again(store, deed) for deed in deeds]
+    free = [d for d in _free(store, mine, action) if not again[mine.index(d)]]
     acts = [deed for deed, d, was in zip(deeds, mine, again, strict=True) if not was and may(d, action)]
+    acts += [replace(deeds[mine.index(d)], action="restore") for d in free]
     if not acts and not any(again):
         raise Conflict(_why_not(mine[0], action))
     if acts:
         _lasts(incident, action)
-    return acts, f"{incident.id}: {es.count(len(acts) + sum(again), 'caso')}"
+    return acts, f"{incident.id}: {es.count(len(acts) + sum(again), 'caso')}", free
 
 
 def _lasts(incident: Incident, action: str) -> None:
@@ -176,8 +220,7 @@ def _over(incident: Incident) -> str:
 def _why_not(decision: Decision, action: str) -> str:
     """Why the act makes no sense for the case."""
     if action == "reinstate":
-        told = "ya se retiró en su mesa: si hace falta, ábralo allá" if decision.withdrawn_at else "no se ha retirado"
-        return f"el caso {decision.key} {told}"
+        return f"el caso {decision.key} no se ha retirado"
     if action in ("confirm", "undo"):
         done = decision.linked_case_id and f"ya lo confirmó {decision.confirmed_by}"
         return f"el caso {decision.key} {done or 'no está enlazado a ningún caso del cliente'}"

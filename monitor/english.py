@@ -10,6 +10,7 @@ from typing import Any
 
 from alerts.confidence import DOUBTFUL
 from monitor import spanish
+from monitor.untold import untold
 from rules import DIMENSIONS
 
 # What both languages write alike.
@@ -56,6 +57,7 @@ REASONS = {
     "too few failures yet": "Too few failures yet",
     "no desk takes this product": "No desk takes this product",
     "waits for approval": "Waits for approval",
+    "approved, about to be opened": "Approved, about to be opened",
     "only observed": "Only observed",
     "withdrawn": "Taken off the list",
     "the link was undone": "The link was undone",
@@ -84,6 +86,7 @@ ACTS = {
     "approve": "Approved",
     "withdraw": "Withdrew",
     "reinstate": "Took it in again",
+    "restore": "Took the withdrawal back",
     "confirm": "Confirmed the link",
     "undo": "Undid the link",
     "attribute": "Linked to the case",
@@ -332,8 +335,19 @@ def decided(row: Mapping[str, Any]) -> str:
     told = ACTIONS[row["action"]]
     if row["action"] == "none":
         return f"{told}: {REASONS.get(row['reason'], row['reason'])}"
-    marks = {"withdrawn_at": "withdrawn", "promoted_at": "incidente", "informed_at": "client told"}
+    marks = {
+        "withdrawn_at": "withdrawn" + " (the desk has not been told yet)" * untold(row),
+        "promoted_at": "incidente",
+        "informed_at": "client told",
+    }
     return ", ".join([told, *(word for name, word in marks.items() if row.get(name))])
+
+
+def delivered(row: Mapping[str, Any], now: datetime) -> str:
+    """How far what the desk is to be told of a case has come: «Withdrawal: to be sent, since 10:20: HTTP 500»."""
+    told = DELIVERIES.get(row["delivery"], row["delivery"])
+    told = f"Withdrawal: {told.lower()}, since {when(row['withdrawn_at'], now)}" if untold(row) else told
+    return ": ".join(filter(None, (told, row["error"])))
 
 
 def certainty(row: Mapping[str, Any]) -> str:

@@ -148,7 +148,7 @@ def show_cases(rows: Sequence[Row], out: Console, now: datetime) -> None:
         Field("Abierto", lambda r: es.moment(r["opened_at"], now.tzinfo)),
         Field("Mesa", lambda r: r["desk"], spare=4),
         Field("Número", lambda r: r["reference"], spare=1, whole=True),
-        Field("Entrega", lambda r: f"{es.DELIVERIES.get(r['delivery'], r['delivery'])} {r['error']}".strip(), spare=3),
+        Field("Entrega", lambda r: es.delivered(r, now), spare=3),
         Field("Del cliente", lambda r: r["linked_case_id"], spare=2, whole=True),
         Field("Certeza", es.certainty, spare=2),
         Field("Ventaja", es.lead),

@@ -10,21 +10,22 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from alerts import Touch
-from alerts.reasons import APPROVAL, BUDGET, FEW, OBSERVED
+from alerts import Action, Touch
+from alerts.reasons import APPROVAL, APPROVED, BUDGET, FEW, OBSERVED
 from alerts.rows import decision_of, plain
 from monitor import tables as t
 from monitor.columns import adding, counting, either, filled, holding
 from monitor.seeing import within
-from monitor.standing import Row, as_worked, only, rows, tuples
+from monitor.standing import Row, as_worked, only, rows, stirred, tuples
 from monitor.store import Store
 from monitor.wanted import beginning
+from monitor.withdrawals import withdrawals
 
 Order = Sequence[tuple[Any, bool, type]]
 """Columns, whether the highest comes first, and what they are made of."""
 Position = tuple[Any, ...]
 """Where a row stands in its list: by what it is ordered."""
-WAITING = (BUDGET, FEW, APPROVAL, OBSERVED)
+WAITING = (BUDGET, FEW, APPROVAL, APPROVED, OBSERVED)
 SOME = 5000
 """Keys that one query asks about."""
 
@@ -187,16 +188,34 @@ def _cases(store: Store, found: list[Row]) -> list[Row]:
         opening = t.outbox.select().with_only_columns(o.key, o.state, o.reference, o.error)
         asked = opening.where(o.action == "open", o.key.in_(keys))
         sent |= {row.pop("key"): row for row in rows(store, asked)}
+    taken = {row["key"]: row["withdrawn_at"] for row in found}
+    worked = as_worked(store, list(map(decision_of, found)))
+    back = withdrawals(store, [one.key for one in worked if one.action is Action.OPEN and one.withdrawn_at])
     return [
-        plain(one) | who[one.key] | {"lead_seconds": one.lead_seconds} | _delivery(sent.get(one.key))
-        for one in as_worked(store, list(map(decision_of, found)))
+        plain(one)
+        | who[one.key]
+        | {"lead_seconds": one.lead_seconds}
+        | _delivery(sent.get(one.key), back.get(one.key), fresh=one.withdrawn_at != taken[one.key])
+        for one in worked
     ]
 
 
-def _delivery(message: Row | None) -> Row:
-    if message is None:
-        return {"delivery": "", "reference": "", "error": ""}
-    return {"delivery": message["state"], "reference": message["reference"], "error": message["error"]}
+def _delivery(opening: Row | None, back: Row | None, *, fresh: bool) -> Row:
+    """Of what is to be told last; its number is of the opening. fresh: it was taken back a moment ago, and nothing is made of it yet."""
+    last = {"state": "due", "error": ""} if fresh else back or opening
+    number = opening["reference"] if opening else ""
+    return {"delivery": last["state"] if last else "", "reference": number, "error": last["error"] if last else ""}
+
+
+def to_approve(store: Store, incident_id: str) -> int:
+    """How many of its cases wait for approval, of those that whoever asks may see."""
+    d = t.decisions.c
+    here = (d.incident_id == incident_id, d.reason == APPROVAL, d.action == Action.NONE, *within(d.client_id))
+    if (new := stirred(store)) is None:
+        ((found,),) = tuples(store, t.decisions.select().with_only_columns(counting(d.key)).where(*here))
+        return int(found)
+    ((still,),) = tuples(store, t.decisions.select().with_only_columns(counting(d.key)).where(*here, ~new))
+    return int(still) + sum(one.reason == APPROVAL for one in as_worked(store, store.decisions(*here, new)))
 
 
 def _in_line(found: list[Row]) -> list[Row]:

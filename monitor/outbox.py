@@ -139,7 +139,13 @@ def to_withdraw(
     subject, body = case_text(incident, decision, words)
     told = {"note": withdrawn_text(incident, words), "left": None if left is None else sorted(left)}
     payload = _payload(decision, incident, subject, body, WITHDRAWN) | told
-    return Message(f"{decision.key}:withdraw", decision.key, decision.desk, "withdraw", payload)
+    return Message(withdrawal(decision), decision.key, decision.desk, "withdraw", payload)
+
+
+def withdrawal(decision: Decision) -> str:
+    """The key of the message that takes the case back: another one each time that it is."""
+    at = decision.withdrawn_at
+    return f"{decision.key}:withdraw" + (f":{at.astimezone(UTC):%Y%m%dT%H%M%S%f}" if at else "")
 
 
 def _words(incident: Incident, client: Client, zone: tzinfo) -> Words:

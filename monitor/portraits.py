@@ -90,7 +90,7 @@ def _ours(rows: Sequence[Row], out: Console, now: datetime) -> None:
         Field("Decisión", es.decided),
         Field("Abierto", lambda r: es.when(r["opened_at"], now)),
         Field("Número", lambda r: r["reference"] or es.NOTHING, spare=4, whole=True),
-        Field("Entrega", lambda r: f"{es.DELIVERIES.get(r['delivery'], r['delivery'])} {r['error']}".strip(), spare=6),
+        Field("Entrega", lambda r: es.delivered(r, now), spare=6),
         Field("Del cliente", lambda r: r["linked_case_id"] or es.NOTHING, spare=5, whole=True),
         Field("Ventaja", es.lead, spare=2),
     ]

@@ -34,7 +34,7 @@ _INCIDENT: Mapping[str, Any] = {
     "reopened_at": None, "still_failing": False,
     "shares": [["channel", "conexion_directa", 0.92], ["error_code", "E504", 0.92]], "reach": ["pagos", "", "", ""],
     "symptoms": [["recaudos", "", "", ""]], "affected": 2, "exposed": 1, "priority": 83, "cases_opened": 1, "cases_linked": 1,
-    "cases_left": 0, "names": {"product": "Pagos", "channel": "Conexión Directa"}, "failing": [], "nowhere": [],
+    "cases_left": 0, "cases_waiting": 2, "names": {"product": "Pagos", "channel": "Conexión Directa"}, "failing": [], "nowhere": [],
     "signals": [{"rule": "fallas", "product": "pagos", "channel": "", "series": "", "client_id": "", "state": "firing", "since": _AT,
                  "value": 0.41, "expected": None, "measure": "failed_rate"}],
 }  # fmt: skip

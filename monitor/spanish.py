@@ -9,6 +9,7 @@ from math import isnan
 from typing import Any
 
 from alerts.confidence import DOUBTFUL
+from monitor.untold import untold
 from rules import DIMENSIONS
 
 NAMES = {
@@ -51,6 +52,7 @@ REASONS = {
     "too few failures yet": "Aún son pocas fallas",
     "no desk takes this product": "Ninguna mesa recibe este producto",
     "waits for approval": "Espera aprobación",
+    "approved, about to be opened": "Aprobado, por abrir",
     "only observed": "Solo en observación",
     "withdrawn": "Retirado de la lista",
     "the link was undone": "Se deshizo el enlace",
@@ -79,6 +81,7 @@ ACTS = {
     "approve": "Aprobó",
     "withdraw": "Retiró",
     "reinstate": "Volvió a incluir",
+    "restore": "Anuló el retiro",
     "confirm": "Confirmó el enlace",
     "undo": "Deshizo el enlace",
     "attribute": "Enlazó al caso",
@@ -366,8 +369,19 @@ def decided(row: Mapping[str, Any]) -> str:
     told = ACTIONS[row["action"]]
     if row["action"] == "none":
         return f"{told}: {REASONS.get(row['reason'], row['reason'])}"
-    marks = {"withdrawn_at": "retirado", "promoted_at": "incidente", "informed_at": "cliente informado"}
+    marks = {
+        "withdrawn_at": "retirado" + " (la mesa aún no lo sabe)" * untold(row),
+        "promoted_at": "incidente",
+        "informed_at": "cliente informado",
+    }
     return ", ".join([told, *(word for name, word in marks.items() if row.get(name))])
+
+
+def delivered(row: Mapping[str, Any], now: datetime) -> str:
+    """How far what the desk is to be told of a case has come: «Retiro: por enviar, desde 10:20: HTTP 500»."""
+    told = DELIVERIES.get(row["delivery"], row["delivery"])
+    told = f"Retiro: {told.lower()}, desde {when(row['withdrawn_at'], now)}" if untold(row) else told
+    return ": ".join(filter(None, (told, row["error"])))
 
 
 def certainty(row: Mapping[str, Any]) -> str:

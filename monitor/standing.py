@@ -13,6 +13,7 @@ from typing import Any
 
 from alerts import Decision, Incident, IncidentState, TheirCase
 from alerts.casework import ACTS, acted
+from alerts.reasons import APPROVAL, APPROVED, BUDGET
 from alerts.rows import plain
 from alerts.silences import Silence, matches
 from monitor import tables as t
@@ -108,10 +109,16 @@ def as_worked(store: Store, found: Sequence[Decision]) -> list[Decision]:
         case = attributed(store, act) if act.action == "attribute" else None
         for key, decision in newest.items():
             if key == act.case_key or (not act.case_key and decision.incident_id == act.incident_id):
-                newest[key] = acted(decision, act.action, act.who, act.at, case)
+                newest[key] = _approved(decision, acted(decision, act.action, act.who, act.at, case))
             elif case and (decision.linked_source, decision.linked_case_id) == meant(act):
                 newest[key] = acted(decision, "undo", act.who, act.at)
     return list(newest.values())
+
+
+def _approved(before: Decision, after: Decision) -> Decision:
+    """Whether there is room at its desk is not known before the judging thread has taken it in."""
+    told = (before.reason, after.reason) == (APPROVAL, BUDGET)
+    return replace(after, reason=APPROVED) if told else after
 
 
 def stirred(store: Store) -> Any:

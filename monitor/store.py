@@ -6,7 +6,7 @@ acts are short transactions of their own, which the judging thread takes in at i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -131,13 +131,20 @@ class Store(Database):
 
     # ---- what people do --------------------------------------------------------------------------------------------
 
-    def act(self, *acts: Act, also: Sequence[tuple[sa.Table, Mapping[str, Any]]] = ()) -> list[Act]:
+    def act(
+        self,
+        *acts: Act,
+        also: Sequence[tuple[sa.Table, Mapping[str, Any]]] = (),
+        done: Callable[[Connection], None] = lambda _: None,
+    ) -> list[Act]:
         """Note what somebody did; the judging thread takes it in at its next step. As noted, or the first where it repeats one.
 
-        also: rows that come with it, but not with a repeat.
+        also: rows that come with it, but not with a repeat; done: likewise what else is written, and what it raises undoes all.
         """
         with self.writing() as c:
             noted, fresh = append(c, acts)
+            if fresh:
+                done(c)
             for table, row in also if fresh else ():
                 put(c, table, [row])
             return noted

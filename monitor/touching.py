@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection
 from typing import Any
 
 from alerts import Action, Touch
+from alerts.reasons import APPROVAL
 from monitor import tables as t
 from monitor.standing import Row, only, rows
 from monitor.store import Store
@@ -23,7 +24,10 @@ def asked(once: dict[Any, Any] | None, key: object, ask: Callable[[], Any]) -> A
 
 
 def counts(store: Store, incident_id: str, among: Collection[str] = ()) -> Row:
-    """Clients affected and exposed, the highest priority of the affected, cases by what was decided. among: segments (none: all)."""
+    """Clients affected and exposed, the highest priority of the affected, cases by what was decided. among: segments (none: all).
+
+    cases_waiting: those of cases_left that wait for approval.
+    """
     i, d = t.impacts.c, t.decisions.c
     here = [i.incident_id == incident_id, *_among(i.client_id, among)]
     hit = only(t.impacts, "client_id", i.incident_id == incident_id, i.touch == Touch.AFFECTED)
@@ -34,12 +38,13 @@ def counts(store: Store, incident_id: str, among: Collection[str] = ()) -> Row:
     exposed = t.impacts.select().where(*here, i.touch == Touch.EXPOSED, i.client_id.not_in(hit))
     (near,) = rows(store, exposed.with_only_columns(t.different(i.client_id).label("n")))
     found: Row = {"affected": worst["n"], "exposed": near["n"], "priority": worst["p"] or 0}
-    found |= dict.fromkeys(_COUNTED.values(), 0)
+    found |= dict.fromkeys((*_COUNTED.values(), "cases_waiting"), 0)
     decided = t.decisions.select().where(d.incident_id == incident_id, *_among(d.client_id, among))
-    withdrawn = d.withdrawn_at.is_not(None)
-    grouped = decided.with_only_columns(d.action, withdrawn.label("withdrawn"), t.different(d.key).label("n"))
-    for row in rows(store, grouped.group_by(d.action, withdrawn)):
+    withdrawn, waits = d.withdrawn_at.is_not(None), d.reason == APPROVAL
+    told = withdrawn.label("withdrawn"), waits.label("waits"), t.different(d.key).label("n")
+    for row in rows(store, decided.with_only_columns(d.action, *told).group_by(d.action, withdrawn, waits)):
         found[_COUNTED[Action.NONE if row["withdrawn"] else Action(row["action"])]] += row["n"]
+        found["cases_waiting"] += row["n"] if row["waits"] else 0
     return found
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Query, Request
 
+from alerts.casework import WHOLE
 from monitor import casework, people, trail
 from monitor.standing import Row
 from monitor.store import Store
@@ -20,7 +21,9 @@ WHY_NOT: dict[int | str, dict[str, Any]] = {
     409: {"model": Trouble, "description": "Not as it stands now."},
     422: {"model": Trouble, "description": "It cannot be done, or not so."},
 }
-OnIncident = Literal["ack", "unack", "note", "assign", "resolve", "reopen", "useful"]
+OnIncident = Literal[
+    "ack", "unack", "note", "assign", "resolve", "reopen", "useful", "approve", "withdraw", "reinstate"
+]
 OnCase = Literal["approve", "withdraw", "reinstate", "informed", "promote", "confirm", "undo", "attribute"]
 Key = Annotated[
     str,
@@ -39,6 +42,18 @@ def do_case(store: Store, act: OnCase, name: str, deed: s.Deed, author: str, now
     return casework.do(store, act, [name], author, deed.text, now, request_key=key)
 
 
+def do_incident(
+    store: Store, act: OnIncident, name: str, deed: s.Deed, author: str, now: datetime, key: str = ""
+) -> tuple[str, str]:
+    """An incident's act, or one on all of its cases; its full id, and what is to be known of it now."""
+    if act in WHOLE:
+        found = people.found_incident(store, name).id
+        (told,) = casework.do(store, act, [found], author, deed.text, now, request_key=key)
+        return found, told
+    done = people.act(store, act, name, author, now, text=deed.text, about=deed.to, request_key=key)
+    return done, people.said(store, act, done)
+
+
 def routes(store: Store, clock: Callable[[], datetime]) -> APIRouter:
     """The acts of /api/v1, and their trail."""
     router = APIRouter(prefix="/api/v1", responses=WHY_NOT)
@@ -55,10 +70,12 @@ def routes(store: Store, clock: Callable[[], datetime]) -> APIRouter:
 
     @router.post("/incidents/{incident_id}/{act}", response_model=s.Done, tags=["acts"])
     def on_incident(incident_id: str, act: OnIncident, deed: s.Deed, request: Request, key: Key = "") -> Row:
-        """Acknowledge, note, assign, resolve, reopen (what was closed by hand, within the hour), or say whether it was useful."""
-        author = who(request) or deed.by
-        done = people.act(store, act, incident_id, author, clock(), text=deed.text, about=deed.to, request_key=key)
-        return {"incident_id": done, "said": people.said(store, act, done)}
+        """Acknowledge, note, assign, resolve, reopen (what was closed by hand, within the hour), or say whether it was useful.
+
+        Approve, withdraw and reinstate are of all of its cases.
+        """
+        done, said = do_incident(store, act, incident_id, deed, who(request) or deed.by, clock(), key)
+        return {"incident_id": done, "said": said}
 
     @router.post("/cases/{name}/{act}", response_model=s.CasesDone, tags=["acts"])
     def on_case(name: str, act: OnCase, deed: s.Deed, request: Request, key: Key = "") -> Row:

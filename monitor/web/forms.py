@@ -10,10 +10,10 @@ from urllib.parse import quote
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse
 
-from monitor import casework, people
+from monitor import casework
 from monitor.store import Store
 from monitor.web.act_shapes import Deed, Short, Written
-from monitor.web.acts import OnCase, OnIncident, do_case
+from monitor.web.acts import OnCase, OnIncident, do_case, do_incident
 from monitor.web.page import act_as, who
 
 Text = Annotated[Written, Form()]
@@ -37,7 +37,7 @@ def pages(store: Store, clock: Callable[[], datetime]) -> APIRouter:
         by: Word = "",
         back: Word = "",
     ) -> RedirectResponse:
-        done = people.act(store, act, incident_id, who(request) or by, clock(), text=text, about=to)
+        done, _ = do_incident(store, act, incident_id, Deed(text=text, to=to), who(request) or by, clock())
         return _back(back, done, "" if who(request) else by)
 
     @router.post("/cases/{name}/{act}")

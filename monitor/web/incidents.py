@@ -57,6 +57,7 @@ def pages(face: Face) -> APIRouter:
             cases=cases,
             doubts=listed("doubts", "doubts"),
             in_doubt=long_lists.still_in_doubt(face.store, found["id"]),
+            to_approve=long_lists.to_approve(face.store, found["id"]),
             wanted=wanted,
             touch=touch,
             alerts=wide,

@@ -103,7 +103,7 @@ class Bank:
 
     def said(self, product: str) -> set[Verdict]:
         """As the board has it."""
-        return {one.verdict for one in self.service.judge._said or () if one.product == product}
+        return {one.verdict for one in self.service.judge.said or () if one.product == product}
 
     def told(self, name: str, product: str) -> set[float]:
         """As Prometheus has it."""

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from alerts import Action, Changes, Decision, TheirCase
-from alerts.reasons import APPROVAL, BUDGET, OBSERVED
+from alerts.reasons import APPROVAL, APPROVED, BUDGET, OBSERVED
 from monitor import casework, people, spanish
 from monitor.__main__ import app
 from monitor.store import Step
@@ -38,7 +38,8 @@ def test_one_act_approves_what_waits_in_an_incident_and_is_seen_at_once(store: S
     waits(store)
     assert casework.do(store, "approve", ["a1b2c3"], " Ana ", "vista", NOW) == [f"{PAYMENTS}: 1 caso"]
     row = shown(store, WAITING)
-    assert (row["action"], row["reason"], row["approved_by"]) == ("none", BUDGET, "Ana")
+    assert (row["action"], row["reason"], row["approved_by"]) == ("none", APPROVED, "Ana")
+    assert spanish.decided(row) == "Sin caso: Aprobado, por abrir", "whether there is room is not known yet"
     (act,) = store.acts()
     assert (act.incident_id, act.case_key, act.action, act.who, act.text) == (PAYMENTS, "", "approve", "Ana", "vista")
 
@@ -48,7 +49,7 @@ def test_single_cases_by_as_much_of_the_key_as_no_other_shares(store: Store) -> 
     assert casework.do(store, "withdraw", [WAITING, f"{PAYMENTS}-{ACEROS}"], "Ana", "", NOW) == [WAITING, OPENED]
     assert [act.case_key for act in store.acts()] == [WAITING, OPENED]
     assert shown(store, OPENED)["withdrawn_at"] == NOW
-    assert spanish.decided(shown(store, OPENED)) == "Abierto por Vigía, retirado"
+    assert spanish.decided(shown(store, OPENED)) == "Abierto por Vigía, retirado (la mesa aún no lo sabe)"
     assert spanish.decided(shown(store, WAITING)) == "Sin caso: Retirado de la lista"
     assert people.figures(store, ago(1440))["opened"] == 1
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from alerts import Action, Changes, Client, Decision, Doubt, Impact, Touch
-from alerts.reasons import ELSEWHERE
+from alerts.reasons import APPROVAL, ELSEWHERE
 from monitor import people
 from monitor.blocks import Words
 from monitor.facts import Recipient, breach_facts, digest_facts, fault_facts, incident_facts, summary_facts
@@ -213,6 +213,31 @@ def test_a_case_of_ours_on_something_else_is_told_with_its_number(store: Store) 
     assert "Caso C-000001 por otra afectación" in mail.html
     store.act(Act(PAYMENTS, ago(0), "Mesa", "withdraw", "", case_key=f"VG-{PAYMENTS}-{ACEROS}"))
     assert "sin caso" in rendered(told(store, N1, SLOW) | {"event": "first", "why": []}, Words()).text
+
+
+def test_cases_that_wait_for_approval_are_told_with_what_to_do(store: Store) -> None:
+    """And nobody is asked to mark a case that is not there."""
+    hit = Impact(SLOW, ACEROS, "pagos", Touch.AFFECTED, 3, priority=40)
+    waits = Decision(f"VG-{SLOW}-{ACEROS}", SLOW, ACEROS, "pagos", Action.NONE, APPROVAL, NOW)
+    store.commit(Step(changes=Changes(impacts={(SLOW, ACEROS, "pagos"): hit}, decisions={waits.key: waits})), NOW)
+    for recipient in (N1, TOWER):
+        facts = told(store, recipient, SLOW) | {"event": "first", "why": []}
+        facts["incident"] |= {"state": "firing", "ended_at": None, "resolved_at": None}
+        assert facts["incident"]["cases_waiting"] == 1
+        mail = rendered(facts, Words())
+        for written in (mail.text, mail.html):
+            assert "1 caso espera aprobación" in written
+            assert f"vigia cases approve {SLOW}" in written
+            assert "marque en cada caso" not in written
+        english = rendered(facts | {"language": "en"}, Words())
+        assert "1 case waits for approval" in english.text
+        assert "1 case waits for approval" in english.html
+        if recipient is N1:
+            assert "caso por aprobar · aún no informado" in mail.text
+            assert "sin caso" not in mail.text
+    opened = told(store, N1) | {"event": "first", "why": []}
+    assert "marque en cada caso" in rendered(opened, Words()).text
+    assert "aprobación" not in rendered(opened, Words()).text
 
 
 def test_a_fault_of_vigia(store: Store) -> None:

@@ -84,7 +84,7 @@ def test_with_the_last_that_is_taken_back_its_desk_is_told_that_none_is_left(fai
     for who in (CAFE, TEXTILES):
         casework.do(failing.store, "withdraw", [who.nit], "turno", "", failing.now)
         failing.services[-1].cycle()
-        (row,) = rows(failing.store, t.outbox.select().where(t.outbox.c.key.like(f"%{who.nit}:withdraw")))
+        (row,) = rows(failing.store, t.outbox.select().where(t.outbox.c.key.like(f"%{who.nit}:withdraw%")))
         left.append(row["payload"]["left"])
     assert left == [["soporte"], []]
 

@@ -82,6 +82,28 @@ def test_every_act_on_cases(hand: Hand) -> None:
     assert [act.action for act in hand.store.acts()] == [act for _, act, _ in acts]
 
 
+@pytest.mark.parametrize("act", ["approve", "withdraw"])
+def test_all_cases_of_an_incident_over_its_own_address(hand: Hand, act: str) -> None:
+    answer = hand.post(f"incidents/{PAYMENTS[-6:]}/{act}", {"by": "Ana"})
+    assert (answer.status_code, answer.json()["incident_id"]) == (200, PAYMENTS), answer.text
+    assert answer.json()["said"].startswith(f"{PAYMENTS}: ")
+    assert [(one.action, one.incident_id, one.case_key) for one in hand.store.acts()] == [(act, PAYMENTS, "")]
+
+
+def test_the_page_tells_how_many_wait_for_approval_and_approves_them(hand: Hand) -> None:
+    page = f"/incidents/{PAYMENTS}"
+    before = hand.get(page).text
+    assert "1 caso espera aprobación" in before
+    assert all(f'action="/incidents/{PAYMENTS}/{act}"' in before for act in ("approve", "withdraw"))
+    form = {"by": "Ana", "back": page}
+    assert hand.send("POST", f"/incidents/{PAYMENTS}/approve", data=form).headers["location"] == page
+    after = hand.get(page).text
+    assert "espera aprobación" not in after
+    assert f'action="/incidents/{PAYMENTS}/approve"' not in after
+    assert "Sin caso: Aprobado, por abrir" in after
+    assert [(one.action, one.who) for one in hand.store.acts()] == [("approve", "Ana")]
+
+
 REFUSED: list[tuple[str, dict[str, Any], int, str]] = [
     ("incidents/AF-9/ack", {"by": "Ana"}, 404, "no hay una afectación «AF-9»"),
     (f"incidents/{SLOW}/ack", {"by": "Ana"}, 409, "ya terminó"),
@@ -92,6 +114,8 @@ REFUSED: list[tuple[str, dict[str, Any], int, str]] = [
     (f"incidents/{PAYMENTS}/useful", {"by": "Ana", "to": "sí"}, 422, "yes o no"),
     (f"incidents/{PAYMENTS}/explode", {"by": "Ana"}, 422, "act"),
     (f"incidents/{PAYMENTS}/ack", {"by": "Ana", "note": "x"}, 422, "note"),
+    (f"incidents/{SLOW}/approve", {"by": "Ana"}, 409, "no hay casos por aprobar"),
+    (f"incidents/{WAITING}/approve", {"by": "Ana"}, 404, "no hay una afectación"),
     ("cases/VG-9/informed", {"by": "Ana"}, 404, "no hay un caso «VG-9»"),
     (f"cases/{OPENED}/approve", {"by": "Ana"}, 409, "ya está abierto"),
     (f"cases/VG-{PAYMENTS}-{MOLINOS}/withdraw", {"by": "Ana"}, 409, "del propio cliente"),
