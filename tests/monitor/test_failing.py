@@ -82,7 +82,7 @@ def letter(store: Store, known: Guides | None = None) -> str:
 
 def test_nobody_is_sent_to_what_fails_itself(store: Store) -> None:
     assert "Sucursal Digital" in letter(store)
-    assert "Ofrezca Conexión Directa" not in letter(store)
+    assert "frezca Conexión Directa" not in letter(store)
     assert "Conexión Directa: también" not in letter(store), "of what fails itself there is no need to say so"
 
 
