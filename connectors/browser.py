@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urljoin
 
 from connectors import SourceError
@@ -11,6 +11,9 @@ from connectors.exchange import Answer
 from connectors.login import Login
 from connectors.markup import Form, Markup
 from connectors.session import ANY, Session
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 MOVED = (301, 302, 303)
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -34,18 +37,23 @@ class Browser:
             )
         return page
 
-    def send(self, where: str, sent: dict[str, Any]) -> Answer | None:
-        """The answer to the form of a page, filled in; None where it led to the log-in: after that it may be sent again."""
+    def form(self, where: str, names: Collection[str]) -> Form:
+        """The form of a page that has fields of these names. Raises SourceError, also where it lacks one."""
         page = self.page(where)
-        form = next((form for form in page.forms if set(sent) & set(form.fields)), None)
+        form = next((form for form in page.forms if set(names) & set(form.fields)), None)
         if form is None:
             raise SourceError(
-                f"{shown(where)}: no form has the fields {', '.join(sent)}", permanent=True, fault="unreadable"
+                f"{shown(where)}: no form has the fields {', '.join(names)}", permanent=True, fault="unreadable"
             )
-        if lacking := [name for name in sent if name not in form.fields]:
+        if lacking := [name for name in names if name not in form.fields]:
             raise SourceError(
                 f"{shown(where)}: its form has no field {', '.join(lacking)}", permanent=True, fault="unreadable"
             )
+        return form
+
+    def send(self, where: str, sent: dict[str, Any]) -> Answer | None:
+        """The answer to the form of a page, filled in; None where it led to the log-in: after that it may be sent again."""
+        form = self.form(where, sent)
         answer = self._post(where, form, sent)
         leads = urljoin(urljoin(where, form.action), answer.place)
         last = self._session.ask("GET", leads, accept=ANY, parse=False) if answer.status in MOVED else answer

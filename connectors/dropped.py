@@ -5,7 +5,9 @@ from __future__ import annotations
 import gzip
 import re
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from statistics import median
 from typing import IO, TYPE_CHECKING, cast
 
 import pyarrow.parquet
@@ -19,12 +21,13 @@ from connectors.taken import Taken
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from datetime import timedelta
 
     from connectors.folders import Folder, Found
     from connectors.growing import Place
     from connectors.records import Records
 
+PACE = 12
+"""Files, the last ones, that tell how often one comes."""
 FILES = 500
 """Files read at one poll."""
 MOST = 20_000
@@ -112,6 +115,18 @@ class Dropped:
     def at_once(self) -> None:
         """From now on no file is waited for: for a look at what lies there, of which nothing is kept."""
         self._settled = 0.0
+
+    def pace(self) -> tuple[timedelta | None, datetime] | None:
+        """How long it usually is between one file and the next, of the last few (None: too few to tell), and when the last came.
+
+        None: there is no file.
+        """
+        times = sorted(file.at for file in self.folder.found() if _ours(file.name) or not self.folder.open_ended)
+        if not times:
+            return None
+        gaps = [after - before for before, after in pairwise(times[-PACE:])]
+        usual = timedelta(seconds=median(gaps)) if len(gaps) > 1 else None
+        return usual, datetime.fromtimestamp(times[-1], UTC)
 
     def check(self) -> str:
         """How many files there are, and the columns of the last."""

@@ -73,6 +73,11 @@ class Fields:
         """Their names of all that is written."""
         return list(dict.fromkeys(self._writes[name] for name in WRITTEN if self._writes.get(name)))
 
+    @property
+    def written(self) -> Mapping[str, str]:
+        """Their names of what is written, by ours; '' of what is left out."""
+        return self._writes
+
     def opening(self, case: Case) -> dict[str, Any]:
         """What the tool is sent to open a case, with its key."""
         return self._sent(case, WRITTEN)

@@ -15,12 +15,16 @@ TIMES = 4
 
 @dataclass
 class Form:
-    """Where it goes, how, and what it sends if nobody fills it in; secret: the name of its field for a password."""
+    """Where it goes, how, and what it sends if nobody fills it in; secret: the name of its field for a password.
+
+    choices: of the fields that are lists, the words that each takes.
+    """
 
     action: str = ""
     method: str = "get"
     fields: dict[str, str] = field(default_factory=dict)
     secret: str = ""
+    choices: dict[str, list[str]] = field(default_factory=dict)
 
 
 @dataclass
@@ -42,10 +46,12 @@ class Markup(HTMLParser):
         self._link: tuple[str, int] | None = None
         self._form: Form | None = None
         self._select = ""
+        self._written: tuple[str, dict[str, str], list[str]] | None = None
         self._vain = max(VAIN, TIMES * len(self.html))
         try:
             self.feed(self.html)
             self.close()
+            self._wrote()
         except ValueError:
             raise
         except Exception as error:  # noqa: BLE001 - the parser raises whatever it stumbles on
@@ -119,25 +125,47 @@ class Markup(HTMLParser):
             address, began = self._link
             self.links.setdefault(" ".join("".join(self._pieces[began:]).split()), address)
             self._link = None
-        elif tag == "form":
-            self._form = None
+        elif tag in ("option", "select", "textarea", "form"):
+            self._wrote()
+            self._select = self._select if tag == "option" else ""
+            self._form = None if tag == "form" else self._form
 
     def handle_data(self, data: str) -> None:  # noqa: D102 - HTMLParser's
         if self._unseen:
             return
         self._pieces.append(data)
+        if self._written:
+            self._written[2].append(data)
         if self._cell:
             self.tables[-1][-1][-1] += data
 
     def _input(self, form: Form, tag: str, has: dict[str, str]) -> None:
         name, kind = has.get("name", ""), has.get("type", "text").lower()
+        if tag in ("select", "option", "textarea"):
+            self._wrote()
         if tag == "select":
             self._select = name
-        if tag == "option" and self._select and (self._select not in form.fields or "selected" in has):
-            form.fields[self._select] = has.get("value", "")
-        if tag not in ("input", "textarea") or not name or kind in ("submit", "button", "image", "reset", "file"):
+            form.choices.setdefault(name, [])
+        if (tag == "option" and self._select) or (tag == "textarea" and name):
+            self._written = (tag, has | {"name": name or self._select}, [])
+        if tag != "input" or not name or kind in ("submit", "button", "image", "reset", "file"):
             return
         if kind == "password":
             form.secret = name
         if kind not in ("checkbox", "radio") or "checked" in has:
             form.fields[name] = has.get("value", "")
+
+    def _wrote(self) -> None:
+        """What stood between the tags of a choice or of a field for text, which has ended."""
+        written, self._written = self._written, None
+        if written is None or self._form is None:
+            return
+        tag, has, pieces = written
+        name, said, fields = has["name"], "".join(pieces), self._form.fields
+        if tag == "textarea":
+            fields[name] = said.removeprefix("\r").removeprefix("\n")
+            return
+        word = has.get("value", " ".join(said.split()))
+        self._form.choices.setdefault(name, []).append(word)
+        if name not in fields or "selected" in has:
+            fields[name] = word

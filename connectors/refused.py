@@ -17,6 +17,7 @@ from connectors.addresses import shown
 
 TEMPORARY = (429, 502, 503, 504)
 BAD, TIMEOUT, UNAUTHORIZED, FORBIDDEN, SERVER = 400, 408, 401, 403, 500
+UNKNOWN_METHOD = (405, 501)
 _KINDS: dict[int, Fault] = {429: "busy", 504: "timeout", TIMEOUT: "timeout", UNAUTHORIZED: "login", FORBIDDEN: "login"}
 """What kind of fault a status is, where its hundred does not say."""
 PASSING = ("REQUEST_LIMIT_EXCEEDED", "UNABLE_TO_LOCK_ROW")
@@ -52,6 +53,7 @@ def fault(place: str, response: requests.Response, text: bytes, *, path: bool) -
             fault="refused",
         )
     words = " ".join(part for part in (f"{place}: {status}", responses.get(status, ""), _code(text)) if part)
+    words += f", to {response.request.method}" if status in UNKNOWN_METHOD else ""
     if wanted := certificate_wanted(place, status, text):
         return wanted
     after = _after(response.headers.get("Retry-After", ""))

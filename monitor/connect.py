@@ -19,6 +19,7 @@ from monitor.intake import Intake
 from monitor.left_out import few
 from monitor.logs import kind_and_place
 from monitor.plugs import BoardConfig, DeskConfig, ReceiverConfig
+from monitor.seldom import seldom
 
 LIMIT = 20.0
 """Seconds that each may take."""
@@ -90,7 +91,8 @@ def _plug(plug: DeskConfig | ReceiverConfig | BoardConfig) -> Said:
 def _source(config: Config, name: str, now: datetime) -> Said:
     """What is there, and what comes of its first rows: one of which nothing can be made is a fault, and so is such a status."""
     there = config.sources[name].make().check()
-    rows = Intake(config.sources[name]).look(now, now - config.sources[name].block.start)
+    intake = Intake(config.sources[name])
+    rows = intake.look(now, now - config.sources[name].block.start)
     usable, left = rows.table.num_rows, rows.rejected
     said = [there, *([f"{usable:,} rows can be used"] if usable or left else [])]
     files = f" {rows.left_out}" if rows.left_out.startswith("file") else ""
@@ -101,5 +103,6 @@ def _source(config: Config, name: str, now: datetime) -> Said:
         said.append(f"statuses that no class names: {', '.join(sorted(few(rows.unknown_statuses)))}")
     named = config.sources[name].block.columns
     said += [f"no row has {named[ours]!r} (columns.{ours})" for ours in rows.absent]
+    said += filter(None, [seldom(intake, rows, now, config.monitor.patience)])
     wrong = left or rows.unknown_statuses or set(rows.absent) - LATER
     return "; ".join(said), "unreadable" if wrong else None

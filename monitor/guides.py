@@ -3,8 +3,8 @@
 One TOML file is one place: a product, a channel, or `general`. Its own keys (title, escalation, contingency, client) hold for every way; a
 [section] is a way (fallas, lentitud, ...) with its title and solution, and may say any of the others anew. What a place leaves out is
 general's. A step of the contingency, or the client's sentence, that sends people elsewhere says where: { text = "...", uses = ["PLACE"] };
-while that place fails too it is not offered, nor ever where the bank has no such place. A guide's id is PLACE/SECTION. Files stand by language in es/ and en/; the bank's go before
-the shipped ones of the same name.
+while that place fails too it is not offered, nor ever where the bank has no such place. A guide's id is PLACE/SECTION. Files stand by
+language in es/ and en/; the bank's go before the shipped ones of the same name.
 """
 
 from __future__ import annotations

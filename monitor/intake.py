@@ -103,6 +103,8 @@ class Intake:
         """cursor: as it was committed, of whatever configuration; until: up to when the source was complete then."""
         self.name, self.role, self.config = config.name, config.block.role, config
         self._events = self.role in ("transactions", "metrics")
+        self.fresh = cursor is None
+        """Whether nothing was read of it before, by any configuration."""
         self._at, self._beside = anew.taken_up(self.name, cursor, config.reads, until if self._events else None)
         self._zone = ZoneInfo(config.zone)
         self._source, self._mapping, self._refusals = config.make(), config.mapping(), Refusals()
@@ -178,6 +180,11 @@ class Intake:
         if at_once := getattr(self._source, "at_once", None):
             at_once()
         return self.poll(now, since)
+
+    def pace(self) -> tuple[timedelta | None, datetime] | None:
+        """Of a folder: how long it usually is between two files, and when the last came; None for all else. Raises SourceError."""
+        pace = getattr(self._source, "pace", None)
+        return pace() if pace else None
 
     def _not_ahead(self, table: pa.Table, now: datetime) -> tuple[pa.Table, list[Reject]]:
         """Without the rows that say to have happened after now: a clock, a zone or a sentinel date is wrong."""

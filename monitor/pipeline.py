@@ -171,7 +171,8 @@ class Pipeline:
     def _healed(self, healed: Sequence[Incident], changes: Changes) -> None:
         """What was closed by hand while it failed fails no more: now it has its end, and its cases are told of it."""
         for incident in healed:
-            changes.incidents[incident.id] = self.recent[incident.id] = incident
+            if incident != self.recent.get(incident.id):  # it failed on after it was closed
+                changes.incidents[incident.id] = self.recent[incident.id] = incident
             changes.over += [(ours, incident) for ours in self.book.over(incident)]
 
     # ---- signals ---------------------------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ from monitor import guides, words
 from monitor.bereft import bereft, spanish, warn
 from monitor.config import Config, read_config
 from monitor.faults import ConfigError, Fault
+from monitor.foreread import readable
 from monitor.judge import Stopped
 from monitor.people import Conflict
 from monitor.reread import changed, digests
@@ -87,7 +88,7 @@ class Live:
             if not self._works or self._stop.is_set():
                 raise Conflict("Vigía comienza o termina: no es el momento")
             try:
-                config = wanted(old.config)
+                config = readable(old.config, wanted(old.config), old.clock())
             except ConfigError as error:
                 old.metrics.reloaded(old.clock(), taken=False)
                 log.error("the configuration stays as it was", faults=[str(fault) for fault in error.faults])  # noqa: TRY400 - no bug

@@ -34,6 +34,7 @@ from monitor.notices import Notices
 from monitor.portrait import outlook
 from monitor.readiness import local, ready
 from monitor.receiving import Refreshing, made, tellers
+from monitor.seldom import tell_seldom
 from monitor.sending import Sending
 from monitor.store import Store
 from monitor.too_late import TooLate
@@ -151,6 +152,9 @@ class Service:
             log.warning("rows are lost", source=rows.source, what=rows.lost)
             self.metrics.source_error(rows.source, "unreadable")
         tell_odd(rows)
+        if intake.fresh and rows.drained and rows.table.num_rows:
+            intake.fresh = False
+            tell_seldom(intake, rows, self.config.monitor.patience)
         self.metrics.polled(intake.name, perf_counter() - began)
         if intake.role in (*EVENTS, "cases") and not rows.wrong:
             self._complete(intake.name, rows.complete_until)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 from urllib.parse import urljoin
 
@@ -9,7 +10,8 @@ from connectors import Batch, Case, Cursor, Reject, SourceError
 from connectors.addresses import shown
 from connectors.browser import Browser
 from connectors.changed import changed
-from connectors.fields import PRESENT, Fields, no_case
+from connectors.fields import FORM, PRESENT, Fields, no_case
+from connectors.forms import CHANGING, OPENING, fits
 from connectors.login import Login
 from connectors.markup import Markup
 from connectors.session import Session
@@ -27,7 +29,8 @@ class Webpage:
     url: of the page; login: of the page with the form to log in; username, password: for it, and user_field: the name of its field for
     the name. number, key: the table's headings of the case's own number and of our key; columns: its other headings (ours = theirs);
     next: the text of the link to the next page. form: the page with the form that opens a case (none: the page is read-only), change: of
-    the one that changes it, with {} for its number; fields: the names of their fields (ours = theirs), `key` among them.
+    the one that changes it, with {} for its number; fields: the names of their fields (ours = theirs), `key` among them;
+    statuses: our words for a status = theirs, where the form has a list of its own: others are not written.
 
     Read as a whole, MOST pages at most; rows that are new or have changed are given. The page knows no key of ours: a case is looked up
     before it is opened, by one process of this machine at a time. A form is sent with what it holds already, hidden fields too; what
@@ -50,6 +53,7 @@ class Webpage:
         form: str = "",
         change: str = "",
         fields: dict[str, str] | None = None,
+        statuses: dict[str, str] | None = None,
         timeout: timedelta = timedelta(seconds=30),
     ) -> None:
         if bool(login) != bool(username and password):
@@ -65,7 +69,8 @@ class Webpage:
         self._browser = Browser(self.session, way_in)
         self.fields = Fields(reads={"case_id": number}, writes={}, given=columns, key=key, nested=False)
         sent = {name: theirs for name, theirs in (fields or {}).items() if name != "key"}
-        self._sent = Fields(reads={}, writes={}, given=sent, key=(fields or {}).get("key", key), nested=False)
+        taken = (fields or {}).get("key", key)
+        self._sent = Fields(reads={}, writes={}, given=sent, key=taken, statuses=statuses, nested=False)
         self._number, self._key, self._taken = number, key, {*sent}
 
     def poll(self, cursor: Cursor | None, now: datetime, since: datetime | None) -> Batch:  # noqa: ARG002 - it has no dates to ask by
@@ -106,7 +111,9 @@ class Webpage:
         found = self._find(case.key)
         if found is None:
             raise no_case(self.session.shown, case.key)
-        where = urljoin(self.url, self._change.replace("{}", found[self._number]))
+        if not self._sent.present(case):
+            return  # a status that the tool has no word for
+        where = self._changes(found)
         for _ in range(TIMES):
             answer = self._browser.send(where, self._sent.present(case))
             after = self._find(case.key)
@@ -121,16 +128,34 @@ class Webpage:
         )
 
     def check(self) -> str:
-        """How many rows there are."""
-        return f"{self.session.shown}: {len(self._rows()[0])} rows"
+        """How many rows there are, and whether the forms fit; the one that changes a case is of one of ours, or of the last there is."""
+        rows = self._rows()[0]
+        said = [f"{self.session.shown}: {len(rows)} rows"]
+        if self._form:
+            names = [name for name in (*self._taken, "key") if name != "note"]  # of a case that is over
+            fits(self._browser, urljoin(self.url, self._form), self._sent, names, OPENING)
+            said.append("the form that opens a case has what is sent")
+        if self._change:
+            ours = [row for row in rows if re.match(FORM, row.get(self._key, ""))]
+            if names := [name for name in PRESENT if name in self._taken]:
+                for row in (ours or rows)[-1:]:
+                    fits(self._browser, self._changes(row), self._sent, names, CHANGING)
+                said.append(
+                    "so has the one that changes it" if rows else "the one that changes it is seen with a first case"
+                )
+        return "; ".join(said)
+
+    def _changes(self, row: dict[str, str]) -> str:
+        return urljoin(self.url, self._change.replace("{}", row[self._number]))
 
     def _shows(self, row: dict[str, str], case: Case, *, moved: bool) -> bool:
         """Whether a row says what the form has sent."""
-        sent = {name: " ".join(getattr(case, name).split()) for name in PRESENT if name in self._taken}
+        present, written = self._sent.present(case), self._sent.written
+        sent = {name: " ".join(present.get(written[name], "").split()) for name in PRESENT if name in self._taken}
         told = {name: self.fields.reads[name] for name, said in sent.items() if said and self.fields.reads.get(name)}
         if told:
             return all(row.get(there) == sent[name] for name, there in told.items())
-        return moved or sent.get("status") in row.values()
+        return moved or (bool(status := sent.get("status")) and status in row.values())
 
     def _find(self, key: str) -> dict[str, str] | None:
         """The row with our key; None if there is none."""

@@ -117,6 +117,11 @@ class File:
         if dropped := self._dropped():
             dropped.at_once()
 
+    def pace(self) -> tuple[timedelta | None, datetime] | None:
+        """How often dropped files come, as `Dropped.pace` says; None for growing ones."""
+        dropped = self._dropped()
+        return dropped.pace() if dropped else None
+
     def check(self) -> str:
         """How many files there are, and the columns of the last."""
         if dropped := self._dropped():

@@ -121,7 +121,8 @@ def app(
     outlook: what of the configuration a client's page is seen by. losses: what clients are expected to be compensated.
     maintenance: what the configuration declares.
     access: who may do what, where [monitor] says that it listens; without users everybody who reaches it may do everything.
-    own_guides: the folder of the bank's guides; named: the products and channels that its configuration names. reload: what POST /-/reload does, where there is something to be read anew.
+    own_guides: the folder of the bank's guides; named: the products and channels that its configuration names.
+    reload: what POST /-/reload does, where there is something to be read anew.
     """
     seen, may = outlook or Outlook(), access or Access()
     sessions, patience = Sessions(store, may, clock), Patience(clock)
@@ -133,7 +134,7 @@ def app(
     made.include_router(followed.routes(store, clock, escalating or Escalating(), promises or Promises()))
     made.include_router(api.routes(store, clock, seen, own_guides))
     made.include_router(download.routes(store, clock))
-    face = Face(store, metrics, ready, clock, measures or {}, seen, own_guides, named)
+    face = Face(store, metrics, ready, clock, measures or {}, seen, own_guides)
     for part in (board, incidents, clients, cases, rules):
         made.include_router(part.pages(face))
     made.include_router(leads.routes(store, losses))

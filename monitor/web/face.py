@@ -9,7 +9,6 @@ from typing import Any
 
 from fastapi.responses import HTMLResponse
 
-from monitor.failing import nowhere
 from monitor.guides import Guide, guides
 from monitor.metrics import Metrics
 from monitor.portrait import Outlook
@@ -21,7 +20,7 @@ from monitor.web.page import LOOK, rendered
 class Face:
     """ready: whether a full cycle has ended lately, and why not; clock: now, in the bank's zone; measures: what each rule measures.
 
-    own_guides: the folder of the bank's guides; named: the products and channels that its configuration names.
+    own_guides: the folder of the bank's guides.
     """
 
     store: Store
@@ -31,12 +30,10 @@ class Face:
     measures: Mapping[str, str]
     outlook: Outlook
     own_guides: str = ""
-    named: frozenset[str] = frozenset()
 
     def guide(self, row: Mapping[str, Any]) -> Guide:
         """What is done first about an incident (its row), in the reader's language."""
-        known = guides(LOOK.get().lang, self.own_guides, self.named)
-        return known.of({**row, "nowhere": nowhere(self.store, known.sent_to)})
+        return guides(LOOK.get().lang, self.own_guides).of(row)
 
     def shown(self, template: str, now: datetime, **values: Any) -> HTMLResponse:
         """A page with the state of Vigía itself on it."""

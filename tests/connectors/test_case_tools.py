@@ -629,6 +629,64 @@ def test_a_table_that_goes_on_is_not_taken_for_its_end(bench: Bench, monkeypatch
     assert bench.tool.count(CASE.key) == 0
 
 
+def listed(bench: Bench, *words: str) -> None:
+    """The forms have a list for the status, as people write it: no `value`, no ends."""
+    right = bench.fake.right
+
+    def page(asked: Asked) -> Said:
+        said: Said = right(asked)
+        there = "<select name=estado>" + "".join(f"<option>{word}" for word in words) + "</select>"
+        return replace(said, text=said.text.replace(b'<input name="estado">', there.encode())) if said.text else said
+
+    bench.fake.right = page
+
+
+WORDS = {"abierto": "Abierto", "afectación superada": "Resuelto", "retirado": "Anulado"}
+
+
+@of(Webpage)
+def test_the_forms_of_a_page_are_looked_at_before_they_are_needed(bench: Bench) -> None:
+    assert (
+        bench.made()
+        .check()
+        .endswith(
+            "/casos: 0 rows; the form that opens a case has what is sent; the one that changes it is seen with a first case"
+        )
+    )
+    bench.tool.add([0])
+    assert (
+        bench.made()
+        .check()
+        .endswith("1 rows; the form that opens a case has what is sent; so has the one that changes it")
+    )
+    error = fault(bench.made(fields={"key": "clave", "subject": "asunto"}).check)
+    assert (error.permanent, "/casos/nuevo: its form has no field asunto" in str(error)) == (True, True)
+    listed(bench, "", "Abierto", "Resuelto")
+    error = fault(bench.made().check)
+    assert error.permanent
+    assert str(error).endswith(
+        '/casos/nuevo: its list \'estado\' takes: Abierto, Resuelto; say which of them it is: statuses = { "abierto" = "..." }'
+    )
+    error = fault(bench.made(statuses=WORDS).check)
+    assert "/casos/T-00001: its list 'estado' takes: Abierto, Resuelto; say which" in str(error)
+    assert 'statuses = { "retirado" = "..." }' in str(error)
+    assert "so has the one" in bench.made(statuses={word: WORDS[word] for word in list(WORDS)[:2]}).check()
+
+
+@of(Webpage)
+def test_a_page_is_sent_its_own_words_for_a_status(bench: Bench) -> None:
+    listed(bench, "Nuevo", *WORDS.values())
+    desk = bench.made(statuses={word: WORDS[word] for word in list(WORDS)[:2]}, columns={"status": "Estado"})
+    desk.open(CASE)
+    assert bench.tool.read(CASE.key)["status"] == "Abierto"
+    for _ in range(2):
+        desk.update(replace(CASE, status="afectación superada", note="Terminó."))
+    assert bench.tool.read(CASE.key)["status"] == "Resuelto"
+    posted = len([one for one in bench.fake.asked if one.method == "POST"])
+    desk.update(replace(CASE, status="retirado"))
+    assert len([one for one in bench.fake.asked if one.method == "POST"]) == posted
+
+
 def ending(bench: Bench, path: str, *, inside: str = "") -> None:
     """The session ends once the page at `path` was given. inside: where who sends a form then is led to, if not to the log-in."""
     right, refused = bench.fake.right, bench.fake.refused

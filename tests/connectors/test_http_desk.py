@@ -177,3 +177,12 @@ def test_check_asks_for_nothing_that_is_there(api: FakeApi, desk: Http) -> None:
 def test_impossible_options(options: dict[str, Any], told: str) -> None:
     with pytest.raises(ValueError, match=told):
         Http(**{"url": "https://host/cases", **options})
+
+
+@pytest.mark.parametrize(("status", "words"), [(405, "405 Method Not Allowed"), (501, "501 Not Implemented")])
+def test_a_method_that_the_tool_does_not_have_is_named(api: FakeApi, status: int, words: str) -> None:
+    desk = made(api)
+    opened(desk)
+    api.faults = [Said(status)]
+    with pytest.raises(SourceError, match=rf"/cases: {words}, to PATCH$"):
+        desk.update(CASE)

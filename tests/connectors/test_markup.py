@@ -36,6 +36,16 @@ def test_tables_forms_and_links() -> None:
     assert page.links == {"Ver más": "/mas"}
 
 
+def test_a_choice_is_what_it_says_and_a_text_what_it_holds() -> None:
+    (form,) = Markup(
+        "<form><select name=s><option>Uno <option selected>Dos\n más</option><option value=t>Tres</select>"
+        "<textarea name=n>\nlo que <b>había</textarea><input name=a value=1></form>"
+    ).forms
+    assert (form.choices, form.fields["s"]) == ({"s": ["Uno", "Dos más", "t"]}, "Dos más")
+    assert form.fields["n"].startswith("lo que ")
+    assert form.fields["a"] == "1"
+
+
 @pytest.mark.parametrize(
     "odd", ["<![foo]>", "<![>", "<![ cdata[x", "<![if !mso]>", "<!DOCTYPE [ <!x>", "<!x", "<?x", "</"]
 )
@@ -107,4 +117,3 @@ def test_a_message_of_a_client_is_not_ours() -> None:
 @pytest.mark.parametrize("said", ["la cambié ayer y no funciona", "900123456", "vg-af", "VG-", "Clave: VG-1"])
 def test_a_message_with_a_password_is_not_ours(said: str) -> None:
     assert Letters(None).key(f"<p>NIT: 900123456</p><p>Clave: {said}</p>") == ""
-    assert Letters(None).key(content) == ""

@@ -56,6 +56,13 @@ def test_connect_tells_of_wrong_check_digits(tmp_path: Path):
     assert (found.returncode, "1 of clients with a wrong check digit" in found.stdout) == (0, True), found
 
 
+def test_a_backtest_names_the_source_that_is_down(tmp_path: Path):
+    folder = written(tmp_path, 'columns = { timestamp = "fecha", status = "estado" }')
+    (folder / "x.csv").unlink()
+    found = vigia(folder, "backtest", "--out", str(tmp_path / "out"))
+    assert (found.returncode, found.stderr.startswith("core: ")) == (1, True), found
+
+
 def test_a_backtest_of_a_range_without_rows_is_refused(tmp_path: Path):
     folder = written(tmp_path, 'columns = { timestamp = "fecha", status = "estado" }')
     found = vigia(folder, "backtest", "--out", str(tmp_path / "out"), "--from", "2027-01-01")

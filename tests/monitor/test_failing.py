@@ -1,16 +1,18 @@
-"""Where else something fails, for an incident: there nobody is sent."""
+"""Where else something fails, for an incident, and what the bank does not have: there nobody is sent."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from alerts import Changes, Incident, IncidentState
+from alerts import Changes, Holding, Incident, IncidentState
 from monitor.blocks import Words
 from monitor.facts import Recipient, incident_facts
-from monitor.failing import failing
+from monitor.failing import failing, nowhere
+from monitor.guides import Guides
 from monitor.store import Act, Step, Store
 from monitor.words import rendered
 from rules import Scope
@@ -38,6 +40,9 @@ def put(store: Store, *incidents: Incident) -> None:
         (Scope("", "sucursal_digital", ACEROS), {"client_id": ACEROS}, ["sucursal_digital"]),
         (Scope("", "sucursal_digital", ACEROS), {"client_id": MOLINOS}, []),
         (Scope(series="cpu"), {}, []),
+        (Scope("pagos"), {}, ["sucursal_digital"]),
+        (Scope("recaudos"), {}, ["recaudos"]),
+        (Scope(series="cpu"), {"channel": ""}, ["conexion_directa", "sucursal_digital"]),
     ],
 )
 def test_where_else_something_fails(store: Store, scope: Scope, row: dict[str, Any], found: list[str]) -> None:
@@ -59,6 +64,43 @@ def test_what_is_over_or_was_closed_a_second_ago_can_be_offered(store: Store) ->
     assert failing(store, ROW) == ["sucursal_digital"]
     store.act(Act(OTHER.id, ago(0), "Ana", "resolve", ""))
     assert failing(store, ROW) == []
+
+
+def test_what_was_never_seen_is_nowhere_but_in_an_empty_state(store: Store, tmp_path: Path) -> None:
+    assert nowhere(store, {"pagos", "sucursal_digital", "app", "swift"}) == ["app"]
+    empty = Store(f"sqlite:///{tmp_path / 'nada.db'}")
+    empty.migrate()
+    assert nowhere(empty, {"app"}) == []
+    empty.close()
+
+
+def letter(store: Store, known: Guides | None = None) -> str:
+    to = Recipient("correo", words="plain")
+    facts = incident_facts(store, PAYMENTS, to, NOW, known=known)
+    return rendered(facts | {"event": "first", "why": ["new"]}, Words()).text
+
+
+def test_nobody_is_sent_to_what_fails_itself(store: Store) -> None:
+    assert "Sucursal Digital" in letter(store)
+    assert "Ofrezca Conexión Directa" not in letter(store)
+    assert "Conexión Directa: también" not in letter(store), "of what fails itself there is no need to say so"
+
+
+def test_nobody_is_sent_to_a_channel_that_the_bank_does_not_have(store: Store) -> None:
+    put(store, replace(INCIDENTS[0], scope=(scope := Scope("adquirencia")), reach=scope))
+    step, link = "cobro por pasarela", "enlace de pago"
+    assert [words in letter(store) for words in (step, link)] == [False, False]
+    known = Guides(named=["pasarela_pagos"])
+    assert [words in letter(store, known) for words in (step, link)] == [True, True], "the configuration names it"
+    web = Guarded(store)
+    try:
+        page = web.get("/guias/adquirencia/fallas", "ana").text
+    finally:
+        web.server.stop()
+    assert "código QR" in page
+    assert step not in page
+    store.commit(Step(holdings=[Holding(ACEROS, "pasarela_pagos")]), NOW)
+    assert step in letter(store), "it was seen"
 
 
 @pytest.mark.parametrize(("language", "branch"), [("es", "Sucursal Digital"), ("en", "Digital Branch")])

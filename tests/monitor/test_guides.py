@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
+import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import requests
 from fastapi import FastAPI
+from typer.testing import CliRunner
 
-from monitor.guides import GENERAL, NOT_NOW, SECTIONS, Guides
+from alerts import Changes
+from monitor.__main__ import app
+from monitor.guides import GENERAL, NOT_NOW, SECTIONS, SHIPPED, Guides, Offer
+from monitor.guides import guides as guides_of
 from monitor.languages import Code, words
 from monitor.people import Unknown
 from monitor.rehearsal import LANGUAGES
 from monitor.spanish import NAMES
+from monitor.store import Step, Store
 from monitor.web import face, guides, serve
+from rules import Scope
 from rules.catalog import __file__ as catalog
+from tests.monitor.conftest import INCIDENTS, NOW
 
 
-def web(*failing: str) -> FastAPI:
-    """The guides' pages alone. failing: where something fails now."""
+def web(store: Store) -> FastAPI:
+    """The guides' pages alone."""
     made = FastAPI()
-    made.include_router(guides.pages(failing=lambda: failing))
+    made.include_router(guides.pages(store))
     made.add_exception_handler(Unknown, lambda _, error: face.trouble(str(error.args[0]), 404))
     return made
 
@@ -104,9 +113,64 @@ def test_what_fails_too_is_not_offered(language: Code) -> None:
     assert known.of(row | {"failing": ["depositos"]}) == usual
     product = known.of(row | {"product": "pagos", "failing": ["sucursal_digital"]})
     assert product.client == general.client
-    assert [step.startswith(NOT_NOW[language][:8]) for step in product.contingency] == [False] * 4 + [True] * 2
+    assert [step.startswith(NOT_NOW[language][:8]) for step in product.contingency] == [False] * 3 + [True] * 2
     last = known.of(row | {"channel": "nomina", "failing": ["sucursal_digital"]})
     assert last == known.of(row | {"channel": "nomina"}), "what sends nobody elsewhere stays as it is"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_fails_itself_or_is_nowhere_is_never_offered(language: Code) -> None:
+    """In no guide, for no place: neither its product nor its channel."""
+    known, say = Guides(language), words(language)
+    for place in NAMES:
+        for key in ("product", "channel"):
+            row = {"kind": "failed", "product": "pagos", key: place}
+            guide = known.of(row | {"nowhere": ["sucursal_digital"]})
+            told = " ".join((*guide.contingency, guide.client))
+            names = [
+                say.name(where) for where in {"sucursal_digital", *(row.get(k, "") for k in ("product", "channel"))}
+            ]
+            assert [name for name in filter(None, names) if name in told] == [], (row, told)
+
+
+SPOKEN = {
+    "es": {"asarela": "pasarela_pagos", "nlace de pago": "pasarela_pagos", "por transferencia.": "pagos"},
+    "en": {"ateway": "pasarela_pagos", "ayment link": "pasarela_pagos", "by transfer.": "pagos"},
+}
+"""What places are called in running text, beside their names."""
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_whatever_shipped_steps_name_they_use(language: Code) -> None:
+    called = {words(language).name(place): place for place in NAMES} | SPOKEN[language]
+    found = 0
+    for file in sorted((SHIPPED / language).glob("*.toml")):
+        tables = tomllib.loads(file.read_text(encoding="utf-8"))
+        for part in (tables, *(value for key, value in tables.items() if isinstance(value, dict) and key != "client")):
+            for offer in map(Offer.model_validate, [*part.get("contingency", []), *filter(None, [part.get("client")])]):
+                named = {place for name, place in called.items() if name in offer.text} - {file.stem}
+                assert named <= set(offer.uses), (file.name, offer.text)
+                found += len(named)
+    assert found >= 10
+
+
+def test_no_rule_misses_a_guide_that_is_faulty(tmp_path: Path) -> None:
+    rule = '[[rule]]\nname = "r"\nkind = "limit"\nwhen = "failed_rate > 0.05"\nguide = "nomina/fallas"\n'
+    (tmp_path / "r.toml").write_text(rule)
+    (tmp_path / "x.csv").write_text("timestamp,status\n")
+    (tmp_path / "config.toml").write_text(
+        '[monitor]\nrules = ["r.toml"]\n[sources.a]\nrole = "transactions"\nkind = "file"\npath = "x.csv"\n[words]\nguides = "guias"\n'
+    )
+    own = tmp_path / "guias" / "es" / "nomina.toml"
+    own.parent.mkdir(parents=True)
+    own.write_text("title = 7")
+    said = CliRunner().invoke(app, ["check", "--config", str(tmp_path / "config.toml")])
+    assert said.stderr == 'guias/es/nomina.toml: title: must be a text in "quotation marks"\n'
+    own.write_text('title = "Nómina"\nclient = "Llámenos."')
+    own.rename(own.with_name("otra.toml"))
+    guides_of.cache_clear()
+    said = CliRunner().invoke(app, ["check", "--config", str(tmp_path / "config.toml")])
+    assert "there is no guide 'nomina/fallas'" in said.stderr
 
 
 def test_where_nothing_of_a_guide_can_be_offered_the_general_step_goes_first(tmp_path: Path) -> None:
@@ -159,29 +223,36 @@ def test_the_banks_place_goes_before_the_shipped_one(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("source", "fault"),
     [
-        ("title = ", "es/pagos.toml: is not TOML"),
-        ('client = "x"', "es/pagos.toml: title: is missing"),
+        ("title = ", "guias/es/pagos.toml: is not TOML"),
+        ('client = "x"', "guias/es/pagos.toml: title: is missing"),
         (
             'title = "P"\n[fallas]\nsolucion = ["x"]',
-            "es/pagos.toml: fallas.solucion: no such key; did you mean 'solution'?",
+            "guias/es/pagos.toml: fallas.solucion: no such key; did you mean 'solution'?",
         ),
-        ('title = "P"\nclient = {uses = ["x"]}', "es/pagos.toml: client.text: is missing"),
-        ('title = "P"\ncontingency = [7]', "es/pagos.toml: contingency[0]: must be"),
-        ('title = "P"\ncontingency = [{text = "x", usa = ["x"]}]', "es/pagos.toml: contingency[0].usa: no such key"),
-        ('title = "P"\nsolution = "x"', "es/pagos.toml: solution: must be a list"),
+        ('title = "P"\nclient = {uses = ["x"]}', "guias/es/pagos.toml: client.text: is missing"),
+        ('title = "P"\ncontingency = [7]', "guias/es/pagos.toml: contingency[0]: must be"),
+        (
+            'title = "P"\ncontingency = [{text = "x", usa = ["x"]}]',
+            "guias/es/pagos.toml: contingency[0].usa: no such key",
+        ),
+        (
+            'title = "P"\n[fallas]\nsolution = ["x", {text = "x", uses = ["app"]}]',
+            'guias/es/pagos.toml: fallas.solution[1]: must be a text in "quotation marks"; { text = ..., uses = [...] } is for contingency',
+        ),
+        ('title = "P"\nsolution = "x"', "guias/es/pagos.toml: solution: must be a list"),
     ],
 )
 def test_a_bad_guide_is_told_and_the_shipped_one_stands(tmp_path: Path, source: str, fault: str) -> None:
-    (tmp_path / "es").mkdir()
-    (tmp_path / "es" / "pagos.toml").write_text(source)
-    known = Guides("es", str(tmp_path))
+    (tmp_path / "guias" / "es").mkdir(parents=True)
+    (tmp_path / "guias" / "es" / "pagos.toml").write_text(source)
+    known = Guides("es", str(tmp_path / "guias"))
     (told,) = known.faults
     assert str(told).startswith(fault)
     assert known.get("pagos/fallas") == Guides().get("pagos/fallas")
 
 
-def test_pages_of_all_guides_and_of_one() -> None:
-    server = serve(web(), "127.0.0.1:0")
+def test_pages_of_all_guides_and_of_one(store: Store) -> None:
+    server = serve(web(store), "127.0.0.1:0")
 
     def page(path: str) -> requests.Response:
         return requests.get(server.address + path, timeout=10)
@@ -202,8 +273,11 @@ def test_pages_of_all_guides_and_of_one() -> None:
     assert "no hay una guía" in missing.text
 
 
-def test_a_guides_page_does_not_offer_what_fails_now() -> None:
-    server = serve(web("conexion_directa", "sucursal_digital"), "127.0.0.1:0")
+def test_a_guides_page_does_not_offer_what_fails_now(store: Store) -> None:
+    scope = Scope("", "sucursal_digital")
+    branch = replace(INCIDENTS[0], id="AF-20260303T1510-ffffff", scope=scope, reach=scope)
+    store.commit(Step(changes=Changes(incidents={branch.id: branch})), NOW)
+    server = serve(web(store), "127.0.0.1:0")
     try:
         text = requests.get(server.address + "/guias/conexion_directa/fallas", timeout=10).text
     finally:

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from alerts import Action, Changes, TheirCase, Touch
+from alerts import Action, Changes, IncidentState, TheirCase, Touch
 from alerts.cases import CaseBook
 from alerts.reasons import Limits
 from monitor import grounds
@@ -421,7 +421,9 @@ def test_what_people_say_is_done_and_stays_done():
     pipeline.people("resolve", incident.id, "turno", at("10:06"), changes)
     assert [decision.client_id for decision in changes.ended] == [CAST[0].nit]
     later = pipeline.judge(minute("10:05"), minute("11:30"))
-    assert not later.incidents
+    (done,) = later.incidents.values()
+    assert (done.id, done.state, done.resolved_by) == (incident.id, IncidentState.RESOLVED, "turno")
+    assert done.ended_at == at("10:30"), "it failed on after it was closed"
     assert not pipeline.incidents.alerts
 
 

@@ -121,7 +121,7 @@ def test_check_tells_of_folders_guides_and_rules_that_there_are_not(folder: Path
     ours = text.replace("[monitor]", '[monitor]\nrules = ["reglas.toml"]')
     (folder / "config.toml").write_text(f'{ours}[words]\nguides = "guias"\n')
     assert vigia(folder, "check", code=1).splitlines() == [
-        'es/pagos.toml: title: must be a text in "quotation marks"',
+        'guias/es/pagos.toml: title: must be a text in "quotation marks"',
         "rule r: guide: there is no guide 'nomina/fallas'; vigia guides list names them",
     ]
 

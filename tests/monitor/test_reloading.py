@@ -123,6 +123,40 @@ def test_sources_and_rules_come_and_go(bank: Bank) -> None:
         assert b'source="otra"' not in live.service.metrics.exposition()
 
 
+def columns(named: str) -> str:
+    return CONFIG.replace('path = "pagos.csv"', f'path = "pagos.csv"\ncolumns = {{ client_id = "{named}" }}')
+
+
+def test_a_column_that_does_not_exist_is_refused_and_all_goes_on(bank: Bank) -> None:
+    with working(bank.start()) as live:
+        first = live.service
+        (bank.folder / "config.toml").write_text(columns("nitt"))
+        with pytest.raises(ConfigError, match=r"sources\.pagos: .*there is no column 'nitt'"):
+            live.reload()
+        (bank.folder / "config.toml").write_text(
+            CONFIG.replace('path = "pagos.csv"', 'path = "pagos.csv"\ndelimiter = ";"')
+        )
+        with pytest.raises(ConfigError, match=r"sources\.pagos: .*columns\.timestamp must say which"):
+            live.reload()
+        assert live.service is first
+        (bank.folder / "config.toml").write_text(columns("client_id"))
+        live.reload()
+        assert live.service is not first
+
+
+def test_a_source_that_is_down_or_was_no_better_before_stops_no_reload(bank: Bank) -> None:
+    with working(bank.start()) as live:
+        gone = CONFIG + '[sources.lejos]\nrole = "clients"\nkind = "http"\nurl = "http://127.0.0.1:1/x"\n'
+        (bank.folder / "config.toml").write_text(gone)
+        live.reload()
+        old = live.service
+        pagos = bank.folder / "pagos.csv"
+        pagos.write_text(pagos.read_text().replace("client_id", "nit", 1))
+        (bank.folder / "config.toml").write_text(gone.replace('path = "pagos.csv"', 'path = "pagos.csv"\nlag = "1m"'))
+        live.reload()
+        assert live.service is not old
+
+
 def test_since_when_something_is_wrong_is_carried_over(bank: Bank) -> None:
     old = bank.start()
     old.cycle()

@@ -101,6 +101,7 @@ def test_a_minute_that_the_source_does_not_tell_of_is_unknown(bank: Path):
         (expect(at="5m", rule="pagos_fallidos"), "expect[0]: give exactly one of state and verdict"),
         (expect(at="90s", rule="pagos_fallidos", state="silent"), "expect[0].at: must be a whole number of minutes"),
         (expect(at="5m", rule="pagos_fallidos", estado="silent"), "expect[0].estado: no such key"),
+        (expect(at="5m", rule="pagos_fallidos", state="open"), "expect[0].state: must be 'silent', 'pending' or 'firing'"),
     ],
 )  # fmt: skip
 def test_a_wrong_test_is_told_with_its_file_and_key(bank: Path, wrong: str, what: str):

@@ -89,7 +89,16 @@ def test_each_name_that_nobody_knows_is_told_with_its_key_and_the_nearest(store:
         "config.toml: step[0].products[0]: nothing of 'Pagos' was ever seen; did you mean 'pagos'?",
         "config.toml: rests[0].on[1]: nothing of 'recaudoss' was ever seen; did you mean 'recaudos'?",
         "config.toml: maintenance[0].product: nothing of 'xyz' was ever seen",
+        "guides: nothing of pasarela_pagos was ever seen: the shipped steps that send there are not offered",
     ]
+
+
+def test_what_a_desk_calls_its_fields_is_no_product(store: Store, config: Path) -> None:
+    assert store.holdings()
+    desk = '[desks.crm]\nkind = "http"\nurl = "http://127.0.0.1/casos"\nproducts = ["pagoz"]\n'
+    desk += 'columns = { client_id = "nit", product = "producto", status = "estado", opened_at = "abierto", channel = "canal" }\n'
+    config.write_text('[monitor]\ndatabase = "sqlite:///vigia.db"\n' + CORE + desk)
+    assert [fault.key for fault in unseen(read_config(config))] == ["desks.crm.products[0]", ""]
 
 
 def test_check_says_so_and_is_content(store: Store, config: Path) -> None:
@@ -99,6 +108,13 @@ def test_check_says_so_and_is_content(store: Store, config: Path) -> None:
     said = CliRunner().invoke(app, ["check", "--connect", "--config", str(config)])
     assert "step[0].products[0]: nothing of 'Pagos' was ever seen; did you mean 'pagos'?\n" in said.stdout
     assert said.exit_code == 0
+    assert said.stdout.endswith(f": no fault, {1 + said.stdout.count(' was ever seen')} warnings\n"), (
+        "and the one of the desk"
+    )
+    said = CliRunner().invoke(app, ["check", "--config", str(config)])
+    assert said.stdout.endswith(
+        ": no fault, 1 warning; names of products and channels are looked up by --connect alone\n"
+    )
     assert [line.split(":")[1] for line in said.stderr.splitlines()] == [" desks.local"], (
         "which the state knows and it does not"
     )
@@ -130,13 +146,14 @@ where = "product IN ('pagos', 'pagoz') AND channel <> 'conexion_direta' AND clie
     assert [str(fault) for fault in unseen(read_config(config))] == [
         "r.toml: rule.fallas.where: nothing of 'pagoz' was ever seen; did you mean 'pagos'?",
         "r.toml: rule.fallas.where: nothing of 'conexion_direta' was ever seen; did you mean 'conexion_directa'?",
+        "guides: nothing of pasarela_pagos was ever seen: the shipped steps that send there are not offered",
     ]
 
 
 def test_where_the_banks_own_guides_send_people_is_looked_for_too(store: Store, config: Path) -> None:
     assert store.holdings()
     for name, text in {
-        "conexion_directa": 'contingency = ["Llame", { text = "Use la sucursal", uses = ["sucursal_digitl", "pagos"] }]\n',
+        "swift": 'contingency = [{ text = "Use la sucursal", uses = ["sucursal_digitl", "pagos"] }]\n',
         "pagos": 'client = { text = "Pague por allá", uses = ["otra_cosa"] }\n[fallas]\ntitle = "Fallas"\nsolution = ["Reintente"]\n',
         "recaudo": "",
     }.items():
@@ -147,9 +164,14 @@ def test_where_the_banks_own_guides_send_people_is_looked_for_too(store: Store, 
     config.write_text(f'{core}[words]\nguides = "guias"\n')
     said = CliRunner().invoke(app, ["check", "--connect", "--config", str(config)])
     assert [line for line in said.stdout.splitlines() if "was ever seen" in line] == [
-        "es/conexion_directa.toml: contingency[1].uses[0]: nothing of 'sucursal_digitl' was ever seen; did you mean 'sucursal_digital'?",
-        "es/pagos.toml: client.uses[0]: nothing of 'otra_cosa' was ever seen",
-        "es/recaudo.toml: nothing of 'recaudo' was ever seen; did you mean 'recaudos'?",
+        "guias/es/pagos.toml: client.uses[0]: nothing of 'otra_cosa' was ever seen",
+        "guias/es/recaudo.toml: nothing of 'recaudo' was ever seen; did you mean 'recaudos'?",
+        "guias/es/swift.toml: contingency[0].uses[0]: nothing of 'sucursal_digitl' was ever seen; did you mean 'sucursal_digital'?",
+        "guides: nothing of pasarela_pagos was ever seen: the shipped steps that send there are not offered",
     ]
-    config.write_text(core)
-    assert unseen(read_config(config)) == []
+    config.write_text(
+        f'{core}[[maintenance]]\nproduct = "pasarela_pagos"\nfrom = 2026-03-07T23:00:00-05:00\nuntil = 2026-03-08T02:00:00-05:00\n'
+    )
+    assert [fault.key for fault in unseen(read_config(config))] == ["maintenance[0].product"], (
+        "named, so nowhere no more"
+    )
