@@ -46,6 +46,9 @@ def take(act: Act, pipeline: Pipeline, store: Store, now: datetime, changes: Cha
         _let_go(act, case, pipeline, store, now, changes)
     for decision in _meant(act, pipeline, store, changes):
         _write(decision, acted(decision, act.action, act.who, act.at, case), pipeline, now, changes)
+        over = pipeline.recent.get(decision.incident_id)
+        if act.action == "restore" and over:  # it ended in between, and told nothing to what was taken back
+            changes.over += [(ours, over) for ours in pipeline.book.over(over) if ours.key == decision.key]
 
 
 class Promotions:

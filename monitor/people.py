@@ -164,7 +164,8 @@ def cases(
 ) -> list[Row]:
     """What was decided on each client's case, newest first, and how far it has come.
 
-    delivery: due, sending, sent or dead ('' where nothing is to be sent); reference: the desk's own number for it.
+    delivery: due, sending, sent or dead ('' where nothing is to be sent), of its withdrawal where it was taken back;
+    reference: the desk's own number for it.
     """
     d = t.decisions.c
     where = [

@@ -114,6 +114,19 @@ def test_tried_in_between_nothing_of_it_is_noted(failing: Bank, monkeypatch: pyt
     assert (failing.store.acts(), [row["state"] for row in told(failing)]) == (before, ["sending"])
 
 
+def test_what_comes_back_as_its_incident_ends_is_told_that_it_is_over(failing: Bank) -> None:
+    does(failing, "withdraw")
+    judged(failing)
+    does(failing, "reinstate")
+    restored = failing.store.acts()[-1]
+    failing.services[-1].judge._last_act = restored.id  # what was noted while it judged
+    live(failing, "12:04", "12:20")
+    assert desk(failing) == {"abierto": 1, "afectación superada": 1}
+    failing.services[-1].judge._last_act = restored.id - 1
+    failing.services[-1].cycle()
+    assert desk(failing) == {"afectación superada": 2}
+
+
 def test_of_a_whole_incident_those_come_back_whose_desk_does_not_know(failing: Bank) -> None:
     (incident,) = failing.store.incidents()
     does(failing, "withdraw", incident.id)
