@@ -12,7 +12,7 @@ from monitor.store import Store
 
 HIDDEN = "…"
 """What stands for a client's name or number that is not for this reader."""
-_NUMBER = re.compile(r"(?<![\w.])(?:\d{1,3}(?:[. ]\d{3}){2,4}|\d{5,15})(?:-\d)?(?!\w)")
+_NUMBER = re.compile(r"(?<![^\W_])(?<!\.)(?:\d{1,3}(?:[. ]\d{3}){2,4}|\d{5,15})(?:-\d)?(?![^\W_])")
 """What may be a NIT, in any form that people write it in."""
 _SAID = re.compile(r"(NIT\W{0,3})\d[\d. -]{3,16}\d", re.IGNORECASE)
 
