@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from alerts import Action, Changes, IncidentState, TheirCase, Touch
+from alerts import Action, Changes, TheirCase, Touch
 from alerts.cases import CaseBook
 from alerts.reasons import Limits
 from monitor import grounds
