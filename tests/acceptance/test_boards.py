@@ -265,7 +265,7 @@ def test_no_name_of_a_client_is_in_what_prometheus_holds(tower: Tower) -> None:
 def test_when_vigia_ends_that_is_told_too(tower: Tower) -> None:
     (tower.folder / "away").unlink()
     tower.process.terminate()
-    assert tower.process.wait(timeout=60) == 0
+    assert tower.process.wait(timeout=180) == 0
     until = monotonic() + 120
     while not tower.ask('ALERTS{alertname="VigiaAbsent", alertstate="firing"}'):
         assert monotonic() < until

@@ -102,4 +102,4 @@ def test_the_api_says_what_it_is_and_answers(daemon: Daemon):
 
 def test_sigterm_ends_it_with_nothing_left_over(daemon: Daemon):
     daemon.process.terminate()
-    assert daemon.process.wait(timeout=60) == 0
+    assert daemon.process.wait(timeout=180) == 0

@@ -35,7 +35,7 @@ def test_a_signal_before_it_is_up_ends_it_without_a_word(number: int, tmp_path: 
             with pipe.open("w"):
                 daemon.send_signal(number)
             # Closed: Python looks for signals between two calls, and one that comes just before it reads is seen once the read is over.
-            said = daemon.communicate(timeout=30)
+            said = daemon.communicate(timeout=120)
         finally:
             daemon.kill()
     assert (daemon.returncode, said) == (128 + number, (b"", b""))

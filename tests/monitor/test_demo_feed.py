@@ -307,7 +307,7 @@ def test_the_command_says_one_line_and_ends_when_told(path: Path) -> None:
         line = bank.stdout.readline()
         bank.send_signal(signal.SIGINT)
         bank.send_signal(signal.SIGTERM)
-        rest, errors = bank.communicate(timeout=20)
+        rest, errors = bank.communicate(timeout=120)
     assert (bank.returncode, rest, errors) == (0, "", "")
     said = re.fullmatch(r"simulated bank: (\d+) transactions up to now in .*bank\.db, [\d.]+ s\n", line)
     assert 100_000 < int(said[1]) <= len(times(path))

@@ -193,7 +193,7 @@ topics = ["transacciones"]
 security = "sasl_ssl"
 username = "vigia"
 password = "${{CLAVE}}"
-timeout = "1s"
+timeout = "{seconds}s"
 ca_file = "{ca}.pem"
 """
 CHECKED: list[tuple[dict[str, Any], str, str, str, str]] = [
@@ -226,7 +226,9 @@ def test_check_connect_tells_in_a_line_what_is_wrong_with_tls_or_the_log_in(
     with Front(cluster, tls, {"vigia": right}, **given) as front:
         if made.get("away"):
             front.drop()
-        block = SECURE.format(servers=front.servers, ca=ca or "ca")
+        block = SECURE.format(
+            servers=front.servers, ca=ca or "ca", seconds={"mute": 1, "away": 3}.get(next(iter(made), ""), 15)
+        )
         (tmp_path / "config.toml").write_text(block)
         env = {"CLAVE": password or right}
         done = CliRunner(env=env).invoke(app, ["check", "--connect", "--config", str(tmp_path / "config.toml")])
