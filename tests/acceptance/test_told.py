@@ -116,19 +116,20 @@ class Evening(Timeline):
     """The bank's payments, and who is told."""
 
     at: datetime = field(default_factory=lambda: datetime.now(UTC).replace(second=0, microsecond=0) - HISTORY * MINUTE)
+    lived: int = 0
     mail: Mailbox = field(default_factory=Mailbox)
     torre: Address = field(default_factory=Address)
     alerts: Alertmanager = field(default_factory=lambda: Alertmanager(""))
 
     def minute(self, failing: Mapping[str, float], share: float) -> list[Row]:
         """The next minute's payments: of that share of the clients in each product, of which so many fail."""
-        draw = random.Random(self.at.timestamp())
+        draw = random.Random(self.lived)  # by the minute of the evening: the same evening whenever it is
         rows: list[Row] = [
             {"timestamp": (self.at + timedelta(seconds=draw.randrange(60))).isoformat(), "product": product, "channel": channel,
              "client_id": nit, "status": "failed" if draw.random() < failing.get(product, 0) else "ok"}
             for product, channel in PRODUCTS.items() for nit in CLIENTS if draw.random() < share
         ]  # fmt: skip
-        self.at += MINUTE
+        self.at, self.lived = self.at + MINUTE, self.lived + 1
         return rows
 
     def pays(self, minutes: int, *, at_once: int = 1, share: float = 0.3, **failing: float) -> None:
