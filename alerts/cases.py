@@ -316,6 +316,11 @@ class CaseBook:
         self._incidents[incident.id] = incident
         return ending(self.decisions.around(incident.id), incident.id, self._incidents)
 
+    def back(self, incident: Incident) -> list[Decision]:
+        """Our cases of what is open anew: its own and what stood for clients in it, but not what stands for another one that fires."""
+        others = {name: other for name, other in self._incidents.items() if name != incident.id}
+        return ending(self.decisions.around(incident.id), incident.id, others)
+
     def kept(self, incident_id: str) -> list[Decision]:
         """Our cases of an incident that ended, which were not told so yet, see `kept`."""
         return kept(self.decisions.around(incident_id), incident_id, self._incidents)

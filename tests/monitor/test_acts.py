@@ -12,7 +12,7 @@ import pytest
 
 from alerts import Changes, IncidentState
 from alerts.incidents import Incidents
-from alerts.reasons import BUDGET
+from alerts.reasons import BUDGET, RETURNED
 from monitor import casework, people, spanish
 from monitor.claims import waiting
 from monitor.maintenance import Maintenance
@@ -265,6 +265,26 @@ def test_closed_by_hand_while_it_fails_its_end_is_when_it_stops_failing(failing:
     assert all(note.endswith("terminó 03/03/2026 12:08.") for note in notes(failing))
     here = people.head(failing.store, incident.id, failing.now)
     assert next(step["at"] for step in timeline(failing.store, here, ()) if step["what"] == "ended") == at("12:08")
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_reopened_the_cases_that_stand_for_it_are_told_too(failing: Bank, *, restart: bool) -> None:
+    """They were opened in what had ended half an hour before."""
+    live(failing, "12:04", "12:25")
+    live(failing, "12:25", "12:29", failing=0.8)
+    again = next(i for i in failing.store.incidents() if i.state is IncidentState.FIRING)
+    assert {d.reason for d in failing.store.decisions() if d.incident_id == again.id} == {RETURNED}
+    people.act(failing.store, "resolve", again.id, "turno", failing.now)
+    live(failing, "12:29", "12:30", failing=0.8)
+    assert all("turno cerró a mano" in note for note in notes(failing))
+    if restart:
+        failing.start()
+    people.act(failing.store, "reopen", again.id, "turno", failing.now)
+    live(failing, "12:30", "12:31", failing=0.8)
+    assert desk(failing) == {"abierto": 3}
+    assert all("se reabrió" in note for note in notes(failing))
+    live(failing, "12:31", "12:45")
+    assert desk(failing) == {"afectación superada": 3}
 
 
 def notes(bank: Bank) -> list[str]:
