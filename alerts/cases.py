@@ -270,6 +270,7 @@ class CaseBook:
         """Decisions of an incident that was merged go on under its parent; what it has decided for a client itself comes first."""
         for decision in self.decisions.leave(merged.id):
             self.note(replace(decision, incident_id=merged.parent_id), changes)
+        self.decisions.forget(merged.id)
 
     def _first(self, case: TheirCase, incident: Incident, client: str) -> Decision | None:
         """What was decided in an incident that has the better claim to what they said before this one began, see `of_before`."""
