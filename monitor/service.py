@@ -120,6 +120,7 @@ class Service:
         self.notices.begin()
         for intake in self._intakes.values():
             while (arrived := self._poll(intake)) is not None:
+                self.hearing.begin(self._intakes)  # one by one: who was not asked yet is not silent
                 self._step([arrived])
                 if arrived.drained:
                     break
@@ -291,6 +292,8 @@ class Service:
 
     def fetch(self, name: str) -> None:
         """Poll a source until it is drained, and hand what it brings to the judging thread."""
+        if name in self._asking:
+            return  # a poll of before a pause hangs still: two would each hand over the same rows
         self._asking.add(name)
         try:
             self._drain(name)
