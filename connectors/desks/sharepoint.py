@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from connectors import Batch, Case, Cursor, SourceError, answers
+from connectors import Batch, Case, Cursor, SourceError, answers, listed
 from connectors.delta import Delta
 from connectors.fields import Fields, no_case
 from connectors.login import GRAPH, microsoft
@@ -96,11 +96,9 @@ class Sharepoint:
         """The id of the first item with our key, or None."""
         quoted = key.replace("'", "''")
         params = {"$filter": f"fields/{self.fields.key} eq '{quoted}'", "$expand": f"fields($select={self.fields.key})"}
-        body = self.session.ask("GET", self._items, params=params, headers=UNINDEXED).body
-        found = answers.objects(body, "value", self.session.shown)
         ours = (
             answers.needed(item, "id", self.session.shown)
-            for item in found
+            for item in listed.rows(self.session, self._items, params, UNINDEXED)
             if answers.reached(item, f"fields.{self.fields.key}") == key
         )
         return min(ours, key=lambda id_: (len(id_), id_), default=None)

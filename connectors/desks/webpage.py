@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta
-from urllib.parse import urljoin
 
 from connectors import Batch, Case, Cursor, Reject, SourceError
-from connectors.addresses import shown
+from connectors.addresses import joined, shown
 from connectors.browser import Browser
 from connectors.changed import changed
 from connectors.fields import FORM, PRESENT, Fields, no_case
@@ -65,8 +64,11 @@ class Webpage:
             raise ValueError("fields: must say which field of the form takes our key: fields.key")
         self.url, self._next, self._form, self._change = url, next, form, change
         self.reads_only = "" if form else "the block has no `form`"
-        way_in = Login(urljoin(url, login), {user_field: username}, (username, password)) if login else None
+        way_in = Login(joined(url, login), {user_field: username}, (username, password)) if login else None
         self._browser = Browser(self.session, way_in)
+        self._opened: set[str] = (
+            set()
+        )  # what led on to a page, as forms do that were taken: not sent again at every try
         self.fields = Fields(reads={"case_id": number}, writes={}, given=columns, key=key, nested=False)
         sent = {name: theirs for name, theirs in (fields or {}).items() if name != "key"}
         taken = (fields or {}).get("key", key)
@@ -82,32 +84,28 @@ class Webpage:
     def open(self, case: Case) -> str:
         """The number of the case with this key, looked up before the form is sent."""
         if not self._form:
-            raise SourceError(
-                f"{self.session.shown}: is read-only: give the form that opens a case", permanent=True, fault="refused"
-            )
+            raise self._read_only("opens")
         with turn(self.session.shown, case.key):
             found = self._find(case.key)
             for _ in range(TIMES):
-                if found is None:
-                    answer = self._browser.send(urljoin(self.url, self._form), self._sent.opening(case))
+                if found is None and case.key not in self._opened:
+                    answer = self._browser.send(joined(self.url, self._form), self._sent.opening(case))
                     found = self._find(case.key)
                     if answer:
+                        self._opened |= {case.key} if answer.place else set()
                         break
         if found is None:
             raise SourceError(
                 f"{self.session.shown}: what the form opened is not in the table by its {self._key!r}",
                 fault="unreadable",
             )
+        self._opened.discard(case.key)
         return found[self._number]
 
     def update(self, case: Case) -> None:
         """Send the form that changes the case with this key."""
         if not self._change:
-            raise SourceError(
-                f"{self.session.shown}: is read-only: give the form that changes a case",
-                permanent=True,
-                fault="refused",
-            )
+            raise self._read_only("changes")
         found = self._find(case.key)
         if found is None:
             raise no_case(self.session.shown, case.key)
@@ -133,7 +131,7 @@ class Webpage:
         said = [f"{self.session.shown}: {len(rows)} rows"]
         if self._form:
             names = [name for name in (*self._taken, "key") if name != "note"]  # of a case that is over
-            fits(self._browser, urljoin(self.url, self._form), self._sent, names, OPENING)
+            fits(self._browser, joined(self.url, self._form), self._sent, names, OPENING)
             said.append("the form that opens a case has what is sent")
         if self._change:
             ours = [row for row in rows if re.match(FORM, row.get(self._key, ""))]
@@ -145,8 +143,12 @@ class Webpage:
                 )
         return "; ".join(said)
 
+    def _read_only(self, what: str) -> SourceError:
+        words = f"{self.session.shown}: is read-only: give the form that {what} a case"
+        return SourceError(words, permanent=True, fault="refused")
+
     def _changes(self, row: dict[str, str]) -> str:
-        return urljoin(self.url, self._change.replace("{}", row[self._number]))
+        return joined(self.url, self._change.replace("{}", row[self._number]))
 
     def _shows(self, row: dict[str, str], case: Case, *, moved: bool) -> bool:
         """Whether a row says what the form has sent."""
@@ -180,7 +182,7 @@ class Webpage:
                 elif len(row) > 1:  # one cell alone says something about the table
                     why = f"has {len(row)} cells, and the table {len(heads)} headings"
                     rejects.append(Reject(f"{shown(url)}: row {len(found) + len(rejects) + 1}", why))
-            url = urljoin(url, page.links.get(self._next, "")) or url
+            url = joined(url, page.links.get(self._next, "")) or url
         return found, rejects
 
     def _table(self, page: Markup) -> tuple[list[str], list[list[str]]]:
