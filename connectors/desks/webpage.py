@@ -66,9 +66,7 @@ class Webpage:
         self.reads_only = "" if form else "the block has no `form`"
         way_in = Login(joined(url, login), {user_field: username}, (username, password)) if login else None
         self._browser = Browser(self.session, way_in)
-        self._opened: set[str] = (
-            set()
-        )  # what led on to a page, as forms do that were taken: not sent again at every try
+        self._opened: set[str] = set()  # keys with which a form was taken
         self.fields = Fields(reads={"case_id": number}, writes={}, given=columns, key=key, nested=False)
         sent = {name: theirs for name, theirs in (fields or {}).items() if name != "key"}
         taken = (fields or {}).get("key", key)
@@ -90,15 +88,17 @@ class Webpage:
             for _ in range(TIMES):
                 if found is None and case.key not in self._opened:
                     answer = self._browser.send(joined(self.url, self._form), self._sent.opening(case))
+                    if answer and answer.place not in (
+                        "",
+                        self._form,
+                    ):  # on to a page: it was taken, and is not sent at every try
+                        self._opened.add(case.key)
                     found = self._find(case.key)
                     if answer:
-                        self._opened |= {case.key} if answer.place else set()
                         break
         if found is None:
-            raise SourceError(
-                f"{self.session.shown}: what the form opened is not in the table by its {self._key!r}",
-                fault="unreadable",
-            )
+            words = f"{self.session.shown}: what the form opened is not in the table by its {self._key!r}"
+            raise SourceError(words, fault="unreadable")
         self._opened.discard(case.key)
         return found[self._number]
 
@@ -119,11 +119,10 @@ class Webpage:
                 return
             if answer:
                 break
-        raise SourceError(
-            f"{self.session.shown}: the form was sent, and the row of case {found[self._number]} is as it was before",
-            permanent=True,
-            fault="refused",
+        words = (
+            f"{self.session.shown}: the form was sent, and the row of case {found[self._number]} is as it was before"
         )
+        raise SourceError(words, permanent=True, fault="refused")
 
     def check(self) -> str:
         """How many rows there are, and whether the forms fit; the one that changes a case is of one of ours, or of the last there is."""
