@@ -193,8 +193,5 @@ class Webpage:
             raise SourceError(f"{self.session.shown}: the page has no table", fault="unreadable")
         there = "; ".join(", ".join(table[0]) for table in page.tables if table)
         named = ", ".join(sorted(wanted))
-        raise SourceError(
-            f"{self.session.shown}: no table has the headings {named}; there is: {there}",
-            permanent=True,
-            fault="unreadable",
-        )
+        words = f"{self.session.shown}: no table has the headings {named}; there is: {there}"
+        raise SourceError(words, permanent=True, fault="unreadable")
