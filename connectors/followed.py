@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os
 from dataclasses import dataclass, field
 from datetime import timedelta
 from fnmatch import fnmatch
@@ -83,6 +84,13 @@ class Followed:
             return [self.path]
         if not glob.has_magic(self.path):
             raise SourceError(f"{Path(self.path)}: there is no such file", fault="unreachable")
+        folder = next(folder for folder in Path(self.path).parents if not glob.has_magic(str(folder)))
+        try:
+            os.scandir(folder).close()  # glob passes over what may not be listed, as if nothing lay there
+        except (FileNotFoundError, NotADirectoryError):
+            pass
+        except OSError as error:
+            raise SourceError(f"{folder}: cannot be listed: {error.strerror}", fault="refused") from error
         return sorted(found for found in glob.iglob(self.path, recursive=True) if not Path(found).is_dir())  # noqa: PTH207 - absolute
 
     @staticmethod
