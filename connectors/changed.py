@@ -19,10 +19,9 @@ def changed(
     place: str,
     rejects: Sequence[Reject] = (),
 ) -> Batch:
-    """The rows that are new or other than the last time; `names`: of each, always the same (of rows with one name the last counts);
-    rejects: what could not be read, told once.
+    """The rows that are new or other than the last time. `names`: of each, always the same; of rows with one name the last counts.
 
-    The cursor holds a digest of every row: for lists of some thousand.
+    rejects: what could not be read, told once. The cursor holds a digest of every row: for lists of some thousand.
     """
     wrong = {digest([one.where, one.why]): one for one in rejects}
     told: Sequence[str] = (cursor or {}).get("wrong", ())
