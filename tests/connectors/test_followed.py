@@ -263,3 +263,13 @@ def test_a_path_that_cannot_be_looked_at_is_told(tmp_path: Path, name: str) -> N
     for act in (source.check, lambda: source.poll(None, NOW, None)):
         with pytest.raises(SourceError, match=r"File name too long$"):
             act()
+
+
+@pytest.mark.parametrize("act", ["check", "poll"])
+def test_a_pattern_in_a_folder_that_is_not_there_vouches_for_nothing(tmp_path: Path, act: str) -> None:
+    source = File(path=str(tmp_path / "trasacciones" / "*" / "*.csv"))
+    with pytest.raises(SourceError, match=r"trasacciones: there is no such folder$"):
+        source.check() if act == "check" else source.poll(None, NOW, None)
+    (tmp_path / "trasacciones").mkdir()
+    assert source.check().endswith("no file matches yet")
+    assert source.poll(None, NOW, None).drained
