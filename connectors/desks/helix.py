@@ -77,7 +77,7 @@ class Helix:
     ) -> None:
         try:
             there = ZoneInfo(zone)
-        except (ZoneInfoNotFoundError, ValueError) as error:
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
             raise ValueError(f"zone: {zone!r} is not a time zone") from error
         if page_size < 1:
             raise ValueError("page_size: must be at least 1")

@@ -924,6 +924,7 @@ def test_what_is_wrong_in_an_inner_block_is_told_with_its_key(bench: Bench) -> N
             "user: must be the id",
         ),
         (Helix, {"username": "a", "password": "b", "zone": "Bogota"}, "zone: 'Bogota' is not a time zone"),
+        (Helix, {"username": "a", "password": "b", "zone": "America"}, "zone: 'America' is not a time zone"),
         (
             Bizagi,
             {"process": "p", "client_id": "a", "client_secret": ""},
