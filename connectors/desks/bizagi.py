@@ -137,20 +137,19 @@ class Bizagi:
         where = {"$filter": f"{self.fields.key} eq '{quoted}'"}
         rows = (_flat(row) for row in listed.rows(self.session, self._cases, where))
         # Whoever does not know the filter answers with all cases.
-        return min(
-            (row for row in rows if row.get(self.fields.key) == key),
-            key=lambda row: int(answers.needed(row, "id", self.session.shown)),
-            default=None,
-        )
+        ours = (row for row in rows if row.get(self.fields.key) == key)
+        named = ((answers.needed(row, "id", self.session.shown), row) for row in ours)
+        return min(named, key=lambda one: (len(one[0]), one[0]), default=(None, None))[1]
 
 
 def _flat(row: dict[str, Any]) -> dict[str, Any]:
     """A case with its attributes beside its properties."""
     about = {name: value for name, value in row.items() if name != "parameters" and not name.startswith("@")}
+    found = row.get("parameters")
     return about | {
         one["xpath"]: one.get("value")
-        for one in row.get("parameters") or ()
-        if isinstance(one, dict) and "xpath" in one
+        for one in (found if isinstance(found, list) else ())
+        if isinstance(one, dict) and isinstance(one.get("xpath"), str)
     }
 
 

@@ -96,6 +96,23 @@ def test_what_a_tool_does_not_show_by_our_key_is_opened_once(tool: Tool) -> None
     assert len(opened) == 1
 
 
+@pytest.mark.parametrize("tool", ["bizagi"], indirect=True)
+@pytest.mark.parametrize(
+    "odd", [{"parameters": 1.5}, {"parameters": [{"xpath": {}}]}, {"id": "a-7", "VigiaKey": CASE.key}]
+)
+def test_a_case_of_another_form_is_no_fault_of_ours(tool: Tool, odd: dict[str, Any]) -> None:
+    opened = desk(tool).open(CASE)
+    real = tool.fake.listed
+
+    def listed_(asked: Asked) -> Said:
+        said = real(asked)
+        said.body["value"] = [{"id": 99, "caseNumber": "RC-9"} | odd, *said.body["value"]]
+        return said
+
+    tool.fake.listed = listed_
+    assert desk(tool).open(CASE) == opened
+
+
 def test_a_tool_that_shows_neither_number_nor_case_gets_one() -> None:
     with FakeApi() as api:
         api.idempotent = False
