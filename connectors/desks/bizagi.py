@@ -9,6 +9,7 @@ from typing import Any
 from connectors import Batch, Case, Cursor, Reject, SourceError, answers, listed
 from connectors.fields import Fields, no_case
 from connectors.login import credentials
+from connectors.once import Once
 from connectors.pages import Pages
 from connectors.session import Session
 from connectors.since import Since
@@ -58,7 +59,7 @@ class Bizagi:
         self.again, self._process = again, f"{url}/odata/data/processes({process})"
         self._cases = f"{self._process}/cases"
         self._new = Since(f"$filter={CREATED} ge {{}}", CREATED, "iso", overlap)
-        self._opened: set[str] = set()  # what it does not show by our key is not opened again at every try
+        self._once = Once(self.session.shown)
         self._pages = Pages(self.session, self._cases, rows="value", next="@odata.nextLink")
 
     def poll(self, cursor: Cursor | None, now: datetime, since: datetime | None) -> Batch:
@@ -96,16 +97,15 @@ class Bizagi:
         """The number of the case with this key, looked up before it is started."""
         with turn(self.session.shown, case.key):
             found = self._read(case.key)
-            if found is None and case.key not in self._opened:
-                sent = _parameters(self.fields.opening(case))
-                self.session.ask("POST", f"{self._process}/start", body=sent, repeat=False)
-                self._opened.add(case.key)
+            if found is None:
+                sent, where = _parameters(self.fields.opening(case)), f"{self._process}/start"
+                self._once.send(case.key, lambda: self.session.ask("POST", where, body=sent, repeat=False))
                 found = self._read(case.key)
         if found is None:
             raise SourceError(
                 f"{self.session.shown}: what was started is not found by {self.fields.key!r}", fault="unreadable"
             )
-        self._opened.discard(case.key)
+        self._once.found(case.key)
         return answers.needed(found, "caseNumber", self.session.shown)
 
     def update(self, case: Case) -> None:

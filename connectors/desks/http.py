@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from connectors import Case, SourceError, answers
 from connectors.fields import PRESENT, WRITTEN, no_case
+from connectors.once import Once
 from connectors.session import Session
 from connectors.tls import Tls
 from connectors.turns import turn
@@ -72,7 +73,7 @@ class Http:
             user=user, password=password, headers=headers, tls=Tls(ca_file, cert_file, key_file, key_password), timeout=timeout,
         )  # fmt: skip
         self.url, self.number, self.find, self.rows = url.rstrip("/"), number, find, rows
-        self._opened: set[str] = set()  # what it does not show by our key is not opened again at every try
+        self._once = Once(self.session.shown)
 
     def open(self, case: Case) -> str:
         """The tool's number of the case with this key, made if it was not there."""
@@ -82,10 +83,14 @@ class Http:
             # Not repeated at once: a tool that knows no Idempotency-Key is asked for the case before it gets another.
             with turn(self.session.shown, case.key):
                 found = self._read(case.key)
-                if found is None and case.key not in self._opened:
-                    found = self.session.ask(
-                        "POST", self.url, body=sent, headers=named, accept=EXISTS, repeat=False
-                    ).body  # fmt: skip
+                if found is None:
+                    answer = self._once.send(
+                        case.key,
+                        lambda: self.session.ask(
+                            "POST", self.url, body=sent, headers=named, accept=EXISTS, repeat=False
+                        ),
+                    )
+                    found = answer and answer.body
         else:
             named["If-None-Match"] = "*"
             found = self.session.ask("PUT", self._at(case.key), body=sent, headers=named, accept=EXISTS).body
@@ -94,12 +99,12 @@ class Http:
             found = self._read(case.key)
             number = answers.reached(found, self.number)
         if number in (None, ""):
-            self._opened |= {case.key} if self.find else set()
             raise SourceError(
                 f"{self.session.shown}: its case has no {self.number!r}: {answers.names(found)}",
                 permanent=True,
                 fault="unreadable",
             )
+        self._once.found(case.key)
         return str(number)
 
     def update(self, case: Case) -> None:

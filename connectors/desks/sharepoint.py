@@ -8,6 +8,7 @@ from connectors import Batch, Case, Cursor, SourceError, answers, listed
 from connectors.delta import Delta
 from connectors.fields import Fields, no_case
 from connectors.login import GRAPH, microsoft
+from connectors.once import Once
 from connectors.session import Session
 from connectors.turns import turn
 
@@ -50,6 +51,7 @@ class Sharepoint:
         login = microsoft(tenant, client_id, client_secret, url, token_url)
         self._items = f"{url}/sites/{site}/lists/{list}/items"
         self.session = Session(self._items, login=login, timeout=timeout)
+        self._once = Once(self.session.shown)
         read = {ours: f"fields.{theirs}" if theirs else "" for ours, theirs in (columns or {}).items()}
         self.fields = Fields(reads=READS, writes=WRITES, given=columns, key=key, statuses=statuses)
         self._shown = Fields(reads=READS, writes={}, given=read, key=f"fields.{key}")
@@ -70,13 +72,15 @@ class Sharepoint:
             found = self._read(case.key)
             if found is None:
                 sent = {"fields": self.fields.opening(case)}
-                found = str(
-                    answers.reached(self.session.ask("POST", self._items, body=sent, repeat=False).body, "id") or ""
+                answer = self._once.send(
+                    case.key, lambda: self.session.ask("POST", self._items, body=sent, repeat=False)
                 )
+                found = str(answers.reached(answer and answer.body, "id") or "")
         if not found:
             raise SourceError(
                 f"{self.session.shown}: the item that was made has no 'id'", permanent=True, fault="unreadable"
             )
+        self._once.found(case.key)
         return found
 
     def update(self, case: Case) -> None:

@@ -13,6 +13,7 @@ from connectors.fields import OURS, no_case
 from connectors.letters import LONGEST, Letters, letter
 from connectors.login import GRAPH, microsoft
 from connectors.markup import Markup
+from connectors.once import Once
 from connectors.refreshed import Refreshed
 from connectors.session import Session
 from connectors.turns import turn
@@ -65,6 +66,7 @@ class Teams:
         self._refreshed = Refreshed(login, refresh_token, token_file) if refresh_token else None
         self._messages = f"{url}/teams/{team}/channels/{channel}/messages"
         self.session = Session(self._messages, login=login, timeout=timeout)
+        self._once = Once(self.session.shown)
         self._letters, self._done, self._user = Letters(extract), done or ["✅"], user
         self.reads_only = "" if refresh_token else "the block has no `refresh_token`"
         self._delta = Delta(
@@ -81,12 +83,16 @@ class Teams:
         with turn(self.session.shown, case.key):
             found = self._read(case)
             if found is None:
-                answer = self.session.ask("POST", self._messages, body=_written(case), repeat=False)
-                found = str(answers.reached(answer.body, "id") or "")
+                sent = _written(case)
+                answer = self._once.send(
+                    case.key, lambda: self.session.ask("POST", self._messages, body=sent, repeat=False)
+                )
+                found = str(answers.reached(answer and answer.body, "id") or "")
         if not found:
             raise SourceError(
                 f"{self.session.shown}: the message that was written has no 'id'", permanent=True, fault="unreadable"
             )
+        self._once.found(case.key)
         return found
 
     def update(self, case: Case) -> None:

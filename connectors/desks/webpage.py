@@ -9,10 +9,12 @@ from connectors import Batch, Case, Cursor, Reject, SourceError
 from connectors.addresses import joined, shown
 from connectors.browser import Browser
 from connectors.changed import changed
+from connectors.exchange import Answer
 from connectors.fields import FORM, PRESENT, Fields, no_case
 from connectors.forms import CHANGING, OPENING, fits
 from connectors.login import Login
 from connectors.markup import Markup
+from connectors.once import Once
 from connectors.session import Session
 from connectors.turns import turn
 
@@ -66,7 +68,7 @@ class Webpage:
         self.reads_only = "" if form else "the block has no `form`"
         way_in = Login(joined(url, login), {user_field: username}, (username, password)) if login else None
         self._browser = Browser(self.session, way_in)
-        self._opened: set[str] = set()  # keys with which a form was taken
+        self._once = Once(self.session.shown)
         self.fields = Fields(reads={"case_id": number}, writes={}, given=columns, key=key, nested=False)
         sent = {name: theirs for name, theirs in (fields or {}).items() if name != "key"}
         taken = (fields or {}).get("key", key)
@@ -83,23 +85,19 @@ class Webpage:
         """The number of the case with this key, looked up before the form is sent."""
         if not self._form:
             raise self._read_only("opens")
+        form, sent = joined(self.url, self._form), self._sent.opening(case)
         with turn(self.session.shown, case.key):
             found = self._find(case.key)
             for _ in range(TIMES):
-                if found is None and case.key not in self._opened:
-                    answer = self._browser.send(joined(self.url, self._form), self._sent.opening(case))
-                    if answer and answer.place not in (
-                        "",
-                        self._form,
-                    ):  # on to a page: it was taken, and is not sent at every try
-                        self._opened.add(case.key)
+                if found is None:
+                    answer = self._once.send(case.key, lambda: self._browser.send(form, sent), self._taken_by)
                     found = self._find(case.key)
                     if answer:
                         break
         if found is None:
             words = f"{self.session.shown}: what the form opened is not in the table by its {self._key!r}"
             raise SourceError(words, fault="unreadable")
-        self._opened.discard(case.key)
+        self._once.found(case.key)
         return found[self._number]
 
     def update(self, case: Case) -> None:
@@ -141,6 +139,10 @@ class Webpage:
                     "so has the one that changes it" if rows else "the one that changes it is seen with a first case"
                 )
         return "; ".join(said)
+
+    def _taken_by(self, answer: Answer | None) -> bool:
+        """Whether a form was taken: it leads on to a page then, and not to itself."""
+        return answer is not None and answer.place not in ("", self._form)
 
     def _read_only(self, what: str) -> SourceError:
         words = f"{self.session.shown}: is read-only: give the form that {what} a case"
