@@ -7,10 +7,11 @@ series' own.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
-from detectors.counts import above, below
+from detectors.counts import LEAST, above, below
 from rules import Bools, Floats, Ints
 from rules.levels import STEP
 
@@ -68,9 +69,9 @@ NOTHING = Entries(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0), np.
 class Found:
     """What a scan says of each place and minute that was asked for; arrays as long as the questions.
 
-    tail: of the most unlikely window (-log10), near: of the most unlikely short one, rate: hits of trials in the former; start: where the
-    latter begins if it tells enough, else the former: what ended an hour ago is not the onset of what began now; lasting: more than a
-    blip, and still going on.
+    tail: of the most unlikely window (-log10), near: of the most unlikely short one, rate: hits of trials in the former; start: the minute
+    with which it most likely began, not long before the latter if it tells enough: what ended an hour ago is not the onset of what began
+    now; lasting: more than a blip, and still going on.
     """
 
     tail: Floats
@@ -104,9 +105,6 @@ def _looked(
     key = entries.place * STEP + entries.minute
     sums = [np.append(0.0, np.cumsum(column)) for column in (entries.hits, entries.expected, entries.of)]
     r = shape[entries.place[asked]]
-    # From each entry on, the first with a hit; what is asked of has one.
-    where = np.where(entries.hits > 0, np.arange(len(key)), len(key) - 1)
-    struck = np.minimum.accumulate(where[::-1])[::-1]
 
     def window(length: int, of: Ints = asked) -> tuple[Ints, Floats, Floats, Floats]:
         first = np.searchsorted(key, key[of] - length + 1)
@@ -114,10 +112,11 @@ def _looked(
         return first, hits, np.maximum(expected, 1e-9), trials
 
     best, near, rate = np.zeros((3, len(asked)))
-    start, late = entries.minute[asked].copy(), entries.minute[asked].copy()
+    start = entries.minute[asked]
+    long = np.full(len(asked), NEAR)
     beyond: dict[int, Bools] = {}
     for length in LENGTHS:
-        first, hits, expected, of = window(length)
+        _, hits, expected, of = window(length)
         worth = np.flatnonzero((hits >= least) & (hits >= ratio * expected) & (hits - expected >= change * of))
         if not len(worth):
             continue
@@ -126,16 +125,14 @@ def _looked(
         beyond[length] = found > tail
         better = found > best
         if length <= NEAR:
-            late = np.where(better, entries.minute[struck[first]], late)
             near = np.maximum(near, found)
-        best = np.where(better, found, best)
-        start = np.where(better, entries.minute[struck[first]], start)
+        best, long = np.where(better, found, best), np.where(better, length, long)
         rate = np.where(better, hits / np.maximum(of, 1), rate)
-    start = np.where(near > tail, late, start)
     lasting = np.zeros(len(asked), bool)
     worst = np.flatnonzero(best > tail)
     if not len(worst):
         return Found(best, near, start, rate, lasting)
+    start[worst] = _starts(entries, asked[worst], r[worst], np.where(near > tail, NEAR, long)[worst])
     recent = {length: window(length, asked[worst]) for length in RECENT}
     for length, wide in beyond.items():
         now = np.flatnonzero(wide[worst])
@@ -152,6 +149,41 @@ def _looked(
         beyond[length] = np.isin(np.arange(len(asked)), worst[now])
     lasting[worst] = _lasting(entries, asked[worst], r[worst], {length: wide[worst] for length, wide in beyond.items()})
     return Found(best, near, start, rate, lasting)
+
+
+def _starts(entries: Entries, asked: Ints, r: Floats, wide: Ints) -> Ints:
+    """The minute with which it most likely began that shows in a window so many minutes long: less far back than the next longer one."""
+    start = entries.minute[asked]
+    for length, longer in pairwise((*LENGTHS, REACH)):
+        at = np.flatnonzero(wide == length)
+        start[at] = entries.minute[begun(entries, asked[at], r[at], longer)]
+    return start
+
+
+def begun(entries: Entries, asked: Ints, r: Floats, reach: int) -> Ints:
+    """The entry with which it most likely began, of the last `reach` minutes before each entry `asked`. r: of each of them.
+
+    The change point of greatest likelihood (Hinkley, Inference about the change-point in a sequence of random variables, 1970): what
+    each minute was expected to have before it, one rate of its own from it on. What stands before it and is too much for an everyday
+    minute belongs to it: it began in the midst of a minute, or slowly.
+    """
+    key = entries.place * STEP + entries.minute
+    step = np.arange(min(reach, len(key)))
+    back = asked[:, None] - step
+    there = back >= np.searchsorted(key, key[asked] - reach + 1)[:, None]
+    hits, expected, of = (np.where(there, a[back], 0) for a in (entries.hits, entries.expected, entries.of))
+    usual = np.clip(expected / np.maximum(of, 1), LEAST, 1 - LEAST)
+    plain = (hits * np.log(usual) + (of - hits) * np.log1p(-usual)).cumsum(axis=1)
+    had, among = hits.cumsum(axis=1), of.cumsum(axis=1)
+    rate = np.clip(had / np.maximum(among, 1), LEAST, 1 - LEAST)
+    found = had * np.log(rate) + (among - had) * np.log1p(-rate) - plain
+    first = np.where(hits > 0, found, -np.inf).argmax(axis=1)
+    # Of a minute in the midst of which it begins, any number of hits is as likely as another.
+    odd = step <= first[:, None]
+    row, at = np.nonzero((hits > 0) & ~odd)
+    odd[row, at] = above(hits[row, at], np.maximum(expected[row, at], 1e-9), r[row]) > np.log10(1 + of[row, at])
+    first = np.where(odd.all(axis=1), len(step), odd.argmin(axis=1)) - 1
+    return np.asarray(asked - first)
 
 
 def _lasting(entries: Entries, asked: Ints, r: Floats, beyond: dict[int, Bools]) -> Bools:

@@ -127,6 +127,20 @@ def test_its_first_bad_minute_is_told_near_where_it_began():
     assert all(5 * HOUR - 5 <= m <= 5 * HOUR + 5 for m in onset)
 
 
+@pytest.mark.parametrize("rate", [8.0, 20.0, 80.0])
+def test_what_fails_sharply_is_told_from_its_own_minute_where_some_always_fail(rate):
+    """At a healthy minute of everyday failures it does not begin, however soon it is found."""
+    for seed in range(4):
+        frame = (
+            Traffic(5 * HOUR + 4, rate=rate, usual=0.01, seed=seed, pairs=PAIRS[:1])
+            .fails(5 * HOUR, 6 * HOUR, 0.95)
+            .at()
+        )
+        said = judged(excess(), frame)
+        first = next(m for m in breaches(said)[WEB] if m >= START + 5 * HOUR)
+        assert said[WEB, first][1] == START + 5 * HOUR, seed
+
+
 def test_it_is_over_soon_after_its_end():
     minutes = found(Traffic(8 * HOUR, rate=5).fails(5 * HOUR, 6 * HOUR, 0.6).at())
     assert 6 * HOUR - 1 <= minutes[-1] <= 6 * HOUR + 15

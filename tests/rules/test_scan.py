@@ -71,6 +71,33 @@ def test_the_start_is_a_minute_with_something_in_it():
     assert asked(of).rate[-1] == pytest.approx(0.9)
 
 
+@pytest.mark.parametrize(("share", "of"), [(0.95, 480), (0.5, 240), (0.2, 960), (0.95, 24)])
+@pytest.mark.parametrize("bad", [1, 2, 3, 5, 8, 20])
+def test_no_minute_as_healthy_as_any_other_is_its_start(share, of, bad):
+    everyday = [float(max(1, of // 100))] * 60
+    found = asked(series([*everyday, *[of * share] * bad], of=of, rate=0.01))
+    assert {int(start) - BEGIN for start, tail in zip(found.start[60:], found.tail[60:], strict=True) if tail > 5} == {
+        60
+    }
+
+
+def test_it_starts_with_the_minute_in_the_midst_of_which_it_begins():
+    for part in (0.1, 0.5, 0.9):
+        hits = [5.0] * 60 + [np.round(480 * part)] + [460.0] * 2
+        assert asked(series(hits, of=480, rate=0.01)).start[-1] == BEGIN + 60
+
+
+def test_it_starts_where_it_is_first_too_much_though_it_grows_slowly():
+    hits = [5.0] * 60 + [20.0, 40.0, 80.0, 160.0, 320.0]
+    assert asked(series(hits, of=480, rate=0.01)).start[-1] == BEGIN + 60
+
+
+def test_a_start_between_two_lengths_of_windows_is_found():
+    """It shows in a window of ten minutes, and began twelve ago."""
+    hits = [0.0] * 60 + [3.0] * 12
+    assert asked(series(hits)).start[-1] == BEGIN + 60
+
+
 def test_places_do_not_see_each_other():
     calm, bad = [(m, 0, 0.4, 20) for m in range(60)], [(m, 10, 0.4, 20) for m in range(60)]
     found = asked(entries(calm, bad, calm))
