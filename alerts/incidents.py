@@ -55,7 +55,7 @@ def _key(scope: Scope, started_at: datetime, nth: int) -> str:
 
 Shares = tuple[tuple[str, str, float], ...]
 Onset = Callable[[Signal, datetime], datetime]
-"""The first bad minute of an alert that fires, which may lie later than the start of its first breaching window."""
+"""The first bad minute of an alert that fires: not always the start of its first breaching window."""
 
 
 class Incidents:
@@ -241,11 +241,11 @@ class Incidents:
             failed = min(over.resolved_at or since, self.alerts.last_breach(over.id, since))
             if since <= failed + ONSET and same_cause(over, self.alerts.of(over.id), self.hints, signal, since):
                 return over
+        since = self.onset(signal, since)
         found = kin(
             self.open.values(), self.alerts, self.hints, signal, since, lambda: self._leans(signal.scope, since)
         )
         if not found:
-            since = self.onset(signal, since)
             incident = Incident(
                 id=incident_key(signal.scope, since, self.taken), scope=signal.scope, reach=signal.scope, kind=worst(signal.ways),
                 severity=signal.spec.severity, state=IncidentState.FIRING, started_at=since, detected_at=detected_at,

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from math import nan
 
 import numpy as np
@@ -21,10 +22,11 @@ from monitor.calendar import Calendar
 from monitor.doubts import Doubts
 from monitor.impacts import Impacts
 from monitor.maintenance import Declared
+from monitor.onset import onset
 from monitor.portfolio import Portfolio
 from monitor.spans import Span, sure
 from monitor.windows import Windows, minute_of, time_of
-from rules import CLASSES, Bools, Rule, Scope, Verdict, Verdicts, Way
+from rules import Bools, Rule, Scope, Verdict, Verdicts, Way
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ class Pipeline:
     ) -> None:
         self.rules, self.windows, self.calendar, self.lateness = rules, windows, calendar, lateness
         self.incidents = incidents or Incidents()
-        self.incidents.onset = self._onset
+        self.incidents.onset = partial(onset, windows)
         self.incidents.unknown = self._unknown
         self._dark: tuple[int, dict[Scope, int]] = (0, {})
         self.incidents.hints = {rule.spec.name for rule in rules if getattr(rule, "hint", False)}
@@ -223,19 +225,6 @@ class Pipeline:
             before = np.append(-(1 << 40), frame.minute[rows[:-1]])[: len(rows)]
             telling[rows[before + 1 - newest < keep]] = True
         return telling
-
-    def _onset(self, signal: Signal, since: datetime) -> datetime:
-        """The first minute of a long window that is at least half as bad as the whole of it."""
-        grain = signal.spec.grain
-        bad = sorted(way for way in signal.ways if way in CLASSES)
-        if grain.minutes == 1 or not bad:
-            return since
-        start, end = minute_of(since), minute_of(signal.at)
-        frame = self.windows.frame(replace(grain, minutes=1), ["total", *bad], [], start, end)
-        rows = np.array([scope == signal.scope for scope in frame.scopes], dtype=bool)[frame.series]
-        total, hurt = frame.columns["total"][rows], sum(frame.columns[way][rows] for way in bad)
-        worse = np.flatnonzero((hurt > 0) & (hurt * total.sum() >= total * np.sum(hurt) / 2))
-        return time_of(int(frame.minute[rows][worse[0]])) if len(worse) else since
 
     def _show(self, said: Sequence[tuple[Rule, Verdicts]]) -> None:
         for rule, verdicts in said:

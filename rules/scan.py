@@ -30,6 +30,8 @@ what may hide in a window of up to FEW minutes; or a burst of errors, of which t
 FEW = 6
 NEWEST = ((2, 0.3), (3, 0.18), (4, 0.1))
 """The newest half, third and quarter of a window must have at least this part of its excess: what ended is not found again later."""
+ODD = 0.5
+"""How much less likely (-log10) an everyday minute must have so many hits than one in the midst of which it begins."""
 OVER = 2.5
 """It is over where hits as few as the newest ones are this unlikely at the rate of the whole window."""
 
@@ -178,10 +180,10 @@ def begun(entries: Entries, asked: Ints, r: Floats, reach: int) -> Ints:
     rate = np.clip(had / np.maximum(among, 1), LEAST, 1 - LEAST)
     found = had * np.log(rate) + (among - had) * np.log1p(-rate) - plain
     first = np.where(hits > 0, found, -np.inf).argmax(axis=1)
-    # Of a minute in the midst of which it begins, any number of hits is as likely as another.
+    # Of a minute in the midst of which it begins, any number of hits is as likely as another: it must be less so every day.
     odd = step <= first[:, None]
     row, at = np.nonzero((hits > 0) & ~odd)
-    odd[row, at] = above(hits[row, at], np.maximum(expected[row, at], 1e-9), r[row]) > np.log10(1 + of[row, at])
+    odd[row, at] = above(hits[row, at], np.maximum(expected[row, at], 1e-9), r[row]) > ODD + np.log10(1 + of[row, at])
     first = np.where(odd.all(axis=1), len(step), odd.argmin(axis=1)) - 1
     return np.asarray(asked - first)
 

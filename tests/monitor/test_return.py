@@ -223,6 +223,24 @@ def test_what_it_tells_is_judged_once_however_fast_it_tells_it(tmp_path: Path, a
     watch.store.close()
 
 
+@pytest.mark.parametrize("restarts", [0, 3])
+@pytest.mark.parametrize(("gone", "bad"), [(4, (2, 30)), (90, (30, 50))])
+def test_what_went_wrong_while_it_did_not_answer_began_when_it_did(
+    watch: Watch, monkeypatch: pytest.MonkeyPatch, gone: int, bad: tuple[int, int], restarts: int
+) -> None:
+    """Not when it answered again: who failed first failed then."""
+    began = GONE + bad[0] * MINUTE
+    monkeypatch.setattr(f"{__name__}.BAD", (began, GONE + bad[1] * MINUTE))
+    watch.reads_history()
+    watch.is_gone(until=GONE + gone * MINUTE)
+    watch.comes_back(minutes=10, a_minute=4, restarts=restarts)
+    watch.goes_on(60)
+    (incident,) = watch.store.incidents()
+    assert (incident.scope.product, incident.started_at) == ("otra", began)
+    first = min(impact.first_failure_at for impact in watch.store.impacts())
+    assert began <= first < began + MINUTE
+
+
 def test_a_restart_in_the_middle_changes_nothing(tmp_path: Path) -> None:
     told = []
     for restarts in (0, 8):
