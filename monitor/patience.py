@@ -93,6 +93,12 @@ class Standing:
         return self.unmoved_at - self.unmoved_since > (UNMOVED if self.complete_until else patience)
 
 
+def fails_since(marks: Mapping[str, str]) -> dict[str, datetime]:
+    """By source that closes minutes, since when its polls fail, of those whose do, as it was committed."""
+    kept = json.loads(marks.get(SINCE, "{}"))
+    return {name: datetime.fromisoformat(one["down_since"]) for name, one in kept.items() if one.get("down_since")}
+
+
 class Standings(dict[str, Standing]):
     """Of the sources that close minutes, by name."""
 

@@ -142,7 +142,9 @@ class Dark(BaseModel):
     """A source that does not answer."""
 
     source: str
-    since: datetime
+    since: Annotated[
+        datetime | None, Field(description="Empty where nobody knows: it never answered, or not to what is asked.")
+    ]
 
 
 class Undelivered(BaseModel):
