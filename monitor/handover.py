@@ -17,6 +17,7 @@ from monitor.columns import different
 from monitor.counts import counts
 from monitor.guides import meant
 from monitor.kept_clocks import urgent_now
+from monitor.long_lists import to_approve
 from monitor.maintenance import Declared
 from monitor.patience import fails_since
 from monitor.people import Refused
@@ -50,7 +51,7 @@ def handover(
     """All that the next shift must know. written: the maintenance of the configuration; own_guides: the folder of the bank's guides.
 
     down: the sources of which the process that polls them knows that they do not answer.
-    open: by priority, each with what is owed (unacknowledged, unassigned, uninformed: clients); late: cases at risk or
+    open: by priority, each with what is owed (unacknowledged, unassigned, unapproved: cases, uninformed: clients); late: cases at risk or
     late, the first LATE of `late_in_all`; undelivered: by desk or receiver; sources: those that do not answer; signed: the last hand-over
     that was signed, or None.
     """
@@ -58,6 +59,7 @@ def handover(
         raise Refused("el turno debe haber comenzado antes de ahora")
     firing = sorted(people.incidents(store, now, state="open"), key=_worst_first)
     owed = _uninformed(store, [row["id"] for row in firing])
+    waiting = to_approve(store, [row["id"] for row in firing])
     ended = people.incidents(store, now, state="resolved", since=since)
     a = t.acts.c
     noted = (a.at >= since) & (a.action == "note")
@@ -72,7 +74,9 @@ def handover(
         "since": since,
         "until": now,
         "open": [
-            meant(row, own_guides) | {"owed": _owed(row, owed[row["id"]]), "uninformed": owed[row["id"]]}
+            meant(row, own_guides)
+            | {"owed": _owed(row, owed[row["id"]], waiting[row["id"]])}
+            | {"uninformed": owed[row["id"]], "to_approve": waiting[row["id"]]}
             for row in firing
         ],
         "late": late,
@@ -114,10 +118,11 @@ def _uninformed(store: Store, ids: list[str]) -> dict[str, int]:
     return found
 
 
-def _owed(row: Row, uninformed: int) -> list[str]:
+def _owed(row: Row, uninformed: int, waiting: int) -> list[str]:
     owed = {
         "unacknowledged": not row["acknowledged_by"],
         "unassigned": not row["assigned_to"],
+        "unapproved": waiting > 0,
         "uninformed": uninformed > 0,
     }
     return [name for name, is_owed in owed.items() if is_owed]
@@ -206,6 +211,7 @@ def as_text(row: Mapping[str, Any], zone: tzinfo | None) -> str:
 
 def _open_line(row: Row, time: Any) -> str:
     owed = [OWED[name] for name in row["owed"] if name in OWED]
+    owed += [es.count(row["to_approve"], "caso por aprobar", "casos por aprobar")] if row["to_approve"] else []
     owed += [es.count(row["uninformed"], "cliente sin informar", "clientes sin informar")] if row["uninformed"] else []
     has = [f"la atiende {row['acknowledged_by']}"] if row["acknowledged_by"] else []
     has += [f"asignada a {row['assigned_to']}"] if row["assigned_to"] else []

@@ -210,7 +210,7 @@ def test_the_shift_as_a_page_and_signed(hand: Hand) -> None:
     for words in (
         "Entrega de turno",
         "Pagos · Conexión Directa",
-        "nadie la atiende, sin asignar, 2 clientes sin informar",
+        "nadie la atiende, sin asignar, 1 caso por aprobar, 2 clientes sin informar",
         "Firmar",
     ):
         assert words in page, page
