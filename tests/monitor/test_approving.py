@@ -9,7 +9,7 @@ import pytest
 
 from alerts import Action, Changes, Decision
 from alerts.reasons import APPROVAL
-from monitor import casework
+from monitor import casework, people
 from monitor.long_lists import to_approve
 from monitor.store import Step, Store
 from tests.monitor.conftest import NOW, NUBE, PAYMENTS, SLOW, ago
@@ -80,3 +80,11 @@ def test_of_several_incidents_each_has_its_own(face: Guarded) -> None:
     assert to_approve(face.store, [PAYMENTS, SLOW]) == {PAYMENTS: 1}
     casework.do(face.store, "withdraw", [f"VG-{PAYMENTS}-{NUBE}"], "Beto", "", NOW)
     assert to_approve(face.store, [PAYMENTS, SLOW])[PAYMENTS] == 0
+
+
+def test_once_it_is_over_nobody_can_approve_and_the_page_does_not_ask_for_it(face: Guarded) -> None:
+    people.resolve(face.store, PAYMENTS, "Beto", "", NOW)
+    here = head(face, "beto")
+    assert "1 caso quedó sin aprobar: no se abrió." in here
+    assert "espera aprobación" not in here
+    assert acts(here) == {"note", "reopen", "useful"}
