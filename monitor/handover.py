@@ -193,8 +193,7 @@ def as_text(row: Mapping[str, Any], zone: tzinfo | None) -> str:
         ("Terminaron en el turno", [
             f"{one['id']} · {es.place(one)} · {es.kind(one)}: {time(one['started_at'])} a {time(one['ended_at'] or one['resolved_at'])}, "
             f"{es.count(one['affected'], 'cliente afectado', 'clientes afectados')}; "
-            + (f"la cerró {one['resolved_by']}" if one["resolved_by"] else "se normalizó")
-            + "; SUS REGLAS SIGUEN EN ALERTA" * one["still_failing"] for one in row["ended"]
+            + (f"la cerró {one['resolved_by']}" if one["resolved_by"] else "se normalizó") for one in row["ended"]
         ]),
         ("Notas", [f"{time(one['at'])} · {one['who']} · {one['where']} ({one['incident_id']}): {one['text']}" for one in row["notes"]]),
     ]  # fmt: skip

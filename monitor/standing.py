@@ -26,18 +26,15 @@ ATONCE = 1000
 
 
 def told(store: Store, found: Sequence[Incident], now: datetime) -> list[Row]:
-    """Each as a row. minutes: how long it has lasted, or lasted; client: the name, if it is about one alone; silenced_until: or None.
-
-    still_failing: closed by hand, and its rules are still in alert.
-    """
-    quiet, shut_ = in_force(store, now), still_failing(store, found)
+    """Each as a row. minutes: how long it has lasted, or lasted; client: the name, if it is about one alone; silenced_until: or None."""
+    quiet = in_force(store, now)
     many = counts(store, [incident.id for incident in found])
     about = {incident.scope.client_id for incident in found if incident.scope.client_id}
     names = {c.client_id: c.name for c in store.clients(t.clients.c.client_id.in_(about))} if about else {}
     return [
         (row := plain(incident))
         | {"client": names.get(incident.scope.client_id, ""), "minutes": lasted(incident, now)}
-        | {"silenced_until": silenced_until(quiet, row), "still_failing": incident.id in shut_}
+        | {"silenced_until": silenced_until(quiet, row)}
         | many[incident.id]
         for incident in found
     ]
@@ -72,14 +69,6 @@ def as_acted(store: Store, found: Sequence[Incident]) -> list[Incident]:
 def still_failing(store: Store, found: Sequence[Incident]) -> set[str]:
     """Of these, the ids of those that were closed by hand and that their rules are still in alert about: nobody may call them over."""
     return set(_last_breach(store, [i.id for i in found if i.state is IncidentState.RESOLVED and i.resolved_by]))
-
-
-def shut(store: Store) -> list[Incident]:
-    """All of these, however long ago they were closed."""
-    i = t.incidents.c
-    fails = i.id.in_(only(t.alerts, "incident_id", t.alerts.c.incident_id != ""))
-    found = as_acted(store, store.incidents(fails, (i.state == IncidentState.FIRING) | (i.resolved_by != "")))
-    return [incident for incident in found if incident.state is IncidentState.RESOLVED]
 
 
 def _last_breach(store: Store, ids: Sequence[str]) -> dict[str, datetime]:

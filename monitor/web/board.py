@@ -16,7 +16,7 @@ from monitor import tables as t
 from monitor.bereft import bereft
 from monitor.long_lists import to_approve
 from monitor.seeing import seen
-from monitor.standing import Row, as_acted, only, rows, shut, told
+from monitor.standing import Row, as_acted, only, rows, told
 from monitor.store import Store
 from monitor.verdicts import Present, present
 from monitor.web.face import Face
@@ -56,10 +56,7 @@ def pages(face: Face) -> APIRouter:
         present_ = present(store, now, face.outlook.fresh)
         ok, _ = face.ready()
         watched = face.metrics.watched
-        closed = sorted((row for row in told(store, shut(store), now) if seen(row["client_id"])), key=_worst_first)
-        calm = (
-            not told_of and not closed and watched[0] > watched[1] and all(s.up for s in face.metrics.sources.values())
-        )
+        calm = not told_of and watched[0] > watched[1] and all(s.up for s in face.metrics.sources.values())
         behind, still = face.metrics.behind(), face.metrics.still()
         well = watched[1] < BLIND * watched[0] and not behind and not still
         desks = face.outlook.desks
@@ -70,8 +67,7 @@ def pages(face: Face) -> APIRouter:
             now,
             many=len(told_of),
             worst=worst,
-            tone="critical" if not ok else graver["severity"] if graver else closed[0]["severity"] if closed else quiet,
-            shut=closed,
+            tone="critical" if not ok else graver["severity"] if graver else quiet,
             rows=drawn,
             matching=len(matching),
             to_approve=to_approve(store, [row["id"] for row in drawn]),
@@ -80,7 +76,7 @@ def pages(face: Face) -> APIRouter:
             asked=asked,
             filtered=any(asked.values()),
             options=_options(told_of, present_),
-            matrix=_matrix(present_, told_of, closed),
+            matrix=_matrix(present_, told_of),
             over=over[0],
             over_many=over[1],
             figures=people.figures(store, now - LATELY),
@@ -149,11 +145,8 @@ def _options(told_of: Iterable[Row], present_: Present) -> dict[str, list[tuple[
     return found
 
 
-def _matrix(present_: Present, told_of: Sequence[Row], closed: Sequence[Row]) -> dict[str, Any]:
-    """Every product through every channel that is watched: well, failing, or that nobody can tell; failing leads to what fails.
-
-    closed: by hand, and still failing.
-    """
+def _matrix(present_: Present, told_of: Sequence[Row]) -> dict[str, Any]:
+    """Every product through every channel that is watched: well, failing, or that nobody can tell; failing leads to what fails."""
     places = {place for place in present_.said if place[0]}
     narrow = {place for place in places if place[1]}
     places = narrow | {place for place in places if not any(one[0] == place[0] for one in narrow)}
@@ -162,7 +155,7 @@ def _matrix(present_: Present, told_of: Sequence[Row], closed: Sequence[Row]) ->
     def cell(place: tuple[str, str]) -> tuple[str, str]:
         if place not in places:
             return "", ""
-        here = [row for row in told_of if _at(row, place)] or [row for row in closed if _at(row, place)][:1]
+        here = [row for row in told_of if _at(row, place)]
         verdict = Verdict.BREACH if here else present_.of(*place)[0]
         if len(here) == 1:
             return TONES[verdict], f"/incidents/{here[0]['id']}"

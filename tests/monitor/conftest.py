@@ -128,8 +128,3 @@ def store(tmp_path: Path) -> Iterator[Store]:
     confirm(made, sent["id"], "C-000001", NOW)
     yield made
     made.close()
-
-
-def healed(store: Store) -> None:
-    """No rule is in alert any more."""
-    store.commit(Step(changes=Changes(alerts={(alert.rule, alert.scope): None for alert in store.alerts()})), NOW)

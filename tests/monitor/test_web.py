@@ -32,7 +32,7 @@ from monitor.standing import rows
 from monitor.store import Step, Store
 from monitor.web import Server, app, serve
 from rules import Scope, Verdict
-from tests.monitor.conftest import ACEROS, CLIENTS, INCIDENTS, MOLINOS, NOW, NUBE, PAYMENTS, SLOW, ago, healed
+from tests.monitor.conftest import ACEROS, CLIENTS, INCIDENTS, MOLINOS, NOW, NUBE, PAYMENTS, SLOW, ago
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -128,7 +128,6 @@ def test_the_board_says_what_happens_in_the_banks_time(face: Face) -> None:
 
 def test_all_is_well_only_if_vigia_can_know(face: Face) -> None:
     people.resolve(face.store, PAYMENTS, "Mesa", "", ago(1))
-    healed(face.store)
     learning = Status("fallas", Scope("pagos"), Verdict.UNKNOWN, 0.0, 0.0, 0.0)
     face.metrics.statuses([learning])
     assert "Sin veredicto todavía" in face.text("/")
