@@ -14,7 +14,7 @@ from urllib.parse import quote, unquote, urlencode
 
 from fastapi import Request, Response
 from fastapi.responses import HTMLResponse
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from markupsafe import escape
 
 from monitor.languages import Code, Language, words
@@ -131,8 +131,20 @@ def _environment(lang: Code) -> Environment:
         extensions=["jinja2.ext.i18n"],
     )
     made.install_gettext_callables(worded(lang), plural_in(lang), newstyle=True)  # type: ignore[attr-defined]  # of the extension
+    told: Any = made.globals["ngettext"]
+    made.globals["ngettext"] = _counted(told, words(lang).number)
     made.globals |= {"es": words(lang), "charts": charts, "lang": lang, "explained": explained(lang)}
     return made
+
+
+def _counted(told: Callable[..., str], number: Callable[[float], str]) -> Callable[..., str]:
+    """The extension's, with %(num)s as numbers are written: 1.186."""
+
+    @pass_context
+    def ngettext(context: Any, one: str, more: str, many: int, **holes: Any) -> str:
+        return told(context, one, more, many, **({"num": number(many)} | holes))
+
+    return ngettext
 
 
 _pages = {lang: _environment(lang) for lang in LANGUAGES}
