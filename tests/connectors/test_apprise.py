@@ -7,6 +7,7 @@ import importlib
 import logging
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -73,7 +74,11 @@ def test_severity_and_end_are_told_apart(hooks: list[FakeHook]) -> None:
     hook, _ = hooks
     for event, severity in (("first", "critical"), ("update", "major"), ("update", "minor"), ("end", "critical")):
         receiver(json_of(hook)).send(incident_notice(event=event, severity=severity))
-    assert [asked.body["type"] for asked in hook.taken] == ["failure", "warning", "info", "success"]
+    shut = incident_notice(event="end", severity="critical")
+    receiver(json_of(hook)).send(
+        replace(shut, facts={**shut.facts, "incident": {**shut.facts["incident"], "still_failing": True}})
+    )
+    assert [asked.body["type"] for asked in hook.taken] == ["failure", "warning", "info", "success", "failure"]
 
 
 def test_without_the_package_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
