@@ -7,7 +7,9 @@ from datetime import timedelta
 import pytest
 
 from alerts import Action, Changes, Decision
+from monitor import english as en
 from monitor import people
+from monitor import spanish as es
 from monitor.blocks import Words
 from monitor.claims import claim, confirm
 from monitor.facts import Recipient, summary_facts
@@ -52,3 +54,10 @@ def test_what_the_desk_has_is_told_with_the_moment_of_the_last_case(store: Store
     assert one
     confirm(store, one["id"], "C-000003", later)
     assert sent() == [(later, before[1] + 1)]
+
+
+def test_a_case_that_was_taken_back_has_kept_no_promise() -> None:
+    row = {"clock": "met", "due_at": NOW, "withdrawn_at": None}
+    assert (es.promise(row, NOW.tzinfo), en.promise(row, NOW.tzinfo)) != (es.NOTHING, en.NOTHING)
+    taken = row | {"withdrawn_at": NOW}
+    assert (es.promise(taken, NOW.tzinfo), en.promise(taken, NOW.tzinfo)) == (es.NOTHING, en.NOTHING)
