@@ -57,5 +57,5 @@ def _wait(url: str) -> None:
 
 def standing(url: str, matcher: str = 'alertname=~".+"') -> list[dict[str, Any]]:
     """The alerts that fire there."""
-    got = requests.get(f"{url}/api/v2/alerts", params={"filter": matcher}, timeout=5)
+    got = requests.get(f"{url}/api/v2/alerts", params={"filter": matcher}, timeout=30)
     return list(got.json())

@@ -122,7 +122,7 @@ def test_an_odd_retry_after_does_no_harm(api: FakeApi, odd: str) -> None:
 def test_a_slow_answer_is_given_up_and_asked_for_again(api: FakeApi) -> None:
     slow = threading.Event()
     api.faults = [Said(wait=slow)]
-    assert Patient(api, timeout=timedelta(seconds=0.2)).get() == {"value": []}
+    assert Patient(api, timeout=timedelta(seconds=1.5)).get() == {"value": []}
     api.faults = [Said(wait=slow)] * 4
     error = fault(Patient(api, timeout=timedelta(seconds=0.1)))
     slow.set()

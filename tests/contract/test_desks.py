@@ -191,13 +191,26 @@ def test_an_answer_that_breaks_off_once_the_tool_has_written_leaves_one_case(too
     assert tool.count(CASE.key) == 1
 
 
+class Slow(threading.Event):
+    """An answer waits for it; begun: what was asked is done, and it does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun = threading.Event()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.begun.set()
+        return super().wait(timeout)
+
+
 @pytest.mark.parametrize("tool", sorted({*KINDS} - {"local", "pair"}), indirect=True)
 def test_an_answer_that_comes_too_late_leaves_one_case(tool: Tool) -> None:
-    slow = threading.Event()
-    desk = desk_of(tool, timeout=timedelta(seconds=0.5))
+    slow = Slow()
+    desk = desk_of(tool, timeout=timedelta(seconds=1))
     tool.fake.after = [Said(wait=slow)]
     with suppress(SourceError):
         desk.open(CASE)
+    assert slow.begun.wait(60)
     slow.set()
     assert desk.open(CASE) == desk_of(tool).open(CASE)
     assert tool.count(CASE.key) == 1
