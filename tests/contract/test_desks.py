@@ -157,6 +157,13 @@ def test_what_was_taken_back_stays_so_however_often_it_is_sent(tool: Tool) -> No
 
 
 @every_tool
+def test_what_is_longer_than_a_tool_takes_is_cut(tool: Tool) -> None:
+    """It would be refused for good: no case."""
+    assert desk_of(tool).open(replace(CASE, subject="Afectación " * 100, body="Fallan pagos. " * 300))
+    assert tool.count(CASE.key) == 1
+
+
+@every_tool
 def test_what_is_opened_is_a_soporte(tool: Tool) -> None:
     desk_of(tool).open(CASE)
     assert tool.read(CASE.key)["kind"] == "soporte"
