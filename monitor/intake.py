@@ -107,13 +107,13 @@ class Intake:
         """Whether nothing was read of it before, by any configuration."""
         self._at, self._beside = anew.taken_up(self.name, cursor, config.reads, until if self._events else None)
         self._zone = ZoneInfo(config.zone)
-        self._source, self._mapping, self._refusals = config.make(), config.mapping(), Refusals()
+        self._source, self._mapping, self.refusals = config.make(), config.mapping(), Refusals()
 
     def poll(self, now: datetime, since: datetime | None = None) -> Rows:
         """The next rows; raises SourceError, after which it asks again from the same place."""
         if self._from:
             since = max(filter(None, (since, self._from - LATELY)))
-        with self._refusals.heeded(now):
+        with self.refusals.heeded(now):
             batch = self._source.poll(self._at, now.astimezone(self._zone), since)
         try:
             mapped = self._mapping.apply(batch.table, batch.where)

@@ -130,7 +130,9 @@ class Judge:
             if name in self.sources:
                 self.sources[name].complete_until = until
         self.sources.recall(marks, gaps := self.store.gaps())
-        for gap in gaps:
+        if unasked := [*self.sources.unasked(gaps, self.judged_until or 0)]:
+            self.store.commit(Step(gaps=unasked), self.clock())
+        for gap in (*gaps, *unasked):
             self.windows.gap(*gap)
         since = 0 if self.judged_until is None else self.judged_until - 2 * self.windows.hold
         dark = [one.dark_from for one in self.sources.values() if one.dark_from is not None]

@@ -16,7 +16,7 @@ from weakref import WeakKeyDictionary
 from alerts import Action
 from alerts.promises import ClockState, Promises, ended
 from monitor import tables as t
-from monitor.columns import counting, either, filled, highest, no_text, written
+from monitor.columns import counting, either, filled, highest, no_text, place, written
 from monitor.database import put
 from monitor.sla import SHOWN, URGENT, Some, Standing, due_first, of_late, product_of, row, still_ours, stood, urgent
 from monitor.standing import Row, tuples
@@ -27,9 +27,9 @@ MOST = 5000
 AS_OF = "clocks_kept"
 """Mark of the state: when all clocks were last seen to."""
 Key = tuple[str, str]
-"""A case: its tool ('': it is ours alone) and its number there."""
-Read = Mapping[Key, tuple[str, str]]
-"""Of cases: the decision's key, if it is ours alone, and what the clock is made of."""
+"""A case: its tool and its number there; of one that is ours alone '' and its decision's key, for two desks may give one number."""
+Read = Mapping[Key, tuple[str, str, str]]
+"""Of cases: the decision's key, if it is ours alone; its number, or that key where another has the number; what the clock is made of."""
 
 _kept_by: WeakKeyDictionary[Store, Promises] = WeakKeyDictionary()
 """By which promises this process has kept the clocks of a state."""
@@ -43,13 +43,14 @@ def keep_clocks(store: Store, promises: Promises, now: datetime) -> dict[tuple[s
     """
     anew = _kept_by.get(store) != promises
     read = _read(store, _wanted(now)) if anew else _changed(store, now)
-    made = [_kept(one, now) | {"read": read[_key(one)][1]} for one in _looked_at(store, promises, now, read, all_=anew)]
+    looked_at = _looked_at(store, promises, now, read, all_=anew)
+    made = [_kept(one, now) | dict(zip(("case_id", "read"), read[_key(one)][1:], strict=True)) for one in looked_at]
     gone = [] if anew else _gone(store, now)
     k = t.clocks.c
     with store.writing() as connection:
         if anew:
             connection.execute(t.clocks.delete())
-        for source, number in gone:
+        for source, number, _ in gone:
             connection.execute(t.clocks.delete().where(k.source == source, k.case_id == number))
         put(connection, t.clocks, made)
         put(connection, t.meta, [{"key": AS_OF, "value": f"{now.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}"}])
@@ -67,7 +68,7 @@ def urgent_now(store: Store, promises: Promises, now: datetime, limit: int | Non
     if _kept_by.get(store) != promises:
         found = urgent(stood(store, promises, now, now), now)
         return found[:limit], len(found)
-    k, changed, gone = t.clocks.c, _changed(store, now), set(_gone(store, now))
+    k, changed, gone = t.clocks.c, _changed(store, now), {_same(*one) for one in _gone(store, now)}
     hot = t.clocks.select().with_only_columns(k.source, k.case_id, k.decision, k.read).order_by(k.due_at, k.case_id)
     kept = _read(store, hot.where(k.ended_at.is_(None), k.state.in_(URGENT)))
     as_kept = {key: read for key, read in kept.items() if key not in changed and key not in gone}
@@ -86,14 +87,14 @@ def still_open(store: Store, promises: Promises, now: datetime) -> list[Row]:
     if _kept_by.get(store) != promises:
         found = [one for one in stood(store, promises, now, now) if not one.over(now)]
         return [_short(one) for one in sorted(found, key=due_first)]
-    k, read, gone = t.clocks.c, _changed(store, now), set(_gone(store, now))
+    k, read, gone = t.clocks.c, _changed(store, now), {_same(*one) for one in _gone(store, now)}
     named = t.clocks.outerjoin(t.clients, t.clients.c.client_id == k.client_id).select()
     columns = (k.source, k.case_id, k.decision, k.client_id, filled(t.clients.c.name), k.product, k.state, k.due_at)
     order = (either(k.state == "", 1, 0), k.due_at, k.case_id)
     every = tuples(store, named.with_only_columns(*columns).where(k.ended_at.is_(None)).order_by(*order))
     names = ("source", "case_id", "decision", "client_id", "client", "product", "clock")
     as_kept: list[tuple[datetime | None, Row]] = [
-        (one[7], dict(zip(names, one[:7], strict=True))) for one in every if (one[0], one[1]) not in gone | read.keys()
+        (one[7], dict(zip(names, one[:7], strict=True))) for one in every if _same(*one[:3]) not in gone | read.keys()
     ]
     if not read:
         return [short for _, short in as_kept]
@@ -104,7 +105,8 @@ def still_open(store: Store, promises: Promises, now: datetime) -> list[Row]:
 
 def whole(store: Store, promises: Promises, now: datetime, some: Sequence[Row]) -> list[Row]:
     """Those of `still_open` in full, as they are told. ours: whether Vigía opened it."""
-    read = {(short["source"], short["case_id"]): (short["decision"], "") for short in some}
+    shorts = [(short["source"], short["case_id"], short["decision"]) for short in some]
+    read = {_same(*one): (one[2], one[1], "") for one in shorts}
     found = {_key(one): one for one in _looked_at(store, promises, now, read)}
     return [row(found[key], now) | {"ours": found[key].case.reported_by == "monitor"} for key in read if key in found]
 
@@ -118,15 +120,19 @@ def _looked_at(
         return
     if len(read) <= MOST and not all_:
         theirs, ours = (
-            [number for (_, number), (key, _) in read.items() if not key],
-            [key for key, _ in read.values() if key],
+            [number for decision, number, _ in read.values() if not decision],
+            [decision for decision, _, _ in read.values() if decision],
         )
         some = Some(theirs, ours)
     yield from (one for one in stood(store, promises, now, now - SHOWN, some) if _key(one) in read)
 
 
 def _key(one: Standing) -> Key:
-    return one.case.source, one.case.case_id
+    return _same(one.case.source, one.case.case_id, one.decision)
+
+
+def _same(source: str, number: str, decision: str) -> Key:
+    return ("", decision) if decision else (source, number)
 
 
 def _short(one: Standing) -> Row:
@@ -153,27 +159,31 @@ def _kept(one: Standing, now: datetime) -> Row:
 # ---- what has changed ----------------------------------------------------------------------------------------------
 
 
-def _changed(store: Store, now: datetime) -> dict[Key, tuple[str, str]]:
+def _changed(store: Store, now: datetime) -> dict[Key, tuple[str, str, str]]:
     """The cases that are not as they are kept, or whose clock has turned since."""
     k, w = t.clocks.c, _wanted(now).subquery()
-    both = w.outerjoin(t.clocks, (k.source == w.c.source) & (k.case_id == w.c.case_id)).select()
+    both = w.outerjoin(t.clocks, _alike(w)).select()
     other = k.read.is_(None) | (k.read != w.c.read) | (k.turns_at <= now)
     return _read(store, both.with_only_columns(*w.c).where(other))
 
 
-def _gone(store: Store, now: datetime) -> list[Key]:
-    """Those that are kept and are no more, or ended too long ago."""
+def _gone(store: Store, now: datetime) -> list[tuple[str, str, str]]:
+    """The tool, number and decision of those that are kept and are no more so, or ended too long ago."""
     k, w = t.clocks.c, _wanted(now).subquery()
-    both = t.clocks.outerjoin(w, (k.source == w.c.source) & (k.case_id == w.c.case_id)).select()
-    return [
-        (source, number)
-        for source, number in tuples(store, both.with_only_columns(k.source, k.case_id).where(w.c.source.is_(None)))
-    ]
+    both = t.clocks.outerjoin(w, _alike(w)).select()
+    kept = both.with_only_columns(k.source, k.case_id, k.decision).where(w.c.source.is_(None))
+    return [(source, number, decision) for source, number, decision in tuples(store, kept)]
 
 
-def _read(store: Store, query: Any) -> dict[Key, tuple[str, str]]:
-    """Of rows of a case's tool and number, the decision's key and what its clock is made of."""
-    return {(source, number): (key, text) for source, number, key, text in tuples(store, query)}
+def _alike(wanted: Any) -> Any:
+    """What is kept and what is wanted of one case."""
+    k, w = t.clocks.c, wanted.c
+    return (k.source == w.source) & (k.case_id == w.case_id) & (k.decision == w.decision)
+
+
+def _read(store: Store, query: Any) -> dict[Key, tuple[str, str, str]]:
+    """Of rows of a case's tool, number, decision and what its clock is made of."""
+    return {_same(source, number, key): (key, number, text) for source, number, key, text in tuples(store, query)}
 
 
 def _wanted(now: datetime) -> Any:
@@ -198,17 +208,23 @@ def _wanted(now: datetime) -> Any:
     told = [column for column in c if column.name not in ("source", "case_id", "subject")]
     read = _text(*told, segment, tied.c.priority, mine.c.decided)
     first = theirs.select().with_only_columns(c.source, c.case_id, no_text().label("decision"), read.label("read"))
+    first_of = place(o.reference, o.key).label("place")
+    sends = t.outbox.select().with_only_columns(o.key, o.reference, first_of)
+    opened = sends.where(o.action == "open", o.reference != "").subquery()
     ours = (
         t.decisions.join(t.incidents, i.id == d.incident_id)
         .outerjoin(t.clients, t.clients.c.client_id == d.client_id)
-        .outerjoin(t.outbox, sent)
+        .outerjoin(opened, opened.c.key == d.key)
     )
     back = t.their_cases.alias()
-    same = (back.c.case_id == o.reference) & back.c.client_id.in_(["", d.client_id])  # two desks may give one number
+    same = (back.c.case_id == opened.c.reference) & back.c.client_id.in_(
+        ["", d.client_id]
+    )  # two desks may give one number
     is_back = back.select().where(same, back.c.reported_by == "monitor").exists()
-    number, read = filled(o.reference, d.key), _text(decided, i.channel, i.resolved_at, segment)
+    number = either(opened.c.place > 1, d.key, filled(opened.c.reference, d.key))
+    read = _text(decided, i.channel, i.resolved_at, segment)
     second = ours.select().with_only_columns(
-        no_text().label("source"), number.label("case_id"), d.key, read.label("read")
+        no_text().label("source"), number.label("case_id"), d.key.label("decision"), read.label("read")
     )
     return first.where(of_late(since)).union_all(second.where(*still_ours(since), ~is_back))
 

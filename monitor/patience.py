@@ -121,6 +121,20 @@ class Standings(dict[str, Standing]):
             if one and one.complete_until and stop > minute_of(one.complete_until):
                 one.dark_from = min(start, one.dark_from or start)
 
+    def unasked(self, gaps: Iterable[tuple[str, int, int]], until: int) -> Iterator[tuple[str, int, int]]:
+        """Of what was judged, before `until`, what one was not asked for: it was not configured then, and nobody noted it as left out.
+
+        gaps: what was noted, in order.
+        """
+        noted = list(gaps)
+        for name, one in self.items():
+            reach = minute_of(one.complete_until) if one.complete_until else until
+            for source, start, stop in noted:
+                if source == name and start <= reach:
+                    reach = max(reach, stop)
+            if reach < until:
+                yield name, reach, until
+
     def answered(self, name: str) -> int:
         """The first minute that it does not vouch for."""
         until = self[name].complete_until

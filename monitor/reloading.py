@@ -61,8 +61,9 @@ class Live:
         self._stop.wait()
         log.info("stopping")
         with self._changing:
+            if self._works:  # else a reload that the end has overtaken has paused it
+                self.service.pause()
             self._works = False
-            self.service.pause()
         self.service.sending.rest(LAST)
 
     @property
@@ -116,6 +117,7 @@ class Live:
             carried(old, new)
             pages = self._make_pages(new, self.reload)
         except Stopped:
+            self._works = False
             raise Conflict("Vigía termina: no es el momento") from None
         except Exception as error:
             log.exception("the configuration stays as it was")

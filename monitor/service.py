@@ -34,6 +34,7 @@ from monitor.notices import Notices
 from monitor.portrait import outlook
 from monitor.readiness import local, ready
 from monitor.receiving import Refreshing, made, tellers
+from monitor.refusals import keep, recall
 from monitor.seldom import tell_seldom
 from monitor.sending import Sending
 from monitor.store import Store
@@ -118,11 +119,15 @@ class Service:
     def cycle(self) -> bool:
         """Poll every source until it is drained, judge, deliver. False if a source, a desk or a board could not be used."""
         self.notices.begin()
+        refusals = {name: intake.refusals for name, intake in self._intakes.items()}
+        recall(self.store, refusals)
         for intake in self._intakes.values():
             while (arrived := self._poll(intake)) is not None:
+                self.hearing.begin(self._intakes)  # one by one: who was not asked yet is not silent
                 self._step([arrived])
                 if arrived.drained:
                     break
+        keep(self.store, refusals)
         let_go(self._intakes.values())
         self.notices.tell()
         self.deliver()
@@ -291,6 +296,8 @@ class Service:
 
     def fetch(self, name: str) -> None:
         """Poll a source until it is drained, and hand what it brings to the judging thread."""
+        if name in self._asking:
+            return  # a poll of before a pause hangs still: two would each hand over the same rows
         self._asking.add(name)
         try:
             self._drain(name)

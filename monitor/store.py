@@ -170,9 +170,16 @@ class Store(Database):
             return {row.key: row.value for row in c.execute(sa.select(t.meta))}
 
     def gaps(self) -> list[tuple[str, int, int]]:
-        """Minutes for which a source did not answer."""
+        """Minutes for which a source did not answer, in order; what follows on one another, as each minute of an outage does, is one."""
+        joined: list[tuple[str, int, int]] = []
         with self.reading() as c:
-            return [tuple(row) for row in c.execute(sa.select(t.gaps.c.source, t.gaps.c.start, t.gaps.c.stop))]
+            for source, start, stop in c.execute(sa.select(t.gaps).order_by(t.gaps.c.source, t.gaps.c.start)):
+                before = joined[-1] if joined else ("", 0, 0)
+                if before[0] == source and start <= before[2]:
+                    joined[-1] = (source, before[1], max(stop, before[2]))
+                else:
+                    joined.append((source, start, stop))
+        return joined
 
     def cells(self, kind: str, since: int) -> Iterator[pa.Table]:
         """What was stored of a kind (cells, metrics, ledger) and is known from minute `since` on or later, in order of commit."""

@@ -6,16 +6,20 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from threading import Event, Thread
+from time import monotonic
 
 import pytest
 
 from connectors import SourceError
 from monitor.config import read_config
 from monitor.hearing import Hearing
+from monitor.intake import Intake, Rows
 from monitor.jobs import SPACING, scheduled
+from monitor.judge import Down
 from monitor.service import Service
 from monitor.store import Store
 from tests.characters import at
+from tests.monitor.test_service import CONFIG, OTHER, Bank
 
 MINUTE = timedelta(minutes=1)
 SOURCE = '[sources.s{n}]\nrole = "clients"\nkind = "file"\npath = "s{n}.csv"\nevery = "{every}"\n'
@@ -146,4 +150,51 @@ def test_polls_that_fail_are_counted_by_kind(tmp_path: Path, monkeypatch: pytest
     }
     assert found == {"unreachable": 1, "login": 1, "busy": 0}
     assert value("vigia_source_errors_total", {"source": "s0"}) == 2
+    made.store.close()
+
+
+def test_a_single_pass_calls_no_source_silent_that_it_has_not_asked_yet(tmp_path: Path) -> None:
+    """The first has much to read, for longer than we are patient."""
+    bank = Bank(tmp_path, at("12:00:10"))
+    (tmp_path / "casos_crm.csv").write_text("case_id,opened_at\n")
+    (tmp_path / "config.toml").write_text(CONFIG + OTHER)
+    for file in ("pagos.csv", "otra.csv"):
+        bank.pay("11:00", "12:30", file=file)
+    bank.start().cycle()
+    bank.close()
+    made = bank.start()
+    poll, bank.now = made._poll, at("12:20:11")
+
+    def slow(intake: Intake) -> Rows | Down:
+        bank.now += timedelta(minutes=4)
+        return poll(intake)
+
+    made._poll = slow  # type: ignore[method-assign]
+    assert made.cycle()
+    assert (bank.store.gaps(), made.errors) == ([], {})
+    bank.close()
+
+
+def test_a_source_is_asked_by_one_thread_though_a_poll_of_before_a_pause_hangs_still(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, asked, answer = service(tmp_path, 1), list[str](), Event()
+
+    def hangs(intake: Intake) -> Down:
+        asked.append(intake.name)
+        answer.wait(60)
+        return Down(intake.name, "at last")
+
+    monkeypatch.setattr(made, "_poll", hangs)
+    before = Thread(target=made.fetch, args=["s0"])
+    before.start()
+    until = monotonic() + 60
+    while not asked and monotonic() < until:
+        Event().wait(0.01)
+    made.fetch("s0")
+    assert asked == ["s0"]
+    answer.set()
+    before.join(60)
+    made.fetch("s0")
+    assert asked == ["s0", "s0"]
     made.store.close()

@@ -40,6 +40,14 @@ def test_a_process_a_cycle_keeps_the_house_once_an_hour(bank: Bank) -> None:
     assert kept == [0, 60, 120]
 
 
+def test_a_clock_that_was_a_year_ahead_stops_nothing(bank: Bank) -> None:
+    service, right = bank.start(), bank.now
+    bank.now += timedelta(days=365)
+    assert keep_house(service)
+    bank.now = right
+    assert keep_house(service)
+
+
 def test_what_is_past_its_retention_is_gone(bank: Bank) -> None:
     service = bank.start()
     service.cycle()

@@ -90,6 +90,14 @@ def sent(store: Store) -> None:
         connection.execute(t.outbox.update().values(reference="C-7", state="sent"))
 
 
+def sent_alike(store: Store) -> None:
+    """Another client's case at another desk, and both desks number it alike."""
+    other = replace(FIRST, key=f"{FIRST.key}-2", client_id=MOLINOS, desk="otra", opened_at=ago(21))
+    messages = [Message(other.key, other.key, other.desk, "open", {})]
+    store.commit(Step(changes=Changes(decisions={other.key: other}), messages=messages), NOW)
+    sent(store)
+
+
 def over(store: Store, incident: Incident) -> None:
     ended = replace(incident, state="resolved", ended_at=NOW, resolved_at=NOW)
     store.commit(Step(changes=Changes(incidents={ended.id: ended})), NOW)
@@ -109,6 +117,7 @@ CHANGES = {
         store, replace(DECISIONS[1], action=Action.LINK, linked_source="bizagi", linked_case_id="B-5", priority=95)
     ),
     "the desk's number": sent,
+    "one number at two desks": sent_alike,
     "back from the desk": lambda store: (
         sent(store),
         store.commit(Step(cases=[TheirCase("C-7", "mesa", ACEROS, ago(9), ago(9), reported_by="monitor")]), NOW),

@@ -16,7 +16,8 @@ from monitor.cells import PLAYED
 from monitor.patience import KEPT, UNMOVED, UNREAD, Standing, Standings
 from monitor.service import Service
 from monitor.troubles import troubles
-from monitor.windows import minute_of
+from monitor.windows import minute_of, time_of
+from rules import Grain
 from tests.characters import ACEROS, at
 from tests.monitor.test_service import CONFIG, OTHER, Bank
 
@@ -197,3 +198,40 @@ def test_what_it_tells_is_known_in_order_and_never_before_it_came(pages: list[tu
         assert all(m >= last for m in known)
         assert known == [] or known[-1] - known[0] >= (minutes - 1) // PLAYED
         last, first, closing = max([last, *known]), first + minutes, closing + passed
+
+
+def test_what_was_judged_while_a_source_was_not_configured_is_unknown_and_not_zero(bank: Bank) -> None:
+    """It is taken out, and put back hours later: a restart trains by what is kept."""
+    with_both = CONFIG + OTHER
+    for config, hour in ((with_both, 12), (CONFIG, 13), (CONFIG, 14), (with_both, 15)):
+        (bank.folder / "config.toml").write_text(config)
+        for file, product in (("pagos.csv", "pagos"), ("otra.csv", "recaudos")):
+            bank.pay(f"{hour - 1}:00", f"{hour}:00", file=file, product=product)
+        bank.start()
+        bank.cycle(f"{hour}:00:11")
+    watched = bank.start().judge
+    assert watched.judged_until == minute_of(at("15:00"))
+    frame = watched.windows.frame(Grain(("product",)), ["total"], [], minute_of(at("11:00")), minute_of(at("15:00")))
+    empty = {
+        frame.scopes[frame.series[row]].product for row in range(len(frame.minute)) if not frame.columns["total"][row]
+    }
+    known = [frame.scopes[one].product for one in frame.series].count("recaudos")
+    assert (empty, known) == (set(), 120)  # not those of 12:00 to 14:00
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(["a", "b"]), st.integers(0, 40), st.integers(1, 9)), max_size=8),
+    st.integers(1, 30),
+    st.integers(1, 40),
+)
+def test_every_minute_that_one_did_not_tell_of_is_noted(
+    told: list[tuple[str, int, int]], complete: int, until: int
+) -> None:
+    standings = Standings(["a", "new"], PATIENCE, timedelta(seconds=10))
+    standings["a"].complete_until = time_of(complete)
+    noted = sorted((source, start, start + length) for source, start, length in told)
+    found = [*standings.unasked(noted, until)]
+    minutes = {m for source, start, stop in (*noted, *found) if source == "a" for m in range(start, stop)}
+    assert set(range(complete, until)) <= minutes
+    assert all(source == "a" and complete <= start < stop == until for source, start, stop in found)
+    assert [*standings.unasked(sorted([*noted, *found]), until)] == []

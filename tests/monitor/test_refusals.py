@@ -7,13 +7,16 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
 import pytest
 
-from connectors import SourceError
+from connectors import Batch, SourceError
+from connectors.sources.file import File
 from monitor.config import read_config
 from monitor.intake import Intake
 from monitor.refusals import FEW, LONGEST, REST, Refusals
 from tests.fakes import helix, webpage
+from tests.watched import Watched
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,6 +24,15 @@ if TYPE_CHECKING:
 
     from tests.fake_api import Asked, Said
 
+CONFIG = """
+[monitor]
+database = "sqlite:///vigia.db"
+rules = ["rules.toml"]
+[sources.core]
+role = "transactions"
+kind = "file"
+path = "x.csv"
+"""
 NOW = datetime(2026, 3, 3, 14, tzinfo=UTC)
 
 
@@ -90,3 +102,25 @@ def test_what_is_no_refusal_lets_nobody_rest(fault: str) -> None:
         for _ in range(FEW - 1):
             assert refused(refusals, NOW, SourceError("401", whole=True, fault="login")) == "401"
         assert refused(refusals, NOW, None) == ""
+
+
+def test_a_process_a_cycle_heeds_the_refusals_of_those_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As `vigia once` from cron: a minute after a minute with a wrong password, and then with the right one."""
+    bank, tried, let_in = Watched(tmp_path, NOW, CONFIG), list[datetime](), False
+
+    def poll(*_: object) -> Batch:
+        tried.append(bank.now)
+        if not let_in:
+            raise SourceError("401", whole=True, fault="login")
+        return Batch(pa.table({"timestamp": ["2026-03-03T13:00:00Z"], "status": ["ok"]}), {}, drained=True)
+
+    monkeypatch.setattr(File, "poll", poll)
+    for minute in (0, 1, 2, 3, 11, 12, 13, 31, 32, 33):
+        bank.now = NOW + timedelta(minutes=minute)
+        assert not bank.start().cycle()
+        bank.close()
+    assert [one - NOW for one in tried] == [timedelta(minutes=n) for n in (0, 1, 2, 12, 32)]
+    bank.now, let_in = tried[-1] + 4 * REST, True
+    assert bank.start().cycle()
+    assert json.loads(bank.store.marks()["refusals"]) == {}
+    bank.close()

@@ -21,6 +21,7 @@ from monitor.__main__ import app
 from monitor.daemon import pages
 from monitor.faults import ConfigError
 from monitor.guides import guides
+from monitor.judge import Stopped
 from monitor.people import Conflict
 from monitor.reloading import Live, carried
 from monitor.service import Service
@@ -326,3 +327,21 @@ def test_the_trail_tells_what_changed_and_who_had_it_read(bank: Bank) -> None:
         app, ["audit", "list", "--since", "90000h", "--config", str(bank.folder / "config.toml")]
     )
     assert "Recargó la configuración" in listed.stdout
+
+
+def test_the_end_that_comes_while_the_next_one_is_built_is_clean(bank: Bank, monkeypatch: pytest.MonkeyPatch) -> None:
+    stop = Event()
+    live = Live(bank.start(), faceless, stop)
+    thread = Thread(target=live.run)
+    thread.start()
+    judged(live, bank.now)
+
+    def ends(*_: object, **__: object) -> Service:
+        stop.set()
+        raise Stopped
+
+    monkeypatch.setattr("monitor.reloading.Service", ends)
+    with pytest.raises(Conflict, match="termina"):
+        live.reload()
+    thread.join(60)
+    assert not thread.is_alive()

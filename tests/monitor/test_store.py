@@ -157,6 +157,12 @@ def test_every_fact_comes_back_as_it_was(store: Store) -> None:
     assert act == Act("AF-1", NOW, "ana", "note", "llamé a «Aceros»", id=act.id, hash=act.hash)
 
 
+def test_the_minutes_of_an_outage_are_one_gap(store: Store) -> None:
+    minutes = [("core", start, start + 1) for start in (9, 7, 8, 20)]
+    store.commit(Step(gaps=[*minutes, ("core", 1, 3), ("core", 2, 5), ("app", 9, 10)]), NOW)
+    assert store.gaps() == [("app", 9, 10), ("core", 1, 5), ("core", 7, 10), ("core", 20, 21)]
+
+
 def test_the_newest_state_stands_and_what_ended_is_gone(store: Store) -> None:
     alert = Alert("fallas", PAGOS, AlertState.PENDING, NOW, NOW)
     impact = Impact("AF-1", "9", "pagos", Touch.EXPOSED)
