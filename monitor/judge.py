@@ -136,8 +136,7 @@ class Judge:
         for gap in (*gaps, *unasked):
             self.windows.gap(*gap)
         since = 0 if self.judged_until is None else self.judged_until - 2 * self.windows.hold
-        dark = [one.dark_from for one in self.sources.values() if one.dark_from is not None]
-        since = min([since, *(first - self.windows.hold for first in dark)])
+        since = min([since, *(first - self.windows.hold for first in self.sources.dark())])
         for ledger in self.store.cells("ledger", since):
             self._go_on()
             self.windows.remember(ledger)
