@@ -30,9 +30,9 @@ class Replaced:
 
     def without(self, table: pa.Table) -> pa.Table:
         """Cells or metrics without those of a source that is gone, of places that others feed."""
-        if not len(self._fed):
-            return table
         stays = pc.is_in(table["source"], value_set=self._configured)
+        if not len(self._fed) or pc.all(stays).as_py():
+            return table
         return table.filter(pc.or_(stays, pc.invert(pc.is_in(_places(table), value_set=self._fed))))
 
 
