@@ -270,6 +270,7 @@ class CaseBook:
         """Decisions of an incident that was merged go on under its parent; what it has decided for a client itself comes first."""
         for decision in self.decisions.leave(merged.id):
             self.note(replace(decision, incident_id=merged.parent_id), changes)
+        self.decisions.forget(merged.id)
 
     def _first(self, case: TheirCase, incident: Incident, client: str) -> Decision | None:
         """What was decided in an incident that has the better claim to what they said before this one began, see `of_before`."""
@@ -315,6 +316,11 @@ class CaseBook:
         """Our cases that end with the incident, see `ending`."""
         self._incidents[incident.id] = incident
         return ending(self.decisions.around(incident.id), incident.id, self._incidents)
+
+    def back(self, incident: Incident) -> list[Decision]:
+        """Our cases of what is open anew: its own and what stood for clients in it, but not what stands for another one that fires."""
+        others = {name: other for name, other in self._incidents.items() if name != incident.id}
+        return ending(self.decisions.around(incident.id), incident.id, others)
 
     def kept(self, incident_id: str) -> list[Decision]:
         """Our cases of an incident that ended, which were not told so yet, see `kept`."""

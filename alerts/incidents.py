@@ -27,11 +27,13 @@ from alerts.symptoms import leaning, leans, leant, shown, symptoms
 from rules import DIMENSIONS, Scope, Severity, Spec, Verdict, Way
 
 SILENT = timedelta(hours=24)
-"""An alert of which nothing was heard for so long, neither breach nor health, is over: its series has gone."""
+"""An alert of which nothing was heard for so long, neither breach nor health, is over: its series has gone. While what feeds it is not
+known nothing can be heard, so it counts from when that was over."""
 CLIENT_SILENT = timedelta(hours=1)
 """Likewise of one client, who has windows only where there are rows: after so long without a bad one it is over."""
 MANY, SOME = 50, 10
 """Clients hit that make any incident critical; and one that sits in a whole channel or product."""
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
 ECHO = timedelta(hours=3)
 """No rule looks back further."""
 
@@ -72,6 +74,8 @@ class Incidents:
         """taken: ids that others have which are over, or merged, and of no more interest here."""
         self.rests = rests or Rests()
         self.onset, self.hints = onset, hints
+        self.unknown: Callable[[Scope, datetime], datetime] = lambda scope, at: LONG_AGO  # noqa: ARG005 - without a pipeline
+        """Up to when, before a time, what feeds a scope was last not known."""
         self.spoken = spoken or {}
         """By rule, the other rules that it speaks for when it finds a scope healthy: those that may know too little to say so."""
         self.alerts = Raised(alerts)
@@ -86,7 +90,9 @@ class Incidents:
 
     def again(self, alerts: Iterable[Alert], incidents: Iterable[Incident], taken: Iterable[str]) -> Incidents:
         """As it was when these were all that it knew: after a restart."""
-        return Incidents(alerts, incidents, self.onset, self.spoken, self.hints, self.rests, taken)
+        made = Incidents(alerts, incidents, self.onset, self.spoken, self.hints, self.rests, taken)
+        made.unknown = self.unknown
+        return made
 
     def advance(self, signals: Iterable[Signal], at: datetime, detected_at: datetime, changes: Changes) -> None:
         """Take one minute's signals, of the windows that ended at `at`; what changes is noted in `changes`."""
@@ -98,7 +104,8 @@ class Incidents:
             elif signal.verdict is Verdict.HEALTHY:
                 self._healthy(signal, changes)
         for gone, alert in list(self.alerts.items()):
-            if at - alert.last_breach > (CLIENT_SILENT if alert.scope.client_id else SILENT):
+            patience = CLIENT_SILENT if alert.scope.client_id else SILENT
+            if at - alert.last_breach > patience and at - self.unknown(alert.scope, at) > patience:
                 self._over(gone, changes)
         self._lean(changes)
         self._resolve(at, detected_at, changes)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -17,6 +17,14 @@ def origin(url: str) -> tuple[str, str | None, int | None]:
     """What must be the same of two addresses at one server: scheme, host and port."""
     parts = urlsplit(url)
     return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+
+
+def joined(base: str, link: str) -> str:
+    """Where a link on the page `base` leads; one that is no address as it is, which no session asks for."""
+    try:
+        return urljoin(base, link)
+    except ValueError:
+        return link
 
 
 def check_address(name: str, address: str) -> None:

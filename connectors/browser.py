@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode, urljoin
+from urllib.parse import urlencode
 
 from connectors import SourceError
-from connectors.addresses import shown
+from connectors.addresses import joined, shown
 from connectors.exchange import Answer
 from connectors.login import Login
 from connectors.markup import Form, Markup
@@ -55,7 +55,7 @@ class Browser:
         """The answer to the form of a page, filled in; None where it led to the log-in: after that it may be sent again."""
         form = self.form(where, sent)
         answer = self._post(where, form, sent)
-        leads = urljoin(urljoin(where, form.action), answer.place)
+        leads = joined(joined(where, form.action), answer.place)
         last = self._session.ask("GET", leads, accept=ANY, parse=False) if answer.status in MOVED else answer
         if self._inside(leads, last):
             return answer
@@ -81,7 +81,7 @@ class Browser:
     def _post(self, where: str, form: Form, sent: dict[str, Any]) -> Answer:
         body = urlencode({**form.fields, **{name: str(value) for name, value in sent.items()}}).encode()
         return self._session.ask(
-            "POST", urljoin(where, form.action), body=body, headers=FORM, accept=MOVED, repeat=False, parse=False
+            "POST", joined(where, form.action), body=body, headers=FORM, accept=MOVED, repeat=False, parse=False
         )
 
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import quote, urljoin
+from urllib.parse import quote
 
 from connectors import Batch, Cursor, Reject, SourceError, answers
+from connectors.addresses import joined
+from connectors.listed import NEXT
 from connectors.session import Session
 from connectors.since import OLDEST
 
-NEXT, LAST = "@odata.nextLink", "@odata.deltaLink"
+LAST = "@odata.deltaLink"
 GONE = (400, 404, 410)
 """How a server answers who comes with a token that it holds no longer."""
 NOT_FOUND = 404
@@ -54,7 +56,7 @@ class Delta:
         held: Cursor = cursor if cursor and isinstance(cursor.get("link"), str) else {"link": ""}
         held = {"began": now.isoformat(), "since": since.isoformat() if since else None, **held}
         lately = "again" in held and now - datetime.fromisoformat(held["again"]) < PAUSE
-        link = urljoin(self.url, held["link"]) if held["link"] else ""
+        link = joined(self.url, held["link"]) if held["link"] else ""
         accept = GONE if link and not lately else ()
         answer = self.session.ask(
             "GET", link or self.url, params=None if link else self._params, headers=self._headers, accept=accept

@@ -81,7 +81,12 @@ class Exchange:
                 **sent,
             ) as response:
                 text = _read(response, place)
-        except (requests.RequestException, HTTPError, OSError) as error:
+        except (
+            requests.RequestException,
+            HTTPError,
+            OSError,
+            ValueError,
+        ) as error:  # ValueError: of a redirect to no address
             if (broken := self._tls.fault(place, url, error)) is not None:
                 raise broken from None
             if isinstance(error, ValueError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os
 from dataclasses import dataclass, field
 from datetime import timedelta
 from fnmatch import fnmatch
@@ -78,11 +79,20 @@ class Followed:
         return taken.batch(after, now - self._lag)
 
     def paths(self) -> list[str]:
-        """The files that are there; SourceError if the one that is named is not."""
+        """The files that are there; SourceError if the one that is named is not, or the folder in which those lie that a pattern names."""
         if Path(self.path).exists():
             return [self.path]
         if not glob.has_magic(self.path):
             raise SourceError(f"{Path(self.path)}: there is no such file", fault="unreachable")
+        folder = next(folder for folder in Path(self.path).parents if not glob.has_magic(str(folder)))
+        try:
+            os.scandir(
+                folder
+            ).close()  # glob passes over what is not there or may not be listed, as if nothing lay in it
+        except FileNotFoundError:
+            raise SourceError(f"{folder}: there is no such folder", fault="unreachable") from None
+        except OSError as error:
+            raise SourceError(f"{folder}: cannot be listed: {error.strerror}", fault="refused") from error
         return sorted(found for found in glob.iglob(self.path, recursive=True) if not Path(found).is_dir())  # noqa: PTH207 - absolute
 
     @staticmethod

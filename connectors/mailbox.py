@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
-from pathlib import Path
 from typing import Any, Literal
 
 from connectors import SourceError
@@ -16,6 +15,7 @@ from connectors.circuit import Circuit
 from connectors.deadline import until
 from connectors.imap_commands import Line, quoted
 from connectors.imap_refusals import LOGIN, told
+from connectors.tls import check_file
 
 Security = Literal["tls", "starttls"]
 PORTS = {"tls": 993, "starttls": 143}
@@ -65,8 +65,7 @@ class Mailbox:
                 raise ValueError(f"{name}: is missing")
         if not (user.isascii() and password.isascii() and (user + password).isprintable()):
             raise ValueError("password: user and password must be plain ASCII")
-        if ca_file and not Path(ca_file).is_file():
-            raise ValueError("ca_file: no such file")
+        check_file("ca_file", ca_file)
         if timeout <= timedelta(0):
             raise ValueError("timeout: must be more than 0s")
         self.host, self.port, self.tls = host, port or PORTS[tls], tls

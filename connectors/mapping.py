@@ -86,7 +86,7 @@ class Mapping:
         self._types = {column.name: column.type for column in ROLES[role]}
         try:
             ZoneInfo(timezone)
-        except (ZoneInfoNotFoundError, ValueError) as error:
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:  # OSError: `America`, which is a folder
             raise ValueError(f"timezone: {timezone!r} is not a time zone") from error
         self._reader = Reader(timezone, time_format, decimal)
         self._statuses = Statuses(status)

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
-from urllib.parse import urljoin
 
 import pyarrow as pa
 
 from connectors import Batch, Cursor, Reject, SourceError, answers
+from connectors.addresses import joined
 from connectors.exchange import Answer
 from connectors.headings import headings
 from connectors.nested import unfit
@@ -261,7 +261,7 @@ class Pages:
         link = (
             ["token", str(found)]
             if self.page_cursor
-            else ["link", urljoin(place if how == "link" else self.url, str(found))]
+            else ["link", joined(place if how == "link" else self.url, str(found))]
         )
         if link == page:
             raise self._unreadable("a page names itself as the next")

@@ -73,8 +73,11 @@ class Api:
             why = missing[0] if missing else "a part of the cluster is away"
             raise SourceError(f"{place}: a partial answer, which is not taken: {why}", fault="server")
         try:
-            series = [(dict(one["metric"]), _values(place, one, start, end)) for one in found]
-        except (KeyError, TypeError, ValueError):
+            series = [
+                ({name: str(text) for name, text in one["metric"].items()}, _values(place, one, start, end))
+                for one in found
+            ]
+        except (AttributeError, KeyError, TypeError, ValueError):
             raise SourceError(f"{place}: a series in the answer cannot be made out", fault="unreadable") from None
         infos = tuple(_plain(words) for words in body.get("infos") or ())
         return Answered(name, series, tuple(f"{name}: {words}" for words in warnings), infos)

@@ -22,8 +22,8 @@ _KINDS: dict[int, Fault] = {429: "busy", 504: "timeout", TIMEOUT: "timeout", UNA
 """What kind of fault a status is, where its hundred does not say."""
 PASSING = ("REQUEST_LIMIT_EXCEEDED", "UNABLE_TO_LOCK_ROW")
 """Words of errors that pass by themselves, whatever their status says (Salesforce)."""
-_WORD = re.compile(r"[A-Za-z][A-Za-z_.]{1,40}|0x[0-9a-f]{8}|[0-9]{2,5}")
-_WORDS = ("errorType", "error", "errorCode", "messageNumber", "code")
+_WORD = re.compile(r"[A-Za-z][A-Za-z_.]{1,60}|0x[0-9a-f]{8}|[0-9]{2,5}")
+_WORDS = ("errorType", "error", "errorCode", "messageNumber", "code", "typeKey")
 """Where servers put their own word for an error."""
 
 
@@ -92,9 +92,9 @@ def _code(text: bytes) -> str:
 
 def _after(text: str) -> float | None:
     """Seconds that a Retry-After asks for, given in seconds or as a date; None if it does not say."""
-    with suppress(ValueError):
+    with suppress(ValueError, OverflowError):
         return max(0.0, float(int(text)))
-    with suppress(ValueError):
+    with suppress(ValueError, OverflowError):
         when = parsedate_to_datetime(text)
         return max(0.0, ((when if when.tzinfo else when.replace(tzinfo=UTC)) - datetime.now(UTC)).total_seconds())
     return None

@@ -113,7 +113,13 @@ class Session:
         `url` must lie at the session's server. body: sent as JSON, or as it is where it is bytes. repeat: whether the request bears to
         be sent again at once; parse: whether the answer's text matters (else its status says all).
         """
-        if origin(url) != self._origin:
+        try:
+            elsewhere = origin(url) != self._origin
+        except ValueError:  # http://[, or a port that is none
+            raise SourceError(
+                f"{self.shown}: leads to what is no address", permanent=True, fault="unreadable"
+            ) from None
+        if elsewhere:
             raise SourceError(
                 f"{self.shown}: leads to {shown(url, path=self._path_shown)}, which is another server",
                 permanent=True,

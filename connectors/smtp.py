@@ -12,13 +12,13 @@ from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
 from hashlib import sha256
-from pathlib import Path
 from time import monotonic
 from typing import Literal
 
 from connectors import Fault, SourceError
 from connectors.broken import broken
 from connectors.deadline import until
+from connectors.tls import check_file
 
 Tls = Literal["starttls", "tls", "none"]
 PORTS = {"starttls": 587, "tls": 465, "none": 25}
@@ -67,8 +67,7 @@ class Smtp:
             raise ValueError('tls: a password goes over no open line: "starttls" or "tls"')
         if not (user.isascii() and password.isascii()):
             raise ValueError("password: user and password must be plain ASCII")
-        if ca_file and not Path(ca_file).is_file():
-            raise ValueError("ca_file: no such file")
+        check_file("ca_file", ca_file)
         if timeout <= timedelta(0):
             raise ValueError("timeout: must be more than 0s")
         if not host:

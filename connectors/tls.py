@@ -23,6 +23,17 @@ ALERT = 2.0
 """Seconds that an alert is waited for."""
 
 
+def check_file(name: str, path: str) -> None:
+    """ValueError, beginning with the option, unless it can be read (or is not given: '')."""
+    try:
+        if path and not Path(path).is_file():
+            raise ValueError(f"{name}: no such file")
+        if path:
+            Path(path).open("rb").close()
+    except OSError as error:
+        raise ValueError(f"{name}: cannot be read: {error.strerror}") from None
+
+
 @dataclass(frozen=True, slots=True)
 class Tls:
     """PEM files, read anew at each connection: one that is renewed in its place serves from then on.
@@ -43,8 +54,7 @@ class Tls:
             if getattr(self, name) and not self.cert_file:
                 raise ValueError(f"{name}: needs cert_file")
         for name in ("ca_file", "cert_file", "key_file"):
-            if (path := getattr(self, name)) and not Path(path).is_file():
-                raise ValueError(f"{name}: no such file")
+            check_file(name, getattr(self, name))
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         if self.ca_file:
             try:

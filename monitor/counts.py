@@ -28,7 +28,7 @@ def counts(store: Store, ids: Sequence[str]) -> dict[str, Row]:
     """By incident: clients affected and exposed, the highest priority among the affected, cases by what was decided."""
     kept = _of(store)
     as_of = {key: store.changed.get(key, 0) for key in ids}
-    known = {key: kept[key][1] for key in ids if key in kept and kept[key][0] == as_of[key]}
+    known = {key: held[1] for key in ids if (held := kept.get(key)) and held[0] == as_of[key]}
     wanted = [key for key in ids if key not in known]
     if wanted:
         fresh = _counted(store, wanted)
@@ -41,8 +41,8 @@ def touched(store: Store, ids: Sequence[str]) -> tuple[int, int]:
     """Clients affected by any of these incidents, and the others who are exposed to one; each is counted once."""
     kept, key = _of(store), ("touched",)
     as_of = tuple(sorted((one, store.changed.get(one, 0)) for one in ids))
-    if key in kept and kept[key][0] == as_of:
-        return kept[key][1]  # type: ignore[no-any-return]
+    if (held := kept.get(key)) and held[0] == as_of:
+        return held[1]  # type: ignore[no-any-return]
     found = _rows(store, t.by_touch(t.impacts.c.incident_id.in_(ids))) if ids else []
     answer = next(((row["affected"], row["touched"] - row["affected"]) for row in found), (0, 0))
     _keep(kept, {key: (as_of, answer)})
@@ -54,9 +54,11 @@ def until_changed(store: Store, name: str, as_of: Any, made: Callable[[], Any]) 
     acts = t.acts.select().with_only_columns(t.acts.c.id).order_by(t.acts.c.id.desc()).limit(1)
     newest = [row["id"] for row in _rows(store, acts)]
     kept, key, stands = _of(store), (name,), (sum(store.changed.values()), newest, as_of)
-    if key not in kept or kept[key][0] != stands:
-        _keep(kept, {key: (stands, made())})
-    return kept[key][1]
+    found = kept.get(key)
+    if found is None or found[0] != stands:
+        found = stands, made()
+        _keep(kept, {key: found})
+    return found[1]
 
 
 def _counted(store: Store, ids: Sequence[str]) -> dict[str, Row]:

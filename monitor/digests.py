@@ -19,7 +19,7 @@ from monitor.facts import Recipient, at_once, digest_facts
 from monitor.hits import hits
 from monitor.parts import Parts
 from monitor.recipients import board, message, recipient, thread_row
-from monitor.standing import Row, as_acted, rows
+from monitor.standing import Row, as_acted, rows, shut, still_failing
 from monitor.store import Message, Store
 
 
@@ -80,10 +80,11 @@ class Digests:
         return len(messages)
 
     def _found(self, since: datetime, until: datetime, now: datetime, silences: Sequence[Silence]) -> list[Row]:
-        """What began or ended in [since, until), and what stands."""
+        """What began or ended in [since, until), and what stands or was closed by hand and is in alert."""
         i = t.incidents.c
-        there = self.store.incidents((i.state == IncidentState.FIRING) | (i.resolved_at >= since))
-        found = [one for one in as_acted(self.store, there) if _happened(one, since, until)]
+        there = self.store.incidents((i.state == IncidentState.FIRING) | (i.resolved_at >= since) | shut())
+        still = still_failing(self.store, there := as_acted(self.store, there))
+        found = [one for one in there if one.id in still or _happened(one, since, until)]
         held = [silence for silence in silences if silence.holds(now)]
         return [row for row in map(plain, found) if not any(silence.matches(row) for silence in held)]
 

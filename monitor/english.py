@@ -248,8 +248,8 @@ def state(row: Mapping[str, Any]) -> str:
         who += [f"assigned to {row['assigned_to']}"] if row["assigned_to"] else []
         who += ["silenced"] if row.get("silenced_until") else []
         return f"Open ({', '.join(who)})" if who else STATES["firing"]
-    if row["state"] == "resolved" and row["resolved_by"]:
-        return f"Resolved (by {row['resolved_by']})"
+    if row["state"] == "resolved" and (who := row["resolved_by"]):
+        return f"Closed by hand by {who}; still in alert" if row.get("still_failing") else f"Resolved (by {who})"
     return f"Joined to {row['parent_id']}" if row["parent_id"] else STATES[row["state"]]
 
 

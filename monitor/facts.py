@@ -22,7 +22,7 @@ from monitor.failing import failing, nowhere
 from monitor.guides import Guides, guides
 from monitor.languages import words
 from monitor.people import as_json, found_incident
-from monitor.standing import Row, as_acted, lasted, only, rows, still_failing
+from monitor.standing import Row, as_acted, last_failed, lasted, only, rows
 from monitor.store import Act, Store
 from monitor.theirs import Own, Together
 from monitor.touching import asked, counts, segments
@@ -78,8 +78,8 @@ def incident_facts(
         row["new"] = _since(row["affected_at"], since)
     hit = sorted(mine.named, key=lambda row: not row["new"])
     named = {row["client_id"]: row["client"] for row in hit}
-    told = _told(incident, many, named, now)
-    told["still_failing"] = bool(asked(once, ("still", incident.id), lambda: still_failing(store, [incident])))
+    still = asked(once, ("still", incident.id), lambda: last_failed(store, [incident]))
+    told = _told(incident, many, named, now, still)
     say = words(recipient.language).name
     told["names"] = {key: say(told[key]) if told[key] else "" for key in ("product", "channel")}
     measures = measures or {}
@@ -192,14 +192,15 @@ def _listed(
     """Worst first; and how many were left out, for they touch none of the recipient's clients."""
     once = {} if once is None else once
     found = as_acted(store, store.incidents(t.incidents.c.id.in_(list(incident_ids))))
-    listed = []
+    still, listed = asked(once, ("still", *incident_ids), lambda: last_failed(store, found)), []
     for incident in sorted(found, key=lambda one: (-one.severity.rank, one.started_at, one.id)):
         mine = _own(store, incident.id, recipient, once)
         if recipient.role and not mine and not all_of_them:
             continue
         named = {row["client_id"]: row["client"] for row in mine.named}
         alike = incident.id, recipient.segments
-        row = _told(incident, asked(once, ("counts", *alike), partial(counts, store, *alike)), named, now)
+        many = asked(once, ("counts", *alike), partial(counts, store, *alike))
+        row = _told(incident, many, named, now, still)
         theirs = {"own": mine.named, "own_more": mine.more, "own_exposed": mine.exposed}
         listed.append(row | theirs | {"link": f"{address}/incidents/{incident.id}"})
     return listed, len(found) - len(listed)
@@ -220,14 +221,15 @@ def _facts(news: str, recipient: Recipient, now: datetime) -> dict[str, Any]:
     return told | {"at": now.isoformat()}
 
 
-def _told(incident: Incident, many: Row, named: Mapping[str, str], now: datetime) -> Row:
+def _told(incident: Incident, many: Row, named: Mapping[str, str], now: datetime, still: Mapping[str, datetime]) -> Row:
     """The incident's row with its counts; about one client alone: who, to those alone whose client it is."""
     row = without_clients(plain(incident), named)
     about = incident.scope.client_id
     return row | many | {
         "one_client": bool(about),
         "client": named.get(about, ""),
-        "minutes": lasted(incident, now),
+        "minutes": lasted(incident, now, still.get(incident.id)),
+        "still_failing": incident.id in still,
     }  # fmt: skip
 
 

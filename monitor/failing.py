@@ -7,7 +7,7 @@ from typing import Any
 
 from alerts import Incident, IncidentState
 from monitor import tables as t
-from monitor.standing import as_acted, rows
+from monitor.standing import as_acted, rows, shut, still_failing
 from monitor.store import Store
 
 NOTHING: Mapping[str, Any] = {}
@@ -16,7 +16,9 @@ _SEEN: tuple[Any, ...] = (t.verdicts, t.holdings)
 
 
 def failing(store: Store, incident: Mapping[str, Any] = NOTHING) -> list[str]:
-    """The products and channels beside this incident's (a row) own that fail now, by open incidents and what shows of them elsewhere.
+    """The products and channels beside this incident's (a row) own that fail now, by incidents and what shows of them elsewhere.
+
+    What was closed by hand fails for as long as its rules are in alert.
 
     A channel counts where the incident's product fails on it: all of the product's, where it fails as a whole. What is one client's
     alone counts where the incident is about that client. Without an incident: all that fail. No client stands in it, so that whoever is
@@ -25,8 +27,13 @@ def failing(store: Store, incident: Mapping[str, Any] = NOTHING) -> list[str]:
     product, channel = incident.get("product") or "", incident.get("channel") or ""
     found = set()
     whole = bool("id" in incident and product and not channel)
-    for other in as_acted(store, store.incidents(t.incidents.c.state == IncidentState.FIRING)):
-        if other.state is not IncidentState.FIRING or other.scope.client_id not in ("", incident.get("client_id")):
+    others = as_acted(store, store.incidents((t.incidents.c.state == IncidentState.FIRING) | shut()))
+    still = still_failing(store, others)
+    for other in others:
+        if (other.state is not IncidentState.FIRING and other.id not in still) or other.scope.client_id not in (
+            "",
+            incident.get("client_id"),
+        ):
             continue
         for there, through in _places(other, itself=other.id == incident.get("id")):
             whole |= bool(product) and (there, through) == (product, "")

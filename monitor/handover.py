@@ -184,9 +184,8 @@ def as_text(row: Mapping[str, Any], zone: tzinfo | None) -> str:
             + (f" ({one['error']})" if one["error"] else "") for one in row["undelivered"]
         ]),
         ("Terminaron en el turno", [
-            f"{one['id']} · {es.place(one)} · {es.kind(one)}: {time(one['started_at'])} a {time(one['ended_at'] or one['resolved_at'])}, "
-            f"{es.count(one['affected'], 'cliente afectado', 'clientes afectados')}; "
-            + (f"la cerró {one['resolved_by']}" if one["resolved_by"] else "se normalizó") for one in row["ended"]
+            f"{one['id']} · {es.place(one)} · {es.kind(one)}: {_span(one, time)}, "
+            f"{es.count(one['affected'], 'cliente afectado', 'clientes afectados')}; {_how(one)}" for one in row["ended"]
         ]),
         ("Notas", [f"{time(one['at'])} · {one['who']} · {one['where']} ({one['incident_id']}): {one['text']}" for one in row["notes"]]),
     ]  # fmt: skip
@@ -199,6 +198,17 @@ def as_text(row: Mapping[str, Any], zone: tzinfo | None) -> str:
     for title, told in parts:
         lines += ["", f"{title} ({len(told)})" if told else f"{title}: no hay", *(f"- {line}" for line in told)]
     return "\n".join(lines) + "\n"
+
+
+def _span(row: Row, time: Any) -> str:
+    begun = time(row["started_at"])
+    return f"desde {begun}" if row["still_failing"] else f"{begun} a {time(row['ended_at'] or row['resolved_at'])}"
+
+
+def _how(row: Row) -> str:
+    if row["still_failing"]:
+        return f"la cerró {row['resolved_by']} y sus reglas siguen en alerta"
+    return f"la cerró {row['resolved_by']}" if row["resolved_by"] else "se normalizó"
 
 
 def _open_line(row: Row, time: Any) -> str:

@@ -84,7 +84,7 @@ def history(store: Store, client_id: str, since: datetime, now: datetime, decide
 
 _KEPT = (
     "id", "product", "channel", "series", "kind", "ways", "severity", "state", "started_at", "detected_at", "ended_at",
-    "minutes",
+    "minutes", "still_failing",
 )  # fmt: skip
 
 

@@ -21,7 +21,7 @@ from monitor import tables as t
 from monitor.counts import touched, until_changed
 from monitor.failing import failing
 from monitor.seeing import Forbidden, partial, seen
-from monitor.standing import Row, as_acted, as_worked, only, rows, told
+from monitor.standing import Row, as_acted, as_worked, only, rows, still_failing, told
 from monitor.store import Act, Store
 from monitor.trail import repeated
 from rules import DIMENSIONS
@@ -55,7 +55,7 @@ class Conflict(Refused):
 def incidents(
     store: Store, now: datetime, *, state: str | None = None, since: datetime | None = None, limit: int | None = None
 ) -> list[Row]:
-    """Newest first, at most `limit`, in a `state` of STATES. since: leave out what was resolved before."""
+    """Newest first, at most `limit`, in a `state` of STATES. since: leave out what was resolved before and is over."""
     if (state or "") not in STATES:
         raise Refused(f"no hay un estado «{state}»; hay {', '.join(filter(None, STATES))}")
     wanted, i = STATES[state or ""], t.incidents.c
@@ -63,8 +63,11 @@ def incidents(
     found = [
         incident
         for incident in as_acted(store, store.incidents(i.state.in_([*wanted, IncidentState.FIRING]) | back))
-        if incident.state in wanted and not (since and incident.resolved_at and incident.resolved_at < since)
+        if incident.state in wanted
     ]
+    if since:
+        still = still_failing(store, found)
+        found = [one for one in found if not one.resolved_at or one.resolved_at >= since or one.id in still]
     return told(store, found[:limit], now)
 
 

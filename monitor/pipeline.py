@@ -63,6 +63,8 @@ class Pipeline:
         self.rules, self.windows, self.calendar, self.lateness = rules, windows, calendar, lateness
         self.incidents = incidents or Incidents()
         self.incidents.onset = self._onset
+        self.incidents.unknown = self._unknown
+        self._dark: tuple[int, dict[Scope, int]] = (0, {})
         self.incidents.hints = {rule.spec.name for rule in rules if getattr(rule, "hint", False)}
         self.incidents.spoken = {rule.spec.name: _spoken(rule, rules) for rule in rules}
         self.book = book or CaseBook()
@@ -174,6 +176,13 @@ class Pipeline:
             if incident != self.recent.get(incident.id):  # it failed on after it was closed
                 changes.incidents[incident.id] = self.recent[incident.id] = incident
             changes.over += [(ours, incident) for ours in self.book.over(incident)]
+
+    def _unknown(self, scope: Scope, at: datetime) -> datetime:
+        """Up to when what feeds a scope was last not known, before then."""
+        minute = minute_of(at)
+        if self._dark[0] != minute:
+            self._dark = minute, self.windows.dark(minute)
+        return time_of(self._dark[1].get(replace(scope, client_id=""), 0))
 
     # ---- signals ---------------------------------------------------------------------------------------------------
 

@@ -264,8 +264,8 @@ def state(row: Mapping[str, Any]) -> str:
         who += [f"asignada a {row['assigned_to']}"] if row["assigned_to"] else []
         who += ["silenciada"] if row.get("silenced_until") else []
         return f"Abierta ({', '.join(who)})" if who else STATES["firing"]
-    if row["state"] == "resolved" and row["resolved_by"]:
-        return f"Resuelta (por {row['resolved_by']})"
+    if row["state"] == "resolved" and (who := row["resolved_by"]):
+        return f"Cerrada a mano por {who}; sigue en alerta" if row.get("still_failing") else f"Resuelta (por {who})"
     return f"Unida a {row['parent_id']}" if row["parent_id"] else STATES[row["state"]]
 
 

@@ -26,15 +26,18 @@ ATONCE = 1000
 
 
 def told(store: Store, found: Sequence[Incident], now: datetime) -> list[Row]:
-    """Each as a row. minutes: how long it has lasted, or lasted; client: the name, if it is about one alone; silenced_until: or None."""
-    quiet = in_force(store, now)
+    """Each as a row. minutes: how long it has lasted, or lasted; client: the name, if it is about one alone; silenced_until: or None.
+
+    still_failing: whether it was closed by hand and its rules are still in alert.
+    """
+    quiet, still = in_force(store, now), last_failed(store, found)
     many = counts(store, [incident.id for incident in found])
     about = {incident.scope.client_id for incident in found if incident.scope.client_id}
     names = {c.client_id: c.name for c in store.clients(t.clients.c.client_id.in_(about))} if about else {}
     return [
         (row := plain(incident))
-        | {"client": names.get(incident.scope.client_id, ""), "minutes": lasted(incident, now)}
-        | {"silenced_until": silenced_until(quiet, row)}
+        | {"client": names.get(incident.scope.client_id, ""), "still_failing": incident.id in still}
+        | {"minutes": lasted(incident, now, still.get(incident.id)), "silenced_until": silenced_until(quiet, row)}
         | many[incident.id]
         for incident in found
     ]
@@ -68,7 +71,18 @@ def as_acted(store: Store, found: Sequence[Incident]) -> list[Incident]:
 
 def still_failing(store: Store, found: Sequence[Incident]) -> set[str]:
     """Of these, the ids of those that were closed by hand and that their rules are still in alert about: nobody may call them over."""
-    return set(_last_breach(store, [i.id for i in found if i.state is IncidentState.RESOLVED and i.resolved_by]))
+    return set(last_failed(store, found))
+
+
+def shut() -> Any:
+    """The condition of incidents that the judging thread knows to be so."""
+    i = t.incidents.c
+    return (i.resolved_by != "") & i.id.in_(only(t.alerts, "incident_id"))
+
+
+def last_failed(store: Store, found: Sequence[Incident]) -> dict[str, datetime]:
+    """Of those that are still failing, when their rules saw it last."""
+    return _last_breach(store, [i.id for i in found if i.state is IncidentState.RESOLVED and i.resolved_by])
 
 
 def _last_breach(store: Store, ids: Sequence[str]) -> dict[str, datetime]:
@@ -160,9 +174,9 @@ def only(table: Any, column: str, *where: Any) -> Any:
     return table.select().with_only_columns(table.c[column]).where(*where)
 
 
-def lasted(incident: Incident, now: datetime) -> int:
-    """How many minutes it has lasted, or lasted."""
-    over = incident.ended_at or incident.resolved_at or incident.detected_at
+def lasted(incident: Incident, now: datetime, failed: datetime | None = None) -> int:
+    """How many minutes it has lasted, or lasted. failed: see `last_failed`."""
+    over = failed or incident.ended_at or incident.resolved_at or incident.detected_at
     until = now if incident.state is IncidentState.FIRING else over
     return max(0, int((until - incident.started_at).total_seconds() // 60))
 

@@ -46,10 +46,17 @@ def messages(pipeline: Pipeline, store: Store, changes: Changes, now: datetime) 
     firing = (i for i in changes.incidents.values() if i.state is IncidentState.FIRING)
     reopened = {i.id: i for i in firing if i.reopened_at == now}
     never = {d.key for d, by in changes.over if by.id in reopened}  # closed and reopened in one step
-    standing = (d for name in reopened for d in pipeline.book.decisions.of_incident(name))
-    on = [d for d in standing if d.action is Action.OPEN and not d.withdrawn_at and d.key not in never]
+    on = [(d, one) for one in reopened.values() for d in pipeline.book.back(one) if d.key not in never]
     newest = ((changes.decisions.get(d.key, d), by) for d, by in changes.over if d.key not in never)
     ended = [(d, by) for d, by in newest if d.action is Action.OPEN and not d.withdrawn_at]
+
+    def fails(decision: Decision) -> bool:
+        """Whether it stands for its client in something shut, whose end it is told yet."""
+        here = (
+            [d for d in pipeline.book.decisions.of_client(decision.client_id) if d.incident_id in shut] if shut else []
+        )
+        return any(found.key == decision.key for d in here if (found := pipeline.book.standing(d)))
+
     left: dict[tuple[str, str], set[str]] = {}
     for d in pipeline.book.decisions.values() if withdrawn else ():
         if d.action is Action.OPEN and not d.withdrawn_at:
@@ -65,9 +72,9 @@ def messages(pipeline: Pipeline, store: Store, changes: Changes, now: datetime) 
         *(to_open(d, incident(d), client(d), zone) for d in opened),
         *(to_promote(d, incident(d), client(d), zone, over=over(d)) for d in promoted),
         *(to_return(o, incident(d), client(d), zone) for d, o in back if o),
-        *(to_reopen(d, reopened[d.incident_id], client(d), zone) for d in on),
+        *(to_reopen(d, one, client(d), zone) for d, one in on),
         *(to_close(d, by, client(d), zone) for d, by in ended if by.id in shut),
-        *(to_end(d, by, client(d), zone, doubts(d)) for d, by in ended if by.id not in shut),
+        *(to_end(d, by, client(d), zone, doubts(d)) for d, by in ended if by.id not in shut and not fails(d)),
         *(to_withdraw(d, incident(d), client(d), zone, still(d)) for d in withdrawn),
         *(to_escalate(one, zone) for one in changes.escalated if one.escalation.desk),
     ]

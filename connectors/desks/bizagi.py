@@ -6,9 +6,10 @@ import json
 from datetime import datetime, timedelta
 from typing import Any
 
-from connectors import Batch, Case, Cursor, Reject, SourceError, answers
+from connectors import Batch, Case, Cursor, Reject, SourceError, answers, listed
 from connectors.fields import Fields, no_case
 from connectors.login import credentials
+from connectors.once import Once
 from connectors.pages import Pages
 from connectors.session import Session
 from connectors.since import Since
@@ -58,6 +59,7 @@ class Bizagi:
         self.again, self._process = again, f"{url}/odata/data/processes({process})"
         self._cases = f"{self._process}/cases"
         self._new = Since(f"$filter={CREATED} ge {{}}", CREATED, "iso", overlap)
+        self._once = Once(self.session.shown)
         self._pages = Pages(self.session, self._cases, rows="value", next="@odata.nextLink")
 
     def poll(self, cursor: Cursor | None, now: datetime, since: datetime | None) -> Batch:
@@ -96,13 +98,14 @@ class Bizagi:
         with turn(self.session.shown, case.key):
             found = self._read(case.key)
             if found is None:
-                sent = _parameters(self.fields.opening(case))
-                self.session.ask("POST", f"{self._process}/start", body=sent, repeat=False)
+                sent, where = _parameters(self.fields.opening(case)), f"{self._process}/start"
+                self._once.send(case.key, lambda: self.session.ask("POST", where, body=sent, repeat=False))
                 found = self._read(case.key)
         if found is None:
             raise SourceError(
                 f"{self.session.shown}: what was started is not found by {self.fields.key!r}", fault="unreadable"
             )
+        self._once.found(case.key)
         return answers.needed(found, "caseNumber", self.session.shown)
 
     def update(self, case: Case) -> None:
@@ -113,7 +116,7 @@ class Bizagi:
         sent = self.fields.present(case)
         if not sent or all(found.get(name) == value for name, value in sent.items()):
             return
-        items = self._listed(f"{self._cases}({found['id']})/workitems")
+        items = [*listed.rows(self.session, f"{self._cases}({found['id']})/workitems")]
         if not items:
             raise SourceError(
                 f"{self.session.shown}: case {found.get('caseNumber')} has no open activity",
@@ -131,25 +134,22 @@ class Bizagi:
     def _read(self, key: str) -> dict[str, Any] | None:
         """The first case with our key, or None."""
         quoted = key.replace("'", "''")
-        rows = [_flat(row) for row in self._listed(self._cases, {"$filter": f"{self.fields.key} eq '{quoted}'"})]
+        where = {"$filter": f"{self.fields.key} eq '{quoted}'"}
+        rows = (_flat(row) for row in listed.rows(self.session, self._cases, where))
         # Whoever does not know the filter answers with all cases.
-        return min(
-            (row for row in rows if row.get(self.fields.key) == key),
-            key=lambda row: int(answers.needed(row, "id", self.session.shown)),
-            default=None,
-        )
-
-    def _listed(self, url: str, params: dict[str, str] | None = None) -> list[dict[str, Any]]:
-        return answers.objects(self.session.ask("GET", url, params=params).body, "value", self.session.shown)
+        ours = (row for row in rows if row.get(self.fields.key) == key)
+        named = ((answers.needed(row, "id", self.session.shown), row) for row in ours)
+        return min(named, key=lambda one: (len(one[0]), one[0]), default=(None, None))[1]
 
 
 def _flat(row: dict[str, Any]) -> dict[str, Any]:
     """A case with its attributes beside its properties."""
     about = {name: value for name, value in row.items() if name != "parameters" and not name.startswith("@")}
+    found = row.get("parameters")
     return about | {
         one["xpath"]: one.get("value")
-        for one in row.get("parameters") or ()
-        if isinstance(one, dict) and "xpath" in one
+        for one in (found if isinstance(found, list) else ())
+        if isinstance(one, dict) and isinstance(one.get("xpath"), str)
     }
 
 

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from connectors import Batch, Case, Cursor, SourceError, answers
 from connectors.fields import Fields, no_case
 from connectors.login import Login
+from connectors.once import Once
 from connectors.pages import Pages
 from connectors.session import Session
 from connectors.since import Since
@@ -77,7 +78,7 @@ class Helix:
     ) -> None:
         try:
             there = ZoneInfo(zone)
-        except (ZoneInfoNotFoundError, ValueError) as error:
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
             raise ValueError(f"zone: {zone!r} is not a time zone") from error
         if page_size < 1:
             raise ValueError("page_size: must be at least 1")
@@ -90,6 +91,7 @@ class Helix:
         )
         self._values, self._other = {**VALUES, **(values or {})}, other
         self._entries = f"{url}/api/arsys/v1/entry"
+        self._once = Once(self.session.shown)
         asked = f"values({','.join(dict.fromkeys((*self.fields.asked(), NUMBER, CHANGED)))})"
         also = f" AND ({where})" if where else ""
         self._pages = Pages(
@@ -111,14 +113,15 @@ class Helix:
         with turn(self.session.shown, case.key):
             found = self._read(case.key)
             if found is None:
-                sent = {"values": self._values | self.fields.opening(case)}
-                self.session.ask("POST", f"{self._entries}/{CREATE}", body=sent, repeat=False)
+                sent, where = {"values": self._values | self.fields.opening(case)}, f"{self._entries}/{CREATE}"
+                self._once.send(case.key, lambda: self.session.ask("POST", where, body=sent, repeat=False))
                 # The form it is made by is not the one that it is read by: its answer holds no number that can be relied on.
                 found = self._read(case.key)
         if found is None:
             raise SourceError(
                 f"{self.session.shown}: what was opened is not found by {self.fields.key!r}", fault="unreadable"
             )
+        self._once.found(case.key)
         return found.number
 
     def update(self, case: Case) -> None:

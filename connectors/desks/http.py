@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from connectors import Case, SourceError, answers
 from connectors.fields import PRESENT, WRITTEN, no_case
+from connectors.once import Once
 from connectors.session import Session
 from connectors.tls import Tls
 from connectors.turns import turn
@@ -72,6 +73,7 @@ class Http:
             user=user, password=password, headers=headers, tls=Tls(ca_file, cert_file, key_file, key_password), timeout=timeout,
         )  # fmt: skip
         self.url, self.number, self.find, self.rows = url.rstrip("/"), number, find, rows
+        self._once = Once(self.session.shown)
 
     def open(self, case: Case) -> str:
         """The tool's number of the case with this key, made if it was not there."""
@@ -80,9 +82,15 @@ class Http:
         if self.find:
             # Not repeated at once: a tool that knows no Idempotency-Key is asked for the case before it gets another.
             with turn(self.session.shown, case.key):
-                found = self._read(case.key) or self.session.ask(
-                    "POST", self.url, body=sent, headers=named, accept=EXISTS, repeat=False
-                ).body  # fmt: skip
+                found = self._read(case.key)
+                if found is None:
+                    answer = self._once.send(
+                        case.key,
+                        lambda: self.session.ask(
+                            "POST", self.url, body=sent, headers=named, accept=EXISTS, repeat=False
+                        ),
+                    )
+                    found = answer and answer.body
         else:
             named["If-None-Match"] = "*"
             found = self.session.ask("PUT", self._at(case.key), body=sent, headers=named, accept=EXISTS).body
@@ -96,6 +104,7 @@ class Http:
                 permanent=True,
                 fault="unreadable",
             )
+        self._once.found(case.key)
         return str(number)
 
     def update(self, case: Case) -> None:

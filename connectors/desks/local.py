@@ -96,7 +96,7 @@ class Local:
         """The cases whose row is new or has changed."""
         rows: list[list[str]] = []
         short: list[Reject] = []
-        if self.path.exists():
+        if self._there():
             with self._turn():
                 self._catch_up()
                 rows = [row for row in self._rows.values() if len(row) >= len(_HEADER)]
@@ -107,11 +107,17 @@ class Local:
 
     def check(self) -> str:
         """How many cases there are."""
-        if not self.path.exists():
+        if not self._there():
             return f"{self.path}: no cases yet"
         with self._turn():
             self._catch_up()
         return f"{self.path}: {len(self._rows)} cases"
+
+    def _there(self) -> bool:
+        try:
+            return self.path.exists()
+        except OSError as error:  # its folder lets nobody in
+            raise SourceError(f"{self.path}: {error.strerror}", fault="unreachable") from error
 
     @contextmanager
     def _turn(self) -> Iterator[None]:

@@ -7,7 +7,7 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from connectors import Batch, Case, Cursor, SourceError, answers
+from connectors import Batch, Case, Cursor, SourceError, answers, listed
 from connectors.delta import Delta
 from connectors.fields import OURS, no_case
 from connectors.letters import Letters, letter
@@ -181,8 +181,7 @@ class Outlook:
         )
 
     def _listed(self, url: str, params: dict[str, str]) -> list[dict[str, Any]]:
-        body = self.session.ask("GET", url, params=params, headers=SAME_IDS).body
-        found = answers.objects(body, "value", self.session.shown)
+        found = listed.rows(self.session, url, params, SAME_IDS)
         return [message | {"id": answers.needed(message, "id", self.session.shown)} for message in found]
 
 

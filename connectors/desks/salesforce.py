@@ -78,8 +78,14 @@ class Salesforce:
         found = self._read(case.key)
         if found is None:
             sent = {name: value for name, value in self.fields.opening(case).items() if name != self.fields.key}
-            self.session.ask("PATCH", self._at(case.key), body=sent)  # the key stands in the address alone
-            found = self._read(case.key)
+            try:
+                self.session.ask("PATCH", self._at(case.key), body=sent)  # the key stands in the address alone
+            except SourceError as error:
+                # Of two that come at once the later is refused (DUPLICATE_VALUE), and the record is there.
+                if not error.permanent or error.whole or (found := self._read(case.key)) is None:
+                    raise
+            else:
+                found = self._read(case.key)
         return answers.needed(found, self.fields.reads["case_id"], self.session.shown)
 
     def update(self, case: Case) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from connectors import Batch, Case, Cursor, SourceError, answers
+from connectors import Batch, Case, Cursor, SourceError, answers, listed
 from connectors.delta import Delta
 from connectors.fields import Fields, no_case
 from connectors.login import GRAPH, microsoft
+from connectors.once import Once
 from connectors.session import Session
 from connectors.turns import turn
 
@@ -50,6 +51,7 @@ class Sharepoint:
         login = microsoft(tenant, client_id, client_secret, url, token_url)
         self._items = f"{url}/sites/{site}/lists/{list}/items"
         self.session = Session(self._items, login=login, timeout=timeout)
+        self._once = Once(self.session.shown)
         read = {ours: f"fields.{theirs}" if theirs else "" for ours, theirs in (columns or {}).items()}
         self.fields = Fields(reads=READS, writes=WRITES, given=columns, key=key, statuses=statuses)
         self._shown = Fields(reads=READS, writes={}, given=read, key=f"fields.{key}")
@@ -70,13 +72,15 @@ class Sharepoint:
             found = self._read(case.key)
             if found is None:
                 sent = {"fields": self.fields.opening(case)}
-                found = str(
-                    answers.reached(self.session.ask("POST", self._items, body=sent, repeat=False).body, "id") or ""
+                answer = self._once.send(
+                    case.key, lambda: self.session.ask("POST", self._items, body=sent, repeat=False)
                 )
+                found = str(answers.reached(answer and answer.body, "id") or "")
         if not found:
             raise SourceError(
                 f"{self.session.shown}: the item that was made has no 'id'", permanent=True, fault="unreadable"
             )
+        self._once.found(case.key)
         return found
 
     def update(self, case: Case) -> None:
@@ -96,11 +100,9 @@ class Sharepoint:
         """The id of the first item with our key, or None."""
         quoted = key.replace("'", "''")
         params = {"$filter": f"fields/{self.fields.key} eq '{quoted}'", "$expand": f"fields($select={self.fields.key})"}
-        body = self.session.ask("GET", self._items, params=params, headers=UNINDEXED).body
-        found = answers.objects(body, "value", self.session.shown)
         ours = (
             answers.needed(item, "id", self.session.shown)
-            for item in found
+            for item in listed.rows(self.session, self._items, params, UNINDEXED)
             if answers.reached(item, f"fields.{self.fields.key}") == key
         )
         return min(ours, key=lambda id_: (len(id_), id_), default=None)

@@ -5,14 +5,15 @@ from __future__ import annotations
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import quote, urljoin
+from urllib.parse import quote
 
-from connectors import Batch, Case, Cursor, SourceError, answers
-from connectors.delta import NEXT, Delta
+from connectors import Batch, Case, Cursor, SourceError, answers, listed
+from connectors.delta import Delta
 from connectors.fields import OURS, no_case
 from connectors.letters import LONGEST, Letters, letter
 from connectors.login import GRAPH, microsoft
 from connectors.markup import Markup
+from connectors.once import Once
 from connectors.refreshed import Refreshed
 from connectors.session import Session
 from connectors.turns import turn
@@ -22,8 +23,8 @@ SLACK = timedelta(hours=1)
 """How long before a case was decided on its message is looked for, lest the clocks differ."""
 NEEDED = ("createdDateTime", "body", "from")
 """No message is without these: one that comes without them is told only in part."""
-MOST = 100
-"""Pages that are looked through for a message, each of 50."""
+PAGE = {"$top": "50"}
+"""As many as there may be on a page."""
 
 
 class Teams:
@@ -37,7 +38,7 @@ class Teams:
     case is resolved. url: of Graph, for national clouds.
 
     Read by delta. A channel cannot be searched: our message is looked for by its id and, where that is not known, among those since the
-    case was decided on (MOST pages, and no further), by one process of this machine at a time, and the oldest is the case. Changed by
+    case was decided on (100 pages, and no further), by one process of this machine at a time, and the oldest is the case. Changed by
     editing it: it always says how the case stands. timeout: of one answer.
     """
 
@@ -65,6 +66,7 @@ class Teams:
         self._refreshed = Refreshed(login, refresh_token, token_file) if refresh_token else None
         self._messages = f"{url}/teams/{team}/channels/{channel}/messages"
         self.session = Session(self._messages, login=login, timeout=timeout)
+        self._once = Once(self.session.shown)
         self._letters, self._done, self._user = Letters(extract), done or ["✅"], user
         self.reads_only = "" if refresh_token else "the block has no `refresh_token`"
         self._delta = Delta(
@@ -81,12 +83,16 @@ class Teams:
         with turn(self.session.shown, case.key):
             found = self._read(case)
             if found is None:
-                answer = self.session.ask("POST", self._messages, body=_written(case), repeat=False)
-                found = str(answers.reached(answer.body, "id") or "")
+                sent = _written(case)
+                answer = self._once.send(
+                    case.key, lambda: self.session.ask("POST", self._messages, body=sent, repeat=False)
+                )
+                found = str(answers.reached(answer and answer.body, "id") or "")
         if not found:
             raise SourceError(
                 f"{self.session.shown}: the message that was written has no 'id'", permanent=True, fault="unreadable"
             )
+        self._once.found(case.key)
         return found
 
     def update(self, case: Case) -> None:
@@ -130,22 +136,14 @@ class Teams:
     def _read(self, case: Case) -> str | None:
         """The id of the oldest message with our key, or None; the newest of a channel come first."""
         found: list[tuple[str, str]] = []
-        url, params = self._messages, {"$top": "50"}
-        for _ in range(MOST):
-            body = self.session.ask("GET", url, params=params).body
-            page = answers.objects(body, "value", self.session.shown)
+        for page in listed.pages(self.session, self._messages, PAGE):
             found += [
                 (str(m.get("createdDateTime")), answers.needed(m, "id", self.session.shown))
                 for m in page
                 if self._key(m) == case.key
             ]
-            after = answers.reached(body, NEXT)
-            if not after or all(_older(message, case.opened_at - SLACK) for message in page):
+            if page and all(_older(message, case.opened_at - SLACK) for message in page):
                 break
-            url, params = urljoin(self._messages, str(after)), {}
-        else:  # what was not looked at may hold it
-            words = f"{self.session.shown}: more than {MOST} pages of messages since the case was decided on, and not looked through"
-            raise SourceError(words, permanent=True, fault="unreadable")
         return min(found)[1] if found else None
 
     def _key(self, message: dict[str, Any]) -> str:

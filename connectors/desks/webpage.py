@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta
-from urllib.parse import urljoin
 
 from connectors import Batch, Case, Cursor, Reject, SourceError
-from connectors.addresses import shown
+from connectors.addresses import joined, shown
 from connectors.browser import Browser
 from connectors.changed import changed
+from connectors.exchange import Answer
 from connectors.fields import FORM, PRESENT, Fields, no_case
 from connectors.forms import CHANGING, OPENING, fits
 from connectors.login import Login
 from connectors.markup import Markup
+from connectors.once import Once
 from connectors.session import Session
 from connectors.turns import turn
 
@@ -65,8 +66,9 @@ class Webpage:
             raise ValueError("fields: must say which field of the form takes our key: fields.key")
         self.url, self._next, self._form, self._change = url, next, form, change
         self.reads_only = "" if form else "the block has no `form`"
-        way_in = Login(urljoin(url, login), {user_field: username}, (username, password)) if login else None
+        way_in = Login(joined(url, login), {user_field: username}, (username, password)) if login else None
         self._browser = Browser(self.session, way_in)
+        self._once = Once(self.session.shown)
         self.fields = Fields(reads={"case_id": number}, writes={}, given=columns, key=key, nested=False)
         sent = {name: theirs for name, theirs in (fields or {}).items() if name != "key"}
         taken = (fields or {}).get("key", key)
@@ -82,32 +84,26 @@ class Webpage:
     def open(self, case: Case) -> str:
         """The number of the case with this key, looked up before the form is sent."""
         if not self._form:
-            raise SourceError(
-                f"{self.session.shown}: is read-only: give the form that opens a case", permanent=True, fault="refused"
-            )
+            raise self._read_only("opens")
+        form, sent = joined(self.url, self._form), self._sent.opening(case)
         with turn(self.session.shown, case.key):
             found = self._find(case.key)
             for _ in range(TIMES):
                 if found is None:
-                    answer = self._browser.send(urljoin(self.url, self._form), self._sent.opening(case))
+                    answer = self._once.send(case.key, lambda: self._browser.send(form, sent), self._taken_by)
                     found = self._find(case.key)
                     if answer:
                         break
         if found is None:
-            raise SourceError(
-                f"{self.session.shown}: what the form opened is not in the table by its {self._key!r}",
-                fault="unreadable",
-            )
+            words = f"{self.session.shown}: what the form opened is not in the table by its {self._key!r}"
+            raise SourceError(words, fault="unreadable")
+        self._once.found(case.key)
         return found[self._number]
 
     def update(self, case: Case) -> None:
         """Send the form that changes the case with this key."""
         if not self._change:
-            raise SourceError(
-                f"{self.session.shown}: is read-only: give the form that changes a case",
-                permanent=True,
-                fault="refused",
-            )
+            raise self._read_only("changes")
         found = self._find(case.key)
         if found is None:
             raise no_case(self.session.shown, case.key)
@@ -121,11 +117,10 @@ class Webpage:
                 return
             if answer:
                 break
-        raise SourceError(
-            f"{self.session.shown}: the form was sent, and the row of case {found[self._number]} is as it was before",
-            permanent=True,
-            fault="refused",
+        words = (
+            f"{self.session.shown}: the form was sent, and the row of case {found[self._number]} is as it was before"
         )
+        raise SourceError(words, permanent=True, fault="refused")
 
     def check(self) -> str:
         """How many rows there are, and whether the forms fit; the one that changes a case is of one of ours, or of the last there is."""
@@ -133,7 +128,7 @@ class Webpage:
         said = [f"{self.session.shown}: {len(rows)} rows"]
         if self._form:
             names = [name for name in (*self._taken, "key") if name != "note"]  # of a case that is over
-            fits(self._browser, urljoin(self.url, self._form), self._sent, names, OPENING)
+            fits(self._browser, joined(self.url, self._form), self._sent, names, OPENING)
             said.append("the form that opens a case has what is sent")
         if self._change:
             ours = [row for row in rows if re.match(FORM, row.get(self._key, ""))]
@@ -145,8 +140,16 @@ class Webpage:
                 )
         return "; ".join(said)
 
+    def _taken_by(self, answer: Answer | None) -> bool:
+        """Whether a form was taken: it leads on to a page then, and not to itself."""
+        return answer is not None and answer.place not in ("", self._form)
+
+    def _read_only(self, what: str) -> SourceError:
+        words = f"{self.session.shown}: is read-only: give the form that {what} a case"
+        return SourceError(words, permanent=True, fault="refused")
+
     def _changes(self, row: dict[str, str]) -> str:
-        return urljoin(self.url, self._change.replace("{}", row[self._number]))
+        return joined(self.url, self._change.replace("{}", row[self._number]))
 
     def _shows(self, row: dict[str, str], case: Case, *, moved: bool) -> bool:
         """Whether a row says what the form has sent."""
@@ -180,7 +183,7 @@ class Webpage:
                 elif len(row) > 1:  # one cell alone says something about the table
                     why = f"has {len(row)} cells, and the table {len(heads)} headings"
                     rejects.append(Reject(f"{shown(url)}: row {len(found) + len(rejects) + 1}", why))
-            url = urljoin(url, page.links.get(self._next, "")) or url
+            url = joined(url, page.links.get(self._next, "")) or url
         return found, rejects
 
     def _table(self, page: Markup) -> tuple[list[str], list[list[str]]]:
@@ -192,8 +195,5 @@ class Webpage:
             raise SourceError(f"{self.session.shown}: the page has no table", fault="unreadable")
         there = "; ".join(", ".join(table[0]) for table in page.tables if table)
         named = ", ".join(sorted(wanted))
-        raise SourceError(
-            f"{self.session.shown}: no table has the headings {named}; there is: {there}",
-            permanent=True,
-            fault="unreadable",
-        )
+        words = f"{self.session.shown}: no table has the headings {named}; there is: {there}"
+        raise SourceError(words, permanent=True, fault="unreadable")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow.parquet
 
+from connectors import SourceError
 from connectors.dropped import Dropped
 from connectors.folders import Local
 from connectors.followed import Followed
@@ -108,7 +109,11 @@ class File:
         return (dropped or self._followed).poll(cursor, now)
 
     def _dropped(self) -> Dropped | None:
-        if self._elsewhere is None and Path(self.path).is_dir():
+        try:
+            folder = self._elsewhere is None and Path(self.path).is_dir()
+        except OSError as error:
+            raise SourceError(f"{self.path}: {error.strerror}", fault="refused") from error
+        if folder:
             self._elsewhere = Dropped(Local(self.path), self._records, **self._rules)
         return self._elsewhere
 

@@ -15,7 +15,7 @@ from monitor import people
 from monitor import tables as t
 from monitor.bereft import bereft
 from monitor.seeing import seen
-from monitor.standing import Row, as_acted, only, rows, told
+from monitor.standing import Row, as_acted, only, rows, shut, still_failing, told
 from monitor.store import Store
 from monitor.verdicts import Present, present
 from monitor.web.face import Face
@@ -60,7 +60,7 @@ def pages(face: Face) -> APIRouter:
         well = watched[1] < BLIND * watched[0] and not behind and not still
         desks = face.outlook.desks
         gone = {} if desks is None else {name: len(keys) for name, keys in bereft(store, desks).items()}
-        quiet = "well" if calm and well and not gone else "unknown" if calm else "major"
+        quiet = "well" if calm and well and not gone and not over[2] else "unknown" if calm and not over[2] else "major"
         return face.shown(
             "board.html",
             now,
@@ -77,6 +77,7 @@ def pages(face: Face) -> APIRouter:
             matrix=_matrix(present_, told_of),
             over=over[0],
             over_many=over[1],
+            shut=over[2],
             figures=people.figures(store, now - LATELY),
             watched=watched,
             well=well,
@@ -94,12 +95,17 @@ def traces(store: Store, ids: Sequence[str]) -> dict[str, Row]:
     return {row["incident_id"]: row for row in found}
 
 
-def _over(store: Store, open_: Sequence[Incident], now: datetime, *, everything: bool) -> tuple[list[Row], int]:
-    """What was resolved LATELY, the newest first: what is shown of it, and how many there are. open_: what was open a moment ago."""
+def _over(store: Store, open_: Sequence[Incident], now: datetime, *, everything: bool) -> tuple[list[Row], int, int]:
+    """What was resolved LATELY, the newest first: what is shown of it, how many there are, and how many of them are still failing.
+
+    Those that were closed by hand and are come first, whenever that was. open_: what was open a moment ago.
+    """
     i = t.incidents.c
-    held = store.incidents(i.state == IncidentState.RESOLVED, i.resolved_at >= now - LATELY)
+    held = store.incidents(i.state == IncidentState.RESOLVED, (i.resolved_at >= now - LATELY) | shut())
     found = [incident for incident in open_ if incident.state is IncidentState.RESOLVED] + held
-    return told(store, found if everything else found[:SHOWN_OVER], now), len(found)
+    still = still_failing(store, found)
+    found.sort(key=lambda one: one.id not in still)
+    return told(store, found if everything else found[:SHOWN_OVER], now), len(found), len(still)
 
 
 def _worst_first(row: Row) -> tuple[int, int, datetime]:

@@ -152,6 +152,7 @@ class Past(BaseModel):
     detected_at: datetime
     ended_at: datetime | None
     minutes: int
+    still_failing: Annotated[bool, Field(description="Closed by hand while its rules are in alert: it is not over.")]
     error: Annotated[str, Field(description="The error code that its failures share; empty where none.")]
     products: list[str]
     failures: int

@@ -70,6 +70,7 @@ class Incident(Scope):
     assigned_to: Words
     silenced_until: Annotated[datetime | None, Field(description="Until when nobody is told of it.")]
     resolved_by: Annotated[str, Field(description="Who ended it by hand; empty where it healed.")]
+    still_failing: Annotated[bool, Field(description="Closed by hand while its rules are in alert: it is not over.")]
     affected: Annotated[int, Field(description="Clients whose own transactions failed.")]
     exposed: Annotated[int, Field(description="Clients who hold what fails and have not hit it.")]
     priority: Annotated[int, Field(description="The highest of its affected clients, 0 to 100.")]

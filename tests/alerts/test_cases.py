@@ -349,6 +349,7 @@ def test_decisions_of_a_merged_incident_follow_it():
     desk.affected("10:01", ACEROS, incident=parent)
     desk.book.follow(merged, desk.changes)
     assert {d.incident_id for d in desk.book.decisions.values()} == {"AF-0"}
+    assert desk.book.decisions.hit == {"AF-0": {CAFE.nit, ACEROS.nit}}, "nothing is kept of what is merged"
     keys = {d.key for d in desk.book.decisions.values()}
     assert keys == {case_key("AF-1", CAFE.nit), case_key("AF-1", ACEROS.nit), case_key("AF-0", ACEROS.nit)}, (
         "each case was opened: each will be told the end"

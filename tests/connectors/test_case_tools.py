@@ -508,7 +508,7 @@ def test_our_message_is_found_behind_many_newer_ones(bench: Bench) -> None:
 
 @of(Teams)
 def test_who_has_not_looked_at_all_messages_writes_no_second(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("connectors.desks.teams.MOST", 3)
+    monkeypatch.setattr("connectors.listed.MOST", 3)
     bench.fake.now = NOW
     number = bench.made().open(CASE)
     for n in range(149):
@@ -527,7 +527,7 @@ def test_a_message_is_known_by_its_id(bench: Bench, monkeypatch: pytest.MonkeyPa
     number = bench.made().open(CASE)
     for n in range(60):
         bench.fake.made(None, f"<p>hola {n}</p>")
-    monkeypatch.setattr("connectors.desks.teams.MOST", 1)
+    monkeypatch.setattr("connectors.listed.MOST", 1)
     bench.made().update(replace(CASE, number=number, status="retirado"))
     assert bench.tool.read(CASE.key)["status"] == "retirado"
     monkeypatch.undo()
@@ -924,6 +924,7 @@ def test_what_is_wrong_in_an_inner_block_is_told_with_its_key(bench: Bench) -> N
             "user: must be the id",
         ),
         (Helix, {"username": "a", "password": "b", "zone": "Bogota"}, "zone: 'Bogota' is not a time zone"),
+        (Helix, {"username": "a", "password": "b", "zone": "America"}, "zone: 'America' is not a time zone"),
         (
             Bizagi,
             {"process": "p", "client_id": "a", "client_secret": ""},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -234,3 +235,41 @@ def test_what_begins_anew_says_so(tmp_path: Path) -> None:
         log.path = str(tmp_path / path)
         assert log.ids() == ([] if path == "a/*.csv" else ids(0, 2))
         assert log.said == (said, NOW)
+
+
+@pytest.mark.parametrize("act", ["check", "poll"])
+def test_a_folder_that_may_not_be_listed_is_no_folder_without_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, act: str
+) -> None:
+    """What matches a pattern in it cannot be told: nothing may be vouched for."""
+    real = os.scandir
+
+    def scandir(folder: Any = ".") -> Any:
+        if str(folder).rstrip("/") == str(tmp_path / "cerrada"):
+            raise PermissionError(13, "Permission denied")
+        return real(folder)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    (tmp_path / "cerrada").mkdir()
+    (tmp_path / "cerrada" / "a.csv").write_text(HEADER + rows(0, 3))
+    source = File(path=str(tmp_path / "cerrada" / "*.csv"))
+    with pytest.raises(SourceError, match=r"cerrada: cannot be listed: Permission denied$"):
+        source.check() if act == "check" else source.poll(None, NOW, None)
+
+
+@pytest.mark.parametrize("name", ["x" * 300, f"{'x' * 300}/*.csv"])
+def test_a_path_that_cannot_be_looked_at_is_told(tmp_path: Path, name: str) -> None:
+    source = File(path=str(tmp_path / name))
+    for act in (source.check, lambda: source.poll(None, NOW, None)):
+        with pytest.raises(SourceError, match=r"File name too long$"):
+            act()
+
+
+@pytest.mark.parametrize("act", ["check", "poll"])
+def test_a_pattern_in_a_folder_that_is_not_there_vouches_for_nothing(tmp_path: Path, act: str) -> None:
+    source = File(path=str(tmp_path / "trasacciones" / "*" / "*.csv"))
+    with pytest.raises(SourceError, match=r"trasacciones: there is no such folder$"):
+        source.check() if act == "check" else source.poll(None, NOW, None)
+    (tmp_path / "trasacciones").mkdir()
+    assert source.check().endswith("no file matches yet")
+    assert source.poll(None, NOW, None).drained

@@ -220,3 +220,10 @@ def test_no_cell_is_a_formula_and_every_key_is_found_again(tmp_path: Path, text:
     assert Local(path=str(path)).open(case(key)) == number
     assert not any(cell.startswith(("=", "+", "-", "@")) for row in rows(path) for cell in row.values())
     assert len(rows(path)) == 1
+
+
+def test_a_path_that_cannot_be_looked_at_is_told(tmp_path: Path) -> None:
+    desk = Local(path=str(tmp_path / ("x" * 300)))
+    for act in (desk.check, lambda: desk.poll(None, NOW, None), lambda: desk.open(case())):
+        with pytest.raises(SourceError, match=r"File name too long$"):
+            act()

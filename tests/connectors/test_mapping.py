@@ -219,6 +219,7 @@ def test_json_lines_may_lack_an_optional_key(tmp_path: Path) -> None:
         ({"status": {"good": ["x"]}}, r"status\.good"),
         ({"status": {"ok": ["x"], "failed": ["X "]}}, "'X ' is both ok and failed"),
         ({"timezone": "Bogota"}, "timezone: 'Bogota'"),
+        ({"timezone": "America"}, "timezone: 'America' is not a time zone"),
     ],
 )
 def test_a_wrong_mapping_is_told_by_key(options: dict[str, Any], told: str) -> None:

@@ -15,7 +15,7 @@ from connectors.desks.http import Http as Desk
 from connectors.receivers.webhook import Webhook
 from connectors.session import Session
 from connectors.sources.http import Http
-from connectors.tls import Tls
+from connectors.tls import Tls, check_file
 from monitor.config import read_config
 from monitor.faults import ConfigError
 from tests.certificates import client_certificate, demanding, own_certificate
@@ -93,6 +93,7 @@ def test_a_key_may_be_encrypted_and_lie_in_the_certificates_file(tmp_path: Path)
     ("options", "told"),
     [
         ({"ca_file": "nowhere.pem"}, "^ca_file: no such file"),
+        ({"ca_file": "x" * 300}, "^ca_file: cannot be read: File name too long$"),
         ({"cert_file": "nowhere.pem"}, "^cert_file: no such file"),
         ({"key_file": "nowhere.pem"}, "^key_file: no such file"),
         ({"cert_file": ""}, "^key_file: needs cert_file"),
@@ -106,6 +107,15 @@ def test_a_key_may_be_encrypted_and_lie_in_the_certificates_file(tmp_path: Path)
 def test_files_that_cannot_be_used_are_told_with_their_option(options: dict[str, str], told: str) -> None:
     with pytest.raises(ValueError, match=told):
         Tls(**shown(**options))
+
+
+def test_a_file_that_may_not_be_read_is_told_as_that(monkeypatch: pytest.MonkeyPatch) -> None:
+    def closed(path: Path, *_: object) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "open", closed)
+    with pytest.raises(ValueError, match=r"^key_file: cannot be read: Permission denied$"):
+        check_file("key_file", __file__)
 
 
 def test_an_encrypted_key_asks_nobody_at_the_terminal() -> None:

@@ -65,3 +65,9 @@ class Changes:
             return row
         changed = frozenset({"id"}).union(*(self.what[n] for n in places))
         return {key: value for key, value in row.items() if key in changed}
+
+
+def empty(url: str, asked: Asked) -> Said:
+    """A page that holds nothing, and is not the last: so may the first be of what is filtered."""
+    query = urlencode({**asked.query, "$skiptoken": "1"})
+    return Said(body={"value": [], "@odata.nextLink": f"{url}{asked.path}?{query}"})

@@ -1,7 +1,8 @@
 """Two mailboxes in Microsoft Graph: drafts that are sent and arrive, and what changes in a folder.
 
 After its documentation: messages/delta with nextLink, deltaLink, @removed and 410; a draft is made, found by a single-value extended
-property, sent (202, without a body) and then stands in the sender's mailbox and the recipient's inbox with the same Message-ID.
+property (on a page after one that holds nothing), sent (202, without a body) and then stands in the sender's mailbox and the recipient's
+inbox with the same Message-ID.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.fake_api import Asked, Said
-from tests.fakes.changes import Changes
+from tests.fakes.changes import Changes, empty
 from tests.fakes.server import SECRET, START, Fake, Tool
 
 DESK, SENDER = "pasarela@banco.example", "vigia@banco.example"
@@ -42,6 +43,8 @@ class Outlook(Fake):
     def all(self, asked: Asked, box: dict[str, dict[str, Any]]) -> Said:
         if asked.method == "POST":
             return Said(201, self.draft(box, asked.body))
+        if "$skiptoken" not in asked.query:
+            return empty(self.url, asked)
         where = asked.query["$filter"]
         if same := re.fullmatch(r"internetMessageId eq '(.+)' and isDraft eq false", where):
             found = [m for m in box.values() if m["internetMessageId"] == same[1] and not m["isDraft"]]

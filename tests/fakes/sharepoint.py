@@ -1,7 +1,8 @@
 """A SharePoint list in Microsoft Graph.
 
 After its documentation: items/delta with nextLink and deltaLink, 410 for a token that is too old, the same item more than once, a facet
-for the deleted; filtering by a column without index only with a Prefer header; items made and changed by their `fields`.
+for the deleted; filtering by a column without index only with a Prefer header, in pages of which the first may hold nothing; items made and
+changed by their `fields`.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.fake_api import Asked, Said
-from tests.fakes.changes import Changes
+from tests.fakes.changes import Changes, empty
 from tests.fakes.server import SECRET, START, Fake, Tool
 
 ITEMS = "/v1.0/sites/banco.sharepoint.com,1,2/lists/L1/items"
@@ -48,6 +49,8 @@ class Sharepoint(Fake):
     def filtered(self, asked: Asked) -> Said:
         if "HonorNonIndexedQueries" not in asked.headers.get("prefer", ""):
             return Said(400, {"error": {"code": "invalidRequest", "message": "Field cannot be referenced in filter"}})
+        if "$skiptoken" not in asked.query:
+            return empty(self.url, asked)
         name, value = re.fullmatch(r"fields/(\w+) eq '(.*)'", asked.query["$filter"]).groups()
         found = [item for item in self.items.values() if item["fields"].get(name) == value.replace("''", "'")]
         return Said(body={"value": found})

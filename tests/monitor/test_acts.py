@@ -12,7 +12,7 @@ import pytest
 
 from alerts import Changes, IncidentState
 from alerts.incidents import Incidents
-from alerts.reasons import BUDGET
+from alerts.reasons import BUDGET, ELSEWHERE, RETURNED
 from monitor import casework, people, spanish
 from monitor.claims import waiting
 from monitor.maintenance import Maintenance
@@ -265,6 +265,59 @@ def test_closed_by_hand_while_it_fails_its_end_is_when_it_stops_failing(failing:
     assert all(note.endswith("terminó 03/03/2026 12:08.") for note in notes(failing))
     here = people.head(failing.store, incident.id, failing.now)
     assert next(step["at"] for step in timeline(failing.store, here, ()) if step["what"] == "ended") == at("12:08")
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_a_case_of_what_was_closed_by_hand_is_not_told_of_an_end_by_another(tmp_path: Path, *, restart: bool) -> None:
+    """It stands for both, and the other heals first."""
+    bank = Bank(tmp_path, at("12:00:10"))
+    bank.pay("11:00", "12:00")
+    bank.pay("11:00", "12:00", channel="app")
+    bank.start().cycle()
+
+    def both(first: str, last: str, **failing: float) -> None:
+        for n in range(int((at(last) - at(first)).total_seconds()) // 60):
+            start, stop = (f"{at(first) - at('00:00') + timedelta(minutes=n + more)}"[:-3] for more in (0, 1))
+            for channel in ("web", "app"):
+                bank.pay(start, stop, failing=failing.get(channel, 0.0), channel=channel)
+            bank.now = at(stop) + timedelta(seconds=11)
+            bank.services[-1].cycle()
+
+    both("12:00", "12:12", web=0.8)
+    both("12:12", "12:20", web=0.8, app=0.8)
+    first = min(bank.store.incidents(), key=lambda one: one.started_at)
+    assert [d.reason for d in bank.store.decisions() if d.incident_id != first.id] == [ELSEWHERE] * 3
+    people.act(bank.store, "resolve", first.id, "turno", bank.now)
+    both("12:20", "12:22", web=0.8, app=0.8)
+    if restart:
+        bank.start()
+    both("12:22", "12:40", web=0.8)
+    assert {one.state for one in bank.store.incidents()} == {IncidentState.RESOLVED}
+    assert desk(bank) == {"abierto": 3}, "its rules are in alert"
+    both("12:40", "12:55")
+    assert desk(bank) == {"afectación superada": 3}
+    assert all(note.endswith("terminó 03/03/2026 12:40.") for note in notes(bank))
+    bank.close()
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_reopened_the_cases_that_stand_for_it_are_told_too(failing: Bank, *, restart: bool) -> None:
+    """They were opened in what had ended half an hour before."""
+    live(failing, "12:04", "12:25")
+    live(failing, "12:25", "12:29", failing=0.8)
+    again = next(i for i in failing.store.incidents() if i.state is IncidentState.FIRING)
+    assert {d.reason for d in failing.store.decisions() if d.incident_id == again.id} == {RETURNED}
+    people.act(failing.store, "resolve", again.id, "turno", failing.now)
+    live(failing, "12:29", "12:30", failing=0.8)
+    assert all("turno cerró a mano" in note for note in notes(failing))
+    if restart:
+        failing.start()
+    people.act(failing.store, "reopen", again.id, "turno", failing.now)
+    live(failing, "12:30", "12:31", failing=0.8)
+    assert desk(failing) == {"abierto": 3}
+    assert all("se reabrió" in note for note in notes(failing))
+    live(failing, "12:31", "12:45")
+    assert desk(failing) == {"afectación superada": 3}
 
 
 def notes(bank: Bank) -> list[str]:

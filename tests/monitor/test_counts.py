@@ -28,6 +28,13 @@ def commit(store: Store, *impacts) -> None:
     store.commit(step, NOW)
 
 
+def test_what_another_thread_lets_go_of_meanwhile_is_told_all_the_same(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(counting, "_keep", lambda kept, fresh: kept.clear())  # noqa: ARG005 - as it is called
+    assert until_changed(store, "x", 1, lambda: "told") == "told"
+
+
 def test_clients_priority_and_cases(store: Store):
     found = counts(store, [PAYMENTS, SLOW, "AF-none"])
     assert found[PAYMENTS] == {

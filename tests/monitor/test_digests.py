@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from alerts import Action, Changes, Decision, TheirCase
+from alerts import Action, Alert, AlertState, Changes, Decision, TheirCase
 from alerts.promises import Promise, Promises
 from alerts.routing import Route
 from monitor.business import Outside, ServiceHours
@@ -58,6 +58,26 @@ def test_a_digest_says_at_its_time_what_began_or_ended_or_stands_since_the_last(
     here.put(over(one, NEXT + 30 * MINUTE))
     here.told()
     assert [i["id"] for i in here.payloads()[-1]["incidents"]] == ["AF-1"], "of the Wednesday evening, both late"
+
+
+def test_what_was_closed_by_hand_and_is_in_alert_is_in_each_digest(digested: Told) -> None:
+    here, one = digested, incident("AF-1")
+    here.put(one)
+    here.now = NEXT
+    here.told()
+    alert = Alert("fallas", one.scope, AlertState.FIRING, NOW, NEXT, one.id)
+    here.store.commit(Step(changes=Changes(alerts={("fallas", one.scope): alert})), NEXT)
+    here.put(replace(over(one, NEXT + MINUTE), resolved_by="ana"))
+    for days in (1, 2):
+        here.now = NEXT + timedelta(days=days)
+        here.told()
+        assert [row["still_failing"] for row in here.payloads()[-1]["incidents"]] == [True]
+        assert here.payloads()[-1]["until"] == here.now.isoformat()
+    here.store.commit(Step(changes=Changes(alerts={("fallas", one.scope): None})), here.now)
+    before = len(here.outbox())
+    here.now = NEXT + timedelta(days=3)
+    here.told()
+    assert [row["news"] for row in here.payloads()[before:]] == []
 
 
 def test_a_daemon_that_was_down_tells_the_digest_when_it_is_back_and_only_once(digested: Told) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
@@ -17,7 +17,7 @@ from monitor.facts import Recipient, breach_facts, digest_facts, fault_facts, in
 from monitor.store import Act, Step
 from monitor.words import rendered
 from rules import Scope
-from tests.monitor.conftest import ACEROS, CLIENTS, INCIDENTS, MOLINOS, NOW, NUBE, PAYMENTS, SLOW, ago
+from tests.monitor.conftest import ACEROS, CLIENTS, INCIDENTS, MOLINOS, NOW, NUBE, PAYMENTS, SLOW, ago, heal
 
 if TYPE_CHECKING:
     from monitor.store import Store
@@ -271,6 +271,31 @@ def test_a_digest_for_a_manager_has_their_clients_alone(store: Store) -> None:
     assert [row["id"] for row in every["incidents"]] == [PAYMENTS, SLOW], "the worst first"
     held = summary_facts(store, [SLOW, PAYMENTS], manager, NOW)
     assert [row["id"] for row in held["incidents"]] == [PAYMENTS, SLOW], "what was held back is never dropped"
+
+
+def _words(facts: dict[str, Any]) -> tuple[str, str]:
+    made = rendered(facts | {"event": "update", "why": []}, Words())
+    return made.text, made.html
+
+
+@pytest.mark.parametrize(("language", "words"), [
+    ("es", "Cerrada a mano por Mesa; sigue en alerta"),
+    ("en", "Closed by hand by Mesa; still in alert"),
+])  # fmt: skip
+def test_a_digest_calls_nothing_resolved_that_is_in_alert(
+    store: Store, language: Literal["es", "en"], words: str
+) -> None:
+    people.resolve(store, PAYMENTS, "Mesa", "", ago(15))
+    tower = replace(TOWER, language=language)
+
+    def said() -> list[str]:
+        digest = digest_facts(store, [PAYMENTS], ago(600), NOW, tower, NOW)
+        alone = incident_facts(store, PAYMENTS, tower, NOW)
+        return [text for one in (digest, alone) for text in _words(one)]
+
+    assert all(words in text for text in said())
+    heal(store)
+    assert not any(words in text for text in said())
 
 
 def test_who_is_new_since_the_last_notice_comes_first(store: Store) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from alerts import Changes, Holding, Incident, IncidentState
+from alerts import Alert, AlertState, Changes, Holding, Incident, IncidentState
 from monitor.blocks import Words
 from monitor.facts import Recipient, incident_facts
 from monitor.failing import failing, nowhere
@@ -63,6 +63,17 @@ def test_what_is_over_or_was_closed_a_second_ago_can_be_offered(store: Store) ->
     put(store, OTHER)
     assert failing(store, ROW) == ["sucursal_digital"]
     store.act(Act(OTHER.id, ago(0), "Ana", "resolve", ""))
+    assert failing(store, ROW) == []
+
+
+def test_what_was_closed_by_hand_and_is_in_alert_is_no_way_out(store: Store) -> None:
+    alert = Alert("fallas", BRANCH, AlertState.FIRING, ago(20), ago(1), OTHER.id)
+    store.commit(Step(changes=Changes(alerts={(alert.rule, alert.scope): alert}, incidents={OTHER.id: OTHER})), NOW)
+    store.act(Act(OTHER.id, ago(0), "Ana", "resolve", ""))
+    assert failing(store, ROW) == ["sucursal_digital"]
+    put(store, replace(OTHER, state=IncidentState.RESOLVED, resolved_at=ago(0), resolved_by="Ana"))
+    assert failing(store, ROW) == ["sucursal_digital"], "once the judging thread knows, too"
+    store.commit(Step(changes=Changes(alerts={(alert.rule, alert.scope): None})), NOW)
     assert failing(store, ROW) == []
 
 

@@ -19,7 +19,7 @@ from monitor.recipients import message
 from monitor.standing import Row
 from monitor.store import Step, Store
 from monitor.trail import verify
-from tests.monitor.conftest import ACEROS, NOW, PAYMENTS, SLOW, THEIRS, ago
+from tests.monitor.conftest import ACEROS, NOW, PAYMENTS, SLOW, THEIRS, ago, heal
 
 BOGOTA = "America/Bogota"
 ZONE = ZoneInfo(BOGOTA)
@@ -57,6 +57,17 @@ def test_what_ended_and_was_noted_in_the_shift_alone(store: Store) -> None:
         ("el proveedor confirma", "Recaudos"), ("llamé al banco corresponsal", "Pagos · Conexión Directa"),
     ]  # fmt: skip
     assert [note["who"] for note in short["notes"]] == ["Luis"]
+
+
+def test_what_an_earlier_shift_closed_by_hand_and_is_in_alert_is_handed_over(store: Store) -> None:
+    people.resolve(store, PAYMENTS, "Ana", "", ago(15))
+    told = shift(store, hours=0.1)
+    assert [row["id"] for row in told["ended"]] == [PAYMENTS]
+    assert "desde 03/03/2026 10:05, 2 clientes afectados; la cerró Ana y sus reglas siguen en alerta" in as_text(
+        told, ZONE
+    )
+    heal(store)
+    assert shift(store, hours=0.1)["ended"] == []
 
 
 def test_what_is_late_kept_quiet_dark_or_undelivered(store: Store) -> None:

@@ -455,3 +455,32 @@ def test_a_boards_status_is_of_the_last_window_and_never_of_a_client():
     pipeline.judge(minute("08:00"), minute("10:10"))
     (status,) = pipeline.status.values()
     assert (status.scope.product, status.scope.client_id, status.value) == ("pagos", "", pytest.approx(1 / 3))
+
+
+@pytest.mark.parametrize("step", [1, 7, 500])
+def test_a_client_of_whom_nothing_can_be_known_is_not_called_well(step: int) -> None:
+    """The source is dark from twenty past ten to ten to twelve: silence counts from when it answers."""
+    usual = [client.sends("09:00", "pagos", "web", count=20) for client in CAST]
+    hurt = [row | ({"status": "failed"} if row["client_id"] == ACEROS.nit else {}) for row in usual]
+    others = [row for row in usual if row["client_id"] != ACEROS.nit]
+    rows = [
+        *every_minute("09:00", "10:00", *usual),
+        *every_minute("10:00", "10:20", *hurt),
+        *every_minute("11:50", "13:30", *others),
+    ]
+    windows = Windows()
+    windows.hold_cells(windows.count(transactions(rows), source="core", closing=None).cells)
+    windows.gap("core", minute("10:20"), minute("11:50"))
+    grain = Grain(by=("product", "client_id"))
+    rule = Limit(Spec(name="fallas", grain=grain, for_=timedelta(minutes=2), min_total=10), when="failed_rate > 0.2")
+    pipeline = Pipeline([rule], windows, CALENDAR, lateness=timedelta(seconds=10))
+
+    def judged(first: str, last: str) -> list[tuple[str, object]]:
+        found, end = {}, minute(last)
+        for start in range(minute(first), end, step):
+            found |= pipeline.judge(start, min(start + step, end)).incidents
+        return [(incident.state, incident.resolved_at) for incident in found.values()]
+
+    ((before, _),) = judged("09:00", "12:45")
+    ((after, resolved_at),) = judged("12:45", "13:30")
+    assert (before, after, resolved_at) == ("firing", "resolved", at("12:51:10"))

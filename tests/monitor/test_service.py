@@ -86,7 +86,14 @@ class Bank(Watched):
         super().__init__(folder, now, CONFIG, RULES)
 
     def pay(
-        self, first: str, last: str, *, failing: float = 0.0, file: str = "pagos.csv", product: str = "pagos"
+        self,
+        first: str,
+        last: str,
+        *,
+        failing: float = 0.0,
+        file: str = "pagos.csv",
+        product: str = "pagos",
+        channel: str = "web",
     ) -> None:
         """Each of the three sends a few payments a minute from `first` up to `last`."""
         path, minute = self.folder / file, at(first)
@@ -100,7 +107,7 @@ class Bank(Watched):
                     for _ in range(4):
                         status = "failed" if draw.random() < failing else "ok"
                         time = minute + timedelta(seconds=draw.randrange(60))
-                        writer.writerow(client.sends(time, product, "web", status=status))
+                        writer.writerow(client.sends(time, product, channel, status=status))
                 minute += timedelta(minutes=1)
 
 

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 import pytest
 import requests
 
-from alerts import Changes, Client, Impact, Touch
+from alerts import Alert, AlertState, Changes, Client, Impact, IncidentState, Touch
 from alerts.promises import Promise, Promises
 from alerts.routing import Addressee
 from monitor import clientele, people, portrait
@@ -32,7 +32,7 @@ from monitor.standing import rows
 from monitor.store import Step, Store
 from monitor.web import Server, app, serve
 from rules import Scope, Verdict
-from tests.monitor.conftest import ACEROS, CLIENTS, INCIDENTS, MOLINOS, NOW, NUBE, PAYMENTS, SLOW, ago
+from tests.monitor.conftest import ACEROS, CLIENTS, INCIDENTS, MOLINOS, NOW, NUBE, PAYMENTS, SLOW, ago, heal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -128,6 +128,7 @@ def test_the_board_says_what_happens_in_the_banks_time(face: Face) -> None:
 
 def test_all_is_well_only_if_vigia_can_know(face: Face) -> None:
     people.resolve(face.store, PAYMENTS, "Mesa", "", ago(1))
+    heal(face.store)
     learning = Status("fallas", Scope("pagos"), Verdict.UNKNOWN, 0.0, 0.0, 0.0)
     face.metrics.statuses([learning])
     assert "Sin veredicto todavía" in face.text("/")
@@ -153,6 +154,43 @@ def test_all_is_well_only_if_vigia_can_know(face: Face) -> None:
     assert "SIN DATOS" in blind
     assert "no source answers" in blind
     assert "Todo en orden" not in blind
+
+
+def test_what_was_closed_by_hand_and_is_in_alert_is_never_well(face: Face) -> None:
+    people.resolve(face.store, PAYMENTS, "Mesa", "", ago(1))
+    healthy = Status("fallas", Scope("pagos"), Verdict.HEALTHY, 0.0, 0.0, 0.0)
+    face.metrics.statuses([healthy])
+    board, page, shift = face.text("/"), face.text(f"/incidents/{PAYMENTS}"), face.text("/turno")
+    client = face.text(f"/clientes/{ACEROS}")
+    assert "Todo en orden" not in board
+    assert "1 afectación se cerró a mano y sus reglas siguen en alerta." in board
+    assert 'class="headline major"' in face.get("/").text
+    for text in (board, shift):
+        assert "la cerró Mesa y sus reglas siguen en alerta" in text
+        assert "desde 10:05" in text
+        assert "10:05 a 10:29" not in text
+    assert "Cerrada a mano por Mesa; sigue en alerta" in page
+    assert "Duró" not in page.partition("Clientes afectados")[0]
+    assert "24 min sigue" in client
+    (row,) = (one for one in face.get("/api/v1/incidents").json() if one["id"] == PAYMENTS)
+    assert (row["state"], row["still_failing"]) == ("resolved", True)
+    heal(face.store)
+    board, page, shift = face.text("/"), face.text(f"/incidents/{PAYMENTS}"), face.text("/turno")
+    assert "Todo en orden" in board
+    assert "Resuelta (por Mesa)" in page
+    assert "siguen en alerta" not in board + page + shift
+
+
+def test_what_was_closed_long_ago_and_is_in_alert_stays_on_the_board(face: Face) -> None:
+    shut = [
+        replace(INCIDENTS[0], id=f"AF-{n}", state=IncidentState.RESOLVED, resolved_at=ago(n), resolved_by="Mesa")
+        for n in (3000, 10, 9, 8, 7)
+    ]
+    face.store.commit(Step(changes=Changes(incidents={one.id: one for one in shut})), NOW)
+    assert "/incidents/AF-3000" not in face.get("/?over=all").text
+    alert = Alert("fallas", Scope("swift"), AlertState.FIRING, ago(3100), ago(1), "AF-3000")
+    face.store.commit(Step(changes=Changes(alerts={(alert.rule, alert.scope): alert})), NOW)
+    assert "/incidents/AF-3000" in face.get("/").text
 
 
 def test_the_worst_stands_first(face: Face) -> None:
