@@ -49,7 +49,7 @@ def alertmanager(folder: Path, hook: str = "") -> Iterator[str]:
 def _wait(url: str) -> None:
     for _ in range(1200):  # a minute
         with suppress(requests.RequestException):
-            if requests.get(f"{url}/-/ready", timeout=10).ok:
+            if requests.get(f"{url}/-/ready", timeout=60).ok:
                 return
         time.sleep(0.05)
     raise TimeoutError(url)

@@ -50,7 +50,7 @@ def trickling(first: bytes, then: bytes, *, tls: bool = False, pieces: int = 1) 
         ended.set()
         with suppress(OSError):
             socket.create_connection(server.getsockname(), 1).close()  # where nobody came
-    thread.join(5)
+    thread.join(60)
 
 
 @contextmanager
