@@ -88,7 +88,7 @@ class Service:
         self._queue: Queue[Fetched] = Queue(QUEUE)
         self.metrics.queued(self._queue.qsize)
         fresh = outlook(config).fresh
-        self.metrics.stale(lambda: self.clock() - time_of(self.judge.judged_until or 0) > fresh)
+        self.metrics.stale(lambda: abs(self.clock() - time_of(self.judge.judged_until or 0)) > fresh)
         self.metrics.behind, self.metrics.still = partial(behind, self), partial(still, self)
         self._stopping = Event()
         self._ending = Event()

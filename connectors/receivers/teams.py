@@ -82,7 +82,7 @@ def _message(notice: Notice, lines: list[str], kept: int) -> bytes:
     told = {**notice.facts.get("fault", {}), **notice.facts.get("incident", {})}
     told |= {key: name for key, name in told.get("names", {}).items() if name}
     severity = str(told.get("severity", ""))
-    over = notice.event == "end" and not told.get("still_failing")  # closed by hand while it fails is not over
+    over = notice.event == "end" and not told.get("still_failing")  # closed by hand, it may fail on
     colour = "good" if over else COLOURS.get(severity, "default")
     figures = [
         _line(
