@@ -56,7 +56,7 @@ class Stopped(Exception):  # noqa: N818 - it is no error
 class Down:
     """A poll that failed: the source said why.
 
-    since: when it was expected to answer (None: it just failed); drained: nothing more is asked of it for now.
+    since: when it was asked, or expected to answer where it hangs (None: it just failed); drained: nothing more is asked of it for now.
     """
 
     source: str
@@ -67,12 +67,15 @@ class Down:
 
 @dataclass(slots=True)
 class Done:
-    """What a step came to, for logs and metrics. untrained: a source came late, and the models have not seen its history."""
+    """What a step came to, for logs and metrics.
+
+    counted: a source may have several; untrained: a source came late, and the models have not seen its history.
+    """
 
     at: datetime | None = None
     judged: tuple[int, int] | None = None
     changes: Changes = field(default_factory=Changes)
-    counted: dict[str, Counted] = field(default_factory=dict)
+    counted: list[tuple[str, Counted]] = field(default_factory=list)
     untrained: bool = False
 
 
@@ -293,14 +296,14 @@ class Judge:
             placed, late = self.windows.place_metrics(table, source=rows.source, closing=closing)
             self.windows.hold_metrics(placed)
             step.cells.append(("metrics", placed))
-            done.counted[rows.source] = Counted(placed, placed, late)
+            done.counted.append((rows.source, Counted(placed, placed, late)))
             return
         read = minute_of(self.clock())
         counted = self.windows.count(table, source=rows.source, closing=closing, dark=dark, read=read)
         self.windows.remember(counted.ledger)
         self.windows.note(counted.doubtful)
         step.cells += [("cells", counted.cells), ("ledger", counted.ledger), ("doubtful", counted.doubtful)]
-        done.counted[rows.source] = counted
+        done.counted.append((rows.source, counted))
 
     @staticmethod
     def _played(standing: Standing, table: pa.Table, closing: int | None) -> tuple[int, int] | None:
