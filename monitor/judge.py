@@ -30,6 +30,7 @@ from monitor.mending import Promotions, remember, take
 from monitor.patience import Standing, Standings
 from monitor.pipeline import Pipeline, Status
 from monitor.portfolio import Portfolio
+from monitor.replaced import Replaced
 from monitor.standing import only, tuples
 from monitor.store import Step, Store
 from monitor.telling import messages
@@ -138,8 +139,7 @@ class Judge:
         for gap in (*gaps, *unasked):
             self.windows.gap(*gap)
         since = 0 if self.judged_until is None else self.judged_until - 2 * self.windows.hold
-        dark = [one.dark_from for one in self.sources.values() if one.dark_from is not None]
-        since = min([since, *(first - self.windows.hold for first in dark)])
+        since = min([since, *(first - self.windows.hold for first in self.sources.dark())])
         for ledger in self.store.cells("ledger", since):
             self._go_on()
             self.windows.remember(ledger)
@@ -155,8 +155,10 @@ class Judge:
     def _stored(self) -> Iterator[int]:
         """Hold everything that was counted, a blob at a time, in order of time: yields the first minute of each before it is held."""
         gone: set[str] = set()
-        for kind, first, table in self.store.counted():
+        replaced = Replaced(self.store, {*self.config.sources}, (self.judged_until or 0) - HISTORY)
+        for kind, first, stored in self.store.counted():
             yield first
+            table = replaced.without(stored)
             (self.windows.hold_cells if kind == "cells" else self.windows.hold_metrics)(table)
             for source in set(pc.unique(table["source"]).to_pylist()) - self.sources.keys() - gone:
                 self.windows.gap(source, 0, ENDLESS)  # no longer configured: what it fed is unknown, not zero

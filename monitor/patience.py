@@ -121,6 +121,10 @@ class Standings(dict[str, Standing]):
             if one and one.complete_until and stop > minute_of(one.complete_until):
                 one.dark_from = min(start, one.dark_from or start)
 
+    def dark(self) -> list[int]:
+        """The first minute that was judged without each of those that have not caught up: what they tell next goes on from there."""
+        return [first for one in self.values() if (first := one.dark_from) is not None]
+
     def unasked(self, gaps: Iterable[tuple[str, int, int]], until: int) -> Iterator[tuple[str, int, int]]:
         """Of what was judged, before `until`, what one was not asked for: it was not configured then, and nobody noted it as left out.
 

@@ -87,7 +87,7 @@ class Service:
         self._queue = Waiting()
         self.metrics.queued(self._queue.many, self._queue.filled)
         fresh = outlook(config).fresh
-        self.metrics.stale(lambda: self.clock() - time_of(self.judge.judged_until or 0) > fresh)
+        self.metrics.stale(lambda: abs(self.clock() - time_of(self.judge.judged_until or 0)) > fresh)
         self.metrics.behind, self.metrics.still = partial(behind, self), partial(still, self)
         self._stopping = Event()
         self._ending = Event()
