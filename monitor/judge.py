@@ -25,6 +25,7 @@ from monitor.clocks import first_words
 from monitor.config import Config
 from monitor.first_reading import unknown
 from monitor.intake import Rows, cases_of, clients_of, holdings_of, stories_of
+from monitor.joined import joined
 from monitor.lateness import EVENTS
 from monitor.mending import Promotions, remember, take
 from monitor.patience import Standing, Standings
@@ -218,7 +219,9 @@ class Judge:
         """Take in what arrived, judge what it closes, commit. Anything that goes wrong leaves the store as it was."""
         now = self.clock()
         step, done = Step(), Done(at=now)
-        for item in arrived:
+        for item in joined(
+            arrived, [name for name, one in self.sources.items() if one.complete_until and one.dark_from is None]
+        ):
             if self.judged_until is None:
                 self._go_on()
             self._unheard.discard(item.source)

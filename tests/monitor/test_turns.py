@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from threading import Event, Thread
 from time import monotonic
+from typing import Any
 
 import pyarrow as pa
 import pytest
 
 from connectors import SourceError
+from monitor.cells import Counted
 from monitor.fetched import Fetched
 from monitor.intake import Intake, Rows
 from monitor.jobs import scheduled
+from monitor.joined import joined
 from monitor.judge import Down
 from monitor.turns import Turns
 from monitor.waiting import LEAST, Waiting
@@ -23,7 +27,7 @@ from tests.characters import at
 from tests.monitor.test_hearing import service
 from tests.monitor.test_service import CONFIG, OTHER, Bank
 
-TEN = timedelta(seconds=10)
+TEN, MINUTE = timedelta(seconds=10), timedelta(minutes=1)
 START = at("12:00")
 
 
@@ -88,25 +92,20 @@ def test_the_queue_is_full_by_bytes_and_takes_one_page_whatever_its_size(tmp_pat
     made.store.close()
 
 
-def test_sources_are_asked_at_each_turn_though_a_step_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A hundred of them, three turns each: more than sixty-four, which once were all that could wait."""
-    made, go = service(tmp_path, 100), Event()
+def test_sources_are_asked_at_each_turn_however_long_a_step_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ten sources, ten turns each, and nothing is taken: more than the sixty-four polls for which there was room once."""
+    made = service(tmp_path, 10)
     monkeypatch.setattr(made, "_poll", lambda intake: Down(intake.name, "gone"))
-    monkeypatch.setattr(made, "_step", lambda _: go.wait(60))
-    judging = Thread(target=made._judge_forever, args=[False])
-    polls = Thread(target=lambda: [made.fetch(name) for _ in range(3) for name in made.config.sources])
-    judging.start()
+    polls = Thread(target=lambda: [made.fetch(name) for _ in range(10) for name in made.config.sources])
     polls.start()
     try:
-        polls.join(30)
-        assert (polls.is_alive(), go.is_set()) == (False, False)
-        assert made._queue.many() >= 300 - 2
-    finally:
-        go.set()
-        made._ending.set()
-        made._stopping.set()
         polls.join(60)
-        judging.join(60)
+        assert (polls.is_alive(), made._queue.many()) == (False, 100)
+    finally:
+        made._ending.set()
+        polls.join(60)
         made.store.close()
 
 
@@ -169,22 +168,59 @@ def test_a_turn_that_is_left_out_is_in_the_metric(tmp_path: Path, monkeypatch: p
     assert max(begun) >= 0.2
 
 
-def test_two_pages_of_one_source_in_a_step_are_both_counted(bank: Bank) -> None:
+@pytest.mark.parametrize("told_of", [True, False], ids=["each by itself", "as one"])
+def test_polls_of_one_source_in_a_step_are_each_counted(
+    bank: Bank,
+    monkeypatch: pytest.MonkeyPatch,
+    told_of: bool,  # noqa: FBT001 - a case
+) -> None:
     bank.pay("10:00", "12:00")
     made = bank.start()
     made.cycle()
-    pages = []
-    for minute in range(2):
-        bank.pay(f"12:{minute:02}", f"12:{minute + 1 + minute:02}")  # a minute of payments, then two
-        bank.now = at(f"12:{minute + 1 + minute:02}:11")
-        pages.append(made._poll(made._intakes["pagos"]))
+    polls = []
+    for first, last in (("12:00", "12:01"), ("12:01", "12:03")):
+        bank.pay(first, last)
+        bank.now = at(f"{last}:11")
+        found = made._poll(made._intakes["pagos"])
+        polls.append(replace(found, gaps=((at("09:00"), at("09:01")),)) if told_of else found)
+    counts, times = made.judge.windows.count, list[int]()
+
+    def count(rows: pa.Table, **how: Any) -> Counted:
+        times.append(rows.num_rows)
+        return counts(rows, **how)
+
+    monkeypatch.setattr(made.judge.windows, "count", count)
     place = {"product": "pagos", "channel": "web"}
     before = made.metrics.registry.get_sample_value("vigia_transactions_total", place)
-    made._step(pages)
+    made._step(polls)
     after = made.metrics.registry.get_sample_value("vigia_transactions_total", place)
     assert before is not None
     assert after is not None
-    assert after - before == 3 * 12
+    assert (times, after - before) == ([12, 24] if told_of else [36], 36)
+    assert made.metrics.registry.get_sample_value("vigia_source_rows_total", {"source": "pagos"}) == before + 36
+
+
+def polled(minute: int, source: str = "core", **more: Any) -> Rows:
+    table = pa.table({"id": [f"{minute}"]})
+    return Rows(source, "transactions", table, {"at": minute}, START, complete_until=START + minute * MINUTE, **more)
+
+
+def test_what_follows_in_time_is_joined_and_what_says_more_is_not() -> None:
+    one, other, gap = polled(1), polled(2, "pse"), ((START, START + MINUTE),)
+    late = replace(polled(3), complete_until=None)
+    (both, second) = joined([one, other, late], {"core", "pse"})
+    assert isinstance(both, Rows)
+    assert (both.table["id"].to_pylist(), both.cursor, both.complete_until) == (["1", "3"], {"at": 3}, START + MINUTE)
+    assert second is other
+    for odd in (
+        polled(3, gaps=gap),
+        polled(3, lost="some"),
+        polled(3, still="so"),
+        polled(3, drained=False),
+        Down("core", "gone"),
+    ):
+        assert joined([one, odd, late], {"core"}) == [one, odd, late]
+    assert joined([one, late], {"pse"}) == [one, late]
 
 
 def test_patience_counts_from_when_the_poll_that_hangs_was_begun(bank: Bank, monkeypatch: pytest.MonkeyPatch) -> None:
