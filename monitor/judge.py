@@ -25,6 +25,7 @@ from monitor.clocks import first_words
 from monitor.config import Config
 from monitor.first_reading import unknown
 from monitor.intake import Rows, cases_of, clients_of, holdings_of, stories_of
+from monitor.joined import joined
 from monitor.lateness import EVENTS
 from monitor.mending import Promotions, remember, take
 from monitor.patience import Standing, Standings
@@ -57,7 +58,7 @@ class Stopped(Exception):  # noqa: N818 - it is no error
 class Down:
     """A poll that failed: the source said why.
 
-    since: when it was expected to answer (None: it just failed); drained: nothing more is asked of it for now.
+    since: when it was asked, or expected to answer where it hangs (None: it just failed); drained: nothing more is asked of it for now.
     """
 
     source: str
@@ -68,12 +69,15 @@ class Down:
 
 @dataclass(slots=True)
 class Done:
-    """What a step came to, for logs and metrics. untrained: a source came late, and the models have not seen its history."""
+    """What a step came to, for logs and metrics.
+
+    counted: a source may have several; untrained: a source came late, and the models have not seen its history.
+    """
 
     at: datetime | None = None
     judged: tuple[int, int] | None = None
     changes: Changes = field(default_factory=Changes)
-    counted: dict[str, Counted] = field(default_factory=dict)
+    counted: list[tuple[str, Counted]] = field(default_factory=list)
     untrained: bool = False
 
 
@@ -215,7 +219,9 @@ class Judge:
         """Take in what arrived, judge what it closes, commit. Anything that goes wrong leaves the store as it was."""
         now = self.clock()
         step, done = Step(), Done(at=now)
-        for item in arrived:
+        for item in joined(
+            arrived, [name for name, one in self.sources.items() if one.complete_until and one.dark_from is None]
+        ):
             if self.judged_until is None:
                 self._go_on()
             self._unheard.discard(item.source)
@@ -295,14 +301,14 @@ class Judge:
             placed, late = self.windows.place_metrics(table, source=rows.source, closing=closing)
             self.windows.hold_metrics(placed)
             step.cells.append(("metrics", placed))
-            done.counted[rows.source] = Counted(placed, placed, late)
+            done.counted.append((rows.source, Counted(placed, placed, late)))
             return
         read = minute_of(self.clock())
         counted = self.windows.count(table, source=rows.source, closing=closing, dark=dark, read=read)
         self.windows.remember(counted.ledger)
         self.windows.note(counted.doubtful)
         step.cells += [("cells", counted.cells), ("ledger", counted.ledger), ("doubtful", counted.doubtful)]
-        done.counted[rows.source] = counted
+        done.counted.append((rows.source, counted))
 
     @staticmethod
     def _played(standing: Standing, table: pa.Table, closing: int | None) -> tuple[int, int] | None:

@@ -45,7 +45,7 @@ class Standing:
     lost_from: datetime | None = None
 
     def failed(self, now: datetime, since: datetime | None = None) -> None:
-        """A poll failed; since: when it was to answer, if it hangs."""
+        """A poll failed; since: when it was asked, or was to answer, if it hangs: our patience counts from there."""
         self.down, self.down_since, self.failed_at = True, self.down_since or since or now, now
 
     def answered(self, now: datetime, until: datetime | None, *, drained: bool, patience: timedelta) -> None:
