@@ -168,6 +168,13 @@ def test_what_is_not_json_is_told_and_not_shown(api: FakeApi, text: bytes, told:
     assert not error.permanent
 
 
+def test_what_a_server_writes_into_the_type_of_its_answer_is_not_shown(api: FakeApi) -> None:
+    said = {"Text/HTML; charset=utf-8": "text/html", f"text/{TOKEN}": "another type", f"{TOKEN}": "another type"}
+    for kind, shown in said.items():
+        api.faults = [Said(text=b"<html>", headers={"Content-Type": kind})]
+        assert f": the answer ({shown}) is not JSON" in str(fault(Patient(api)))
+
+
 def test_an_answer_is_bound_in_size(api: FakeApi, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("connectors.exchange.LIMIT", 1 << 20)
     api.faults = [Said(text=b" " * (3 << 20))]
