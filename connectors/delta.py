@@ -72,6 +72,7 @@ class Delta:
                 permanent=True,
                 fault="unreadable",
             )
+        self.session.stays(joined(self.url, next_ or last))
         until = None if next_ else min(datetime.fromisoformat(held["began"]), now)
         after: Cursor = {"link": next_ or last, **{name: held[name] for name in ("since", "again") if name in held}}
         after |= {"began": held["began"]} if next_ else {}

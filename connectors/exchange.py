@@ -28,6 +28,8 @@ LIMIT = 64 << 20
 """Bytes of one answer."""
 CONNECT = 10.0
 """Seconds for a connection, if an answer may take longer."""
+KINDS = ("no type", "application/json", "application/xml", "text/csv", "text/html", "text/plain", "text/xml")
+"""Types of an answer that are told by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +107,8 @@ class Exchange:
             body = nested.loads(text) if parse and text.strip() else None
             return Answer(status, body, link, text, response.headers.get("Location", ""))
         except (ValueError, RecursionError) as error:
-            kind = response.headers.get("Content-Type", "").partition(";")[0][:40] or "no type"
+            kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower() or "no type"
+            kind = kind if kind in KINDS else "another type"  # a server may write into it what we sent
             why = str(error).splitlines()[0] if isinstance(error, json.JSONDecodeError) else type(error).__name__
             raise SourceError(f"{place}: the answer ({kind}) is not JSON: {why}", fault="unreadable") from None
 

@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from connectors import Batch, Cursor, Reject, SourceError, answers
-from connectors.addresses import joined
 from connectors.exchange import Answer
 from connectors.headings import headings
+from connectors.links import Links
 from connectors.nested import unfit
 from connectors.session import Session
 from connectors.sheet import Sheet
@@ -33,7 +33,8 @@ PAST = (400, 404, 410, 416, 422)
 PAUSE = timedelta(minutes=5)
 """Between two times that a round begins again, lest it do nothing else."""
 Place = list[Any]
-"""Where a page lies, JSON-able: ["link", address], ["token", text], ["offset", rows passed] or ["after", identity of the last row]."""
+"""Where a page lies, JSON-able: ["link", ...] (see `connectors.links`), ["token", text], ["offset", rows passed] or ["after", identity of
+the last row]."""
 Shape = Callable[[dict[str, Any]], dict[str, Any]]
 """A row as the tool has it -> as it is given."""
 
@@ -91,6 +92,7 @@ class Pages:
         self.page_cursor, self.offset, self._identity = page_cursor, offset, identity
         self._params, self._headers, self._since, self._shape = dict(params or {}), headers, since, shape
         self._sheet, self._after = sheet, after
+        self._links = Links(session, url, self._params)
 
     def poll(self, cursor: Cursor | None, now: datetime, since: datetime | None) -> Batch:
         """The next page of the round in which `cursor` stands, else the first of a new one. Raises SourceError."""
@@ -215,9 +217,10 @@ class Pages:
         return f"{self.session.shown}: row {number + 1}"
 
     def _ask(self, page: Place | None, ask: dict[str, str], accept: tuple[int, ...] = ()) -> Answer:
-        how, place = page or ["", ""]
-        if how == "link":
-            return self.session.ask("GET", place, headers=self._headers, accept=accept, parse=not self._sheet)
+        how, place, *_ = page or ["", ""]
+        if page and how == "link":
+            where = self._links.whole(page)
+            return self.session.ask("GET", where, headers=self._headers, accept=accept, parse=not self._sheet)
         sent = self._params | ask
         if self._after and how == "after":
             name, condition = self._after
@@ -247,7 +250,7 @@ class Pages:
 
     def _next(self, answer: Answer, page: Place | None, rows: int) -> Place | None:
         """Where the next page lies; None if this is the last."""
-        how, place = page or ["", ""]
+        how, place, *_ = page or ["", ""]
         if self._after:
             last = self._rows(answer)[0][-1:]
             return ["after", answers.needed(last[0][1], self._identity, self.session.shown)] if last else None
@@ -259,9 +262,7 @@ class Pages:
         if not isinstance(found, str | int):
             raise self._unreadable(f"{self.next!r} is no text: {answers.names(found)}")
         link = (
-            ["token", str(found)]
-            if self.page_cursor
-            else ["link", joined(place if how == "link" else self.url, str(found))]
+            ["token", str(found)] if self.page_cursor else self._links.kept(str(found), page if how == "link" else None)
         )
         if link == page:
             raise self._unreadable("a page names itself as the next")

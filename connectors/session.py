@@ -113,18 +113,7 @@ class Session:
         `url` must lie at the session's server. body: sent as JSON, or as it is where it is bytes. repeat: whether the request bears to
         be sent again at once; parse: whether the answer's text matters (else its status says all).
         """
-        try:
-            elsewhere = origin(url) != self._origin
-        except ValueError:  # http://[, or a port that is none
-            raise SourceError(
-                f"{self.shown}: leads to what is no address", permanent=True, fault="unreadable"
-            ) from None
-        if elsewhere:
-            raise SourceError(
-                f"{self.shown}: leads to {shown(url, path=self._path_shown)}, which is another server",
-                permanent=True,
-                fault="unreadable",
-            )
+        self.stays(url)
         sent = {"data" if isinstance(body, bytes) else "json": body, "headers": {**self._headers, **(headers or {})}}
 
         used = [""]
@@ -144,6 +133,21 @@ class Session:
                 raise
             self._login.refused(used[0].partition(" ")[2])  # withdrawn before its time: one more
             return self._patiently(once, TRIES if repeat else 1)
+
+    def stays(self, url: str) -> None:
+        """Raises SourceError unless `url` lies at the session's server: nothing else is asked, nor kept to be asked."""
+        try:
+            elsewhere = origin(url) != self._origin
+        except ValueError:  # http://[, or a port that is none
+            raise SourceError(
+                f"{self.shown}: leads to what is no address", permanent=True, fault="unreadable"
+            ) from None
+        if elsewhere:
+            raise SourceError(
+                f"{self.shown}: leads to {shown(url, path=self._path_shown)}, which is another server",
+                permanent=True,
+                fault="unreadable",
+            )
 
     def reach(self, url: str) -> None:
         """Whether the server of `url` answers at all, be it with an error: it is asked at its root, where nothing is done."""
@@ -206,4 +210,4 @@ class Session:
 def _wait(state: RetryCallState) -> float:
     error = state.outcome.exception() if state.outcome else None
     after = error.after if isinstance(error, TemporaryError) else None
-    return _BACKOFF(state) if after is None else after
+    return after or _BACKOFF(state)  # 0, or a time that is past: of a clock that goes otherwise than ours

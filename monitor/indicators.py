@@ -10,6 +10,7 @@ from statistics import fmean
 from alerts.losses import Losses
 from alerts.promises import ClockState, Promises, ended
 from monitor import tables as t
+from monitor.kinds import YEARS
 from monitor.leading import leads
 from monitor.sla import Standing, stood
 from monitor.standing import Row, rows
@@ -37,8 +38,8 @@ def month_of(time: datetime, month: str = "") -> tuple[datetime, datetime]:
     """[since, until) of a month (2026-03), or of that of `time`; in its zone, never beyond it. ValueError: there is none such."""
     first = datetime.strptime(month, "%Y-%m").replace(tzinfo=time.tzinfo) if month else time
     since = first.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    if since > time:
-        raise ValueError(f"{month} has not begun")
+    if since > time or since.year not in YEARS:
+        raise ValueError(f"{month} has not begun, or nobody knows it any more")
     return since, min((since + timedelta(days=32)).replace(day=1), time)
 
 

@@ -19,6 +19,10 @@ from monitor.faults import Fault, explained
 _UNITS = {"ms": "milliseconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|[smhdw]))+")
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|[smhdw])")
+LONGEST = timedelta(days=36525)
+"""A hundred years."""
+YEARS = range(1970, 2201)
+"""Of the times that people give: LONGEST before and after any of them there is still a calendar."""
 
 
 def duration(value: Any) -> timedelta:
@@ -27,12 +31,12 @@ def duration(value: Any) -> timedelta:
         return value
     if not isinstance(value, str) or not _DURATION.fullmatch(value):
         raise ValueError("must be a length of time such as 10s, 5m, 1h30m or 30d")
-    total = timedelta()
     try:
-        for number, unit in _PART.findall(value):
-            total += timedelta(**{_UNITS[unit]: float(number)})
+        total = sum((timedelta(**{_UNITS[unit]: float(n)}) for n, unit in _PART.findall(value)), timedelta())
     except OverflowError:
-        raise ValueError("is longer than time itself") from None
+        total = timedelta.max
+    if total > LONGEST:
+        raise ValueError("is longer than a hundred years")
     return total
 
 

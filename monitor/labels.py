@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from alerts import Incident
+from monitor.kinds import YEARS
 from rules import Scope
 
 GRACE = timedelta(minutes=15)
@@ -80,6 +81,8 @@ def _label(row: dict[str, str | None], where: str, timezone: str) -> Label:
             found = datetime.fromisoformat(text)
         except ValueError:
             raise LabelError(f"{where}: {name} {text!r} is not a time") from None
+        if found.year not in YEARS:
+            raise LabelError(f"{where}: {name} {text!r} is not of our time")
         return (found if found.tzinfo else found.replace(tzinfo=ZoneInfo(timezone))).astimezone(UTC)
 
     def parts(name: str) -> list[str]:

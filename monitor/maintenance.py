@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -16,6 +17,7 @@ from pydantic import BeforeValidator, Field, ValidationError
 
 from monitor.blocks import Block, Minutes
 from monitor.faults import Fault, explained
+from monitor.kinds import YEARS
 from rules import Frame, Scope
 
 if TYPE_CHECKING:
@@ -148,12 +150,10 @@ _DAY = 10
 
 def _moment(value: Any) -> datetime:
     if isinstance(value, str) and len(value) > _DAY:
-        try:
-            return datetime.fromisoformat(value)
-        except ValueError:
-            pass
-    if not isinstance(value, datetime):
-        raise ValueError("must be a time, such as 2026-03-03T22:00 or 2026-03-03T22:00-05:00")  # noqa: TRY004 - as elsewhere
+        with suppress(ValueError):
+            value = datetime.fromisoformat(value)
+    if not isinstance(value, datetime) or value.year not in YEARS:
+        raise ValueError("must be a time, such as 2026-03-03T22:00 or 2026-03-03T22:00-05:00")
     return value
 
 

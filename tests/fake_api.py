@@ -188,7 +188,8 @@ def requests_of(api: Served) -> type[BaseHTTPRequestHandler]:
             out = said.text if said.text is not None else b"" if said.body is None else json.dumps(said.body).encode()
             try:
                 self.send_response(said.status)
-                self.send_header("Content-Type", "application/json")
+                if "Content-Type" not in said.headers:
+                    self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(out) + 10 * said.cut))
                 for name, value in said.headers.items():
                     self.send_header(name, value)

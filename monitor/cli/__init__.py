@@ -95,14 +95,18 @@ def time(text: str | None, zone: str, option: str) -> datetime | None:
     """A time from the command line; without offset it is the bank's own."""
     from zoneinfo import ZoneInfo
 
+    from monitor.kinds import YEARS
+
     if text is None:
         return None
     try:
         found = datetime.fromisoformat(text)
-        return (found if found.tzinfo else found.replace(tzinfo=ZoneInfo(zone))).astimezone(UTC)
-    except (ValueError, OverflowError):
+    except ValueError:
         what = f"{text!r} is not a time: write it as 2026-03-03 or 2026-03-03T14:30:00-05:00"
         raise typer.BadParameter(what, param_hint=option) from None
+    if found.year not in YEARS:
+        raise typer.BadParameter(f"{text!r} is not of our time, {YEARS[0]} to {YEARS[-1]}", param_hint=option)
+    return (found if found.tzinfo else found.replace(tzinfo=ZoneInfo(zone))).astimezone(UTC)
 
 
 def found(ask: Callable[[], Any]) -> Any:
@@ -127,11 +131,11 @@ def act(what: str, incident: str, who: str, text: str, config: Path, about: str 
 
 
 def length(text: str | None, option: str) -> timedelta | None:
-    """A length of time from the command line, such as 2h or 30m; years at most."""
+    """A length of time from the command line, such as 2h or 30m; a hundred years at most."""
     from monitor.kinds import duration
 
     try:
-        return None if text is None else min(duration(text), timedelta(days=36500))
+        return None if text is None else duration(text)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint=option) from None
 

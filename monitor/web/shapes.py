@@ -8,17 +8,18 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, Field
 
+from monitor.kinds import YEARS
+
 Severity = Literal["minor", "major", "critical"]
 State = Literal["firing", "resolved", "merged"]
 Way = Literal["failed", "rejected", "reversed", "pending", "other", "missing", "slow", "duplicated", "value"]
 Words = Annotated[str, Field(description="Empty where there is none.")]
 MOST = 2**31 - 1
 """The highest number that a query may ask by."""
-_FIRST, _LAST = 1970, 2200
 
 
 def _of_our_time(time: datetime) -> datetime:
-    if not _FIRST <= time.year <= _LAST:
+    if time.year not in YEARS:
         raise ValueError("debe ser de nuestro tiempo")
     return time
 

@@ -59,7 +59,7 @@ CONFIGS: dict[str, list[str]] = {
     ],
     "bad_duration": [
         "monitor.lateness: must be a length of time such as 10s, 5m, 1h30m or 30d",
-        "retention.cells: is longer than time itself",
+        "retention.cells: is longer than a hundred years",
     ],
     "bad_encoding": [
         "sources.core.encoding: 'utf-99' cannot be followed: use utf-8, latin-1, cp1252 or the like",
