@@ -105,7 +105,7 @@ def time(text: str | None, zone: str, option: str) -> datetime | None:
         what = f"{text!r} is not a time: write it as 2026-03-03 or 2026-03-03T14:30:00-05:00"
         raise typer.BadParameter(what, param_hint=option) from None
     if found.year not in YEARS:
-        raise typer.BadParameter(f"{text!r} is not of our time, {YEARS[0]} to {YEARS[-1]}", param_hint=option)
+        raise typer.BadParameter(f"{text!r} is not a time of {YEARS[0]} to {YEARS[-1]}", param_hint=option)
     return (found if found.tzinfo else found.replace(tzinfo=ZoneInfo(zone))).astimezone(UTC)
 
 
