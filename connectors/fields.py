@@ -32,7 +32,7 @@ class Fields:
 
     reads, writes: what the tool is known to call them; given: `columns` of the block, which go before; key: where the tool keeps our
     key; statuses: our word -> its own, if it has a list of its own: a word that is not in it changes no status; nested: whether a dot
-    in a name that is written reaches into an object.
+    in a name that is written reaches into an object; longest: how many signs its fields hold: what is longer it refuses, and is cut.
     """
 
     def __init__(
@@ -44,6 +44,7 @@ class Fields:
         key: str,
         statuses: Mapping[str, Any] | None = None,
         nested: bool = True,
+        longest: Mapping[str, int] | None = None,
     ) -> None:
         for name in given or {}:
             if name not in WRITTEN and name not in READ:
@@ -52,6 +53,7 @@ class Fields:
         if not key:
             raise ValueError("key: must say where the tool keeps our key")
         self.key, self.statuses, self.nested = key, dict(statuses or {}), nested
+        self._longest = longest or {}
         self.reads = {**reads, **{name: theirs for name, theirs in (given or {}).items() if name in READ}}
         self._writes = {
             **writes,
@@ -97,6 +99,9 @@ class Fields:
                 continue
             if value in (None, "") or not self._writes.get(name):
                 continue
+            most = self._longest.get(self._writes[name])
+            if most and isinstance(value, str) and len(value) > most:
+                value = f"{value[: most - 1]}…"
             *heads, last = self._writes[name].split(".") if self.nested else [self._writes[name]]
             place = sent
             for head in heads:

@@ -31,7 +31,7 @@ class Once:
             return None
         if self.clock() < until:
             raise SourceError(
-                f"{self._place}: a case was perhaps opened; it is waited whether it appears", fault="busy"
+                f"{self._place}: the case was perhaps opened; it is waited whether it appears", fault="busy"
             )
         try:
             answer = opening()

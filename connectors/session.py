@@ -210,4 +210,4 @@ class Session:
 def _wait(state: RetryCallState) -> float:
     error = state.outcome.exception() if state.outcome else None
     after = error.after if isinstance(error, TemporaryError) else None
-    return _BACKOFF(state) if after is None else after
+    return after or _BACKOFF(state)  # 0, or a time that is past: of a clock that goes otherwise than ours

@@ -70,15 +70,17 @@ def _again(store: Store, act: Act) -> bool:
     return bool(restored or repeated(store, act))
 
 
-def _free(store: Store, here: Sequence[Decision], action: str) -> list[Decision]:
-    """Of what is to be reinstated, our open cases that were taken back, but of which their desk was not told."""
+def _back(store: Store, here: Sequence[Decision], action: str) -> tuple[list[Decision], list[Decision]]:
+    """Of what is to be reinstated, our open cases that were taken back: those of which their desk was not told, and the others."""
     back = [d for d in here if action == "reinstate" and may(d, "restore")]
     free = takable(store, back)
-    return [d for d in back if d.key in free]
+    return [d for d in back if d.key in free], [d for d in back if d.key not in free]
 
 
-def _late(many: int) -> str:
-    return f"{es.count(many, 'caso ya retirado', 'casos ya retirados')} en su mesa, o en camino: si hace falta, ábralos allá"
+def _late(late: Sequence[Decision]) -> str:
+    if not late:
+        return ""
+    return f"; {es.count(len(late), 'caso ya retirado', 'casos ya retirados')} en su mesa, o en camino: si hace falta, ábralos allá"
 
 
 Deeds = tuple[list[Act], str, list[Decision]]
@@ -99,14 +101,13 @@ def _one(store: Store, decision: Decision, act: Act) -> Deeds:
 def _whole(store: Store, incident: Incident, act: Act) -> Deeds:
     """What to do to all cases of an incident, and those to come."""
     here = as_worked(store, store.decisions(t.decisions.c.incident_id == incident.id))
-    free = _free(store, here, act.action)
+    free, late = _back(store, here, act.action)
     many = len(free) + sum(may(d, act.action) for d in here)
     if not many and act.action == "approve":
         raise Conflict(f"en la afectación {incident.id} no hay casos por aprobar")
     if act.action == "reinstate" and not _taken_back(store, incident):
         raise Conflict(f"la afectación {incident.id} no está retirada")
-    late = sum(may(d, "restore") for d in here) - len(free) if act.action == "reinstate" else 0
-    told = f"{incident.id}: {es.count(many, 'caso')}" + (f"; {_late(late)}" if late else "")
+    told = f"{incident.id}: {es.count(many, 'caso')}{_late(late)}"
     return [act, *(replace(act, action="restore", case_key=d.key) for d in free)], told, free
 
 
@@ -116,16 +117,19 @@ def _each(store: Store, incident: Incident, act: Act) -> Deeds:
     mine = [decision for decision in here if seen(decision.client_id)]
     if not mine:
         raise Unknown(f"no hay un caso «{incident.id}»")
-    action, deeds = act.action, [replace(act, case_key=d.key) for d in mine]
-    again = [_again(store, deed) for deed in deeds]
-    free = [d for d in _free(store, mine, action) if not again[mine.index(d)]]
-    acts = [deed for deed, d, was in zip(deeds, mine, again, strict=True) if not was and may(d, action)]
-    acts += [replace(deeds[mine.index(d)], action="restore") for d in free]
-    if not acts and not any(again):
-        raise Conflict(_why_not(mine[0], action))
+    action, deeds = act.action, {d.key: replace(act, case_key=d.key) for d in mine}
+    again = {key for key, deed in deeds.items() if _again(store, deed)}
+    free, late = _back(store, mine, action)
+    free = [d for d in free if d.key not in again]
+    acts = [deeds[d.key] for d in mine if d.key not in again and may(d, action)]
+    acts += [replace(deeds[d.key], action="restore") for d in free]
+    if not acts and not again:
+        raise Conflict(
+            f"el caso {late[0].key} {why_not(store, late[0], act.at)}" if late else _why_not(mine[0], action)
+        )
     if acts:
         _lasts(incident, action)
-    return acts, f"{incident.id}: {es.count(len(acts) + sum(again), 'caso')}", free
+    return acts, f"{incident.id}: {es.count(len(acts) + len(again), 'caso')}{_late(late)}", free
 
 
 def _lasts(incident: Incident, action: str) -> None:

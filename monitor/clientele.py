@@ -16,7 +16,7 @@ from monitor.counts import until_changed
 from monitor.crossings import marks
 from monitor.past import MONTH, Hit, affected_by, lately, of_late
 from monitor.seeing import SIGHT
-from monitor.standing import Row, as_acted, only, rows, tuples
+from monitor.standing import Row, as_acted, only, rows, shut, still_failing, tuples
 from monitor.store import Store
 
 FEW = 1000
@@ -119,12 +119,14 @@ def first_served(row: Row) -> tuple[Any, ...]:
     return not row["touch"], row["touch"], -row["priority"], row["name"], row["client_id"]
 
 
-def open_incidents(store: Store) -> dict[str, Incident]:
-    """Those that go on, with what people did a moment ago."""
+def open_incidents(store: Store, *, failing: bool = False) -> dict[str, Incident]:
+    """Those that go on, with what people did a moment ago. failing: also those that were closed by hand and are in alert."""
     i = t.incidents.c
     back = i.id.in_(only(t.acts, "incident_id", t.acts.c.action == "reopen"))  # the judging thread may not know yet
-    found = as_acted(store, store.incidents((i.state == IncidentState.FIRING) | back))
-    return {incident.id: incident for incident in found if incident.state is IncidentState.FIRING}
+    wanted = (i.state == IncidentState.FIRING) | back
+    found = as_acted(store, store.incidents(wanted | shut() if failing else wanted))
+    still = still_failing(store, found) if failing else ()
+    return {one.id: one for one in found if one.state is IncidentState.FIRING or one.id in still}
 
 
 def touched_by(store: Store, open_: Mapping[str, Incident], where: Any) -> dict[str, Row]:

@@ -10,7 +10,7 @@ from alerts import Action, TheirCase
 from alerts.promises import Promises, first_word
 from alerts.rows import plain
 from monitor import tables as t
-from monitor.standing import Row
+from monitor.standing import Row, over_at, tuples
 from monitor.store import Store
 
 STEP = 500
@@ -28,19 +28,21 @@ def clocked(store: Store, rows: Sequence[Row], promises: Promises, now: datetime
     held = {(case.source, case.case_id): case for case in store.their_cases(t.their_cases.c.case_id.in_(numbers))}
     back = {(case.case_id, case.client_id): case for case in held.values() if case.reported_by == "monitor"}
     changes = store.case_changes(t.case_changes.c.case_id.in_(numbers))
-    incidents = {i.id: i for i in store.incidents(t.incidents.c.id.in_({row["incident_id"] for row in rows}))}
+    i = t.incidents.c
+    asked = t.incidents.select().with_only_columns(i.id, i.channel, over_at())
+    incidents = {key: told for key, *told in tuples(store, asked.where(i.id.in_({row["incident_id"] for row in rows})))}
     found = []
     for row in rows:
         case = held.get((row["linked_source"], row["linked_case_id"]))
         if row["action"] == Action.OPEN:
-            incident = incidents.get(row["incident_id"])
+            channel, over = incidents.get(row["incident_id"], ("", None))
             ours = TheirCase(
                 row["key"], "", row["client_id"], row["opened_at"], row["opened_at"], row["product"],
-                incident.scope.channel if incident else "", "soporte",
+                channel, "soporte",
             )  # fmt: skip
             number = row["reference"]
             there = back.get((number, row["client_id"])) or back.get((number, ""))
-            ended = there.resolved_at or there.closed_at if there else incident.resolved_at if incident else None
+            ended = there.resolved_at or there.closed_at if there else over
             case = (
                 replace(ours, resolved_at=ended)
                 if there is None

@@ -172,7 +172,7 @@ def lead(row: Mapping[str, Any]) -> str:
 
 def promise(row: Mapping[str, Any], zone: tzinfo | None) -> str:
     """How the promise of a case stands, and when it is due: «At risk, due 3 Mar 2026 17:00»."""
-    if not row["clock"]:
+    if not row["clock"] or row.get("withdrawn_at"):  # a case that was taken back keeps no promise
         return NOTHING
     local = row["due_at"].astimezone(zone)
     return f"{CLOCKS[row['clock']]}, due {_day(local)} {local:%H:%M}"

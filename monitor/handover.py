@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
 from hashlib import blake2s
 from typing import Any
@@ -17,7 +17,9 @@ from monitor.columns import different
 from monitor.counts import counts
 from monitor.guides import meant
 from monitor.kept_clocks import urgent_now
+from monitor.long_lists import to_approve
 from monitor.maintenance import Declared
+from monitor.patience import fails_since
 from monitor.people import Refused
 from monitor.seeing import partial
 from monitor.standing import Row, as_worked, only, rows, stirred, tuples
@@ -44,10 +46,12 @@ def handover(
     now: datetime,
     since: datetime,
     own_guides: str = "",
+    down: Collection[str] = (),
 ) -> Row:
     """All that the next shift must know. written: the maintenance of the configuration; own_guides: the folder of the bank's guides.
 
-    open: by priority, each with what is owed (unacknowledged, unassigned, uninformed: clients); late: cases at risk or
+    down: the sources of which the process that polls them knows that they do not answer.
+    open: by priority, each with what is owed (unacknowledged, unassigned, unapproved: cases, uninformed: clients); late: cases at risk or
     late, the first LATE of `late_in_all`; undelivered: by desk or receiver; sources: those that do not answer; signed: the last hand-over
     that was signed, or None.
     """
@@ -55,6 +59,7 @@ def handover(
         raise Refused("el turno debe haber comenzado antes de ahora")
     firing = sorted(people.incidents(store, now, state="open"), key=_worst_first)
     owed = _uninformed(store, [row["id"] for row in firing])
+    waiting = to_approve(store, [row["id"] for row in firing])
     ended = people.incidents(store, now, state="resolved", since=since)
     a = t.acts.c
     noted = (a.at >= since) & (a.action == "note")
@@ -69,7 +74,9 @@ def handover(
         "since": since,
         "until": now,
         "open": [
-            meant(row, own_guides) | {"owed": _owed(row, owed[row["id"]]), "uninformed": owed[row["id"]]}
+            meant(row, own_guides)
+            | {"owed": _owed(row, owed[row["id"]], waiting[row["id"]])}
+            | {"uninformed": owed[row["id"]], "to_approve": waiting[row["id"]]}
             for row in firing
         ],
         "late": late,
@@ -80,7 +87,7 @@ def handover(
             for row in planned
             if row["next_from"] <= now + COMING
         ],
-        "sources": _dark(store, int(judged)) if judged else [],
+        "sources": _dark(store, int(judged) if judged else 0, down),
         "judged_until": datetime.fromtimestamp(int(judged) * 60, UTC) if judged else None,
         "undelivered": _undelivered(store, now),
         "ended": [meant(row, own_guides) for row in ended],
@@ -111,27 +118,27 @@ def _uninformed(store: Store, ids: list[str]) -> dict[str, int]:
     return found
 
 
-def _owed(row: Row, uninformed: int) -> list[str]:
+def _owed(row: Row, uninformed: int, waiting: int) -> list[str]:
     owed = {
         "unacknowledged": not row["acknowledged_by"],
         "unassigned": not row["assigned_to"],
+        "unapproved": waiting > 0,
         "uninformed": uninformed > 0,
     }
     return [name for name, is_owed in owed.items() if is_owed]
 
 
-def _dark(store: Store, judged: int) -> list[Row]:
-    """The sources without which the newest minute was judged, and since when."""
+def _dark(store: Store, judged: int, down: Collection[str]) -> list[Row]:
+    """The sources without which the newest minute was judged, those whose polls fail, and since when; None: that is not known."""
     since: dict[str, int] = {}
-    for source, start, stop in sorted(store.gaps(), key=lambda gap: -gap[2]):
+    for source, start, stop in sorted(store.gaps(), key=lambda gap: -gap[2]) if judged else ():
         if stop >= since.get(source, judged):
             since[source] = min(start, since.get(source, start))
     known = store.cursors()
-    return [
-        {"source": source, "since": datetime.fromtimestamp(start * 60, UTC)}
-        for source, start in sorted(since.items())
-        if source in known
-    ]
+    found: dict[str, datetime | None] = {name: known[name][1] if name in known else None for name in down}
+    found |= fails_since(store.marks())
+    found |= {name: datetime.fromtimestamp(start * 60, UTC) for name, start in since.items() if name in known}
+    return [{"source": name, "since": at} for name, at in sorted(found.items())]
 
 
 def _undelivered(store: Store, now: datetime) -> list[Row]:
@@ -177,7 +184,7 @@ def as_text(row: Mapping[str, Any], zone: tzinfo | None) -> str:
             f"{es.place(one)} de {time(one['next_from'])} a {time(one['next_until'])}{' (termina pronto)' * one['ends_soon']}"
             f": {one['reason'] or 'declarado en la configuración'}" for one in row["maintenance"]
         ]),
-        ("Fuentes que no responden", [f"{one['source']} desde {time(one['since'])}" for one in row["sources"]]),
+        ("Fuentes que no responden", [one["source"] + (f" desde {time(one['since'])}" if one["since"] else "") for one in row["sources"]]),
         ("Mensajes sin entregar", [
             f"{one['desk']}: {es.count(one['messages'], 'mensaje')} "
             f"{'que no se pudieron enviar' if one['state'] == 'dead' else 'en espera'} desde {time(one['since'])}"
@@ -213,6 +220,7 @@ def _how(row: Row) -> str:
 
 def _open_line(row: Row, time: Any) -> str:
     owed = [OWED[name] for name in row["owed"] if name in OWED]
+    owed += [es.count(row["to_approve"], "caso por aprobar", "casos por aprobar")] if row["to_approve"] else []
     owed += [es.count(row["uninformed"], "cliente sin informar", "clientes sin informar")] if row["uninformed"] else []
     has = [f"la atiende {row['acknowledged_by']}"] if row["acknowledged_by"] else []
     has += [f"asignada a {row['assigned_to']}"] if row["assigned_to"] else []

@@ -38,6 +38,10 @@ class Hearing:
             self.answered(name)
             self._waiting.discard(name)
 
+    def waiting(self, name: str) -> bool:
+        """Whether what it brought waits to be taken by us."""
+        return name in self._waiting
+
     def due(self, name: str) -> datetime:
         """When its next answer was to be had."""
         return self.heard[name] + self._every[name]

@@ -50,7 +50,8 @@ def housekeep(service: Service) -> None:
     for desk, many in give_up(store, service.sending.desks, limits["outbox"], now).items():
         service.metrics.given_up(desk, many)
         log.error("a desk is gone, and what waited for it is given up", desk=desk, messages=many)
-    dropped = prune(store, limits)
+    hold = service.judge.windows.hold
+    dropped = prune(store, limits, spared=[(a - hold, a + hold) for a in service.judge.sources.dark()])
     joined = compact(store, now - timedelta(days=1))
     log.info("housekeeping", dropped=dropped, joined=joined, acts_head=store.marks().get(HEAD, ""))
 

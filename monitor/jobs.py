@@ -6,6 +6,7 @@ Each job has a thread of its own when it needs one, so none waits for another, h
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_EXECUTED, EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED
@@ -15,6 +16,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from monitor.heartbeat import Pulse
 from monitor.housekeeping import EVERY, housekeep, watch_promises
 from monitor.months import keep_months
+from monitor.turns import Turns
 
 if TYPE_CHECKING:
     from monitor.service import Service
@@ -50,9 +52,17 @@ def scheduled(service: Service) -> BackgroundScheduler:
     scheduler = BackgroundScheduler(timezone=UTC, job_defaults=defaults)
     began, sources = datetime.now(UTC), service.config.sources
 
+    turns = {name: Turns(source.block.every, partial(service.asked, name)) for name, source in sources.items()}
+
     def poll(name: str) -> None:
-        service.metrics.outside.begun(name, (datetime.now(UTC) - threads.due[f"poll {name}"]).total_seconds())
+        for late in turns[name].begins(threads.due[f"poll {name}"], datetime.now(UTC)):
+            service.metrics.outside.begun(name, late)
         service.fetch(name)
+
+    def left_out(event: Any) -> None:
+        kind, _, name = event.job_id.partition(" ")
+        if kind == "poll":
+            turns[name].left_out(event.scheduled_run_times[0])
 
     for place, name in enumerate(sorted(sources)):
         every = sources[name].block.every
@@ -85,6 +95,7 @@ def scheduled(service: Service) -> BackgroundScheduler:
         scheduler.add_job(pulse.beat, "interval", seconds=heart.every.total_seconds(), id="heartbeat")
     threads = Punctual(len(scheduler.get_jobs()))
     scheduler.add_executor(threads)
+    scheduler.add_listener(left_out, EVENT_JOB_MAX_INSTANCES)
     scheduler.add_listener(service.missed, EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES)
     scheduler.add_listener(lambda event: service.runs.ran(event.job_id), EVENT_JOB_EXECUTED)
     scheduler.add_listener(lambda event: service.runs.failed(event.job_id, event.exception), EVENT_JOB_ERROR)

@@ -25,11 +25,13 @@ from monitor.clocks import first_words
 from monitor.config import Config
 from monitor.first_reading import unknown
 from monitor.intake import Rows, cases_of, clients_of, holdings_of, stories_of
+from monitor.joined import joined
 from monitor.lateness import EVENTS
 from monitor.mending import Promotions, remember, take
 from monitor.patience import Standing, Standings
 from monitor.pipeline import Pipeline, Status
 from monitor.portfolio import Portfolio
+from monitor.replaced import Replaced
 from monitor.standing import only, tuples
 from monitor.store import Step, Store
 from monitor.telling import messages
@@ -56,7 +58,7 @@ class Stopped(Exception):  # noqa: N818 - it is no error
 class Down:
     """A poll that failed: the source said why.
 
-    since: when it was expected to answer (None: it just failed); drained: nothing more is asked of it for now.
+    since: when it was asked, or expected to answer where it hangs (None: it just failed); drained: nothing more is asked of it for now.
     """
 
     source: str
@@ -67,12 +69,15 @@ class Down:
 
 @dataclass(slots=True)
 class Done:
-    """What a step came to, for logs and metrics. untrained: a source came late, and the models have not seen its history."""
+    """What a step came to, for logs and metrics.
+
+    counted: a source may have several; untrained: a source came late, and the models have not seen its history.
+    """
 
     at: datetime | None = None
     judged: tuple[int, int] | None = None
     changes: Changes = field(default_factory=Changes)
-    counted: dict[str, Counted] = field(default_factory=dict)
+    counted: list[tuple[str, Counted]] = field(default_factory=list)
     untrained: bool = False
 
 
@@ -135,8 +140,7 @@ class Judge:
         for gap in (*gaps, *unasked):
             self.windows.gap(*gap)
         since = 0 if self.judged_until is None else self.judged_until - 2 * self.windows.hold
-        dark = [one.dark_from for one in self.sources.values() if one.dark_from is not None]
-        since = min([since, *(first - self.windows.hold for first in dark)])
+        since = min([since, *(first - self.windows.hold for first in self.sources.dark())])
         for ledger in self.store.cells("ledger", since):
             self._go_on()
             self.windows.remember(ledger)
@@ -152,8 +156,10 @@ class Judge:
     def _stored(self) -> Iterator[int]:
         """Hold everything that was counted, a blob at a time, in order of time: yields the first minute of each before it is held."""
         gone: set[str] = set()
-        for kind, first, table in self.store.counted():
+        replaced = Replaced(self.store, {*self.config.sources}, (self.judged_until or 0) - HISTORY)
+        for kind, first, stored in self.store.counted():
             yield first
+            table = replaced.without(stored)
             (self.windows.hold_cells if kind == "cells" else self.windows.hold_metrics)(table)
             for source in set(pc.unique(table["source"]).to_pylist()) - self.sources.keys() - gone:
                 self.windows.gap(source, 0, ENDLESS)  # no longer configured: what it fed is unknown, not zero
@@ -213,7 +219,9 @@ class Judge:
         """Take in what arrived, judge what it closes, commit. Anything that goes wrong leaves the store as it was."""
         now = self.clock()
         step, done = Step(), Done(at=now)
-        for item in arrived:
+        for item in joined(
+            arrived, [name for name, one in self.sources.items() if one.complete_until and one.dark_from is None]
+        ):
             if self.judged_until is None:
                 self._go_on()
             self._unheard.discard(item.source)
@@ -293,14 +301,14 @@ class Judge:
             placed, late = self.windows.place_metrics(table, source=rows.source, closing=closing)
             self.windows.hold_metrics(placed)
             step.cells.append(("metrics", placed))
-            done.counted[rows.source] = Counted(placed, placed, late)
+            done.counted.append((rows.source, Counted(placed, placed, late)))
             return
         read = minute_of(self.clock())
         counted = self.windows.count(table, source=rows.source, closing=closing, dark=dark, read=read)
         self.windows.remember(counted.ledger)
         self.windows.note(counted.doubtful)
         step.cells += [("cells", counted.cells), ("ledger", counted.ledger), ("doubtful", counted.doubtful)]
-        done.counted[rows.source] = counted
+        done.counted.append((rows.source, counted))
 
     @staticmethod
     def _played(standing: Standing, table: pa.Table, closing: int | None) -> tuple[int, int] | None:

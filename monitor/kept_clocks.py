@@ -19,7 +19,7 @@ from monitor import tables as t
 from monitor.columns import counting, either, filled, highest, no_text, place, written
 from monitor.database import put
 from monitor.sla import SHOWN, URGENT, Some, Standing, due_first, of_late, product_of, row, still_ours, stood, urgent
-from monitor.standing import Row, tuples
+from monitor.standing import Row, over_at, tuples
 from monitor.store import Store
 
 MOST = 5000
@@ -222,7 +222,7 @@ def _wanted(now: datetime) -> Any:
     )  # two desks may give one number
     is_back = back.select().where(same, back.c.reported_by == "monitor").exists()
     number = either(opened.c.place > 1, d.key, filled(opened.c.reference, d.key))
-    read = _text(decided, i.channel, i.resolved_at, segment)
+    read = _text(decided, i.channel, over_at(), segment)
     second = ours.select().with_only_columns(
         no_text().label("source"), number.label("case_id"), d.key.label("decision"), read.label("read")
     )

@@ -5,6 +5,7 @@ Of a hundred thousand rows, those of one page are read, and of these only what w
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -207,15 +208,17 @@ def _delivery(opening: Row | None, back: Row | None, *, fresh: bool) -> Row:
     return {"delivery": last["state"] if last else "", "reference": number, "error": last["error"] if last else ""}
 
 
-def to_approve(store: Store, incident_id: str) -> int:
-    """How many of its cases wait for approval, of those that whoever asks may see."""
-    d = t.decisions.c
-    here = (d.incident_id == incident_id, d.reason == APPROVAL, d.action == Action.NONE, *within(d.client_id))
-    if (new := stirred(store)) is None:
-        ((found,),) = tuples(store, t.decisions.select().with_only_columns(counting(d.key)).where(*here))
-        return int(found)
-    ((still,),) = tuples(store, t.decisions.select().with_only_columns(counting(d.key)).where(*here, ~new))
-    return int(still) + sum(one.reason == APPROVAL for one in as_worked(store, store.decisions(*here, new)))
+def to_approve(store: Store, ids: Sequence[str]) -> Counter[str]:
+    """By incident, how many of its cases wait for approval, of those that whoever asks may see."""
+    d, new = t.decisions.c, stirred(store)
+    here = (d.incident_id.in_(ids), d.reason == APPROVAL, d.action == Action.NONE, *within(d.client_id))
+    still = here if new is None else (*here, ~new)
+    many = t.decisions.select().with_only_columns(d.incident_id, counting(d.key)).where(*still).group_by(d.incident_id)
+    found = Counter(dict(map(tuple, tuples(store, many))))
+    if new is not None:
+        worked = as_worked(store, store.decisions(*here, new))
+        found.update(one.incident_id for one in worked if one.reason == APPROVAL)
+    return found
 
 
 def _in_line(found: list[Row]) -> list[Row]:

@@ -136,7 +136,11 @@ NAMES: dict[str, Named] = {
     "source_lag_seconds": _gauge("Age of the time until which the source is complete.", *SOURCE, unit="seconds"),
     "source_circuit_open": _gauge("1 while its server is left alone after failures in a row, else 0.", *SOURCE),
     "poll_seconds": _seconds("Time a poll took.", *SOURCE),
-    "poll_lag_seconds": _seconds("From when a poll was due to when it began: ours alone.", *SOURCE),
+    "poll_lag_seconds": _seconds(
+        "From when each turn of a source was due to when a poll began; a turn left out is as late as the next poll. "
+        "Ours alone: turns that fall while the source itself has yet to answer are not counted.",
+        *SOURCE,
+    ),
     "poll_judged_seconds": _seconds("From the end of a poll to the end of the step that judged what it brought."),
     # ---- Vigía itself
     "missed_runs": _counter("Scheduled runs skipped because the one before still worked."),
@@ -149,6 +153,9 @@ NAMES: dict[str, Named] = {
     "step_seconds": _seconds("Time a step took: rows in, judged, committed."),
     "step_errors": _counter("Steps that failed: what they would have judged is taken again."),
     "queue_length": _gauge("Polls waiting to be judged."),
+    "queue_filled_ratio": _gauge(
+        "Of the memory where they wait, what is taken: at 1 sources are asked late.", unit="ratio"
+    ),
     "cells_held": _gauge("Cells held in memory."),
     "last_cycle_timestamp_seconds": _gauge("When the last full cycle ended; 0: none has yet.", unit="seconds"),
     "outbox_pending": _gauge("Messages to desks and receivers that wait to be sent."),

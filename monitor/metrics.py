@@ -103,6 +103,7 @@ class Metrics:
         self._judging_lag, self._step = gauge(r, "judging_lag_seconds"), histogram(r, "step_seconds")
         self.foreseen = gauge(r, "judging_lag_expected_seconds")
         self._step_errors, self._queue = counter(r, "step_errors"), gauge(r, "queue_length")
+        self._filled = gauge(r, "queue_filled_ratio")
         self._cells = gauge(r, "cells_held")
         self._opened, self._resolved = counter(r, "incidents_opened"), counter(r, "incidents_resolved")
         self._merged = counter(r, "incidents_merged")
@@ -132,7 +133,7 @@ class Metrics:
         self,
         source: str,
         *,
-        rows: int,
+        rows: int = 0,
         late: int = 0,
         too_late: int = 0,
         repeated: int = 0,
@@ -189,9 +190,10 @@ class Metrics:
         """The scheduler skipped a run."""
         self._missed.inc()
 
-    def queued(self, length: Callable[[], int]) -> None:
-        """How many polls wait to be judged: asked whenever it is read, for they gather while others are judged."""
+    def queued(self, length: Callable[[], int], filled: Callable[[], float]) -> None:
+        """How many polls wait to be judged, and of their room how much: asked when it is read, for they gather while others are judged."""
         self._queue.set_function(length)
+        self._filled.set_function(filled)
 
     def judged(self, minutes: int, lag: float, seconds: float) -> None:
         """A step judged so many minutes, `lag` seconds after the newest of them ended, in `seconds`."""

@@ -145,7 +145,8 @@ def days(
     ]
     for row in past:
         first = row["started_at"].astimezone(now.tzinfo).date()
-        until = now if row["state"] == IncidentState.FIRING else row["ended_at"] or row["started_at"]
+        fails = row["state"] == IncidentState.FIRING or row.get("still_failing")
+        until = now if fails else row["ended_at"] or row["started_at"]
         last = until.astimezone(now.tzinfo).date()
         for day, seen in found:
             if first <= day <= last:

@@ -45,7 +45,7 @@ class Standing:
     lost_from: datetime | None = None
 
     def failed(self, now: datetime, since: datetime | None = None) -> None:
-        """A poll failed; since: when it was to answer, if it hangs."""
+        """A poll failed; since: when it was asked, or was to answer, if it hangs: our patience counts from there."""
         self.down, self.down_since, self.failed_at = True, self.down_since or since or now, now
 
     def answered(self, now: datetime, until: datetime | None, *, drained: bool, patience: timedelta) -> None:
@@ -93,6 +93,12 @@ class Standing:
         return self.unmoved_at - self.unmoved_since > (UNMOVED if self.complete_until else patience)
 
 
+def fails_since(marks: Mapping[str, str]) -> dict[str, datetime]:
+    """By source that closes minutes, since when its polls fail, of those whose do, as it was committed."""
+    kept = json.loads(marks.get(SINCE, "{}"))
+    return {name: datetime.fromisoformat(one["down_since"]) for name, one in kept.items() if one.get("down_since")}
+
+
 class Standings(dict[str, Standing]):
     """Of the sources that close minutes, by name."""
 
@@ -120,6 +126,10 @@ class Standings(dict[str, Standing]):
             one = self.get(name)
             if one and one.complete_until and stop > minute_of(one.complete_until):
                 one.dark_from = min(start, one.dark_from or start)
+
+    def dark(self) -> list[int]:
+        """The first minute that was judged without each of those that have not caught up: what they tell next goes on from there."""
+        return [first for one in self.values() if (first := one.dark_from) is not None]
 
     def unasked(self, gaps: Iterable[tuple[str, int, int]], until: int) -> Iterator[tuple[str, int, int]]:
         """Of what was judged, before `until`, what one was not asked for: it was not configured then, and nobody noted it as left out.

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from alerts import Client, Holding, Impact, Incident, Touch
+from alerts import Client, Holding, Impact, Incident, IncidentState, Touch
 from alerts.promises import Promises
 from alerts.rows import plain
 from connectors.nit import canonical
@@ -67,12 +67,14 @@ def client(store: Store, nit: str, now: datetime, reader: Reader, seen: Outlook 
     noted(store, reader, client_id, now)
     found = store.clients(t.clients.c.client_id == client_id)
     known = found[0] if found else Client(client_id)
-    open_ = open_incidents(store)
-    impacts = [i for i in store.impacts(t.impacts.c.client_id == client_id) if i.incident_id in open_]
+    failing = open_incidents(store, failing=True)
+    open_ = {key: one for key, one in failing.items() if one.state is IncidentState.FIRING}
+    hurt = [i for i in store.impacts(t.impacts.c.client_id == client_id) if i.incident_id in failing]
+    impacts = [i for i in hurt if i.incident_id in open_]
     word = present(store, now, seen.fresh)
     held = _held(store, client_id, now)
-    holdings = [_holding(h, impacts, open_, word, held=True) for h in held]
-    holdings += [_holding(h, impacts, open_, word, held=False) for h in _used(client_id, held, impacts, open_)]
+    holdings = [_holding(h, hurt, failing, word, held=True) for h in held]
+    holdings += [_holding(h, hurt, failing, word, held=False) for h in _used(client_id, held, hurt, failing)]
     touching = told(store, [open_[key] for key in dict.fromkeys(impact.incident_id for impact in impacts)], now)
     # Ours come back from the tool that we opened them in.
     theirs = store.their_cases(t.their_cases.c.client_id == client_id, t.their_cases.c.reported_by != "monitor")

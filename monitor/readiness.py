@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from monitor.lateness import EVENTS, behind, still
 from monitor.spanish import length
+from monitor.windows import time_of
 
 if TYPE_CHECKING:
     from monitor.service import Service
@@ -33,9 +34,9 @@ def ready(service: Service) -> tuple[bool, str]:
         return False, f"ninguna fuente responde: {errors}"
     if service.last_cycle is None:
         return False, errors or "todavía se lee la historia"
-    if overdue(service):
-        since = f"sin un ciclo completo desde {local(service, service.last_cycle)}"
-        return False, f"{since}: {errors}" if errors else since
+    since = f"sin un ciclo completo desde {local(service, service.last_cycle)}{f': {errors}' if errors else ''}"
+    if told := since if overdue(service) else ahead(service):
+        return False, told
     if how := service.runs.stuck("notices"):
         return False, f"no se puede avisar, la tarea «notices» {how}"
     return True, in_part(service)
@@ -47,6 +48,14 @@ def overdue(service: Service) -> bool:
     slowest = max(events, default=timedelta(0))  # no other source closes minutes, and some are asked once an hour
     allowed = max(slowest + service.config.monitor.patience + STALE, 3 * slowest)
     return service.last_cycle is not None and service.clock() - service.last_cycle > allowed
+
+
+def ahead(service: Service) -> str:
+    """In words, that minutes are judged that are yet to come: the clock was wrong, and what they bring is late; '' where it is not so."""
+    until = time_of(service.judge.judged_until or 0)
+    if until - service.clock() <= STALE:
+        return ""
+    return f"no se juzga nada hasta {local(service, until)}: hasta allí se juzgó ya, con el reloj adelantado"
 
 
 def in_part(service: Service) -> str:

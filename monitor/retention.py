@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 
 import pyarrow as pa
@@ -18,10 +18,15 @@ DAY = 1440
 """Minutes."""
 
 
-def prune(store: Database, limits: Mapping[str, datetime], *, step: int = 500) -> int:
-    """Drop what is older than its limit (cells, ledger, incidents, clients, outbox), `step` rows a transaction; how many."""
+def prune(
+    store: Database, limits: Mapping[str, datetime], *, spared: Iterable[tuple[int, int]] = (), step: int = 500
+) -> int:
+    """Drop what is older than its limit (cells, ledger, incidents, clients, outbox), `step` rows a transaction; how many.
+
+    spared: from which minute to which the ledger is needed still.
+    """
     dropped = 0
-    for table, where in _old(limits):
+    for table, where in _old(limits, spared):
         keys = list(table.primary_key)
         while True:
             with store.writing() as c:
@@ -50,7 +55,9 @@ def compact(store: Database, before: datetime, *, most: int = 2000) -> int:
     return joined
 
 
-def _old(limits: Mapping[str, datetime]) -> Iterator[tuple[sa.Table, sa.ColumnElement[bool]]]:
+def _old(
+    limits: Mapping[str, datetime], spared: Iterable[tuple[int, int]]
+) -> Iterator[tuple[sa.Table, sa.ColumnElement[bool]]]:
     """What is to go, table by table."""
     cells, ledger, incidents, clients, outbox = (
         limits[name] for name in ("cells", "ledger", "incidents", "clients", "outbox")
@@ -60,7 +67,8 @@ def _old(limits: Mapping[str, datetime]) -> Iterator[tuple[sa.Table, sa.ColumnEl
     # one that was merged into another is never resolved itself
     over = sa.case((i.state != "firing", either(i.resolved_at, i.detected_at)))
     yield t.cells, (blob.kind != "ledger") & (blob.last_minute < _minute(cells))
-    yield t.cells, (blob.kind == "ledger") & (blob.last_minute < _minute(ledger))
+    unneeded = (~blob.last_minute.between(*minutes) for minutes in spared)
+    yield t.cells, sa.and_(blob.kind == "ledger", blob.last_minute < _minute(ledger), *unneeded)
     yield t.gaps, t.gaps.c.stop < _minute(cells)
     gone = sa.select(i.id).where(over < max(clients, incidents))  # without its incident it is nobody's
     for table in (t.impacts, t.decisions, t.doubts, t.traces, t.pushed):

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
-from queue import Empty, Queue
+from queue import Empty
 from threading import Event, Thread
 from time import perf_counter
 
@@ -40,12 +40,11 @@ from monitor.sending import Sending
 from monitor.store import Store
 from monitor.too_late import TooLate
 from monitor.troubles import Runs, troubles
+from monitor.waiting import Waiting
 from monitor.windows import time_of
 
 log = structlog.get_logger()
 
-QUEUE = 64
-"""Polls that may wait to be judged; past that, pollers wait."""
 LAST = 20.0
 """Seconds that what is being asked may take when all ends, and as many that what is then due may."""
 PAUSE = 1.0
@@ -85,10 +84,10 @@ class Service:
         self.last_cycle: datetime | None = None
         self.failed: tuple[int, str] = (0, "")
         """How many steps in a row have failed, and the last one's error."""
-        self._queue: Queue[Fetched] = Queue(QUEUE)
-        self.metrics.queued(self._queue.qsize)
+        self._queue = Waiting()
+        self.metrics.queued(self._queue.many, self._queue.filled)
         fresh = outlook(config).fresh
-        self.metrics.stale(lambda: self.clock() - time_of(self.judge.judged_until or 0) > fresh)
+        self.metrics.stale(lambda: abs(self.clock() - time_of(self.judge.judged_until or 0)) > fresh)
         self.metrics.behind, self.metrics.still = partial(behind, self), partial(still, self)
         self._stopping = Event()
         self._ending = Event()
@@ -135,15 +134,15 @@ class Service:
         return not self.errors
 
     def _poll(self, intake: Intake) -> Rows | Down:
-        began = perf_counter()
+        began, asked = perf_counter(), self.clock()
         try:
             rows = intake.poll(self.clock(), self.clock() - intake.config.block.start)
         except SourceError as error:
-            return self._down(intake, str(error), error.fault)
+            return replace(self._down(intake, str(error), error.fault), since=asked)
         except Exception as error:
             # One broken source must not stop the others.
             log.exception("a poll failed", source=intake.name)
-            return self._down(intake, kind_and_place(error))
+            return replace(self._down(intake, kind_and_place(error)), since=asked)
         finally:
             self.hearing.answered(intake.name)
             self.metrics.circuits(source=intake.name, state=intake.circuit)
@@ -218,17 +217,15 @@ class Service:
     def _count(self, arrived: list[Rows | Down], done: Done, now: datetime, seconds: float) -> None:
         for item in arrived:
             if isinstance(item, Rows):
-                counted = done.counted.get(item.source)
                 self.metrics.counted(
-                    item.source, rows=item.table.num_rows, late=counted.late if counted else 0,
-                    too_late=counted.too_late if counted else 0, repeated=counted.repeated if counted else 0,
-                    rejected=item.rejected, unknown=sum(item.unknown_statuses.values()),
-                    wrong_digit=item.wrong_digits,
+                    item.source, rows=item.table.num_rows, rejected=item.rejected,
+                    unknown=sum(item.unknown_statuses.values()), wrong_digit=item.wrong_digits,
                 )  # fmt: skip
-                if counted:
-                    self.too_late.came(item.source, counted.too_late, counted.oldest, now)
-                if counted and item.role == "transactions":
-                    self.metrics.transactions(counted.cells)
+        for source, counted in done.counted:
+            self.metrics.counted(source, late=counted.late, too_late=counted.too_late, repeated=counted.repeated)
+            self.too_late.came(source, counted.too_late, counted.oldest, now)
+            if self.config.sources[source].block.role == "transactions":
+                self.metrics.transactions(counted.cells)
         for item in arrived:
             self.metrics.source(item.source, up=isinstance(item, Rows) and not item.wrong)
         for name, standing in self.judge.sources.items():
@@ -287,6 +284,10 @@ class Service:
     def hanging(self) -> list[str]:
         """The sources, desks and boards that are being asked this moment; after the end of `run`, that have not answered in time."""
         return sorted(self._asking) + self.sending.hanging + self.boards.hanging
+
+    def asked(self, name: str) -> bool:
+        """Whether the source is being asked this moment, and has not answered yet; or history is read, which takes its time."""
+        return self.judge.judged_until is None or (name in self._asking and not self.hearing.waiting(name))
 
     def missed(self, event: object) -> None:
         """The scheduler skipped a run."""

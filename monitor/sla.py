@@ -16,7 +16,7 @@ from alerts import Action, Decision, IncidentState, TheirCase
 from alerts.promises import Clock, ClockState, Promises, ended, folded
 from monitor import tables as t
 from monitor.claims import whose
-from monitor.standing import Row, only, rows
+from monitor.standing import Row, only, over_at, rows, shut, tuples
 from monitor.store import Store
 
 LATELY = timedelta(days=30)
@@ -126,10 +126,9 @@ def stood(
     concerned = only(t.their_cases, "client_id", lately), only(t.decisions, "client_id", *ours_where)
     theirs_or_ours = [t.clients.c.client_id.in_(ids) for ids in concerned]
     clients = {client.client_id: client for client in store.clients(theirs_or_ours[0] | theirs_or_ours[1])}
-    channels = {
-        x.id: (x.scope.channel, x.resolved_at)
-        for x in store.incidents(i.id.in_({x.incident_id for x in opened.values()}))
-    }
+    where = i.id.in_({x.incident_id for x in opened.values()})
+    asked = t.incidents.select().with_only_columns(i.id, i.channel, over_at()).where(where)
+    channels = {key: (channel, over) for key, channel, over in tuples(store, asked)}
 
     def one(case: TheirCase, urgency: int | None, key: str = "") -> Standing:
         client = clients.get(case.client_id)
@@ -165,7 +164,7 @@ def of_late(since: datetime) -> Any:
 def still_ours(since: datetime) -> list[Any]:
     """The decisions whose cases are open with their incident or ended with it since then, as conditions."""
     d, i = t.decisions.c, t.incidents.c
-    firing = only(t.incidents, "id", (i.state == IncidentState.FIRING) | (i.resolved_at >= since))
+    firing = only(t.incidents, "id", (i.state == IncidentState.FIRING) | shut() | (over_at() >= since))
     return [d.action == Action.OPEN, d.withdrawn_at.is_(None), d.incident_id.in_(firing)]
 
 

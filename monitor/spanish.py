@@ -193,7 +193,7 @@ def lead(row: Mapping[str, Any]) -> str:
 
 def promise(row: Mapping[str, Any], zone: tzinfo | None) -> str:
     """How the promise of a case stands, and when it is due: «En riesgo, vence 03/03/2026 17:00»."""
-    if not row["clock"]:
+    if not row["clock"] or row.get("withdrawn_at"):  # a case that was taken back keeps no promise
         return NOTHING
     return f"{CLOCKS[row['clock']]}, vence {row['due_at'].astimezone(zone):%d/%m/%Y %H:%M}"
 

@@ -17,6 +17,7 @@ from alerts.reasons import APPROVAL, APPROVED, BUDGET
 from alerts.rows import plain
 from alerts.silences import Silence, matches
 from monitor import tables as t
+from monitor.columns import either
 from monitor.counts import counts
 from monitor.store import Act, Store
 
@@ -78,6 +79,12 @@ def shut() -> Any:
     """The condition of incidents that the judging thread knows to be so."""
     i = t.incidents.c
     return (i.resolved_by != "") & i.id.in_(only(t.alerts, "incident_id"))
+
+
+def over_at() -> Any:
+    """When incidents were over for the cases of them, as a column: closed by hand, when they stopped failing; None while they do not."""
+    i = t.incidents.c
+    return either(shut(), None, either(i.ended_at > i.resolved_at, i.ended_at, i.resolved_at))
 
 
 def last_failed(store: Store, found: Sequence[Incident]) -> dict[str, datetime]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from alerts import Action, Decision, Touch
 from monitor import tables as t
-from monitor.columns import counting, either, lowest
+from monitor.columns import counting, either, highest, lowest
 from monitor.counts import until_changed
 from monitor.notified import first_told
 from monitor.standing import Row, as_worked, stirred, tuples
@@ -126,9 +126,9 @@ def _reported(store: Store, found: Iterable[Decision], at: datetime, many: int) 
 
 
 def _sent(store: Store, incident_id: str) -> list[Row]:
-    """When the desks had taken the first case, and how many by now."""
+    """When the desks had taken the last case so far, and how many by then."""
     d, o = t.decisions.c, t.outbox.c
-    taken = t.outbox.join(t.decisions, d.key == o.key).select().with_only_columns(lowest(o.sent_at), counting(o.key))
+    taken = t.outbox.join(t.decisions, d.key == o.key).select().with_only_columns(highest(o.sent_at), counting(o.key))
     ((at, n),) = tuples(store, taken.where(o.action == "open", o.state == "sent", d.incident_id == incident_id))
     return [_step("sent", at, n=n)] if at else []
 

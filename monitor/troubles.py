@@ -12,7 +12,7 @@ from monitor.bereft import bereft, spanish
 from monitor.claims import GONE
 from monitor.lateness import EVENTS
 from monitor.outbox import NOTIFY
-from monitor.readiness import local, overdue
+from monitor.readiness import ahead, local, overdue
 from monitor.standing import rows
 
 if TYPE_CHECKING:
@@ -147,6 +147,8 @@ def _inside(service: Service, since: Since) -> Found:
     if failures:
         what = f"no se puede juzgar, {failures} intentos seguidos fallaron: {last}"
         yield Trouble("steps", "critical", since("steps"), what), timedelta(0)
+    if told := ahead(service):
+        yield Trouble("judging", "critical", since("judging"), told), timedelta(0)
     if service.last_cycle and overdue(service):
         what = f"sin un ciclo completo desde {local(service, service.last_cycle)}"
         yield Trouble("judging", "critical", service.last_cycle, what), timedelta(0)

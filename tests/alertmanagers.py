@@ -49,7 +49,7 @@ def alertmanager(folder: Path, hook: str = "") -> Iterator[str]:
 def _wait(url: str) -> None:
     for _ in range(1200):  # a minute
         with suppress(requests.RequestException):
-            if requests.get(f"{url}/-/ready", timeout=10).ok:
+            if requests.get(f"{url}/-/ready", timeout=60).ok:
                 return
         time.sleep(0.05)
     raise TimeoutError(url)
@@ -57,5 +57,5 @@ def _wait(url: str) -> None:
 
 def standing(url: str, matcher: str = 'alertname=~".+"') -> list[dict[str, Any]]:
     """The alerts that fire there."""
-    got = requests.get(f"{url}/api/v2/alerts", params={"filter": matcher}, timeout=5)
+    got = requests.get(f"{url}/api/v2/alerts", params={"filter": matcher}, timeout=30)
     return list(got.json())

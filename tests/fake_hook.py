@@ -30,5 +30,5 @@ class FakeHook(FakeApi):
 
     def _passed_on(self, asked: Asked) -> Said:
         body = asked.body if asked.method == "POST" else None
-        got = requests.request(asked.method, f"{self.behind}{asked.path}", params=asked.query, json=body, timeout=10)
+        got = requests.request(asked.method, f"{self.behind}{asked.path}", params=asked.query, json=body, timeout=30)
         return Said(got.status_code, text=got.content)

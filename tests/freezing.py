@@ -24,11 +24,11 @@ class Freezing:
 
     def __exit__(self, *_: object) -> None:
         self._server.shutdown(socket.SHUT_RDWR)
-        self._threads[0].join(5)
+        self._threads[0].join(60)
         for line in self._lines:
             _end(line)
         for thread in self._threads:
-            thread.join(5)
+            thread.join(60)
         for line in (*self._lines, self._server):
             line.close()
 

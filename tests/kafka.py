@@ -19,9 +19,9 @@ class Cluster:
         self._producer: Producer | None = Producer(
             {"bootstrap.servers": "none", "test.mock.num.brokers": 1, "linger.ms": 5, "log_level": 0, **conf}
         )
-        brokers = self._producer.list_topics(timeout=5).brokers.values()
+        brokers = self._producer.list_topics(timeout=60).brokers.values()
         self.servers = ",".join(f"{broker.host}:{broker.port}" for broker in brokers)
-        self._producer.list_topics(topic, timeout=5)  # and the topic is there
+        self._producer.list_topics(topic, timeout=60)  # and the topic is there
 
     def send(self, *values: Any, partition: int = 0, at: int = 0, key: str | None = None) -> None:
         """Messages of these values: bytes and None as they are, others as JSON. at: their time in ms, 0 for now."""
@@ -34,19 +34,19 @@ class Cluster:
                     break
                 except BufferError:
                     self._producer.poll(0.1)
-        assert self._producer.flush(10) == 0
+        assert self._producer.flush(60) == 0
 
     def end(self, partition: int = 0) -> int:
         """The offset of the next message."""
         asker = Consumer({"bootstrap.servers": self.servers, "group.id": "end", "log_level": 0})
-        _, high = asker.get_watermark_offsets(TopicPartition(self.topic, partition), timeout=5)
+        _, high = asker.get_watermark_offsets(TopicPartition(self.topic, partition), timeout=60)
         asker.close()
         return int(high)
 
     def told(self, group: str = "vigia", partition: int = 0) -> int:
         """The group's offset as the broker has it; negative where it has none."""
         asker = Consumer({"bootstrap.servers": self.servers, "group.id": group, "log_level": 0})
-        (place,) = asker.committed([TopicPartition(self.topic, partition)], timeout=5)
+        (place,) = asker.committed([TopicPartition(self.topic, partition)], timeout=60)
         asker.close()
         return int(place.offset)
 

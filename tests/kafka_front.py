@@ -117,7 +117,7 @@ class Front:
         reader = Consumer(
             {"bootstrap.servers": self.cluster.servers, "group.id": "t", "fetch.wait.max.ms": 10, "log_level": 0}
         )
-        low, high = reader.get_watermark_offsets(TopicPartition(topic, partition), timeout=5)
+        low, high = reader.get_watermark_offsets(TopicPartition(topic, partition), timeout=60)
         reader.assign([TopicPartition(topic, partition, low)])
         try:
             while low < min(high, self.open.get(partition, high)):

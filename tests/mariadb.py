@@ -62,4 +62,4 @@ class MariaDB:
 
     def end(self) -> None:
         self._process.kill()
-        self._process.wait(30)
+        self._process.wait(120)

@@ -41,7 +41,7 @@ def object_store() -> Iterator[Store]:
     server.start()
     try:
         host, port = server.get_host_and_port()
-        requests.post(f"http://{host}:{port}/moto-api/reset", timeout=10)  # one memory for all of a process
+        requests.post(f"http://{host}:{port}/moto-api/reset", timeout=60)  # one memory for all of a process
         url = f"http://{host}:{port}"
         client = boto3.client(
             "s3", endpoint_url=url, region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="y"

@@ -31,7 +31,7 @@ def prometheus(folder: Path, openmetrics: str) -> Iterator[str]:
         try:
             for _ in range(1200):  # a minute
                 with suppress(requests.RequestException):
-                    if requests.get(f"http://{url}/-/ready", timeout=10).ok:
+                    if requests.get(f"http://{url}/-/ready", timeout=60).ok:
                         break
                 assert process.poll() is None, (folder / "log").read_text()
                 time.sleep(0.05)

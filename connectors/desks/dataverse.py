@@ -19,6 +19,7 @@ READS = {
     "updated_at": "modifiedon",
 }  # fmt: skip
 WRITES = {"subject": "title", "body": "description"}
+LONGEST = {"title": 200, "description": 2000}
 UNSAFE = re.compile(r"[^A-Za-z0-9_.-]")
 """What Dataverse takes in no alternate key that stands in an address (/ : + ...), and what would need quoting."""
 
@@ -56,7 +57,7 @@ class Dataverse:
         self._rows = f"{url}/api/data/v{version}/{table}"
         login = microsoft(tenant, client_id, client_secret, url, token_url)
         self.session = Session(self._rows, login=login, timeout=timeout)
-        self.fields = Fields(reads=READS, writes=WRITES, given=columns, key=key, statuses=statuses)
+        self.fields = Fields(reads=READS, writes=WRITES, given=columns, key=key, statuses=statuses, longest=LONGEST)
         named = dict.fromkeys(name.partition("@")[0] for name in (id, *self.fields.asked(), "modifiedon"))
         prefer = f'odata.track-changes,odata.maxpagesize=500,odata.include-annotations="{LABEL}"'
         self._delta = Delta(

@@ -27,6 +27,7 @@ READS = {
     "resolved_at": "Last Resolved Date", "closed_at": "Closed Date", "updated_at": CHANGED,
 }  # fmt: skip
 WRITES = {"subject": "Description", "body": "Detailed_Decription", "status": "Status"}  # the form's own spelling
+LONGEST = {"Description": 100}
 STATUSES = {"retirado": "Cancelled"}
 VALUES = {
     "z1D_Action": "CREATE", "Status": "New", "Service_Type": "Infrastructure Event", "Impact": "3-Moderate/Limited",
@@ -87,7 +88,13 @@ class Helix:
         login = Login(f"{url}/api/jwt/login", form, scheme="AR-JWT", read=_jwt, what="token")
         self.session = Session(url, login=login, timeout=timeout)
         self.fields = Fields(
-            reads=READS, writes=WRITES, given=columns, key=key, statuses=statuses or STATUSES, nested=False
+            reads=READS,
+            writes=WRITES,
+            given=columns,
+            key=key,
+            statuses=statuses or STATUSES,
+            nested=False,
+            longest=LONGEST,
         )
         self._values, self._other = {**VALUES, **(values or {})}, other
         self._entries = f"{url}/api/arsys/v1/entry"

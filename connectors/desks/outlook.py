@@ -12,6 +12,7 @@ from connectors.delta import Delta
 from connectors.fields import OURS, no_case
 from connectors.letters import Letters, letter
 from connectors.login import GRAPH, microsoft
+from connectors.once import Once
 from connectors.session import Session
 from connectors.turns import turn
 from connectors.values import digest
@@ -70,6 +71,7 @@ class Outlook:
         self.mailbox, self._letters = mailbox, Letters(extract)
         self._theirs, self._ours = f"{url}/users/{mailbox}", f"{url}/users/{sender or mailbox}/messages"
         self.session = Session(self._theirs, login=login, timeout=timeout)
+        self._once = Once(self.session.shown)
         self._delta = Delta(
             self.session, f"{self._theirs}/mailFolders/{folder}/messages/delta", params={"$select": SELECT}, headers=SAME_IDS,
             changed="lastModifiedDateTime", shape=self._row, lacks=self._lacks, one=f"{self._theirs}/messages",
@@ -163,7 +165,9 @@ class Outlook:
                 f"{self.session.shown}: the draft that was made is not found by its key", fault="unreadable"
             )
         if found.get("isDraft"):
-            self.session.ask("POST", f"{self._ours}/{found['id']}/send", repeat=False)
+            where = f"{self._ours}/{found['id']}/send"  # it stays a draft for as long as it is under way
+            self._once.send(key, lambda: self.session.ask("POST", where, repeat=False))
+            self._once.found(key)
         return found
 
     def _read(self, key: str) -> dict[str, Any] | None:

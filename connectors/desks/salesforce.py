@@ -19,6 +19,7 @@ READS = {
     "closed_at": "ClosedDate", "updated_at": "SystemModstamp",
 }  # fmt: skip
 WRITES = {"subject": "Subject", "body": "Description", "status": "Status", "note": "Vigia_Note__c"}
+LONGEST = {"Subject": 255}
 STATUSES = {"retirado": "Closed"}
 
 
@@ -56,7 +57,9 @@ class Salesforce:
         url = url.rstrip("/")
         login = credentials(token_url or f"{url}/services/oauth2/token", client_id, client_secret, "")
         self.session = Session(url, login=login, timeout=timeout)
-        self.fields = Fields(reads=READS, writes=WRITES, given=columns, key=key, statuses=statuses or STATUSES)
+        self.fields = Fields(
+            reads=READS, writes=WRITES, given=columns, key=key, statuses=statuses or STATUSES, longest=LONGEST
+        )
         self._object, self._other = object, other
         self._api = f"{url}/services/data/v{version}"
         self._records = f"{self._api}/sobjects/{object}"

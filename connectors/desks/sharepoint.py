@@ -16,6 +16,7 @@ READS = {
     "case_id": "id", "subject": "fields.Title", "opened_at": "createdDateTime", "updated_at": "lastModifiedDateTime",
 }  # fmt: skip
 WRITES = {"subject": "Title"}
+LONGEST = {"Title": 255}
 UNINDEXED = {"Prefer": "HonorNonIndexedQueriesWarningMayFailRandomly"}
 """Without it Graph refuses to filter by a column that has no index."""
 
@@ -53,7 +54,7 @@ class Sharepoint:
         self.session = Session(self._items, login=login, timeout=timeout)
         self._once = Once(self.session.shown)
         read = {ours: f"fields.{theirs}" if theirs else "" for ours, theirs in (columns or {}).items()}
-        self.fields = Fields(reads=READS, writes=WRITES, given=columns, key=key, statuses=statuses)
+        self.fields = Fields(reads=READS, writes=WRITES, given=columns, key=key, statuses=statuses, longest=LONGEST)
         self._shown = Fields(reads=READS, writes={}, given=read, key=f"fields.{key}")
         self._delta = Delta(
             self.session, f"{self._items}/delta", params={"$expand": "fields"}, changed="lastModifiedDateTime",

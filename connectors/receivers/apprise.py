@@ -45,7 +45,8 @@ class Apprise:
         if notice.to:
             raise SourceError("a channel is no place for what one recipient may read", permanent=True, fault="refused")
         told = {**notice.facts.get("fault", {}), **notice.facts.get("incident", {})}
-        kind = NotifyType.SUCCESS if notice.event == "end" else KINDS.get(str(told.get("severity")), NotifyType.INFO)
+        over = notice.event == "end" and not told.get("still_failing")  # closed by hand, it may fail on
+        kind = NotifyType.SUCCESS if over else KINDS.get(str(told.get("severity")), NotifyType.INFO)
         took = self._took.setdefault(notice.key, set())
         for number, (_, service) in enumerate(self._services):
             if number not in took and _sent(service, notice, kind):

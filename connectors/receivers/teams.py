@@ -82,7 +82,8 @@ def _message(notice: Notice, lines: list[str], kept: int) -> bytes:
     told = {**notice.facts.get("fault", {}), **notice.facts.get("incident", {})}
     told |= {key: name for key, name in told.get("names", {}).items() if name}
     severity = str(told.get("severity", ""))
-    colour = "good" if notice.event == "end" else COLOURS.get(severity, "default")
+    over = notice.event == "end" and not told.get("still_failing")  # closed by hand, it may fail on
+    colour = "good" if over else COLOURS.get(severity, "default")
     figures = [
         _line(
             f"{words[name]}: ", words.get(str(told[name]), str(told[name])) if name == "severity" else str(told[name])

@@ -134,15 +134,20 @@ class Named(BaseModel):
 class Owed(Incident):
     """An open incident, and what is owed of it. uninformed: affected clients of whom nobody has said that they were told."""
 
-    owed: list[Literal["unacknowledged", "unassigned", "uninformed"]]
+    owed: list[Literal["unacknowledged", "unassigned", "unapproved", "uninformed"]]
     uninformed: int
+    to_approve: Annotated[
+        int, Field(description="Its cases that wait for approval, of those that whoever asks may see.")
+    ]
 
 
 class Dark(BaseModel):
     """A source that does not answer."""
 
     source: str
-    since: datetime
+    since: Annotated[
+        datetime | None, Field(description="Empty where nobody knows: it never answered, or not to what is asked.")
+    ]
 
 
 class Undelivered(BaseModel):

@@ -143,7 +143,7 @@ def app(
     made.include_router(acts.routes(store, clock))
     made.include_router(quiet.routes(store, clock, maintenance))
     made.include_router(forms.pages(store, clock))
-    made.include_router(handover.pages(store, clock, promises or Promises(), maintenance, own_guides))
+    made.include_router(handover.pages(store, clock, promises or Promises(), maintenance, own_guides, face.dark))
     made.include_router(guides.pages(store, own_guides, named))
     made.include_router(reference.page(made))
     made.include_router(entry.pages(may, sessions, patience))

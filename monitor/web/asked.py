@@ -61,6 +61,11 @@ class Asked:
         return int(said) if said and len(said) < len("1000000000000") else LONGEST**3 if said else None
 
     @property
+    def referer(self) -> str:
+        """The page that a browser says it comes from."""
+        return (self._all("referer") or [""])[0]
+
+    @property
     def guard(self) -> str:
         """The mark against forged requests, where a script brings it."""
         return self._one("x-csrf-token")

@@ -14,6 +14,7 @@ from alerts.priority import SEGMENTS
 from monitor import people
 from monitor import tables as t
 from monitor.bereft import bereft
+from monitor.long_lists import to_approve
 from monitor.seeing import seen
 from monitor.standing import Row, as_acted, only, rows, shut, still_failing, told
 from monitor.store import Store
@@ -69,6 +70,7 @@ def pages(face: Face) -> APIRouter:
             tone="critical" if not ok else graver["severity"] if graver else quiet,
             rows=drawn,
             matching=len(matching),
+            to_approve=to_approve(store, [row["id"] for row in drawn]),
             guides={row["id"]: face.guide(row) for row in drawn},
             traces=traces(store, [row["id"] for row in drawn]),
             asked=asked,

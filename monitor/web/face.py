@@ -31,6 +31,10 @@ class Face:
     outlook: Outlook
     own_guides: str = ""
 
+    def dark(self) -> list[str]:
+        """The sources that do not answer."""
+        return [name for name, standing in sorted(self.metrics.sources.items()) if not standing.up]
+
     def guide(self, row: Mapping[str, Any]) -> Guide:
         """What is done first about an incident (its row), in the reader's language."""
         return guides(LOOK.get().lang, self.own_guides).of(row)
@@ -48,7 +52,7 @@ class Face:
             "ready": ok,
             "why": why,
             "sources": sources,
-            "dark": [name for name, standing in sources if not standing.up],
+            "dark": self.dark(),
             "last_cycle": metrics.last_cycle,
             "since": max((now - metrics.last_step).total_seconds(), 0.0) if metrics.last_step else 0.0,
         }

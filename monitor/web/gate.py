@@ -20,7 +20,7 @@ from monitor.sights import Sights
 from monitor.step import DOOR
 from monitor.store import Store, StoreError
 from monitor.web.asked import Asked, Malformed
-from monitor.web.page import rendered
+from monitor.web.page import LOOK, Look, came_from, rendered
 from monitor.web.permits import SAFE, needed
 from monitor.web.sessions import Patience, Sessions
 from monitor.web.viewer import VIEWER, Looks, Viewer
@@ -278,6 +278,10 @@ def _no(asked: Asked | None, error: Exception) -> Response:
         return JSONResponse({"detail": words}, status, headers)
     if status == 401 and asked.method in SAFE and asked.token is None:  # noqa: PLR2004 - who is it?
         return RedirectResponse(f"/entrar?next={quote(asked.path)}", 303)
-    page: Any = rendered("trouble.html", status, words=words)
+    told = LOOK.set(Look(came=came_from(asked.method, asked.referer)))
+    try:
+        page: Any = rendered("trouble.html", status, words=words)
+    finally:
+        LOOK.reset(told)
     page.headers.update(headers)
     return page  # type: ignore[no-any-return]

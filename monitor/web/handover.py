@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
@@ -33,13 +33,16 @@ def pages(
     promises: Promises,
     written: tuple[Declared, ...],
     own_guides: str = "",
+    down: Callable[[], Collection[str]] = tuple,
 ) -> APIRouter:
-    """The page and the call, and POST /turno/sign (fields by, to, text, hours). written, own_guides: as `monitor.handover` has them."""
+    """The page, the call, and POST /turno/sign (fields by, to, text, hours). written, own_guides, down: as `monitor.handover` has them."""
     router = APIRouter()
 
     def of(now: datetime, hours: float) -> Row:
         """As far as whoever asks may see it, before it becomes a text; and so it is signed: nobody signs what they have not seen."""
-        whole = handover(store, promises, written, str(now.tzinfo), now, now - timedelta(hours=hours), own_guides)
+        whole = handover(
+            store, promises, written, str(now.tzinfo), now, now - timedelta(hours=hours), own_guides, down()
+        )
         seen: Row = viewer().out(whole)
         return seen
 

@@ -7,6 +7,7 @@ import re
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
+from alerts.casework import WHOLE
 from monitor import long_lists, people
 from monitor.access import Role
 from monitor.counts import COUNTED
@@ -57,13 +58,20 @@ def pages(face: Face) -> APIRouter:
             cases=cases,
             doubts=listed("doubts", "doubts"),
             in_doubt=long_lists.still_in_doubt(face.store, found["id"]),
-            to_approve=long_lists.to_approve(face.store, found["id"]),
+            to_approve=long_lists.to_approve(face.store, [found["id"]])[found["id"]],
+            withdrawn=_withdrawn(found),
             wanted=wanted,
             touch=touch,
             alerts=wide,
         )
 
     return router
+
+
+def _withdrawn(found: Row) -> Row | None:
+    """The act by which all of its cases are withdrawn, and those to come."""
+    whole = [act for act in found["acts"] if act["action"] in WHOLE and not act["case_key"]]
+    return whole[-1] if whole and whole[-1]["action"] == "withdraw" else None
 
 
 def _part(store: Store, one: long_lists.LongList, key: str, wanted: str) -> Row:

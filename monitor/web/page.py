@@ -14,13 +14,14 @@ from urllib.parse import quote, unquote, urlencode
 
 from fastapi import Request, Response
 from fastapi.responses import HTMLResponse
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from markupsafe import escape
 
 from monitor.languages import Code, Language, words
 from monitor.reads import Door, Reader
 from monitor.standing import Row
 from monitor.web import charts
+from monitor.web.permits import SAFE
 from monitor.web.viewer import impersonal, viewer, who
 from monitor.web.wording import explained, plural_in, worded
 
@@ -36,6 +37,7 @@ LONGEST = 200
 FARTHEST = 9
 """Digits of the number of a page that are read."""
 HERE = Path(__file__).parent
+_PATH = re.compile(r"https?://[^/]+(/(?:incidents/[\w-]+|turno|casos)?)(?:[?#].*)?$")
 _FORM = re.compile(r"""<form\b[^>]*\bmethod=["']?post\b[^>]*>""", re.IGNORECASE)
 
 
@@ -44,7 +46,7 @@ class Look:
     """How a reader wants a page (`lang`, `theme`), and which one it is: its path and query.
 
     served: the sections that there are; held: the tag of the page that its reader has already; by: who acts, by their own word, where
-    the configuration has no users ('': they have not said).
+    the configuration has no users ('': they have not said). came: of what a form asks for, the page that it stood on ('': it is no form).
     """
 
     lang: Code = "es"
@@ -54,6 +56,7 @@ class Look:
     served: frozenset[str] = frozenset()
     held: str = ""
     by: str = ""
+    came: str = ""
 
     @property
     def words(self) -> Language:
@@ -91,7 +94,16 @@ def looked(request: Request, served: frozenset[str] = frozenset()) -> Look:
         served,
         request.headers.get("if-none-match", ""),
         unquote(request.cookies.get("by", ""))[:LONGEST].strip(),
+        came_from(request.method, request.headers.get("referer", "")),
     )
+
+
+def came_from(method: str, referer: str) -> str:
+    """The page to go back to after what a form asked for could not be done: an incident's or one of all, never a client's."""
+    if method in SAFE:
+        return ""
+    path = _PATH.match(referer)
+    return path[1] if path else "/"
 
 
 def remember(request: Request, response: Response, look: Look) -> None:
@@ -119,8 +131,20 @@ def _environment(lang: Code) -> Environment:
         extensions=["jinja2.ext.i18n"],
     )
     made.install_gettext_callables(worded(lang), plural_in(lang), newstyle=True)  # type: ignore[attr-defined]  # of the extension
+    told: Any = made.globals["ngettext"]
+    made.globals["ngettext"] = _counted(told, words(lang).number)
     made.globals |= {"es": words(lang), "charts": charts, "lang": lang, "explained": explained(lang)}
     return made
+
+
+def _counted(told: Callable[..., str], number: Callable[[float], str]) -> Callable[..., str]:
+    """The extension's, with %(num)s as numbers are written: 1.186."""
+
+    @pass_context
+    def ngettext(context: Any, one: str, more: str, many: int, **holes: Any) -> str:
+        return told(context, one, more, many, **({"num": number(many)} | holes))
+
+    return ngettext
 
 
 _pages = {lang: _environment(lang) for lang in LANGUAGES}

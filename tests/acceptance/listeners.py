@@ -106,7 +106,7 @@ class Alertmanager:
     url: str
 
     def alerts(self) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = requests.get(f"{self.url}/api/v2/alerts", timeout=5).json()
+        found: list[dict[str, Any]] = requests.get(f"{self.url}/api/v2/alerts", timeout=60).json()
         return found
 
 

@@ -42,6 +42,7 @@ class Bank:
 
     store: Store
     server: Server
+    metrics: Metrics
     ids: list[str] = field(default_factory=list)
 
     def commit(self, *incidents: Any) -> None:
@@ -62,7 +63,7 @@ def bank(tmp_path: Any) -> Iterator[Bank]:
         [Status("fallas", Scope(place), verdict, value, 0.01, score) for place, verdict, value, score in places]
     )
     server = serve(app(store, metrics, lambda: (True, ""), lambda: NOW, measures={"fallas": "failed"}), "127.0.0.1:0")
-    yield Bank(store, server, [row["id"] for row in people.incidents(store, NOW, state="open")])
+    yield Bank(store, server, metrics, [row["id"] for row in people.incidents(store, NOW, state="open")])
     server.stop()
     store.close()
 
@@ -127,6 +128,22 @@ def test_anybody_can_read_every_page(browser: Browser, bank: Bank, light: Any, s
                 ]
     context.close()
     assert found == []
+
+
+@pytest.mark.parametrize("size", [WALL, PHONE], ids=["wall", "phone"])
+def test_a_long_name_makes_no_page_wider(browser: Browser, bank: Bank, size: Any):
+    name = "Comercializadora" + "deproductosagroindustriales" * 3
+    store, told = bank.store, people.incident(bank.store, bank.ids[0], NOW)["affected_clients"][0]["client_id"]
+    (client,) = store.clients(t.clients.c.client_id == told)
+    store.commit(Step(clients=[replace(client, name=name)]), NOW)
+    bank.metrics.source("transacciones_del_core_bancario_de_la_casa_matriz", up=False)
+    context = browser.new_context(viewport=size, base_url=bank.server.address)
+    page = context.new_page()
+    for path in pages(bank):
+        page.goto(path)
+        wide = page.evaluate("document.documentElement.scrollWidth")
+        assert wide <= size["width"], f"{path} scrolls sideways: {wide}"
+    context.close()
 
 
 def test_from_the_board_to_what_fails_and_back_by_keys_alone(page: Page):

@@ -155,8 +155,8 @@ def tower(postgres_server: Postgres, tmp_path_factory: pytest.TempPathFactory) -
 
 def answers(address: str) -> bool:
     try:
-        return requests.get(address, timeout=2).ok
-    except requests.ConnectionError:
+        return requests.get(address, timeout=60).ok
+    except requests.RequestException:
         return False
 
 
@@ -239,7 +239,7 @@ def test_an_alert_about_vigia_fires(tower: Tower, alert: str) -> None:
 
 
 def test_no_name_of_a_client_is_in_what_prometheus_holds(tower: Tower) -> None:
-    known = requests.get(f"{tower.prometheus}/api/v1/labels", timeout=10).json()["data"]
+    known = requests.get(f"{tower.prometheus}/api/v1/labels", timeout=60).json()["data"]
     allowed = {
         "__name__",
         "job",
@@ -257,7 +257,7 @@ def test_no_name_of_a_client_is_in_what_prometheus_holds(tower: Tower) -> None:
     assert mine <= allowed
     assert mine <= set(known)
     (client, *_) = tower.sql("SELECT client_id, client FROM v_clients LIMIT 1")
-    told = requests.get(f"{tower.vigia}/metrics", timeout=10).text
+    told = requests.get(f"{tower.vigia}/metrics", timeout=60).text
     assert client["client"] not in told
     assert client["client_id"] not in told
 

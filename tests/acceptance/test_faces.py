@@ -38,7 +38,7 @@ class Daemon:
     address: str
 
     def get(self, path: str) -> requests.Response:
-        return requests.get(f"{self.address}{path}", timeout=10)
+        return requests.get(f"{self.address}{path}", timeout=60)
 
 
 @pytest.fixture(scope="module")

@@ -99,7 +99,7 @@ class Watched(Evening):
         return requests.post(f"{self.address}/-/reload", headers=headers, timeout=60)
 
     def measured(self, name: str) -> float:
-        found = re.search(rf"^{name} (\S+)$", requests.get(f"{self.address}/metrics", timeout=10).text, re.MULTILINE)
+        found = re.search(rf"^{name} (\S+)$", requests.get(f"{self.address}/metrics", timeout=60).text, re.MULTILINE)
         assert found, name
         return float(found[1])
 
@@ -141,7 +141,7 @@ def test_what_is_good_takes_effect_and_an_open_incident_is_told_on_as_before(wat
     assert (answer.status_code, answer.text) == (200, "La configuración se leyó de nuevo y está en vigor.\n")
     assert watched.measured("vigia_config_last_reload_successful") == 1
     assert watched.measured("vigia_config_last_reload_timestamp_seconds") > first
-    assert requests.get(f"{watched.address}/-/ready", timeout=10).status_code == 200, "it was ready all the while"
+    assert requests.get(f"{watched.address}/-/ready", timeout=60).status_code == 200, "it was ready all the while"
     watched.pays(3, share=1, pagos=0.9)
     assert watched.incident("pagos") == incident
     assert watched.ask("SELECT state FROM alerts WHERE rule = 'fallas_altas'") == [("firing",)]
@@ -161,7 +161,7 @@ def test_what_is_good_takes_effect_and_an_open_incident_is_told_on_as_before(wat
         "the session is over"
     )
     headers = {"Authorization": f"Bearer {BETO}"}
-    assert requests.get(f"{watched.address}/api/v1/incidents", headers=headers, timeout=10).status_code == 401
+    assert requests.get(f"{watched.address}/api/v1/incidents", headers=headers, timeout=60).status_code == 401
     watched.pays(2, share=1, pagos=0.9)
     assert of(watched.guard.took, "pagos") == [("first", ["new"])], "it is told of what is open"
     assert [event for event, _ in of(watched.torre.took, "pagos")].count("first") == 1

@@ -88,7 +88,7 @@ class Timeline:
         """What the state says; nothing while there is none."""
         if not (self.folder / "vigia.db").exists():
             return []
-        with closing(sqlite3.connect(f"file:{self.folder / 'vigia.db'}?mode=ro", uri=True, timeout=10)) as db:
+        with closing(sqlite3.connect(f"file:{self.folder / 'vigia.db'}?mode=ro", uri=True, timeout=60)) as db:
             try:
                 return db.execute(query).fetchall()
             except sqlite3.OperationalError:

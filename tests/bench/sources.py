@@ -2,8 +2,10 @@
 
 Forty by HTTP, thirty databases and thirty files, two rows a second each, over real sockets on loopback; whoever feeds them is another
 process. Of those that hang, most take the connection and never answer, a few send a byte a second, and a few are databases that never
-greet. poll lag: from when a poll was due to when it began; taken in: to the end of the step that judged and committed what it brought.
-Both are of the sources that do not hang, first polls included. As the daemon has it: its scheduler, its threads, the shipped catalog.
+greet. poll lag: from when each turn was due to when a poll began, turns that were left out included; asked late: how much longer than their
+interval those by HTTP were not asked, as their server saw it; taken in: from when a poll was due to the end of the step that judged and
+committed what it brought. All are of the sources that do not hang, first polls included. Of a run in which none hangs, to compare with,
+and of those in which some do. As the daemon has it: its scheduler, its threads, the shipped catalog.
 """
 
 from __future__ import annotations
@@ -19,6 +21,8 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from datetime import UTC, datetime
+from functools import partial
+from itertools import pairwise
 from multiprocessing.connection import Connection
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -34,16 +38,18 @@ from tests.bench.start import peak_mib
 HUNDRED, EVERY = 100, 10
 KINDS = ("http", "http", "sql", "file", "http", "sql", "file", "http", "sql", "file")
 """Of every ten sources."""
-RUNS = ((10, 180.0), (30, 120.0))
+RUNS = ((0, 120.0), (10, 180.0), (30, 120.0))
 """How many hang, and for how many seconds it runs."""
 HANGS = ("http", "http", "http", "trickle", "postgres")
 """How those hang, in turn."""
+ASKED = "asked.txt"
+"""Who was asked by HTTP, and when."""
 LIMIT = 2.0
 """Seconds of poll lag that 99 of 100 polls must keep to."""
 
 
 def figures() -> Iterator[Figure]:
-    """A run with ten that hang, and one with thirty."""
+    """A run with none that hangs, one with ten, and one with thirty."""
     for hanging, seconds in RUNS:
         with TemporaryDirectory(prefix="vigia-sources-") as folder:
             yield from _run(Path(folder), hanging, seconds)
@@ -61,20 +67,34 @@ def _run(folder: Path, hanging: int, seconds: float) -> Iterator[Figure]:
         watching.start()
         found: dict[str, Any] = ours.recv()
         watching.join(90)
+        found["asked"] = _asked(folder, hanging)
     finally:
         feeder.terminate()
         feeder.join()
     about = f"{hanging} of {HUNDRED} hang"
     due = int((HUNDRED - hanging) * seconds / EVERY)
-    yield Figure(f"{about}: polls of the others", len(found["begun"]), "", f"{due:,} were due in {seconds:g} s")
-    for what, name in (("poll lag", "begun"), ("taken in", "taken")):
+    yield Figure(f"{about}: turns of the others", len(found["begun"]), "", f"{due:,} were due in {seconds:g} s")
+    for what, name in (("poll lag", "begun"), ("asked late", "asked"), ("taken in", "taken")):
         for share in (50, 99, 100):
-            told = f"at most {LIMIT:g}" if (name, share) == ("begun", 99) else ""
+            told = f"at most {LIMIT:g}" if name != "taken" and share == 99 else ""
             label = "max" if share == 100 else f"p{share}"
             yield Figure(f"  {what}, {label}", float(np.percentile(found[name], share)), "s", told)
     yield Figure("  threads at most", found["threads"], "")
     yield Figure("  processor, of one core", found["cpu"] / seconds, "", f"{cores()} cores")
     yield Figure("  peak memory", found["mib"], "MiB")
+
+
+def _asked(folder: Path, hanging: int) -> list[float]:
+    """By how many seconds each interval between two requests, and from the last one to the end, was too long, as the server saw it."""
+    times: dict[str, list[float]] = {
+        _name(n): [] for n in range(HUNDRED) if _kind(n) == "http" and n not in _hang(hanging)
+    }
+    for line in (folder / ASKED).read_text(encoding="utf-8").splitlines():
+        name, moment = line.split()
+        if name in times:
+            times[name].append(float(moment))
+    end = max(moment for moments in times.values() for moment in moments)
+    return [max(b - a - EVERY, 0.0) for moments in times.values() for a, b in pairwise([*moments, end])]
 
 
 def _name(number: int) -> str:
@@ -169,7 +189,7 @@ def _feed(folder: Path, told: Connection) -> None:
 
 
 async def _fed(folder: Path, told: Connection) -> None:
-    answering = await asyncio.start_server(_answer, "127.0.0.1", 0)
+    answering = await asyncio.start_server(partial(_answer, folder / ASKED), "127.0.0.1", 0)
     silent = await asyncio.start_server(_silent, "127.0.0.1", 0, backlog=500)
     numbers = range(HUNDRED)
     files = [folder / f"{_name(n)}.csv" for n in numbers if _kind(n) == "file"]
@@ -210,11 +230,12 @@ def _of(name: str, rows: list[dict[str, str]]) -> list[dict[str, str]]:
     return [row | {"product": f"producto {name}", "id": f"{name}-{row['id']}"} for row in rows]
 
 
-async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with suppress(OSError, asyncio.IncompleteReadError):
+async def _answer(asked: Path, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with suppress(OSError, asyncio.IncompleteReadError), asked.open("a", encoding="utf-8", buffering=1) as note:
         while True:
             head = (await reader.readuntil(b"\r\n\r\n")).decode()
             parts = urlsplit(head.split()[1])
+            note.write(f"{parts.path.strip('/')} {time.monotonic()}\n")
             if parts.path.startswith("/trickle/"):
                 writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 100000\r\n\r\n")
                 while True:

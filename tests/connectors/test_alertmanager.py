@@ -34,7 +34,7 @@ def real(tmp_path_factory: pytest.TempPathFactory, hook: FakeHook) -> Iterator[s
 
 
 def made(*urls: str, **options: Any) -> Alertmanager:
-    return Alertmanager(urls=list(urls), timeout=timedelta(seconds=5), **options)
+    return Alertmanager(urls=list(urls), timeout=timedelta(seconds=30), **options)
 
 
 def of(url: str, incident: str) -> list[dict[str, Any]]:

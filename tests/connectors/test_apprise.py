@@ -73,7 +73,9 @@ def test_severity_and_end_are_told_apart(hooks: list[FakeHook]) -> None:
     hook, _ = hooks
     for event, severity in (("first", "critical"), ("update", "major"), ("update", "minor"), ("end", "critical")):
         receiver(json_of(hook)).send(incident_notice(event=event, severity=severity))
-    assert [asked.body["type"] for asked in hook.taken] == ["failure", "warning", "info", "success"]
+    receiver(json_of(hook)).send(incident_notice(event="end", severity="critical", still_failing=True))
+    kinds = ["failure", "warning", "info", "success", "failure"]
+    assert [asked.body["type"] for asked in hook.taken] == kinds, "closed by hand, its rules are in alert"
 
 
 def test_without_the_package_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -61,7 +61,7 @@ def test_an_error_after_the_tool_has_written_leaves_one_case(api: FakeApi, desk:
 def test_an_answer_that_comes_too_late_leaves_one_case(api: FakeApi) -> None:
     slow = threading.Event()
     api.after = [Said(wait=slow)]
-    desk = made(api, timeout=timedelta(seconds=0.5))
+    desk = made(api, timeout=timedelta(seconds=1.5))
     assert opened(desk) == "T-1"
     slow.set()
     assert len(api.cases) == 1

@@ -373,7 +373,7 @@ def saying(*said: bytes) -> Iterator[int]:
         thread = threading.Thread(target=run, daemon=True)
         thread.start()
         yield server.getsockname()[1]
-    thread.join(5)
+    thread.join(60)
 
 
 def test_a_server_without_starttls_gets_no_password(tool: Tool) -> None:

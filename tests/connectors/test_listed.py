@@ -63,6 +63,11 @@ def test_a_filter_that_is_passed_over_opens_no_second_case(tool: Tool) -> None:
         Asked(asked.method, asked.path, {"$skip": asked.query.get("$skip", 0)}, {}, None)
     )
     assert desk(tool).open(CASE) == desk(tool).open(CASE) == "RC-000451"
+    assert (
+        desk(tool)
+        .check()
+        .endswith(": answers; passes over the filter by 'VigiaKey': all cases are read at each look-up")
+    )
     assert tool.count(CASE.key) == 1
 
 

@@ -33,7 +33,7 @@ def test_a_tool_that_writes_after_its_gateway_has_given_up_gets_one_case(tool: T
         one.open(CASE)
     assert (error.value.fault, error.value.permanent) == ("timeout", False)
     now[0] += LATE - 1
-    with pytest.raises(SourceError, match="a case was perhaps opened; it is waited whether it appears") as error:
+    with pytest.raises(SourceError, match="the case was perhaps opened; it is waited whether it appears") as error:
         one.open(CASE)
     assert (error.value.fault, error.value.permanent) == ("busy", False)
     if late:
@@ -42,6 +42,30 @@ def test_a_tool_that_writes_after_its_gateway_has_given_up_gets_one_case(tool: T
     now[0] += 2
     assert one.open(CASE)
     assert tool.count(CASE.key) == 1
+
+
+@pytest.mark.parametrize("tool", ["outlook"], indirect=True)
+def test_a_mail_that_is_still_under_way_is_not_sent_again(tool: Tool) -> None:  # noqa: F811
+    held: list[Asked] = []
+    real = tool.fake.right
+
+    def right(asked: Asked) -> Said:
+        if asked.path.endswith("/send"):
+            held.append(asked)
+            return Said(504)
+        return real(asked)
+
+    tool.fake.right = right
+    one = desk(tool)
+    one._once.clock = lambda: 1000.0
+    for told in ("504 Gateway Timeout", "it is waited whether it appears", "it is waited whether it appears"):
+        with pytest.raises(SourceError, match=told):
+            one.open(CASE)
+    assert len(held) == 1
+    with tool.fake.lock:
+        real(held[0])
+    assert one.open(CASE)
+    assert (len(held), tool.count(CASE.key)) == (1, 1)
 
 
 def test_what_was_refused_may_be_sent_again_and_what_was_taken_may_not() -> None:

@@ -113,6 +113,15 @@ def test_no_request_of_a_server_binds_for_ever(api: FakeApi) -> None:
     assert patient.get() == {"value": []}
 
 
+@pytest.mark.parametrize("past", ["0", "Fri, 31 Dec 1999 23:59:59 GMT"])
+def test_who_asks_for_no_pause_gets_one(api: FakeApi, past: str) -> None:
+    api.faults = [Said(429, headers={"Retry-After": past})] * 2
+    patient = Patient(api)
+    patient.get()
+    assert len(patient.slept) == 2
+    assert all(seconds >= 0.5 for seconds in patient.slept)
+
+
 @pytest.mark.parametrize("odd", ["soon", "-5", "", "9" * 400, "Mon, 20 Nov 1995 19:12:08 +9999999999999999999"])
 def test_an_odd_retry_after_does_no_harm(api: FakeApi, odd: str) -> None:
     api.faults = [Said(429, headers={"Retry-After": odd})]
@@ -122,7 +131,7 @@ def test_an_odd_retry_after_does_no_harm(api: FakeApi, odd: str) -> None:
 def test_a_slow_answer_is_given_up_and_asked_for_again(api: FakeApi) -> None:
     slow = threading.Event()
     api.faults = [Said(wait=slow)]
-    assert Patient(api, timeout=timedelta(seconds=0.2)).get() == {"value": []}
+    assert Patient(api, timeout=timedelta(seconds=1.5)).get() == {"value": []}
     api.faults = [Said(wait=slow)] * 4
     error = fault(Patient(api, timeout=timedelta(seconds=0.1)))
     slow.set()

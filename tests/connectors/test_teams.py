@@ -52,6 +52,11 @@ def test_the_colour_is_the_severity_until_it_is_over(severity: str, event: str, 
     assert made["body"][0]["inlines"][0]["color"] == colour
 
 
+def test_what_was_closed_by_hand_and_is_in_alert_keeps_its_colour() -> None:
+    made = card(incident_notice(event="end", severity="critical", still_failing=True))
+    assert made["body"][0]["inlines"][0]["color"] == "attention"
+
+
 def test_a_fault_and_a_digest_have_cards_too() -> None:
     assert card(fault_notice())["body"][0]["inlines"][0]["color"] == "attention"
     (board,) = card(digest_notice())["actions"]

@@ -83,7 +83,7 @@ def test_a_key_may_be_encrypted_and_lie_in_the_certificates_file(tmp_path: Path)
     both.write_text(cert.read_text() + key.read_text())
     with FakeApi(tls=demanding(cert)) as server:
         locked = shown(cert_file=str(both), key_file="", key_password=WORD)
-        Session(server.url, timeout=timedelta(seconds=5), token=TOKEN, tls=Tls(**locked)).ask(
+        Session(server.url, timeout=timedelta(seconds=30), token=TOKEN, tls=Tls(**locked)).ask(
             "GET", f"{server.url}/rows"
         )
     assert WORD not in repr(Tls(**locked))

@@ -90,7 +90,7 @@ def test_a_server_that_says_nothing_is_given_up_in_time() -> None:
         with pytest.raises(SourceError, match="no answer within 1 s") as error:
             source(f"http://127.0.0.1:{server.getsockname()[1]}/f.csv", timeout=timedelta(seconds=1)).check()
     assert error.value.fault == "timeout"
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 40  # a second; without the limit, five minutes
 
 
 def test_a_protocol_that_cannot_be_told_how_long_to_wait_takes_no_timeout() -> None:

@@ -157,6 +157,13 @@ def test_what_was_taken_back_stays_so_however_often_it_is_sent(tool: Tool) -> No
 
 
 @every_tool
+def test_what_is_longer_than_a_tool_takes_is_cut(tool: Tool) -> None:
+    """It would be refused for good: no case."""
+    assert desk_of(tool).open(replace(CASE, subject="Afectación " * 100, body="Fallan pagos. " * 300))
+    assert tool.count(CASE.key) == 1
+
+
+@every_tool
 def test_what_is_opened_is_a_soporte(tool: Tool) -> None:
     desk_of(tool).open(CASE)
     assert tool.read(CASE.key)["kind"] == "soporte"
@@ -191,13 +198,26 @@ def test_an_answer_that_breaks_off_once_the_tool_has_written_leaves_one_case(too
     assert tool.count(CASE.key) == 1
 
 
+class Slow(threading.Event):
+    """An answer waits for it; begun: what was asked is done, and it does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun = threading.Event()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.begun.set()
+        return super().wait(timeout)
+
+
 @pytest.mark.parametrize("tool", sorted({*KINDS} - {"local", "pair"}), indirect=True)
 def test_an_answer_that_comes_too_late_leaves_one_case(tool: Tool) -> None:
-    slow = threading.Event()
-    desk = desk_of(tool, timeout=timedelta(seconds=0.5))
+    slow = Slow()
+    desk = desk_of(tool, timeout=timedelta(seconds=1))
     tool.fake.after = [Said(wait=slow)]
     with suppress(SourceError):
         desk.open(CASE)
+    assert slow.begun.wait(60)
     slow.set()
     assert desk.open(CASE) == desk_of(tool).open(CASE)
     assert tool.count(CASE.key) == 1

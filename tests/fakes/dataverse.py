@@ -48,7 +48,7 @@ class Dataverse(Fake):
             return self.fault(400, "0x80060891")
         return self.by_key(asked, found[1])
 
-    def by_key(self, asked: Asked, key: str) -> Said:
+    def by_key(self, asked: Asked, key: str) -> Said:  # noqa: PLR0911 - one a refusal
         row = next((row for row in self.rows.values() if row.get(KEY) == key), None)
         if asked.method == "GET":
             return Said(body=row) if row else self.fault(404, "0x80060891")
@@ -58,6 +58,8 @@ class Dataverse(Fake):
             return self.fault(404, "0x80060891")
         if not set(asked.body) <= KNOWN:
             return self.fault(400, "0x80060888")
+        if len(asked.body.get("title", "")) > 200 or len(asked.body.get("description", "")) > 2000:
+            return self.fault(400, "0x80044331")
         if row is None:
             row = self.made({KEY: key, **asked.body})
             return Said(201, row) if "representation" in asked.headers.get("prefer", "") else Said(204)

@@ -50,6 +50,8 @@ class Helix(Fake):
             values = asked.body["values"]
             if not set(values) >= NEEDED or values.get("z1D_Action") != "CREATE":
                 return self.fault(400, 9424)
+            if len(values["Description"]) > 100:
+                return self.fault(400, 306)
             self.made({"Detailed Decription": values.get("Detailed_Decription"), **values})
             return Said(201, {"values": {}})
         if form == "HPD:WorkLog":

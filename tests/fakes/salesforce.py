@@ -105,6 +105,8 @@ class Salesforce(Fake):
     def write(self, record: dict[str, Any], values: dict[str, Any]) -> Said | None:
         if not set(values) <= KNOWN:
             return self.fault(400, "INVALID_FIELD")
+        if len(values.get("Subject", "")) > 255:
+            return self.fault(400, "STRING_TOO_LONG")
         at = stamp(self.tick())
         record |= {**values, "SystemModstamp": at}
         record["ClosedDate"] = at if record["Status"] == "Closed" else None

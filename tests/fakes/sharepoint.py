@@ -28,12 +28,14 @@ class Sharepoint(Fake):
         self.items: dict[str, dict[str, Any]] = {}
         self.changes = Changes()
 
-    def right(self, asked: Asked) -> Said:
+    def right(self, asked: Asked) -> Said:  # noqa: PLR0911 - one an address
         if asked.path == f"{ITEMS}/delta":
             assert "$expand" in asked.query or "$skiptoken" in asked.query or "$deltatoken" in asked.query
             said = self.changes.told(asked, f"{self.url}{ITEMS}/delta", self.items, self.size, gone)
             return said or Said(410, {"error": {"code": "resyncRequired", "message": "Resync required"}})
         if asked.path == ITEMS and asked.method == "POST":
+            if len(asked.body["fields"].get("Title", "")) > 255:
+                return Said(400, {"error": {"code": "invalidRequest", "message": "900123456"}})
             return Said(201, self.made(asked.body["fields"]))
         if asked.path == ITEMS:
             return self.filtered(asked)

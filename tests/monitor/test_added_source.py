@@ -107,7 +107,7 @@ def test_when_all_is_built_anew_a_poller_reads_on_from_what_is_committed(bank: B
     judging = Thread(target=_take, args=(service._queue.get, taken))
     judging.start()
     service.fetch("giros")
-    judging.join(timeout=30)
+    judging.join(timeout=120)
     assert len(asked) == 3
     assert [one.intake for one in taken] == [replaced] * 2 + [service._intakes["giros"]] * PAGES
     assert sum(one.arrived.table.num_rows for one in taken[2:] if isinstance(one.arrived, Rows)) == 100 * PAGES - 1

@@ -210,7 +210,7 @@ def working(live: Live) -> Iterator[None]:
         yield
     finally:
         live._stop.set()
-        works.join(timeout=30)
+        works.join(timeout=120)
 
 
 def test_who_reads_the_configuration_anew_is_told(bank: Bank) -> None:
@@ -222,7 +222,7 @@ def test_who_reads_the_configuration_anew_is_told(bank: Bank) -> None:
     server, deadline = serve(web, "127.0.0.1:0"), monotonic() + 60
     try:
         with working(live):
-            while (answer := requests.post(f"{server.address}/-/reload", timeout=10)).status_code != HTTPStatus.OK:
+            while (answer := requests.post(f"{server.address}/-/reload", timeout=60)).status_code != HTTPStatus.OK:
                 assert monotonic() < deadline, answer.text
                 sleep(0.05)
     finally:
@@ -244,7 +244,7 @@ def test_the_board_does_not_call_it_well(bank: Bank, desks: str) -> None:
         "127.0.0.1:0",
     )
     try:
-        text = requests.get(f"{server.address}/", timeout=10).text
+        text = requests.get(f"{server.address}/", timeout=60).text
     finally:
         server.stop()
     gone = desks == MAIL

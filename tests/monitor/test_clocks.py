@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from alerts import Action, Changes, TheirCase
+from alerts import Action, Changes, IncidentState, TheirCase
 from alerts.promises import Promise, Promises
 from monitor import listing, people
 from monitor.business import ServiceHours
 from monitor.calendar import Calendar
 from monitor.clocks import clocked
 from monitor.store import Step, Store
-from tests.monitor.conftest import ACEROS, DECISIONS, MOLINOS, NOW, PAYMENTS, SLOW, ago
+from tests.monitor.conftest import ACEROS, DECISIONS, INCIDENTS, MOLINOS, NOW, PAYMENTS, SLOW, ago, heal
 
 HOURS = ServiceHours(Calendar("America/Bogota"), business_days=False)
 
@@ -59,6 +59,18 @@ def test_ours_ends_as_it_is_taken_back(store: Store) -> None:
     store.commit(Step(changes=Changes(decisions={ours.key: replace(ours, withdrawn_at=ago(12))})), NOW)
     assert rows(store, promises(10))[ours.key]["clock"] == "met"  # it stood for ten minutes
     assert rows(store, promises(9))[ours.key]["clock"] == "breached"
+
+
+def test_ours_goes_on_while_what_was_closed_by_hand_is_in_alert(store: Store) -> None:
+    key = f"VG-{PAYMENTS}-{ACEROS}"
+    closed = replace(INCIDENTS[0], state=IncidentState.RESOLVED, ended_at=ago(9), resolved_at=ago(9), resolved_by="Ana")
+    store.commit(Step(changes=Changes(incidents={PAYMENTS: closed})), NOW)
+    assert rows(store, promises(25))[key]["clock"] == "at_risk"
+    assert rows(store, promises(20))[key]["clock"] == "breached"
+    store.commit(Step(changes=Changes(incidents={PAYMENTS: replace(closed, ended_at=ago(1))})), NOW)
+    heal(store)
+    assert rows(store, promises(22))[key]["clock"] == "met", "it stopped a minute ago"
+    assert rows(store, promises(20))[key]["clock"] == "breached"
 
 
 def test_what_waits_for_the_client_is_paused_and_the_table_says_so(store: Store) -> None:

@@ -52,4 +52,4 @@ def test_a_simulated_bank_that_ends_is_noticed(tmp_path: Path, monkeypatch: pyte
         pytest.raises(NoBank, match="the simulated bank has ended with 3"),
         simulated_bank(read_config(tmp_path / "config.toml"), stop),
     ):
-        assert stop.wait(30)
+        assert stop.wait(120)

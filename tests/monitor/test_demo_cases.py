@@ -190,7 +190,7 @@ def test_a_wrong_request_is_told(tool: Tool, method: str, path: str, body: Any, 
     import requests  # noqa: PLC0415 - tests alone speak to the tool without a connector
 
     named = {"Authorization": "Bearer vigia-demo-token"}
-    answer = requests.request(method, f"{tool.url}{path}", json=body, headers=named, timeout=10)
+    answer = requests.request(method, f"{tool.url}{path}", json=body, headers=named, timeout=60)
     assert (answer.status_code, told in answer.json()["error"]) == (status, True), answer.text
 
 

@@ -321,7 +321,7 @@ bank.stdout.readline()
 """
     # The bank inherits this stderr: it reads as ended only once the bank is gone too.
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", parent], cwd=ROOT, stderr=subprocess.PIPE, timeout=30, check=True
+        [sys.executable, "-W", "ignore", "-c", parent], cwd=ROOT, stderr=subprocess.PIPE, timeout=180, check=True
     )
     assert done.stderr == b""
 
@@ -329,6 +329,6 @@ bank.stdout.readline()
 def test_a_file_that_is_no_database_is_told_in_one_line(path: Path) -> None:
     path.write_text("nothing of the kind, and long enough to be looked at as a database header would be")
     command = [sys.executable, "-m", "monitor.demo", "--database", str(path)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=180, check=False)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == f"{path}: file is not a database; remove the file to begin afresh\n"

@@ -46,7 +46,7 @@ def server(store: Store) -> Iterator[Server]:
 
 
 def get(server: Server, path: str) -> requests.Response:
-    return requests.get(f"{server.address}/api/v1{path}", timeout=10)
+    return requests.get(f"{server.address}/api/v1{path}", timeout=60)
 
 
 def test_causes(store: Store, server: Server):

@@ -255,7 +255,7 @@ def test_pages_of_all_guides_and_of_one(store: Store) -> None:
     server = serve(web(store), "127.0.0.1:0")
 
     def page(path: str) -> requests.Response:
-        return requests.get(server.address + path, timeout=10)
+        return requests.get(server.address + path, timeout=60)
 
     try:
         every, some, one, missing = map(
@@ -279,7 +279,7 @@ def test_a_guides_page_does_not_offer_what_fails_now(store: Store) -> None:
     store.commit(Step(changes=Changes(incidents={branch.id: branch})), NOW)
     server = serve(web(store), "127.0.0.1:0")
     try:
-        text = requests.get(server.address + "/guias/conexion_directa/fallas", timeout=10).text
+        text = requests.get(server.address + "/guias/conexion_directa/fallas", timeout=60).text
     finally:
         server.stop()
     assert "No lo ofrezca ahora (Sucursal Digital: también con fallas)" in text

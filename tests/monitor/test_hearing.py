@@ -12,6 +12,7 @@ import pytest
 
 from connectors import SourceError
 from monitor.config import read_config
+from monitor.fetched import Fetched
 from monitor.hearing import Hearing
 from monitor.intake import Intake, Rows
 from monitor.jobs import SPACING, scheduled
@@ -118,7 +119,7 @@ def test_a_step_that_takes_long_makes_no_source_silent(tmp_path: Path, monkeypat
     made, clock = service(tmp_path, 2), Clock()
     made.hearing._clock = clock
     monkeypatch.setattr(made._queue, "maxsize", 1)
-    made._queue.put((made._intakes["s0"], made._poll(made._intakes["s0"]), 0.0))
+    made._queue.put(Fetched(made._intakes["s0"], made._poll(made._intakes["s0"]), 0.0))
     (tmp_path / "s1.csv").write_text("client_id\n900123456\n")
     polls = Thread(target=made.fetch, args=["s1"])
     polls.start()

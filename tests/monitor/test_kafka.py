@@ -252,7 +252,7 @@ def daemon(service: Service, done: Callable[[], bool]) -> None:
         assert any(done() or pause.wait(0.02) for _ in range(3000))
     finally:
         stop.set()
-        thread.join(timeout=30)
+        thread.join(timeout=120)
     assert not thread.is_alive()
 
 

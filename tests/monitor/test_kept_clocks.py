@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from alerts import Action, Changes, Incident, TheirCase
+from alerts import Action, Alert, AlertState, Changes, Incident, TheirCase
 from alerts.promises import Promise, Promises
 from monitor import kept_clocks
 from monitor import tables as t
@@ -18,7 +18,7 @@ from monitor.kept_clocks import keep_clocks, still_open, urgent_now, whole
 from monitor.sla import due_first, row, standing, stood
 from monitor.standing import rows
 from monitor.store import Message, Step, Store
-from tests.monitor.conftest import ACEROS, CLIENTS, DECISIONS, INCIDENTS, MOLINOS, NOW, NUBE, THEIRS, ago
+from tests.monitor.conftest import ACEROS, CLIENTS, DECISIONS, INCIDENTS, MOLINOS, NOW, NUBE, THEIRS, ago, heal
 from tests.monitor.test_sla import HOURS, case
 
 MINUTE = timedelta(minutes=1)
@@ -103,6 +103,14 @@ def over(store: Store, incident: Incident) -> None:
     store.commit(Step(changes=Changes(incidents={ended.id: ended})), NOW)
 
 
+def shut(store: Store) -> None:
+    """The judging thread knows it by now."""
+    alert = Alert("fallas", INCIDENTS[0].scope, AlertState.FIRING, ago(25), NOW, INCIDENTS[0].id)
+    closed = replace(INCIDENTS[0], state="resolved", ended_at=ago(2), resolved_at=ago(2), resolved_by="Ana")
+    changes = Changes(alerts={(alert.rule, alert.scope): alert}, incidents={closed.id: closed})
+    store.commit(Step(changes=changes), NOW)
+
+
 CHANGES = {
     "nothing": lambda _: None,
     "a new case": lambda store: store.commit(Step(cases=[case("B-9", 95)]), NOW),
@@ -124,6 +132,8 @@ CHANGES = {
     ),
     "taken back": lambda store: decided(store, replace(FIRST, withdrawn_at=NOW)),
     "another priority": lambda store: decided(store, replace(FIRST, priority=99)),
+    "its incident is closed by hand while it fails": shut,
+    "and heals": lambda store: (shut(store), over(store, replace(INCIDENTS[0], resolved_by="Ana")), heal(store)),
     "its incident ends": lambda store: over(store, INCIDENTS[0]),
 }
 

@@ -17,6 +17,8 @@ from monitor.daemon import pages
 from monitor.lateness import expected
 from monitor.service import Service
 from monitor.store import Store
+from monitor.troubles import troubles
+from monitor.verdicts import present
 from monitor.web import serve
 from tests.characters import at
 
@@ -124,3 +126,20 @@ def test_what_is_configured_is_exported_beside_how_late_it_is(bank: Bank) -> Non
     service = bank.starts(CORE, PSE)
     assert expected(service.config) == timedelta(hours=1, seconds=10 + 10 + 120)
     assert b"\nvigia_judging_lag_expected_seconds 3740.0\n" in service.metrics.exposition()
+
+
+def test_minutes_that_were_judged_by_a_clock_that_was_ahead_are_no_all_clear(bank: Bank) -> None:
+    service = bank.starts(CORE)
+    bank.now += timedelta(minutes=50)
+    service.cycle()
+    bank.now -= timedelta(minutes=45)
+    service.cycle()
+    told = "no se juzga nada hasta 2026-03-03T12:51:00-05:00: hasta allí se juzgó ya, con el reloj adelantado"
+    assert bank.asked("/-/ready") == f"503 {told}"
+    assert [(one.key, one.severity, one.what) for one in troubles(service, bank.now)] == [("judging", "critical", told)]
+    assert "Todo en orden" not in bank.asked("/")
+    assert present(service.store, bank.now).stale
+    assert service.metrics.watched[1] == service.metrics.watched[0], "nobody can tell of anything"
+    bank.now += timedelta(minutes=44)
+    service.cycle()
+    assert service.ready()[0]

@@ -223,7 +223,7 @@ def test_after_a_restart_what_stands_shows_and_is_not_counted_again(metrics: Met
 def test_judging_delivery_and_the_cycle(metrics: Metrics) -> None:
     metrics.polled("core", 0.2)
     metrics.judged(3, 12.0, 0.05)
-    metrics.queued(lambda: 2)
+    metrics.queued(lambda: 2, lambda: 0.5)
     metrics.missed_run()
     metrics.outbox(4, 90.0)
     metrics.sent("local")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -115,7 +116,7 @@ def test_closed_by_hand_while_it_fails_nobody_gets_an_all_clear_and_a_mistaken_o
     assert "No hay nada para reenviar" in text
     assert "TEXTO PARA EL CLIENTE" not in text
     assert "funciona con normalidad" not in text
-    assert "jefe cerró a mano" in text
+    assert re.search(r"jefe cerró a mano esta afectación a las \d\d:\d\d, pero", text)
     assert here.receivers["correo"].sent[-1].subject.startswith("Cerrada a mano")
     back = replace(one, reopened_at=here.now + MINUTE)
     here.put(back)

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from alerts import Changes, Client, Holding, Impact, Incident, IncidentState, TheirCase, Touch
+from alerts import Alert, AlertState, Changes, Client, Holding, Impact, Incident, IncidentState, TheirCase, Touch
 from alerts.promises import Promise, Promises
 from connectors.nit import check_digit
 from monitor import clientele, people, portrait
@@ -40,6 +40,7 @@ from tests.monitor.conftest import (
     SLOW,
     THEIRS,
     ago,
+    heal,
 )
 
 if TYPE_CHECKING:
@@ -104,6 +105,23 @@ def test_every_state_of_what_a_client_holds(store: Store) -> None:
     assert [h["why"] for h in aceros["holdings"]] == ["", "", "undecided"]
     assert (aceros["state"], aceros["judged_at"]) == ("con fallas", NOW)
     assert states(asked(store, NUBE)) == {("pagos", ""): "expuesto"}, "what has ended is not held"
+
+
+def test_a_client_whose_own_incident_was_closed_by_hand_and_is_in_alert_is_not_well(store: Store) -> None:
+    own = replace(INCIDENTS[0], id="AF-9", scope=Scope("pagos", "sucursal_digital", ACEROS), started_at=ago(1500))
+    alert = Alert("suyas", own.scope, AlertState.FIRING, ago(1500), ago(1), own.id)
+    hit = Impact(own.id, ACEROS, "pagos", Touch.AFFECTED, 5, priority=50)
+    changes = Changes(
+        alerts={(alert.rule, alert.scope): alert}, incidents={own.id: own}, impacts={(own.id, ACEROS, "pagos"): hit}
+    )
+    judged(store, ("pagos", "sucursal_digital", 3, 1, 0))
+    keep(store, changes)
+    people.resolve(store, own.id, "Mesa", "", ago(1))
+    aceros = asked(store, ACEROS)
+    assert states(aceros)["pagos", "sucursal_digital"] == "con fallas"
+    assert [own.id in {row["id"] for row in seen} for _, seen in days(aceros["history"], NOW)[-2:]] == [True, True]
+    heal(store)
+    assert states(asked(store, ACEROS))["pagos", "sucursal_digital"] == "sano"
 
 
 def test_what_is_in_breach_around_a_client_exposes_them_before_there_is_an_incident(store: Store) -> None:

@@ -71,7 +71,7 @@ def working(service: Service) -> Iterator[Live]:
         yield live
     finally:
         stop.set()
-        thread.join(timeout=30)
+        thread.join(timeout=120)
     assert not thread.is_alive()
 
 
@@ -260,7 +260,7 @@ def test_what_hangs_holds_it_up_no_longer_than_an_end(bank: Bank, monkeypatch: p
 
     def hanging(*_: object) -> Any:
         asked.set()
-        answer.wait(30)
+        answer.wait(120)
         raise SourceError("gone")
 
     with working(bank.start()) as live:

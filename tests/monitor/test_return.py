@@ -18,6 +18,7 @@ from connectors.roles import ROLES
 from monitor.config import read_config
 from monitor.intake import Intake, Rows
 from monitor.judge import Done, Down, Judge
+from monitor.retention import prune
 from monitor.store import Store
 from monitor.windows import minute_of
 from tests.characters import CAST, at, transactions
@@ -287,3 +288,19 @@ def test_one_that_has_many_pages_gives_one_a_step(tmp_path: Path, monkeypatch: p
     daemon(service, lambda: sum(most) > 10)
     assert max(most) == 1
     service.store.close()
+
+
+def test_a_restart_hours_later_knows_what_it_told_last_before_it_went(watch: Watch) -> None:
+    """It reads back a little, as sources with ids do: each row counts once, though the ledger is kept for a few hours only."""
+    watch.reads_history()
+    watch.is_gone(GONE + timedelta(hours=6))
+    never = at("00:00") - timedelta(days=99)
+    limits = dict.fromkeys(("cells", "incidents", "clients", "outbox"), never) | {
+        "ledger": watch.now - timedelta(hours=4)
+    }
+    hold = watch.judge.windows.hold
+    assert prune(watch.store, limits, spared=[(a - hold, a + hold) for a in watch.judge.sources.dark()])
+    watch.begin()
+    watch.now += MINUTE
+    watch.judge.step([watch.brings("otra", GONE - 5 * MINUTE, GONE + 10 * MINUTE, drained=False)])
+    assert watch.counted() == len(watch.ids)

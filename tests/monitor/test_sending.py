@@ -33,7 +33,7 @@ def test_the_end_waits_once_for_all_that_hang_and_what_they_did_not_take_stays(t
     made, answer, taken = waiting(tmp_path, *HANGING, "receivers.torre"), Event(), []
 
     def hang(_row: Any) -> str:
-        answer.wait(30)
+        answer.wait(120)
         return ""
 
     def take(row: Any) -> str:

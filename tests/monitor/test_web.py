@@ -70,7 +70,7 @@ class Face:
         self.server: Server = serve(made, "127.0.0.1:0")
 
     def get(self, path: str) -> requests.Response:
-        return requests.get(self.server.address + path, timeout=10)
+        return requests.get(self.server.address + path, timeout=60)
 
     def text(self, path: str) -> str:
         """What a page says, without its marks."""
@@ -98,11 +98,11 @@ def test_healthy_ready_and_metrics(face: Face) -> None:
 
 @pytest.mark.parametrize("path", ["/", "/-/healthy", "/-/ready"])
 def test_who_asks_for_the_head_alone_gets_what_a_get_would_without_its_text(face: Face, path: str) -> None:
-    head = requests.head(face.server.address + path, timeout=10)
+    head = requests.head(face.server.address + path, timeout=60)
     assert (head.status_code, head.content) == (200, b"")
     assert head.headers["content-type"] == face.get(path).headers["content-type"]
     face.ready = (False, "history is still being read")
-    assert requests.head(face.server.address + "/-/ready", timeout=10).status_code == 503
+    assert requests.head(face.server.address + "/-/ready", timeout=60).status_code == 503
 
 
 def test_not_ready_says_why(face: Face) -> None:
@@ -250,23 +250,23 @@ def test_who_acts_is_asked_once(face: Face) -> None:
     session, path = requests.Session(), f"{face.server.address}/incidents/{PAYMENTS}"
 
     def post(action: str, **fields: str) -> int:
-        mark = re.search(r'name="csrf" value="([^"]*)"', session.get(path, timeout=10).text)
+        mark = re.search(r'name="csrf" value="([^"]*)"', session.get(path, timeout=60).text)
         assert mark
         sent = fields | {"csrf": mark[1], "back": f"/incidents/{PAYMENTS}"}
         headers = {"Origin": face.server.address}
-        return session.post(face.server.address + action, sent, headers=headers, timeout=10).status_code
+        return session.post(face.server.address + action, sent, headers=headers, timeout=60).status_code
 
-    before = session.get(path, timeout=10).text
+    before = session.get(path, timeout=60).text
     assert "Marcar como informado" not in before
     assert before.count("Diga quién es para marcar") == 1
     assert post("/turno/quien", by="Mesa de turno «Ñ»") == 200
-    after = session.get(path, timeout=10).text
+    after = session.get(path, timeout=60).text
     assert 'name="by" required' not in after
     assert after.count("Marcar como informado") == 2
     assert 'name="by" value="Mesa de turno «Ñ»"' in after
     assert post("/turno/quien", by="") == 200
     assert post(f"/incidents/{PAYMENTS}/note", by="Otra <b>persona</b>", text="una nota") == 200
-    after = session.get(path, timeout=10).text
+    after = session.get(path, timeout=60).text
     assert "A nombre de Otra &lt;b&gt;persona&lt;/b&gt;" in after
     assert [act.who for act in face.store.acts(incident_id=PAYMENTS)] == ["Otra <b>persona</b>"]
 
@@ -449,7 +449,7 @@ def test_a_lost_state_is_told_in_words(tmp_path: Path) -> None:
     empty = Store(f"sqlite:///{tmp_path / 'none.db'}")
     made = app(empty, Metrics(), lambda: READY, lambda: BOGOTA)
     server = serve(made, "127.0.0.1:0")
-    answer = requests.get(f"{server.address}/api/v1/incidents", timeout=10)
+    answer = requests.get(f"{server.address}/api/v1/incidents", timeout=60)
     server.stop()
     empty.close()
     assert answer.status_code == 503
@@ -593,17 +593,17 @@ def test_what_the_rules_say(face: Face) -> None:
 
 def test_a_page_that_is_as_before_is_not_sent_again(face: Face) -> None:
     url = face.server.address + "/reglas"
-    tag = requests.get(url, timeout=10).headers["etag"]
-    assert requests.get(url, timeout=10, headers={"If-None-Match": tag}).status_code == 304
+    tag = requests.get(url, timeout=60).headers["etag"]
+    assert requests.get(url, timeout=60, headers={"If-None-Match": tag}).status_code == 304
 
 
 def test_english_and_light_are_asked_for_once(face: Face) -> None:
     session = requests.Session()
-    asked = session.get(f"{face.server.address}/?lang=en&theme=dark&severity=critical", timeout=10).text
+    asked = session.get(f"{face.server.address}/?lang=en&theme=dark&severity=critical", timeout=60).text
     assert '<html lang="en" data-theme="dark">' in asked
     assert "1 open incident" in asked
     assert 'href="/?severity=critical&amp;lang=es"' in asked or 'href="/?severity=critical&lang=es"' in asked
-    later = session.get(face.server.address, timeout=10, headers={"Accept-Language": "es"}).text
+    later = session.get(face.server.address, timeout=60, headers={"Accept-Language": "es"}).text
     assert "Products and channels" in later
     assert "Payments · Direct Connection" in later
     assert '<html lang="es" data-theme="auto">' in face.get("/?lang=xx&theme=nope").text

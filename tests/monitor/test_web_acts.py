@@ -31,7 +31,7 @@ class Hand(Face):
             {"Idempotency-Key": key} if key else {}
         )
         address = self.server.address + path
-        return requests.request(method, address, timeout=10, allow_redirects=False, headers=headers, **told)
+        return requests.request(method, address, timeout=60, allow_redirects=False, headers=headers, **told)
 
     def post(self, path: str, body: dict[str, Any], key: str = "") -> requests.Response:
         return self.send("POST", f"/api/v1/{path}", json=body, key=key)
@@ -210,7 +210,7 @@ def test_the_shift_as_a_page_and_signed(hand: Hand) -> None:
     for words in (
         "Entrega de turno",
         "Pagos · Conexión Directa",
-        "nadie la atiende, sin asignar, 2 clientes sin informar",
+        "nadie la atiende, sin asignar, 1 caso por aprobar, 2 clientes sin informar",
         "Firmar",
     ):
         assert words in page, page

@@ -12,6 +12,7 @@ from alerts import Action
 from monitor import casework, people, spanish
 from monitor import tables as t
 from monitor.claims import claim, put_off
+from monitor.seeing import SIGHT, Sight
 from monitor.standing import rows
 from monitor.withdrawals import NEVER
 from tests.characters import CAFE
@@ -142,3 +143,22 @@ def test_of_a_whole_incident_those_come_back_whose_desk_does_not_know(failing: B
     assert desk(failing) == {"afectación superada": 1, "retirado": 1}
     ours = Counter(bool(d.withdrawn_at) for d in failing.store.decisions() if d.action is Action.OPEN)
     assert ours == {True: 1, False: 1}
+
+
+def test_who_sees_some_clients_alone_is_told_which_came_back_and_why_the_others_did_not(failing: Bank) -> None:
+    (incident,) = failing.store.incidents()
+    theirs = frozenset(d.client_id for d in failing.store.decisions() if d.action is Action.OPEN)
+    token = SIGHT.set(Sight(theirs))
+    try:
+        does(failing, "withdraw", incident.id)
+        judged(failing)
+        assert claim(failing.store, failing.now, LEASE)
+        failing.now += timedelta(minutes=1)
+        (line,) = does(failing, "reinstate", incident.id)
+        assert line.endswith(": 1 caso; 1 caso ya retirado en su mesa, o en camino: si hace falta, ábralos allá")
+        failing.now += timedelta(minutes=1)
+        judged(failing)
+        with pytest.raises(people.Conflict, match="ya pudo llegarle: si hace falta, ábralo allá"):
+            does(failing, "reinstate", incident.id)
+    finally:
+        SIGHT.reset(token)

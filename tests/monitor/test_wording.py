@@ -5,9 +5,11 @@ from __future__ import annotations
 import ast
 import re
 
+import pytest
 from jinja2 import Environment
 
-from monitor.web.page import HERE
+from monitor.languages import Code
+from monitor.web.page import HERE, _pages
 from monitor.web.wording import catalogue, explained, worded
 
 SAID_IN = (
@@ -87,3 +89,10 @@ def test_what_a_refusal_names_stays_in_it() -> None:
     assert explained("es")("no hay una afectación «AF-1»") == "no hay una afectación «AF-1»"
     assert explained("en")("algo que no está") is None
     assert explained("en")("ninguna fuente responde: core: away") == "no source answers: core: away"
+
+
+@pytest.mark.parametrize(("lang", "words"), [("es", "1.186 casos"), ("en", "1,186 cases")])
+def test_how_many_is_written_as_numbers_are(lang: Code, words: str) -> None:
+    page = _pages[lang].from_string('{{ ngettext("%(num)s caso", "%(num)s casos", many) }}')
+    assert page.render(many=1186) == words
+    assert page.render(many=1).startswith("1 ca")
