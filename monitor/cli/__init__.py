@@ -140,6 +140,16 @@ def length(text: str | None, option: str) -> timedelta | None:
         raise typer.BadParameter(str(error), param_hint=option) from None
 
 
+def warn(settings: Config, store: Store) -> None:
+    """On stderr, which sources do not answer: a list may be empty, and a client look well, only because of that."""
+    from zoneinfo import ZoneInfo
+
+    from monitor.dark import dark, in_words
+
+    rows = [row for row in dark(store) if row["source"] in settings.sources]
+    sys.stderr.writelines(f"{line}\n" for line in in_words(rows, ZoneInfo(settings.monitor.timezone)))
+
+
 def show(how: str, settings: Config, answer: Any, *more: Any, as_json: bool) -> None:
     """As JSON, or as a table for people. how: the function that draws it, of monitor.listing or with its module's name."""
     if as_json:
