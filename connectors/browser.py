@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from connectors import SourceError
 from connectors.addresses import joined, shown
 from connectors.exchange import Answer
+from connectors.headings import headings
 from connectors.login import Login
 from connectors.markup import Form, Markup
 from connectors.session import ANY, Session
@@ -27,14 +28,13 @@ class Browser:
 
     def page(self, url: str) -> Markup:
         """The page, after logging in if it asks for that. Raises SourceError."""
-        page = self._asked(url)
+        page, lacks = self._asked(url), ""
         if page is None and self._login:
-            self._log_in(self._login)
+            lacks = self._log_in(self._login)
             page = self._asked(url)
         if page is None:
-            raise SourceError(
-                f"{self._session.shown}: asks to log in, and takes neither name nor password", whole=True, fault="login"
-            )
+            words = f"{self._session.shown}: asks to log in, and takes neither name nor password{lacks}"
+            raise SourceError(words, whole=True, fault="login")
         return page
 
     def form(self, where: str, names: Collection[str]) -> Form:
@@ -71,17 +71,21 @@ class Browser:
         page = _read(url, answer.text)
         return None if answer.status in MOVED or _secret(page) else page
 
-    def _log_in(self, login: Login) -> None:
+    def _log_in(self, login: Login) -> str:
+        """Sends the form; what of ours it has no field for, in words."""
         where = login.url
         form = _secret(_read(where, self._session.ask("GET", where, parse=False).text))
         if form is None:
             raise SourceError(f"{shown(where)}: has no form with a password", whole=True, fault="login")
-        self._post(where, form, {**login.form, form.secret: login.basic[1] if login.basic else ""})
+        # It makes nothing, and where it is refused it is answered with a page: what is temporary may be asked again.
+        self._post(where, form, {**login.form, form.secret: login.basic[1] if login.basic else ""}, repeat=True)
+        lacking = ", ".join(repr(name) for name in login.form if name not in form.fields)
+        return f": its form has no field {lacking}, it has: {headings([*form.fields])}" if lacking else ""
 
-    def _post(self, where: str, form: Form, sent: dict[str, Any]) -> Answer:
+    def _post(self, where: str, form: Form, sent: dict[str, Any], *, repeat: bool = False) -> Answer:
         body = urlencode({**form.fields, **{name: str(value) for name, value in sent.items()}}).encode()
         return self._session.ask(
-            "POST", joined(where, form.action), body=body, headers=FORM, accept=MOVED, repeat=False, parse=False
+            "POST", joined(where, form.action), body=body, headers=FORM, accept=MOVED, repeat=repeat, parse=False
         )
 
 

@@ -14,7 +14,7 @@ from connectors import Batch, Cursor, Reject, SourceError, answers
 from connectors.exchange import Answer
 from connectors.headings import headings
 from connectors.links import Links
-from connectors.nested import unfit
+from connectors.nested import halves, unfit
 from connectors.session import Session
 from connectors.sheet import Sheet
 from connectors.since import Reading, Row, Since
@@ -244,8 +244,9 @@ class Pages:
             raise self._unreadable(what)
         if not found and (said := [name for name in ("error", "errors") if answers.reached(answer.body, name)]):
             raise self._unreadable(f"the answer has no rows but {said[0]!r}")
-        wrong = {i: unfit(row) if isinstance(row, dict) else "not a JSON object" for i, row in enumerate(found)}
-        bad = [Wrong(i, why, _mark(found[i])) for i, why in wrong.items() if why]
+        half = halves(answer.text)
+        wrong = [unfit(row, halves=half) if isinstance(row, dict) else "not a JSON object" for row in found]
+        bad = [Wrong(i, why, _mark(found[i])) for i, why in enumerate(wrong) if why]
         return [(i, row) for i, row in enumerate(found) if not wrong[i]], bad, []
 
     def _next(self, answer: Answer, page: Place | None, rows: int) -> Place | None:

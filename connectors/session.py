@@ -13,7 +13,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_aft
 from tenacity.wait import wait_exponential, wait_random
 
 from connectors import SourceError
-from connectors.addresses import check_address, origin, shown
+from connectors.addresses import check_address, joined, origin, shown
 from connectors.circuit import Circuit
 from connectors.exchange import Answer, Exchange, signing
 from connectors.login import Login, check_headers, credentials, sendable
@@ -21,7 +21,7 @@ from connectors.refused import TemporaryError, UnauthorizedError
 from connectors.tls import Tls
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Mapping
+    from collections.abc import Callable, Collection, Container, Mapping
 
 TRIES = 4
 PATIENCE = 30.0
@@ -29,6 +29,7 @@ PATIENCE = 30.0
 LONGEST = 600.0
 """Seconds that a server is left alone at most, whatever it asks for."""
 ANY = range(100, 600)
+ABSENT = 404
 _BACKOFF = wait_exponential(multiplier=0.5, max=8) + wait_random(0, 1)
 
 
@@ -39,7 +40,8 @@ class Session:
     credentials, renewed before they expire, and once more on a 401; or user and password (basic);
     or a log-in of another form. headers: sent with each request, and not to the log-in's server. timeout: of one answer, from the
     connection to its last byte. tls: who vouches for the server, and our own
-    certificate, also for the log-in's server. hidden: the address itself is the secret, and no more than its server is ever told.
+    certificate, also for the log-in's server. hidden: the address itself is the secret, and no more than its server is ever told. also:
+    addresses, or paths, by which errors name what begins like them; all else they name by `url`, lest a key or a client stand in it.
 
     What is temporary (no connection, 429, 502, 503, 504) is asked again up to TRIES times within PATIENCE; `Retry-After`
     is honoured, beyond PATIENCE by failing at once until its time has come. Requests must therefore bear repeating.
@@ -66,6 +68,7 @@ class Session:
         login: Login | None = None,
         tls: Tls | None = None,
         hidden: bool = False,
+        also: Collection[str] = (),
     ) -> None:
         for name, address in (("url", url), *([("token_url", token_url)] if token_url else [])):
             check_address(name, address)
@@ -92,6 +95,8 @@ class Session:
             self._fixed = f"Basic {b64encode(f'{user}:{password}'.encode()).decode()}"
         self._headers = dict(headers or {})
         self._login = login
+        places = [joined(url, one) for one in (*also, login.url if login else "") if one]
+        self._also = [one for one in places if not url.startswith(one)]
         self.circuit = Circuit(lambda: self.clock())  # noqa: PLW0108 - a test puts its own in its place
         self._not_before = 0.0
         self.exchange = Exchange(url, timeout, tls or Tls())
@@ -184,7 +189,8 @@ class Session:
         return answer
 
     def _place(self, url: str) -> str:
-        return shown(url) if self._login and url == self._login.url else self.shown
+        named = max((one for one in self._also if url.startswith(one)), key=len, default="")
+        return shown(named, path=self._path_shown) if named else self.shown
 
     def _token(self) -> str:
         """What a request is signed with."""
@@ -198,11 +204,17 @@ class Session:
             auth = HTTPBasicAuth(*login.basic) if login.basic else signing("")
             sent: dict[str, Any] = {"data": dict(login.form), "auth": auth}
             try:
-                return self.exchange.ask("POST", login.url, place, parse=False, path=self._path_shown, **sent).text
+                answer = self.exchange.ask(
+                    "POST", login.url, place, accept=(ABSENT,), parse=False, path=self._path_shown, **sent
+                )
             except SourceError as error:
                 error.whole = error.permanent
                 error.fault = "login" if error.permanent else error.fault
                 raise
+            if answer.status == ABSENT:  # no word on the credentials
+                words = f"{place}: 404 Not Found, there is nothing to log in at: is the address right?"
+                raise SourceError(words, whole=True, fault="refused")
+            return answer.text
 
         return f"{login.scheme} {login.token(asked, place, self.clock())}"
 

@@ -1,4 +1,4 @@
-"""`vigia check --connect`: every source, desk, receiver and board is asked, all at once, and told in a line each, in their order.
+"""`vigia check --connect`: the state, every source, desk, receiver and board is asked, all at once, and told in a line each, in order.
 
 Of a source the first rows are read as the daemon would read them. Nothing is written anywhere and nothing is sent.
 """
@@ -14,12 +14,14 @@ from threading import Thread
 from time import monotonic
 
 from connectors import Fault, SourceError
+from connectors.sqlstates import meaning
 from monitor.config import Config
 from monitor.intake import Intake
 from monitor.left_out import few
 from monitor.logs import kind_and_place
 from monitor.plugs import BoardConfig, DeskConfig, ReceiverConfig
 from monitor.seldom import seldom
+from monitor.store import Store, StoreError
 
 LIMIT = 20.0
 """Seconds that each may take."""
@@ -32,10 +34,9 @@ Said = tuple[str, Fault | None]
 
 
 def faults_of(config: Config, now: datetime, limit: float = LIMIT) -> int:
-    """How many sources, desks, receivers and boards have a fault; each of those is told on stderr, and the others on stdout."""
-    asked: list[tuple[str, Callable[[], Said]]] = [
-        (f"source {name}", partial(_source, config, name, now)) for name in config.sources
-    ]
+    """How many of them, and the state, have a fault; each of those is told on stderr, and the others on stdout."""
+    asked: list[tuple[str, Callable[[], Said]]] = [("state", partial(_state, config))]
+    asked += [(f"source {name}", partial(_source, config, name, now)) for name in config.sources]
     plugs: dict[str, Mapping[str, DeskConfig | ReceiverConfig | BoardConfig]] = {
         "desk": config.desks, "receiver": config.receivers, "board": config.boards,
     }  # fmt: skip
@@ -78,6 +79,22 @@ def _asked(ask: Callable[[], Said]) -> tuple[Thread, Future[Said]]:
     asking = Thread(target=run, daemon=True)
     asking.start()
     return asking, answer
+
+
+def _state(config: Config) -> Said:
+    """Of a cause that a database tells, its kind; else something is in the way of its file."""
+    try:
+        store = Store(config.monitor.database)
+    except StoreError as error:
+        return str(error), "refused"
+    try:
+        return store.look(), None
+    except StoreError as error:
+        cause = getattr(error.__cause__, "orig", None)
+        kind = meaning(cause, str(cause), store.engine.dialect.name)[0] if cause else "refused"
+        return str(error), kind
+    finally:
+        store.close()
 
 
 def _plug(plug: DeskConfig | ReceiverConfig | BoardConfig) -> Said:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -78,14 +80,40 @@ def put(c: Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> No
     c.execute(over, list(rows))
 
 
+def _no_place(path: Path, *, is_file: bool) -> int:
+    """Why nothing can be written there, by its number; 0 where it can."""
+    if path.is_dir() == is_file:
+        return errno.EISDIR if is_file else errno.ENOTDIR
+    return 0 if os.access(path, os.W_OK) else errno.EACCES
+
+
 class Database:
     """SQLite or PostgreSQL."""
 
     def __init__(self, url: str) -> None:
         self.engine = connect(url)
-        self.shown = self.engine.url.render_as_string()
+        self.shown = self.engine.url.set(
+            query={}
+        ).render_as_string()  # a password may stand behind the question mark, too
         self.changed: dict[str, int] = {}
         """How often each incident, and CLIENTS, was changed since this process began, for who keeps what was counted of it."""
+
+    def look(self) -> str:
+        """What there is, without writing: the state, or where it can be made. StoreError, with its cause, where it cannot be used."""
+        file = self._file
+        place = next((one for one in (file, *file.parents) if one.exists()), file) if file else None
+        if place and (wrong := _no_place(place, is_file=place == file)):
+            raise StoreError(f"{self.shown}: {place}: {os.strerror(wrong)}")
+        if file and place != file:
+            return f"{self.shown}: nothing there yet, `vigia run` makes it"
+        with self.reading() as connection:
+            there = sa.inspect(connection).has_table("alembic_version")
+            if connection.dialect.name == "postgresql":
+                may = sa.func.has_table_privilege("cursors", "INSERT")
+                may = may if there else sa.func.has_schema_privilege(sa.func.current_schema(), "CREATE")
+                if not connection.execute(sa.select(may)).scalar():
+                    raise StoreError(f"{self.shown}: no permission to {'write into' if there else 'make'} its tables")
+        return f"{self.shown}: {'answers' if there else 'answers, nothing there yet: `vigia run` makes it'}"
 
     def note(self, incidents: Iterable[str]) -> None:
         """These were changed."""

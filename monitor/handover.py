@@ -15,11 +15,11 @@ from monitor import spanish as es
 from monitor import tables as t
 from monitor.columns import different
 from monitor.counts import counts
+from monitor.dark import dark
 from monitor.guides import meant
 from monitor.kept_clocks import urgent_now
 from monitor.long_lists import to_approve
 from monitor.maintenance import Declared
-from monitor.patience import fails_since
 from monitor.people import Refused
 from monitor.seeing import partial
 from monitor.standing import Row, as_worked, only, rows, stirred, tuples
@@ -87,7 +87,7 @@ def handover(
             for row in planned
             if row["next_from"] <= now + COMING
         ],
-        "sources": _dark(store, int(judged) if judged else 0, down),
+        "sources": dark(store, down),
         "judged_until": datetime.fromtimestamp(int(judged) * 60, UTC) if judged else None,
         "undelivered": _undelivered(store, now),
         "ended": [meant(row, own_guides) for row in ended],
@@ -126,19 +126,6 @@ def _owed(row: Row, uninformed: int, waiting: int) -> list[str]:
         "uninformed": uninformed > 0,
     }
     return [name for name, is_owed in owed.items() if is_owed]
-
-
-def _dark(store: Store, judged: int, down: Collection[str]) -> list[Row]:
-    """The sources without which the newest minute was judged, those whose polls fail, and since when; None: that is not known."""
-    since: dict[str, int] = {}
-    for source, start, stop in sorted(store.gaps(), key=lambda gap: -gap[2]) if judged else ():
-        if stop >= since.get(source, judged):
-            since[source] = min(start, since.get(source, start))
-    known = store.cursors()
-    found: dict[str, datetime | None] = {name: known[name][1] if name in known else None for name in down}
-    found |= fails_since(store.marks())
-    found |= {name: datetime.fromtimestamp(start * 60, UTC) for name, start in since.items() if name in known}
-    return [{"source": name, "since": at} for name, at in sorted(found.items())]
 
 
 def _undelivered(store: Store, now: datetime) -> list[Row]:

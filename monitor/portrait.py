@@ -24,6 +24,7 @@ from monitor.reads import Reader, noted
 from monitor.seeing import SIGHT
 from monitor.standing import Row, only, rows, told
 from monitor.store import Store
+from monitor.traffic import used
 from monitor.unsettled import in_doubt
 from monitor.verdicts import FRESH, Present, present
 from rules import Verdict
@@ -58,9 +59,18 @@ def outlook(config: Config) -> Outlook:
 
 
 def client(store: Store, nit: str, now: datetime, reader: Reader, seen: Outlook | None = None) -> Row:
-    """One client across all that they hold, for somebody (who is noted); Unknown if nobody has that NIT, in whatever form it is written."""
-    seen = seen or Outlook()
-    client_id = identity(store, nit)
+    """One client across all that they hold, for somebody (who is noted); Unknown if nobody has that NIT, in whatever form it is written.
+
+    Of whom nothing is known but transactions, it is what they used of late.
+    """
+    seen, lately = seen or Outlook(), list[Holding]()
+    try:
+        client_id = identity(store, nit)
+    except Unknown:
+        lately = used(store, _meant(nit), now) if canonical(nit)[1] else []
+        if not lately:
+            raise
+        client_id = lately[0].client_id
     if client_id not in SIGHT.get():
         noted(store, reader, client_id, now, refused=True)
         raise _nobody(nit)
@@ -74,7 +84,7 @@ def client(store: Store, nit: str, now: datetime, reader: Reader, seen: Outlook 
     word = present(store, now, seen.fresh)
     held = _held(store, client_id, now)
     holdings = [_holding(h, hurt, failing, word, held=True) for h in held]
-    holdings += [_holding(h, hurt, failing, word, held=False) for h in _used(client_id, held, hurt, failing)]
+    holdings += [_holding(h, hurt, failing, word, held=False) for h in lately or _used(client_id, held, hurt, failing)]
     touching = told(store, [open_[key] for key in dict.fromkeys(impact.incident_id for impact in impacts)], now)
     # Ours come back from the tool that we opened them in.
     theirs = store.their_cases(t.their_cases.c.client_id == client_id, t.their_cases.c.reported_by != "monitor")
@@ -103,15 +113,18 @@ def client(store: Store, nit: str, now: datetime, reader: Reader, seen: Outlook 
 def identity(store: Store, text: str) -> str:
     """The client that is meant: as it is written or, if nobody is known by that, with its last digit taken for the check digit."""
     tables: Iterable[Any] = (t.clients, t.holdings, t.impacts, t.decisions, t.their_cases)
-    written, right = canonical(text)
-    if not right:
+    if not canonical(text)[1]:
         raise Unknown(f"el dígito de verificación de «{text}» no es el de ese NIT")
-    for nit in dict.fromkeys((written, canonical(text, "nit_dv")[0])):
-        if nit and any(rows(store, only(table, "client_id", table.c.client_id == nit).limit(1)) for table in tables):
+    for nit in _meant(text):
+        if any(rows(store, only(table, "client_id", table.c.client_id == nit).limit(1)) for table in tables):
             return nit
     if not any(sign.isdigit() for sign in text):
         raise Unknown(f"«{text}» no es un NIT")
     raise _nobody(text)
+
+
+def _meant(text: str) -> list[str]:
+    return list(filter(None, dict.fromkeys((canonical(text)[0], canonical(text, "nit_dv")[0]))))
 
 
 def _nobody(nit: str) -> Unknown:

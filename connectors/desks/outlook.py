@@ -70,7 +70,9 @@ class Outlook:
         self.clock = _now
         self.mailbox, self._letters = mailbox, Letters(extract)
         self._theirs, self._ours = f"{url}/users/{mailbox}", f"{url}/users/{sender or mailbox}/messages"
-        self.session = Session(self._theirs, login=login, timeout=timeout)
+        self.session = Session(
+            self._theirs, login=login, timeout=timeout, also=[f"{url}/users/{sender}/"] if sender else []
+        )
         self._once = Once(self.session.shown)
         self._delta = Delta(
             self.session, f"{self._theirs}/mailFolders/{folder}/messages/delta", params={"$select": SELECT}, headers=SAME_IDS,

@@ -39,8 +39,19 @@ class Pair:
         self.case.update(case)
 
     def check(self) -> str:
-        """Whether both answer."""
-        return f"{self.case.check()}; {self.then.check()}"
+        """Whether both answer; where neither does, the causes of both."""
+        said, wrong = [], []
+        for one in (self.case, self.then):
+            try:
+                said.append(str(one.check()))
+            except SourceError as error:
+                wrong.append(error)
+        if len(wrong) > 1:
+            first, words = wrong[0], "; ".join(map(str, wrong))
+            raise SourceError(words, permanent=first.permanent, whole=first.whole, fault=first.fault) from None
+        if wrong:
+            raise wrong[0]
+        return "; ".join(said)
 
 
 class _Incident:

@@ -61,13 +61,13 @@ class Webpage:
             raise ValueError("login: needs username and password" if login else "username: needs login")
         if change and "{}" not in change:
             raise ValueError("change: must have {} where the case's number goes")
-        self.session = Session(url, timeout=timeout)
+        self.session = Session(url, timeout=timeout, also=(login, form, change.partition("{}")[0]))
         if form and not (fields or {}).get("key"):
             raise ValueError("fields: must say which field of the form takes our key: fields.key")
         self.url, self._next, self._form, self._change = url, next, form, change
         self.reads_only = "" if form else "the block has no `form`"
-        way_in = Login(joined(url, login), {user_field: username}, (username, password)) if login else None
-        self._browser = Browser(self.session, way_in)
+        door = Login(joined(url, login), {user_field: username}, (username, password)) if login else None
+        self._browser = Browser(self.session, door)
         self._once = Once(self.session.shown)
         self.fields = Fields(reads={"case_id": number}, writes={}, given=columns, key=key, nested=False)
         sent = {name: theirs for name, theirs in (fields or {}).items() if name != "key"}

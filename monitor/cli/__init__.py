@@ -105,7 +105,7 @@ def time(text: str | None, zone: str, option: str) -> datetime | None:
         what = f"{text!r} is not a time: write it as 2026-03-03 or 2026-03-03T14:30:00-05:00"
         raise typer.BadParameter(what, param_hint=option) from None
     if found.year not in YEARS:
-        raise typer.BadParameter(f"{text!r} is not of our time, {YEARS[0]} to {YEARS[-1]}", param_hint=option)
+        raise typer.BadParameter(f"{text!r} is not a time of {YEARS[0]} to {YEARS[-1]}", param_hint=option)
     return (found if found.tzinfo else found.replace(tzinfo=ZoneInfo(zone))).astimezone(UTC)
 
 
@@ -138,6 +138,16 @@ def length(text: str | None, option: str) -> timedelta | None:
         return None if text is None else duration(text)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint=option) from None
+
+
+def warn(settings: Config, store: Store) -> None:
+    """On stderr, which sources do not answer: a list may be empty, and a client look well, only because of that."""
+    from zoneinfo import ZoneInfo
+
+    from monitor.dark import dark, in_words
+
+    rows = [row for row in dark(store) if row["source"] in settings.sources]
+    sys.stderr.writelines(f"{line}\n" for line in in_words(rows, ZoneInfo(settings.monitor.timezone)))
 
 
 def show(how: str, settings: Config, answer: Any, *more: Any, as_json: bool) -> None:

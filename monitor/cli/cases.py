@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from monitor.cli import CONFIG, AsJson, ConfigPath, Who, found, now, show, stored
+from monitor.cli import CONFIG, AsJson, ConfigPath, Who, found, now, show, stored, warn
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -36,6 +36,7 @@ def cases_list(
         if at_risk:
             rows = [row for row in rows if row["clock"] in ("at_risk", "breached")]
         show("show_cases", settings, rows, as_json=as_json)
+        warn(settings, store)
 
 
 @app.command("approve")

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from monitor.cli import CONFIG, AsJson, ConfigPath, fail, found, now, show, stored, whoami
+from monitor.cli import CONFIG, AsJson, ConfigPath, fail, found, now, show, stored, warn, whoami
 
 
 class Whole(TyperGroup):
@@ -34,6 +34,7 @@ def client(nit: str, config: ConfigPath = CONFIG, *, as_json: AsJson = False) ->
 
     with stored(config) as (settings, store):
         reader = Reader(whoami() or f"uid {os.getuid()}", "cli")
+        warn(settings, store)
         row = found(lambda: portrait.client(store, nit, now(), reader, portrait.outlook(settings)))
         show("portraits.show_client", settings, row, as_json=as_json)
 
@@ -77,3 +78,4 @@ def clients(
     with stored(config) as (settings, store):
         rows = clientele.clients(store, now(), crossed=crossed, touched=not crossed)
         show("portraits.show_clients", settings, rows, as_json=as_json)
+        warn(settings, store)

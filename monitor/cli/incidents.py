@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from monitor.cli import CONFIG, AsJson, ConfigPath, Who, act, found, now, show, stored
+from monitor.cli import CONFIG, AsJson, ConfigPath, Who, act, found, now, show, stored, warn
 
 app = typer.Typer(no_args_is_help=True, help="What fails or failed: list, show, and what people do about it.")
 Text = Annotated[str, typer.Option("--text", help="Why.")]
@@ -39,6 +39,7 @@ def incidents_list(
         rows = found(lambda: people.incidents(store, now(), state=state))
         told = [meant(row, settings.words.guides) for row in rows]
         show("show_incidents", settings, told, as_json=as_json)
+        warn(settings, store)
 
 
 @app.command("show")

@@ -84,7 +84,9 @@ class Holding(BaseModel):
     channel: str
     since: datetime | None
     until: datetime | None
-    held: Annotated[bool, Field(description="False: the bank has not told that they hold it, but it touches them.")]
+    held: Annotated[
+        bool, Field(description="False: the bank has not told that they hold it, but it touches them, or they use it.")
+    ]
     state: HoldingState
     why: Annotated[
         Literal["stale", "unwatched", "undecided", ""],

@@ -124,3 +124,23 @@ def test_only_what_is_too_deep_is_cut_off(thing: object, ends: int) -> None:
     beside = nested.loads(json.dumps([thing, "MARK", thing] * ends).replace('"MARK"', deep).encode())
     assert [one for n, one in enumerate(beside) if n % 3 != 1] == [thing, thing] * ends
     assert all(nested.unfit(one) == DEEP for one in beside[1::3])
+
+
+_SIGNS = st.text(st.characters() | st.sampled_from("\ud83d\ude00\udc00\ud7ff\ue000í"), max_size=4)
+_THINGS = st.recursive(
+    _SIGNS | st.integers(), lambda t: st.lists(t, max_size=2) | st.dictionaries(_SIGNS, t, max_size=2)
+)
+
+
+@given(
+    rows=st.lists(st.dictionaries(_SIGNS, _THINGS, max_size=3), max_size=3),
+    ascii_=st.booleans(),
+    encoding=st.sampled_from(["utf-8", "utf-16-le", "utf-32-be"]),
+)
+def test_what_is_looked_for_in_a_whole_page_is_found_in_its_rows(
+    rows: list[dict[str, Any]], *, ascii_: bool, encoding: str
+) -> None:
+    text = json.dumps(rows, ensure_ascii=ascii_).encode(encoding, "surrogatepass")
+    halves = nested.halves(text)
+    for row in nested.loads(text):
+        assert nested.unfit(row, halves=halves) == nested.unfit(row)

@@ -31,7 +31,7 @@ class Webpage(Fake):
         if asked.path != "/entrar":
             return None
         sent = {name: values[0] for name, values in parse_qs(asked.body).items()} if asked.method == "POST" else {}
-        if sent.get("contrasena") == PASSWORD and sent.get("forja") == "f-1":
+        if sent.get("contrasena") == PASSWORD and sent.get("forja") == "f-1" and sent.get("username"):
             return Said(302, headers={"Location": "/casos", "Set-Cookie": f"sesion={self.token()}; Path=/; HttpOnly"})
         return page('<form method="post"><input name="username"><input type="hidden" name="forja" value="f-1">'
                     '<input type="password" name="contrasena"><input type="submit" name="ir" value="Entrar"></form>')  # fmt: skip

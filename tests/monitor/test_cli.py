@@ -194,4 +194,4 @@ def test_a_source_that_cannot_be_used_is_told_with_the_others(folder: Path) -> N
     line, last = found.stderr.splitlines()
     assert line.startswith("source away: fails (unreachable): ")
     assert "there is no such file" in line
-    assert last == "1 of 3 cannot be used"
+    assert last == "1 of 4 cannot be used"

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+import pyarrow as pa
 import pytest
 
 from alerts import Alert, AlertState, Changes, Client, Holding, Impact, Incident, IncidentState, TheirCase, Touch
@@ -17,6 +18,7 @@ from monitor import clientele, people, portrait
 from monitor import tables as t
 from monitor.business import ServiceHours
 from monitor.calendar import Calendar
+from monitor.cells import CELLS
 from monitor.config import read_config
 from monitor.past import days
 from monitor.portrait import Outlook
@@ -217,6 +219,27 @@ def test_an_unknown_client_is_told_and_nobody_has_read_anything(store: Store, ni
     with pytest.raises(people.Unknown, match=words):
         asked(store, nit)
     assert rows(store, t.reads.select()) == []
+
+
+def test_of_whom_nothing_is_known_but_transactions_what_they_used_of_late_is_told(store: Store) -> None:
+    row = {"source": "core", "client_id": "830444555", "status": "ok", "n": 1, "again": 0}
+
+    def cells(minutes: float, product: str, channel: str | None) -> pa.Table:
+        minute = minute_of(ago(minutes))
+        here = row | {"minute": minute, "known": minute, "product": product, "channel": channel}
+        return pa.Table.from_pylist([here, here | {"client_id": "900999888"}], schema=CELLS)
+
+    old, new = cells(25 * 60, "swift", "web"), [cells(600, "recaudos", None), cells(5, "pagos", "web")]
+    store.commit(Step(cells=[("cells", table) for table in (old, *new, new[1])]), NOW)
+    judged(store, ("pagos", "web", 2, 0, 0))
+    found = asked(store, f"830.444.555-{check_digit('830444555')}")
+    assert [(h["product"], h["channel"], h["held"], h["state"]) for h in found["holdings"]] == [
+        ("pagos", "web", False, "sano"),
+        ("recaudos", "", False, "sin datos"),
+    ]
+    assert (found["client_id"], found["name"], found["state"]) == ("830444555", "", "sin datos")
+    with pytest.raises(people.Unknown, match="dígito de verificación"):
+        asked(store, f"830.444.555-{(check_digit('830444555') + 1) % 10}")
 
 
 def test_what_touches_them_now_and_who_answers_for_them(store: Store) -> None:

@@ -242,9 +242,10 @@ def test_the_hours_when_the_clocks_change_are_no_trouble(scored):
         assert [row["score"] == "" for row in rows] == [True] * 100 + [False] * 300
 
 
-def test_a_file_of_which_no_row_can_be_read_is_an_error(tmp_path, capsys):
+@pytest.mark.parametrize("rows", ["ayer,1\nhoy,2\n", "2026-01-01T00:00:00Z,nan\n2026-01-01T00:01:00Z,\n"])
+def test_a_file_of_which_no_row_can_be_read_is_an_error(tmp_path, capsys, rows):
     source = tmp_path / "in.csv"
-    source.write_text("timestamp,value\nayer,1\nhoy,2\n")
+    source.write_text(f"timestamp,value\n{rows}")
     with pytest.raises(ScoreError, match="no row could be read"):
         score_csv(source, None)
     assert capsys.readouterr().out == ""
