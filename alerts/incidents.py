@@ -241,11 +241,14 @@ class Incidents:
             failed = min(over.resolved_at or since, self.alerts.last_breach(over.id, since))
             if since <= failed + ONSET and same_cause(over, self.alerts.of(over.id), self.hints, signal, since):
                 return over
-        since = self.onset(signal, since)
+        alone = bool(signal.scope.client_id)
+        if not alone:  # of thousands of clients, each asked for, it would cost seconds
+            since = self.onset(signal, since)
         found = kin(
             self.open.values(), self.alerts, self.hints, signal, since, lambda: self._leans(signal.scope, since)
         )
         if not found:
+            since = self.onset(signal, since) if alone else since
             incident = Incident(
                 id=incident_key(signal.scope, since, self.taken), scope=signal.scope, reach=signal.scope, kind=worst(signal.ways),
                 severity=signal.spec.severity, state=IncidentState.FIRING, started_at=since, detected_at=detected_at,
